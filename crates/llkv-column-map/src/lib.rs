@@ -1,0 +1,1 @@
+//! Encoded, versioned Arrow columns in a key-value pager: chunks, statistics, pruning

@@ -1,0 +1,1 @@
+//! The expression evaluator, casts, functions and accumulators over Arrow arrays

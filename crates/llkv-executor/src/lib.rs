@@ -1,0 +1,1 @@
+//! Push-based, morsel-driven execution of logical plans into Arrow batches

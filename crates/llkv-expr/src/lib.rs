@@ -1,0 +1,1 @@
+//! Bound SQL expressions as values

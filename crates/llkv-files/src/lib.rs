@@ -1,0 +1,1 @@
+//! CSV, Parquet, JSON and Arrow files as sources and sinks of record batches

@@ -1,0 +1,1 @@
+//! Logical plans, statements and optimizer rules of the LLKV database

@@ -1,0 +1,86 @@
+//! What can go wrong while expressions and operators run.
+
+/// A failure of evaluating an expression on values.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvalError {
+    /// Division or remainder by zero.
+    #[error("division by zero")]
+    DivisionByZero,
+    /// A result does not fit its type.
+    #[error("{operation} is out of range for type {ty}")]
+    OutOfRange {
+        /// The operation, with its operands where known (`9223372036854775807 + 1`).
+        operation: String,
+        /// The type that cannot hold the result.
+        ty: String,
+    },
+    /// A value cannot be converted.
+    #[error("cannot convert {value} from {from} to {to}")]
+    InvalidCast {
+        /// The value as text.
+        value: String,
+        /// Source type.
+        from: String,
+        /// Target type.
+        to: String,
+    },
+    /// A function got an argument outside its domain.
+    #[error("invalid argument for {function}: {detail}")]
+    InvalidArgument {
+        /// The function.
+        function: &'static str,
+        /// What is wrong with the argument.
+        detail: String,
+    },
+}
+
+impl EvalError {
+    pub(crate) fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::DivisionByZero => "22012",
+            Self::OutOfRange { .. } => "22003",
+            Self::InvalidCast { .. } => "22018",
+            Self::InvalidArgument { .. } => "22023",
+        }
+    }
+}
+
+/// A failure of running a plan.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecError {
+    /// The statement was interrupted.
+    #[error("the statement was cancelled")]
+    Cancelled,
+    /// An operator needs more memory than the engine's budget.
+    #[error("{operator} needs {needed_bytes} bytes, over the memory limit of {limit_bytes}")]
+    MemoryLimit {
+        /// The operator.
+        operator: &'static str,
+        /// Bytes it would hold.
+        needed_bytes: u64,
+        /// The budget.
+        limit_bytes: u64,
+    },
+    /// A scalar subquery gave more than one row.
+    #[error("a subquery used as an expression returned more than one row")]
+    TooManyRows,
+    /// The consumer of a result went away, or a worker thread ended without a result.
+    #[error("the execution of {operator} ended early")]
+    Disconnected {
+        /// The operator.
+        operator: &'static str,
+    },
+}
+
+impl ExecError {
+    pub(crate) fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "57014",
+            Self::MemoryLimit { .. } => "53200",
+            Self::TooManyRows => "21000",
+            Self::Disconnected { .. } => "XX000",
+        }
+    }
+}

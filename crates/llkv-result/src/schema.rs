@@ -1,0 +1,264 @@
+//! What can go wrong with names, types, the catalog and constraints.
+
+use crate::Span;
+use std::fmt;
+
+/// The kinds of object that a catalog holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ObjectKind {
+    /// A base table.
+    Table,
+    /// A view.
+    View,
+    /// A column of a table.
+    Column,
+    /// An index.
+    Index,
+    /// A schema.
+    Schema,
+    /// A scalar or aggregate function.
+    Function,
+    /// A data type.
+    Type,
+    /// A constraint of a table.
+    Constraint,
+    /// A trigger.
+    Trigger,
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::Column => "column",
+            Self::Index => "index",
+            Self::Schema => "schema",
+            Self::Function => "function",
+            Self::Type => "type",
+            Self::Constraint => "constraint",
+            Self::Trigger => "trigger",
+        })
+    }
+}
+
+/// A failure of turning SQL text into a statement: syntax, names, types.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The text is no SQL.
+    #[error("syntax error: {message}")]
+    Syntax {
+        /// What was expected, or found.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// A name resolves to nothing.
+    #[error("{kind} \"{name}\" does not exist{}", hint.as_ref().map(|h| format!("; did you mean \"{h}\"?")).unwrap_or_default())]
+    NotFound {
+        /// What was looked for.
+        kind: ObjectKind,
+        /// The name as written.
+        name: String,
+        /// The nearest name that exists.
+        hint: Option<String>,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// A name resolves to more than one thing.
+    #[error("{kind} reference \"{name}\" is ambiguous")]
+    Ambiguous {
+        /// What was looked for.
+        kind: ObjectKind,
+        /// The name as written.
+        name: String,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// Types do not fit an operator, function or target.
+    #[error("{message}")]
+    TypeMismatch {
+        /// Which operator or function, and the types it got.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// The statement means nothing: an aggregate in WHERE, a wrong number of columns, ...
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// The statement is over a limit: nesting, columns, parameters.
+    #[error("{what} is over the limit of {limit}")]
+    TooComplex {
+        /// What is too large or too deep.
+        what: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// A parameter was not given a value, or too many values were given.
+    #[error("the statement has {expected} parameters, {given} values were given")]
+    ParameterCount {
+        /// Parameters in the statement.
+        expected: usize,
+        /// Values bound.
+        given: usize,
+    },
+    /// Valid SQL that this version does not run.
+    #[error("{feature} is not supported")]
+    Unsupported {
+        /// The feature, by its SQL name.
+        feature: String,
+        /// Where.
+        span: Option<Span>,
+    },
+}
+
+impl BindError {
+    /// The place in the statement's text, where one is known.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Syntax { span, .. }
+            | Self::NotFound { span, .. }
+            | Self::Ambiguous { span, .. }
+            | Self::TypeMismatch { span, .. }
+            | Self::Invalid { span, .. }
+            | Self::Unsupported { span, .. } => *span,
+            Self::TooComplex { .. } | Self::ParameterCount { .. } => None,
+        }
+    }
+
+    pub(crate) fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::Syntax { .. } | Self::Invalid { .. } => "42601",
+            Self::NotFound { kind, .. } => match kind {
+                ObjectKind::Column => "42703",
+                ObjectKind::Function => "42883",
+                ObjectKind::Table | ObjectKind::View => "42P01",
+                ObjectKind::Schema => "3F000",
+                _ => "42704",
+            },
+            Self::Ambiguous { .. } => "42702",
+            Self::TypeMismatch { .. } => "42804",
+            Self::TooComplex { .. } => "54001",
+            Self::ParameterCount { .. } => "08P01",
+            Self::Unsupported { .. } => "0A000",
+        }
+    }
+}
+
+/// A failure of a change to the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// The name is taken.
+    #[error("{kind} \"{name}\" already exists")]
+    AlreadyExists {
+        /// What exists.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+    },
+    /// No object has the name.
+    #[error("{kind} \"{name}\" does not exist")]
+    NotFound {
+        /// What was looked for.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+    },
+    /// Other objects depend on the one that was to be dropped or changed.
+    #[error("cannot change {kind} \"{name}\": {dependent} depends on it")]
+    InUse {
+        /// What was to be changed.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+        /// What depends on it.
+        dependent: String,
+    },
+    /// A stored catalog record cannot be read.
+    #[error("the catalog is damaged: {detail}")]
+    Damaged {
+        /// What does not fit.
+        detail: String,
+    },
+}
+
+impl CatalogError {
+    pub(crate) fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::AlreadyExists { kind, .. } => match kind {
+                ObjectKind::Column => "42701",
+                ObjectKind::Table | ObjectKind::View => "42P07",
+                _ => "42710",
+            },
+            Self::NotFound { kind, .. } => match kind {
+                ObjectKind::Table | ObjectKind::View => "42P01",
+                ObjectKind::Column => "42703",
+                _ => "42704",
+            },
+            Self::InUse { .. } => "2BP01",
+            Self::Damaged { .. } => "XX001",
+        }
+    }
+}
+
+/// A row that a constraint refuses. The statement that brought it leaves no trace.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConstraintError {
+    /// NULL in a NOT NULL column.
+    #[error(
+        "null value in column \"{column}\" of table \"{table}\" violates its NOT NULL constraint"
+    )]
+    NotNull {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A second row with the same key.
+    #[error("duplicate key {key} in table \"{table}\" violates {constraint}")]
+    Unique {
+        /// The table.
+        table: String,
+        /// `PRIMARY KEY (id)` or `UNIQUE (a, b)`.
+        constraint: String,
+        /// The key as text.
+        key: String,
+    },
+    /// A CHECK expression is false.
+    #[error("a row of table \"{table}\" violates the check constraint {constraint}")]
+    Check {
+        /// The table.
+        table: String,
+        /// Its name or text.
+        constraint: String,
+    },
+    /// A referenced row does not exist, or a referencing one still does.
+    #[error("a row of table \"{table}\" violates the foreign key {constraint}")]
+    ForeignKey {
+        /// The table.
+        table: String,
+        /// Its name or text.
+        constraint: String,
+    },
+}
+
+impl ConstraintError {
+    pub(crate) fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::NotNull { .. } => "23502",
+            Self::Unique { .. } => "23505",
+            Self::Check { .. } => "23514",
+            Self::ForeignKey { .. } => "23503",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Contexts, sessions, commit and statement dispatch of the LLKV database

@@ -1,0 +1,1 @@
+//! Reader and parallel runner for sqllogictest files

@@ -1,0 +1,1 @@
+//! SQL text to Arrow results: parser dialects, binder, engine, prepared statements

@@ -1,0 +1,7 @@
+//! Crash-safe key-value pager for Arrow buffers: one file, a write-ahead log, a simulated disk.
+
+mod blob;
+mod pager;
+
+pub use blob::Blob;
+pub use pager::{BoxedPager, CommitId, Pager, PagerStats, Pin, WriteBatch};

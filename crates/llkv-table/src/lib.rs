@@ -1,0 +1,1 @@
+//! Tables, system catalog, constraints and versioned scans over llkv-column-map

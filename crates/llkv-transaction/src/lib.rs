@@ -1,0 +1,1 @@
+//! Transaction ids, snapshots, visibility and conflicts of the LLKV database

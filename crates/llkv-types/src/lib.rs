@@ -1,0 +1,31 @@
+//! Identifiers, logical types, scalars and schemas: the vocabulary that all floors of LLKV share.
+//!
+//! ```
+//! use arrow::datatypes::DataType;
+//! use llkv_types::{Scalar, SqlType};
+//!
+//! let price = SqlType::Decimal { precision: 15, scale: 2 };
+//! assert_eq!(price.to_arrow(), DataType::Decimal64(15, 2));
+//! let three = Scalar::Decimal { value: 1999, precision: 15, scale: 2 };
+//! assert_eq!(three.to_string(), "19.99");
+//! ```
+
+mod ids;
+mod scalar;
+mod schema;
+mod sql_type;
+
+pub use ids::{
+    FieldId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT, TXN_ID_NONE,
+    TableId, TxnId,
+};
+pub use scalar::Scalar;
+pub use schema::{Column, TableSchema};
+pub use sql_type::SqlType;
+
+/// Rows of a row group: chunk *i* of every column of a table holds the same rows.
+/// 15 batches of [`BATCH_ROWS`], 120 blocks of 1,024 (the width of a FastLanes vector).
+pub const ROW_GROUP_ROWS: usize = 122_880;
+
+/// Rows of a batch in scans and operators: small enough that a few columns stay in the L2 cache.
+pub const BATCH_ROWS: usize = 8_192;

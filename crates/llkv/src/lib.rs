@@ -1,0 +1,1 @@
+//! Embedded SQL database: Apache Arrow columns in one crash-safe file
