@@ -1,0 +1,114 @@
+//! What the binder and the optimizer may know of the database.
+
+use crate::{CheckDefinition, ExternalSource, FileOptions, KeyDefinition};
+use llkv_result::Result;
+use llkv_types::{FieldId, Scalar, SqlType, TableId};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A name as written: `table` or `schema.table`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableRef {
+    /// Schema; the default one where absent.
+    pub schema: Option<String>,
+    /// Name, compared without regard to ASCII case.
+    pub name: String,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnInfo {
+    /// Identity.
+    pub field: FieldId,
+    /// Name as created.
+    pub name: String,
+    /// Type.
+    pub ty: SqlType,
+    /// False for NOT NULL.
+    pub nullable: bool,
+    /// SQL text of the default, bound anew where it is used.
+    pub default_sql: Option<String>,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableInfo {
+    /// Identity.
+    pub id: TableId,
+    /// Name as created.
+    pub name: String,
+    /// Columns in order.
+    pub columns: Vec<ColumnInfo>,
+    /// PRIMARY KEY and UNIQUE constraints.
+    pub keys: Vec<KeyDefinition>,
+    /// CHECK constraints.
+    pub checks: Vec<CheckDefinition>,
+}
+
+/// A view: its text, bound anew at each use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewInfo {
+    /// Name as created.
+    pub name: String,
+    /// `SELECT` text.
+    pub sql: String,
+    /// Names of its columns, where the definition gave them.
+    pub columns: Vec<String>,
+    /// Dialect in which the text was written: `llkv`, `sqlite`, `duckdb`.
+    pub dialect: String,
+}
+
+/// What is known of a column's values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ColumnStatistics {
+    /// A lower bound of the values.
+    pub min: Option<Scalar>,
+    /// An upper bound of the values.
+    pub max: Option<Scalar>,
+    /// NULLs.
+    pub null_count: Option<u64>,
+    /// Estimate of distinct values.
+    pub distinct_count: Option<u64>,
+}
+
+/// What is known of a table's rows. Bounds hold for every snapshot; counts are estimates.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TableStatistics {
+    /// Rows.
+    pub rows: u64,
+    /// By column.
+    pub columns: Vec<(FieldId, ColumnStatistics)>,
+}
+
+/// A catalog as one transaction sees it.
+pub trait CatalogView {
+    /// A table by name.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>>;
+
+    /// A view by name.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>>;
+
+    /// A view of the system's own: `information_schema.tables`, ...
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    fn system_view(&self, name: &TableRef) -> Result<Option<Arc<dyn ExternalSource>>>;
+
+    /// Names of all tables and views, for "did you mean".
+    fn names(&self) -> Vec<String>;
+
+    /// A file named in FROM or COPY, with its schema found out.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is not of its format.
+    fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>>;
+
+    /// Statistics of a table.
+    fn statistics(&self, table: TableId) -> TableStatistics;
+}

@@ -1,0 +1,72 @@
+//! Sources of rows that are no tables: files and system views.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use llkv_result::Result;
+use std::fmt;
+
+/// Batches of one partition of a source.
+pub type BatchIterator = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+/// Something that can be scanned: a Parquet file, a CSV file, a system view.
+pub trait ExternalSource: fmt::Debug + Send + Sync {
+    /// What EXPLAIN calls it.
+    fn name(&self) -> String;
+
+    /// Its columns; types are the Arrow forms of SQL types.
+    fn schema(&self) -> SchemaRef;
+
+    /// Rows, where they are known beforehand.
+    fn estimated_rows(&self) -> Option<u64> {
+        None
+    }
+
+    /// Parts that may be read at the same time (row groups of a Parquet file); at least 1.
+    fn partitions(&self) -> usize {
+        1
+    }
+
+    /// Streams one part: columns `projection` (positions in the schema, in that order), batches of at
+    /// most `batch_rows` rows. The parts in their order are the rows of the source in order.
+    ///
+    /// # Errors
+    /// When the part cannot be opened; errors within it come from the iterator.
+    fn read(
+        &self,
+        partition: usize,
+        projection: &[usize],
+        batch_rows: usize,
+    ) -> Result<BatchIterator>;
+}
+
+/// Formats of external files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// Delimited text.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// Newline-delimited JSON.
+    Json,
+    /// Arrow IPC file.
+    Arrow,
+}
+
+/// How a file is read or written; what is absent is found out or has the format's default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileOptions {
+    /// Format; by the file's ending where absent.
+    pub format: Option<FileFormat>,
+    /// CSV: does the first line hold names? Found out on reading, written by default.
+    pub header: Option<bool>,
+    /// CSV: delimiter.
+    pub delimiter: Option<u8>,
+    /// CSV: quote.
+    pub quote: Option<u8>,
+    /// CSV: escape.
+    pub escape: Option<u8>,
+    /// CSV: text that stands for NULL; the empty field by default.
+    pub null: Option<String>,
+    /// Compression by its usual name: `gzip`, `zstd`, `snappy`, `none`.
+    pub compression: Option<String>,
+}

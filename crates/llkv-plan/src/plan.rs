@@ -1,0 +1,397 @@
+//! The logical tree: relations in, relations out, columns by id.
+
+use crate::ExternalSource;
+use arrow::array::RecordBatch;
+use llkv_expr::{AggregateExpr, ColumnId, Expr, SortKey};
+use llkv_types::{FieldId, SqlType, TableId};
+use std::sync::Arc;
+
+/// A column that a node puts out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanColumn {
+    /// Unique within the statement.
+    pub id: ColumnId,
+    /// Name, for people and for the result's schema. Names need not be unique.
+    pub name: String,
+    /// Type.
+    pub ty: SqlType,
+    /// False only where no NULL can be in it.
+    pub nullable: bool,
+}
+
+/// A relational expression. Rows of a node have the columns of [`LogicalPlan::columns`], in that order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum LogicalPlan {
+    /// Rows of a table.
+    Scan(Scan),
+    /// Rows of a file or a system view.
+    External(ExternalScan),
+    /// Constant rows.
+    Values(Values),
+    /// Rows for which a predicate is true.
+    Filter(Filter),
+    /// Computed columns.
+    Project(Project),
+    /// Pairs of rows.
+    Join(Join),
+    /// For each row of one side, the rows of a side that refers to it. Gone after unnesting.
+    Apply(Apply),
+    /// Groups.
+    Aggregate(Aggregate),
+    /// Each row once.
+    Distinct(Distinct),
+    /// Order, with an optional bound on the rows kept.
+    Sort(Sort),
+    /// A slice of the rows.
+    Limit(Limit),
+    /// All rows of several inputs.
+    UnionAll(UnionAll),
+    /// EXCEPT and INTERSECT.
+    SetOp(SetOp),
+}
+
+/// Rows of a table that the statement's snapshot sees.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// The table.
+    pub table: TableId,
+    /// Its name, for people.
+    pub table_name: String,
+    /// Stored columns read, each with the id it has in this scan.
+    pub columns: Vec<(FieldId, PlanColumn)>,
+    /// Where present, the row id is put out as a last column of type UBIGINT.
+    pub row_id: Option<PlanColumn>,
+    /// Conjuncts pushed into the scan, over its columns; rows that fail them are not put out.
+    /// They may refer to columns that only the scan reads: those are in `columns` too.
+    pub predicates: Vec<Expr>,
+}
+
+/// Rows of a file or a system view.
+#[derive(Debug, Clone)]
+pub struct ExternalScan {
+    /// What is read.
+    pub source: Arc<dyn ExternalSource>,
+    /// Position in the source's schema, and the column it becomes.
+    pub columns: Vec<(usize, PlanColumn)>,
+}
+
+/// Constant rows, already Arrow arrays. `SELECT 1` is a projection over one row of no columns.
+#[derive(Debug, Clone)]
+pub struct Values {
+    /// Columns of the batches.
+    pub columns: Vec<PlanColumn>,
+    /// The rows. A batch without columns carries its row count.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// Rows for which a predicate is true.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// BOOLEAN; NULL counts as false.
+    pub predicate: Expr,
+}
+
+/// One computed column.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// The column it becomes. A plain column passed through keeps its id.
+    pub column: PlanColumn,
+    /// Its value.
+    pub expr: Expr,
+}
+
+/// Computed columns; nothing of the input is kept that is not among them.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// The columns.
+    pub projections: Vec<Projection>,
+}
+
+/// The kinds of join. Columns put out: left then right, except as told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JoinKind {
+    /// Pairs that match. Without conditions: the cross product.
+    Inner,
+    /// Every left row; NULLs where nothing matches.
+    Left,
+    /// Every right row.
+    Right,
+    /// Every row of both sides.
+    Full,
+    /// Left rows with a match. Columns of the left side only.
+    Semi,
+    /// Left rows without a match. Columns of the left side only.
+    Anti,
+    /// Left rows for which `x NOT IN (right side)` is true: none once the right side holds a
+    /// NULL key (in the matching group), none for a NULL key unless the right side is empty.
+    /// Columns of the left side only.
+    NullAwareAnti,
+    /// Every left row with one BOOLEAN more ([`Join::mark`]): does it match? With `null_aware_mark`
+    /// the value is NULL where IN would be NULL. Columns of the left side and the mark.
+    Mark,
+    /// Like `Left`, but more than one match is an error: scalar subqueries.
+    Single,
+}
+
+/// Pairs of rows.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// Left input: the probe side, unless the optimizer says otherwise.
+    pub left: Box<LogicalPlan>,
+    /// Right input: the build side.
+    pub right: Box<LogicalPlan>,
+    /// Kind.
+    pub kind: JoinKind,
+    /// Equalities: an expression over the left and one over the right, of one type.
+    pub on: Vec<(Expr, Expr)>,
+    /// Equalities of `on` under which NULL equals NULL, one flag per pair (unnesting needs it).
+    pub null_equal: Vec<bool>,
+    /// What a pair must satisfy beyond `on`.
+    pub filter: Option<Expr>,
+    /// The BOOLEAN column of a [`JoinKind::Mark`] join.
+    pub mark: Option<PlanColumn>,
+    /// For mark joins: three-valued as IN is, on the *last* pair of `on` (the others correlate).
+    pub null_aware_mark: bool,
+}
+
+/// What a subquery is to the row around it.
+#[derive(Debug, Clone)]
+pub enum ApplyKind {
+    /// `LATERAL`: pairs.
+    Cross,
+    /// `LEFT JOIN LATERAL ... ON TRUE`
+    Left,
+    /// A scalar subquery: its one column joins the outer ones, NULL for no row. `at_most_one`: take the
+    /// first row of several (SQLite) where true, else several are an error.
+    Scalar {
+        /// SQLite's reading.
+        first_row: bool,
+    },
+    /// `EXISTS`: a BOOLEAN column is added, true or false.
+    Exists {
+        /// The column.
+        mark: PlanColumn,
+    },
+    /// `x IN (subquery)`: a BOOLEAN column is added, three-valued.
+    In {
+        /// The column.
+        mark: PlanColumn,
+        /// Left side, over the outer columns; casts to the common type done.
+        needle: Vec<Expr>,
+        /// Right side, over the inner plan's columns.
+        haystack: Vec<Expr>,
+    },
+}
+
+/// A dependent join: the inner plan may use columns of the outer one ("free" columns).
+#[derive(Debug, Clone)]
+pub struct Apply {
+    /// The rows around the subquery.
+    pub outer: Box<LogicalPlan>,
+    /// The subquery.
+    pub inner: Box<LogicalPlan>,
+    /// What it is to them.
+    pub kind: ApplyKind,
+}
+
+/// Groups, and values over them. Columns: the group keys, then the aggregates.
+#[derive(Debug, Clone)]
+pub struct Aggregate {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// Keys; none means one group of all rows, which exists even for no row.
+    pub groups: Vec<Projection>,
+    /// Values.
+    pub aggregates: Vec<(PlanColumn, AggregateExpr)>,
+}
+
+/// Each row once; NULLs are equal.
+#[derive(Debug, Clone)]
+pub struct Distinct {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+}
+
+/// Order.
+#[derive(Debug, Clone)]
+pub struct Sort {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// Keys, the first decides first. The sort is stable.
+    pub keys: Vec<SortKey>,
+    /// Keep only the first rows: top-k. Set by the optimizer; the Limit above stays.
+    pub fetch: Option<u64>,
+}
+
+/// A slice of the rows.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// Rows left out at the start.
+    pub skip: u64,
+    /// Rows kept after that; all where absent.
+    pub fetch: Option<u64>,
+}
+
+/// All rows of several inputs; column *i* of the output is column *i* of each input.
+#[derive(Debug, Clone)]
+pub struct UnionAll {
+    /// Inputs, of equal types.
+    pub inputs: Vec<LogicalPlan>,
+    /// Columns of the output, with ids of their own.
+    pub columns: Vec<PlanColumn>,
+}
+
+/// The set operations besides UNION.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SetOpKind {
+    /// Rows of the left that the right has not.
+    Except,
+    /// Rows that both have.
+    Intersect,
+}
+
+/// EXCEPT and INTERSECT; NULLs are equal.
+#[derive(Debug, Clone)]
+pub struct SetOp {
+    /// Which.
+    pub kind: SetOpKind,
+    /// ALL: multisets.
+    pub all: bool,
+    /// Left input.
+    pub left: Box<LogicalPlan>,
+    /// Right input, of equal types.
+    pub right: Box<LogicalPlan>,
+    /// Columns of the output, with ids of their own.
+    pub columns: Vec<PlanColumn>,
+}
+
+impl LogicalPlan {
+    /// One row of no columns: the input of a SELECT without FROM.
+    #[must_use]
+    pub fn one_row() -> Self {
+        let schema = Arc::new(arrow::datatypes::Schema::empty());
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
+        let batches = RecordBatch::try_new_with_options(schema, vec![], &options);
+        Self::Values(Values {
+            columns: vec![],
+            batches: batches.into_iter().collect(),
+        })
+    }
+
+    /// The columns of a row that the node puts out.
+    #[must_use]
+    pub fn columns(&self) -> Vec<PlanColumn> {
+        match self {
+            Self::Scan(scan) => scan
+                .columns
+                .iter()
+                .map(|(_, c)| c.clone())
+                .chain(scan.row_id.clone())
+                .collect(),
+            Self::External(scan) => scan.columns.iter().map(|(_, c)| c.clone()).collect(),
+            Self::Values(values) => values.columns.clone(),
+            Self::Filter(filter) => filter.input.columns(),
+            Self::Project(project) => project
+                .projections
+                .iter()
+                .map(|p| p.column.clone())
+                .collect(),
+            Self::Join(join) => join.columns(),
+            Self::Apply(apply) => apply.columns(),
+            Self::Aggregate(aggregate) => aggregate
+                .groups
+                .iter()
+                .map(|g| g.column.clone())
+                .chain(aggregate.aggregates.iter().map(|(c, _)| c.clone()))
+                .collect(),
+            Self::Distinct(distinct) => distinct.input.columns(),
+            Self::Sort(sort) => sort.input.columns(),
+            Self::Limit(limit) => limit.input.columns(),
+            Self::UnionAll(union) => union.columns.clone(),
+            Self::SetOp(set_op) => set_op.columns.clone(),
+        }
+    }
+
+    /// The direct inputs.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&LogicalPlan> {
+        match self {
+            Self::Scan(_) | Self::External(_) | Self::Values(_) => vec![],
+            Self::Filter(n) => vec![&n.input],
+            Self::Project(n) => vec![&n.input],
+            Self::Join(n) => vec![&n.left, &n.right],
+            Self::Apply(n) => vec![&n.outer, &n.inner],
+            Self::Aggregate(n) => vec![&n.input],
+            Self::Distinct(n) => vec![&n.input],
+            Self::Sort(n) => vec![&n.input],
+            Self::Limit(n) => vec![&n.input],
+            Self::UnionAll(n) => n.inputs.iter().collect(),
+            Self::SetOp(n) => vec![&n.left, &n.right],
+        }
+    }
+
+    /// The direct inputs, for change in place.
+    pub fn inputs_mut(&mut self) -> Vec<&mut LogicalPlan> {
+        match self {
+            Self::Scan(_) | Self::External(_) | Self::Values(_) => vec![],
+            Self::Filter(n) => vec![&mut n.input],
+            Self::Project(n) => vec![&mut n.input],
+            Self::Join(n) => vec![&mut n.left, &mut n.right],
+            Self::Apply(n) => vec![&mut n.outer, &mut n.inner],
+            Self::Aggregate(n) => vec![&mut n.input],
+            Self::Distinct(n) => vec![&mut n.input],
+            Self::Sort(n) => vec![&mut n.input],
+            Self::Limit(n) => vec![&mut n.input],
+            Self::UnionAll(n) => n.inputs.iter_mut().collect(),
+            Self::SetOp(n) => vec![&mut n.left, &mut n.right],
+        }
+    }
+}
+
+fn all_nullable(columns: Vec<PlanColumn>) -> impl Iterator<Item = PlanColumn> {
+    columns.into_iter().map(|c| PlanColumn {
+        nullable: true,
+        ..c
+    })
+}
+
+impl Join {
+    fn columns(&self) -> Vec<PlanColumn> {
+        let left = self.left.columns();
+        match self.kind {
+            JoinKind::Inner => left.into_iter().chain(self.right.columns()).collect(),
+            JoinKind::Left | JoinKind::Single => left
+                .into_iter()
+                .chain(all_nullable(self.right.columns()))
+                .collect(),
+            JoinKind::Right => all_nullable(left).chain(self.right.columns()).collect(),
+            JoinKind::Full => all_nullable(left)
+                .chain(all_nullable(self.right.columns()))
+                .collect(),
+            JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti => left,
+            JoinKind::Mark => left.into_iter().chain(self.mark.clone()).collect(),
+        }
+    }
+}
+
+impl Apply {
+    fn columns(&self) -> Vec<PlanColumn> {
+        let outer = self.outer.columns().into_iter();
+        match &self.kind {
+            ApplyKind::Cross => outer.chain(self.inner.columns()).collect(),
+            ApplyKind::Left | ApplyKind::Scalar { .. } => {
+                outer.chain(all_nullable(self.inner.columns())).collect()
+            }
+            ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } => {
+                outer.chain([mark.clone()]).collect()
+            }
+        }
+    }
+}

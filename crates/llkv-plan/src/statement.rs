@@ -1,0 +1,223 @@
+//! Statements as the runtime dispatches them.
+
+use crate::{FileOptions, LogicalPlan, TableRef};
+use llkv_expr::Expr;
+use llkv_types::{FieldId, SqlType, TableId};
+use std::path::PathBuf;
+
+/// A bound statement.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum PlanStatement {
+    /// SELECT, VALUES, SHOW, ...
+    Query(LogicalPlan),
+    /// INSERT and COPY FROM.
+    Insert(Insert),
+    /// UPDATE.
+    Update(Update),
+    /// DELETE.
+    Delete(Delete),
+    /// CREATE TABLE, with rows for CTAS.
+    CreateTable {
+        /// What is created.
+        definition: TableDefinition,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+        /// OR REPLACE.
+        or_replace: bool,
+        /// Rows, in the order of the definition's columns.
+        source: Option<LogicalPlan>,
+    },
+    /// DROP TABLE.
+    DropTable {
+        /// Names.
+        names: Vec<TableRef>,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
+    /// CREATE VIEW.
+    CreateView {
+        /// Name.
+        name: TableRef,
+        /// SELECT text.
+        sql: String,
+        /// Column names given.
+        columns: Vec<String>,
+        /// Dialect of the text.
+        dialect: String,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+        /// OR REPLACE.
+        or_replace: bool,
+    },
+    /// DROP VIEW.
+    DropView {
+        /// Names.
+        names: Vec<TableRef>,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
+    /// COPY ... TO.
+    CopyTo {
+        /// Rows.
+        source: LogicalPlan,
+        /// File.
+        path: PathBuf,
+        /// How.
+        options: FileOptions,
+    },
+    /// EXPLAIN.
+    Explain {
+        /// What is explained.
+        statement: Box<PlanStatement>,
+        /// How.
+        mode: ExplainMode,
+    },
+    /// BEGIN.
+    Begin {
+        /// READ ONLY.
+        read_only: bool,
+    },
+    /// COMMIT.
+    Commit,
+    /// ROLLBACK.
+    Rollback,
+    /// SAVEPOINT.
+    Savepoint(String),
+    /// RELEASE SAVEPOINT.
+    Release(String),
+    /// ROLLBACK TO SAVEPOINT.
+    RollbackTo(String),
+    /// CHECKPOINT.
+    Checkpoint,
+    /// SET; settings that concern the binder alone (`dialect`) do not come here.
+    Set {
+        /// Name, lower case.
+        name: String,
+        /// Value as text.
+        value: String,
+    },
+}
+
+/// INSERT. Small VALUES lists and files are both plans.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    /// Target.
+    pub table: TableId,
+    /// Its name.
+    pub table_name: String,
+    /// Rows: all columns of the table in their order, cast, defaults filled in.
+    pub source: LogicalPlan,
+    /// CHECK constraints over the columns of `source`.
+    pub checks: Vec<RowCheck>,
+    /// What happens to a row whose key exists.
+    pub on_conflict: ConflictAction,
+    /// The statement was COPY: counted as such.
+    pub is_copy: bool,
+}
+
+/// UPDATE.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// Target.
+    pub table: TableId,
+    /// Its name.
+    pub table_name: String,
+    /// Rows: first the row id (UBIGINT), then all columns of the table with their new values.
+    pub source: LogicalPlan,
+    /// Columns that the statement sets.
+    pub changed: Vec<FieldId>,
+    /// CHECK constraints over the columns of `source`.
+    pub checks: Vec<RowCheck>,
+}
+
+/// DELETE.
+#[derive(Debug, Clone)]
+pub struct Delete {
+    /// Target.
+    pub table: TableId,
+    /// Its name.
+    pub table_name: String,
+    /// Rows: the row id (UBIGINT) alone.
+    pub source: LogicalPlan,
+}
+
+/// A CHECK constraint bound to the rows that a statement writes.
+#[derive(Debug, Clone)]
+pub struct RowCheck {
+    /// Name, or text.
+    pub name: String,
+    /// BOOLEAN; NULL passes.
+    pub expr: Expr,
+}
+
+/// What INSERT does about a key that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ConflictAction {
+    /// The statement fails.
+    #[default]
+    Error,
+    /// The row is left out: `ON CONFLICT DO NOTHING`, `INSERT OR IGNORE`.
+    Ignore,
+    /// The existing row goes: `INSERT OR REPLACE`.
+    Replace,
+}
+
+/// How EXPLAIN explains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExplainMode {
+    /// The optimized plan.
+    Plan,
+    /// The plan as bound and after each rule that changed it.
+    Rules,
+    /// The statement is run; the plan with what each operator counted.
+    Analyze,
+}
+
+/// A table to create.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableDefinition {
+    /// Name.
+    pub name: TableRef,
+    /// Columns.
+    pub columns: Vec<ColumnDefinition>,
+    /// PRIMARY KEY and UNIQUE.
+    pub keys: Vec<KeyDefinition>,
+    /// CHECK.
+    pub checks: Vec<CheckDefinition>,
+    /// TEMPORARY: seen by its session alone, gone with it.
+    pub temporary: bool,
+}
+
+/// A column to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDefinition {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub ty: SqlType,
+    /// False for NOT NULL and primary keys.
+    pub nullable: bool,
+    /// Default as SQL text.
+    pub default_sql: Option<String>,
+}
+
+/// A PRIMARY KEY or UNIQUE constraint.
+#[derive(Debug, Clone, PartialEq, Eq, bitcode::Encode, bitcode::Decode)]
+pub struct KeyDefinition {
+    /// Name, given or made.
+    pub name: String,
+    /// PRIMARY KEY.
+    pub primary: bool,
+    /// Positions of its columns in the table.
+    pub columns: Vec<u32>,
+}
+
+/// A CHECK constraint.
+#[derive(Debug, Clone, PartialEq, Eq, bitcode::Encode, bitcode::Decode)]
+pub struct CheckDefinition {
+    /// Name, given or made.
+    pub name: String,
+    /// BOOLEAN expression as SQL text.
+    pub sql: String,
+}
