@@ -18,7 +18,7 @@ pub struct CommitId(pub u64);
 pub struct WriteBatch {
     /// Values to store. A key that exists is replaced; the last put of a key wins.
     pub puts: Vec<(PhysicalKey, Blob)>,
-    /// Keys to forget. A key that does not exist is no error.
+    /// Keys to forget, before the puts. A key that does not exist is no error.
     pub frees: Vec<PhysicalKey>,
 }
 
@@ -30,10 +30,17 @@ impl WriteBatch {
     }
 }
 
-/// Keeps what the readers at this moment see from being overwritten until it is dropped.
+/// A snapshot: what readers see at this moment stays readable, and is not overwritten, until the
+/// pin is dropped.
 pub trait Pin: Send + Sync {
     /// The last batch that the pin sees.
     fn commit_id(&self) -> CommitId;
+
+    /// The values of `keys` as of [`Pin::commit_id`]: also those freed or replaced since.
+    ///
+    /// # Errors
+    /// On I/O errors and on values that do not match their checksum.
+    fn batch_get(&self, keys: &[PhysicalKey]) -> Result<Vec<Option<Blob>>>;
 }
 
 /// A crash-safe key-value store of Arrow-sized values.
