@@ -37,8 +37,11 @@ pub struct Signature {
 /// Arguments of a kernel.
 #[derive(Debug)]
 pub struct FunctionArgs<'a> {
-    /// One array of `rows` values per argument, of the types of the [`Signature`].
+    /// One array per argument, of the types of the [`Signature`]: `rows` values, or a single value
+    /// that stands for all rows where `constants` says so.
     pub arrays: &'a [ArrayRef],
+    /// For each argument, whether its array is a single value. When all are, `rows` is 1.
+    pub constants: &'a [bool],
     /// Rows; there may be no argument to read it from.
     pub rows: usize,
     /// Type that the result must have.

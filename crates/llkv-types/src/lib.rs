@@ -10,10 +10,12 @@
 //! assert_eq!(three.to_string(), "19.99");
 //! ```
 
+pub mod calendar;
 mod ids;
 mod scalar;
 mod schema;
 mod sql_type;
+pub mod text;
 
 pub use ids::{
     FieldId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT, TXN_ID_NONE,

@@ -1,6 +1,6 @@
 //! The one literal type.
 
-use crate::SqlType;
+use crate::{SqlType, text};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Decimal64Array, Decimal128Array,
     PrimitiveArray, StringViewArray, new_null_array,
@@ -11,7 +11,6 @@ use arrow::datatypes::{
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_result::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
@@ -240,25 +239,16 @@ impl fmt::Display for Scalar {
             Self::UInt16(v) => v.fmt(f),
             Self::UInt32(v) => v.fmt(f),
             Self::UInt64(v) => v.fmt(f),
-            Self::Float32(v) => write!(f, "{v:?}"),
-            Self::Float64(v) => write!(f, "{v:?}"),
+            Self::Float32(v) => text::write_f32(f, *v),
+            Self::Float64(v) => text::write_f64(f, *v),
             Self::Text(v) => v.fmt(f),
-            Self::Blob(v) => {
-                f.write_str("\\x")?;
-                v.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-            Self::Decimal { .. }
-            | Self::Date(_)
-            | Self::Time(_)
-            | Self::Timestamp(_)
-            | Self::TimestampTz(_)
-            | Self::Interval(_) => {
-                let array = self.to_array(1).map_err(|_| fmt::Error)?;
-                let options = FormatOptions::new();
-                let formatter =
-                    ArrayFormatter::try_new(array.as_ref(), &options).map_err(|_| fmt::Error)?;
-                write!(f, "{}", formatter.value(0))
-            }
+            Self::Blob(v) => text::write_blob(f, v),
+            Self::Decimal { value, scale, .. } => text::write_decimal(f, *value, *scale),
+            Self::Date(v) => text::write_date(f, *v),
+            Self::Time(v) => text::write_time(f, *v),
+            Self::Timestamp(v) => text::write_timestamp(f, *v),
+            Self::TimestampTz(v) => text::write_timestamp_tz(f, *v),
+            Self::Interval(v) => text::write_interval(f, *v),
         }
     }
 }
