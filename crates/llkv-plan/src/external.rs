@@ -67,6 +67,10 @@ pub struct FileOptions {
     pub escape: Option<u8>,
     /// CSV: text that stands for NULL; the empty field by default.
     pub null: Option<String>,
-    /// Compression by its usual name: `gzip`, `zstd`, `snappy`, `none`.
+    /// Parquet: compression by its usual name: `zstd`, `snappy`, `lz4`, `gzip`, `none`.
     pub compression: Option<String>,
+    /// Reading: names and types of the columns, in the Arrow forms of SQL types, instead of
+    /// those that the file seems to have. COPY gives the columns of its table, so that a code such
+    /// as `007` stays text.
+    pub columns: Option<SchemaRef>,
 }

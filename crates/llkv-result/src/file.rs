@@ -32,6 +32,12 @@ pub enum FileError {
         /// The name or ending.
         format: String,
     },
+    /// The compression is not known.
+    #[error("unknown compression \"{compression}\"; zstd, snappy, lz4, gzip and none are known")]
+    UnknownCompression {
+        /// The name.
+        compression: String,
+    },
 }
 
 impl FileError {
@@ -39,7 +45,7 @@ impl FileError {
         match self {
             Self::Io { .. } => "58030",
             Self::Malformed { .. } => "22P04",
-            Self::UnknownFormat { .. } => "22023",
+            Self::UnknownFormat { .. } | Self::UnknownCompression { .. } => "22023",
         }
     }
 }

@@ -1,0 +1,142 @@
+//! Foreign Arrow types into the Arrow forms of SQL types, and back into forms that writers take.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use llkv_result::Result;
+use llkv_types::SqlType;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::malformed;
+
+/// The schema of SQL forms for a file's own schema.
+///
+/// # Errors
+/// For a column of a type that SQL has no counterpart for.
+pub(crate) fn sql_schema(path: &Path, schema: &Schema) -> Result<SchemaRef> {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let ty = SqlType::from_arrow(field.data_type()).ok_or_else(|| {
+                malformed(
+                    path,
+                    None,
+                    format!("column \"{}\" has type {}", field.name(), field.data_type()),
+                )
+            })?;
+            let ty = if ty == SqlType::Null {
+                SqlType::Text
+            } else {
+                ty
+            };
+            Ok(Field::new(field.name(), ty.to_arrow(), true))
+        })
+        .collect::<Result<_>>()?;
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Casts each column to its place in `schema`. A value that does not fit is an error.
+///
+/// # Errors
+/// [`llkv_result::FileError::Malformed`] naming the column.
+pub(crate) fn to_schema(
+    path: &Path,
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let options = CastOptions {
+        safe: false,
+        format_options: FormatOptions::default(),
+    };
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                return Ok(Arc::clone(column));
+            }
+            cast_with_options(column, field.data_type(), &options)
+                .map_err(|e| malformed(path, None, format!("column \"{}\": {e}", field.name())))
+        })
+        .collect::<Result<_>>()?;
+    rebatch(schema, columns, batch.num_rows())
+}
+
+fn rebatch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &options,
+    )?)
+}
+
+/// Digits that every reader of JSON keeps: numbers are doubles there.
+const JSON_DIGITS: u8 = 15;
+
+/// The form in which text writers (CSV, JSON) take a type: intervals and blobs become text, and in JSON
+/// so do decimals of more digits than a double keeps.
+fn text_form(data_type: &DataType, json: bool) -> DataType {
+    match data_type {
+        DataType::Interval(_) | DataType::BinaryView => DataType::Utf8,
+        DataType::Decimal64(p, _) | DataType::Decimal128(p, _) if json && *p > JSON_DIGITS => {
+            DataType::Utf8
+        }
+        DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
+        other => other.clone(),
+    }
+}
+
+/// The schema of [`to_text_form`].
+pub(crate) fn text_schema(schema: &Schema, json: bool) -> SchemaRef {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|f| Field::new(f.name(), text_form(f.data_type(), json), f.is_nullable()))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// A batch as text writers take it. A blob becomes `\x` and hexadecimal digits.
+pub(crate) fn to_text_form(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| match column.data_type() {
+            from if from == field.data_type() => Ok(Arc::clone(column)),
+            DataType::BinaryView => Ok(hexadecimal(column)),
+            DataType::Interval(_) => displayed(column),
+            _ => Ok(arrow::compute::cast(column, field.data_type())?),
+        })
+        .collect::<Result<_>>()?;
+    rebatch(schema, columns, batch.num_rows())
+}
+
+fn hexadecimal(column: &ArrayRef) -> ArrayRef {
+    let text = column.as_binary_view().iter().map(|value| {
+        value.map(|bytes| {
+            bytes.iter().fold(String::from("\\x"), |mut text, byte| {
+                text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+                text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+                text
+            })
+        })
+    });
+    Arc::new(text.collect::<StringArray>())
+}
+
+fn displayed(column: &ArrayRef) -> Result<ArrayRef> {
+    let options = FormatOptions::default();
+    let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
+    let text = (0..column.len()).map(|row| {
+        column
+            .is_valid(row)
+            .then(|| formatter.value(row).to_string())
+    });
+    Ok(Arc::new(text.collect::<StringArray>()))
+}

@@ -1,0 +1,202 @@
+//! Delimited text: the schema is found out on a sample, then lines stream.
+
+use crate::convert::{sql_schema, to_schema};
+use crate::error::{io, malformed};
+use crate::format::delimiter_of;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_csv::ReaderBuilder;
+use arrow_csv::reader::Format;
+use llkv_plan::{BatchIterator, ExternalSource, FileOptions};
+use llkv_result::Result;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows on which types are found out: what DuckDB samples, too.
+const SAMPLE_ROWS: usize = 20_480;
+
+/// Bytes that one read asks of the file.
+const READ_BYTES: usize = 1 << 20;
+
+/// A CSV file.
+#[derive(Debug)]
+pub(crate) struct CsvSource {
+    path: PathBuf,
+    options: FileOptions,
+    has_header: bool,
+    /// What the parser reads: every column in a type that it knows.
+    file_schema: SchemaRef,
+    /// What the source gives.
+    schema: SchemaRef,
+}
+
+impl CsvSource {
+    pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Self> {
+        let mut file = File::open(path).map_err(|e| io(path, "open", &e))?;
+        let has_header = match options.header {
+            Some(told) => told,
+            None => looks_like_header(path, &mut file, options)?,
+        };
+        let (file_schema, schema) = match &options.columns {
+            Some(given) => (Arc::new(parser_schema(given)), Arc::clone(given)),
+            None => {
+                let found = infer(path, &mut file, options, has_header)?;
+                let named = if has_header { found } else { numbered(&found) };
+                let schema = sql_schema(path, &named)?;
+                (Arc::new(parser_schema(&schema)), schema)
+            }
+        };
+        Ok(Self {
+            path: path.into(),
+            options: options.clone(),
+            has_header,
+            file_schema,
+            schema,
+        })
+    }
+}
+
+fn format(path: &Path, options: &FileOptions, has_header: bool) -> Format {
+    let mut format = Format::default()
+        .with_header(has_header)
+        .with_delimiter(delimiter_of(path, options));
+    if let Some(quote) = options.quote {
+        format = format.with_quote(quote);
+    }
+    if let Some(escape) = options.escape {
+        format = format.with_escape(escape);
+    }
+    if let Some(null) = options.null.as_deref().and_then(null_regex) {
+        format = format.with_null_regex(null);
+    }
+    format
+}
+
+fn null_regex(text: &str) -> Option<regex::Regex> {
+    regex::Regex::new(&format!("^{}$", regex::escape(text))).ok()
+}
+
+fn infer(path: &Path, file: &mut File, options: &FileOptions, has_header: bool) -> Result<Schema> {
+    file.rewind().map_err(|e| io(path, "read", &e))?;
+    let (schema, _) = format(path, options, has_header)
+        .infer_schema(
+            BufReader::with_capacity(READ_BYTES, &mut *file),
+            Some(SAMPLE_ROWS),
+        )
+        .map_err(|e| malformed(path, None, e))?;
+    // A column without a value in the sample has no type of its own.
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|f| match f.data_type() {
+            DataType::Null => Field::new(f.name(), DataType::Utf8, true),
+            other => Field::new(f.name(), other.clone(), true),
+        })
+        .collect();
+    Ok(Schema::new(fields))
+}
+
+/// A first line is a header when a column that holds typed values below it holds text there, or, in a
+/// file of text alone, when its values are distinct and look like names.
+fn looks_like_header(path: &Path, file: &mut File, options: &FileOptions) -> Result<bool> {
+    let below = infer(path, file, options, true)?;
+    let with_first = infer(path, file, options, false)?;
+    if below.fields().is_empty() {
+        return Ok(false);
+    }
+    let typed = below.fields().iter().zip(with_first.fields());
+    if typed.clone().any(|(b, w)| b.data_type() != w.data_type()) {
+        return Ok(typed
+            .into_iter()
+            .any(|(b, w)| b.data_type() != &DataType::Utf8 && w.data_type() == &DataType::Utf8));
+    }
+    if below
+        .fields()
+        .iter()
+        .any(|f| f.data_type() != &DataType::Utf8)
+    {
+        return Ok(false);
+    }
+    let names: HashSet<&str> = below.fields().iter().map(|f| f.name().as_str()).collect();
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | ' ' | '-' | '.'))
+    };
+    Ok(names.len() == below.fields().len() && names.iter().all(|n| is_name(n)))
+}
+
+/// Names for a file without a header: `column0`, `column1`, ...
+fn numbered(schema: &Schema) -> Schema {
+    let fields = schema.fields().iter().enumerate();
+    Schema::new(
+        fields
+            .map(|(i, f)| Field::new(format!("column{i}"), f.data_type().clone(), true))
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// The types that the CSV parser itself reads; others are read as text and cast.
+fn parser_schema(schema: &Schema) -> Schema {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let read_as = match field.data_type() {
+                known @ (DataType::Boolean
+                | DataType::Int8
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::UInt8
+                | DataType::UInt16
+                | DataType::UInt32
+                | DataType::UInt64
+                | DataType::Float32
+                | DataType::Float64
+                | DataType::Date32
+                | DataType::Decimal64(..)
+                | DataType::Decimal128(..)
+                | DataType::Timestamp(TimeUnit::Microsecond, None)
+                | DataType::Utf8View) => known.clone(),
+                _ => DataType::Utf8,
+            };
+            Field::new(field.name(), read_as, true)
+        })
+        .collect();
+    Schema::new(fields)
+}
+
+impl ExternalSource for CsvSource {
+    fn name(&self) -> String {
+        format!("csv '{}'", self.path.display())
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn read(
+        &self,
+        _partition: usize,
+        projection: &[usize],
+        batch_rows: usize,
+    ) -> Result<BatchIterator> {
+        let file = File::open(&self.path).map_err(|e| io(&self.path, "open", &e))?;
+        let reader = ReaderBuilder::new(Arc::clone(&self.file_schema))
+            .with_format(format(&self.path, &self.options, self.has_header))
+            .with_batch_size(batch_rows)
+            .with_projection(projection.to_vec())
+            .build_buffered(BufReader::with_capacity(READ_BYTES, file))
+            .map_err(|e| malformed(&self.path, None, e))?;
+        let target = Arc::new(self.schema.project(projection)?);
+        let path = self.path.clone();
+        Ok(Box::new(reader.map(move |batch| {
+            let batch = batch.map_err(|e| malformed(&path, None, e))?;
+            to_schema(&path, &batch, &target)
+        })))
+    }
+}
