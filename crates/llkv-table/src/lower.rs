@@ -1,0 +1,301 @@
+//! Turns conjuncts of a WHERE clause into column tests, where the two mean exactly the same.
+
+use arrow::array::{ArrayRef, new_empty_array};
+use arrow::compute::concat;
+use llkv_column_map::{ColumnPredicate, ColumnTest};
+use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
+use llkv_types::{FieldId, Scalar, SqlType};
+use std::ops::Bound;
+
+/// The column test that keeps exactly the rows for which `expr` is true, or `None` where there is none:
+/// the expression is then evaluated above the scan. `field_of` gives the stored field of a column of the
+/// scan.
+#[must_use]
+pub fn lower_predicate(
+    expr: &Expr,
+    field_of: &dyn Fn(ColumnId) -> Option<FieldId>,
+) -> Option<ColumnPredicate> {
+    let (id, test) = lower(expr)?;
+    Some(ColumnPredicate {
+        field: field_of(id)?,
+        test,
+    })
+}
+
+fn lower(expr: &Expr) -> Option<(ColumnId, ColumnTest)> {
+    match expr {
+        Expr::Column { id, ty } if *ty == SqlType::Boolean => {
+            Some((*id, equals(Scalar::Boolean(true))))
+        }
+        Expr::Unary { op, expr } => lower_unary(*op, expr),
+        Expr::Binary {
+            op, left, right, ..
+        } => lower_comparison(*op, left, right),
+        Expr::InList {
+            expr,
+            list,
+            negated: false,
+        } => lower_in(expr, list),
+        Expr::Or(parts) => lower_or(parts),
+        Expr::And(parts) => lower_and(parts),
+        Expr::Like {
+            expr,
+            pattern,
+            escape: None,
+            case_insensitive: false,
+            negated: false,
+        } => lower_like(expr, pattern),
+        _ => None,
+    }
+}
+
+/// A column whose values have an order that the store knows.
+fn column(expr: &Expr) -> Option<(ColumnId, SqlType)> {
+    match expr {
+        Expr::Column { id, ty } if !matches!(ty, SqlType::Interval | SqlType::Null) => {
+            Some((*id, *ty))
+        }
+        _ => None,
+    }
+}
+
+/// A constant of the column's type that is not NULL.
+fn constant(expr: &Expr, ty: SqlType) -> Option<Scalar> {
+    expr.as_literal()
+        .filter(|s| s.sql_type() == ty && !matches!(s, Scalar::Null(_)))
+        .cloned()
+}
+
+fn equals(value: Scalar) -> ColumnTest {
+    ColumnTest::Range {
+        low: Bound::Included(value.clone()),
+        high: Bound::Included(value),
+    }
+}
+
+fn lower_unary(op: UnaryOp, operand: &Expr) -> Option<(ColumnId, ColumnTest)> {
+    let Expr::Column { id, ty } = operand else {
+        return None;
+    };
+    let test = match op {
+        UnaryOp::IsNull => ColumnTest::IsNull,
+        UnaryOp::IsNotNull => ColumnTest::IsNotNull,
+        UnaryOp::IsTrue if *ty == SqlType::Boolean => equals(Scalar::Boolean(true)),
+        UnaryOp::Not | UnaryOp::IsFalse if *ty == SqlType::Boolean => {
+            equals(Scalar::Boolean(false))
+        }
+        _ => return None,
+    };
+    Some((*id, test))
+}
+
+fn lower_comparison(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(ColumnId, ColumnTest)> {
+    let Some((id, ty)) = column(left) else {
+        let (id, ty) = column(right)?;
+        return Some((id, comparison(op.swapped()?, constant(left, ty)?)?));
+    };
+    Some((id, comparison(op, constant(right, ty)?)?))
+}
+
+fn comparison(op: BinaryOp, value: Scalar) -> Option<ColumnTest> {
+    let (low, high) = match op {
+        BinaryOp::Eq | BinaryOp::IsNotDistinctFrom => return Some(equals(value)),
+        BinaryOp::NotEq => return Some(ColumnTest::NotEq(value)),
+        BinaryOp::Lt => (Bound::Unbounded, Bound::Excluded(value)),
+        BinaryOp::LtEq => (Bound::Unbounded, Bound::Included(value)),
+        BinaryOp::Gt => (Bound::Excluded(value), Bound::Unbounded),
+        BinaryOp::GtEq => (Bound::Included(value), Bound::Unbounded),
+        _ => return None,
+    };
+    Some(ColumnTest::Range { low, high })
+}
+
+fn lower_in(needle: &Expr, list: &InList) -> Option<(ColumnId, ColumnTest)> {
+    let (id, ty) = column(needle)?;
+    let values = match list {
+        InList::Values(values) if *values.data_type() == ty.to_arrow() => values.clone(),
+        InList::Values(_) => return None,
+        InList::Exprs(items) => {
+            let scalars = items
+                .iter()
+                .filter(|item| !matches!(item.as_literal(), Some(Scalar::Null(_))))
+                .map(|item| constant(item, ty))
+                .collect::<Option<Vec<_>>>()?;
+            to_array(&scalars, ty)?
+        }
+    };
+    Some((id, ColumnTest::In(values)))
+}
+
+fn to_array(scalars: &[Scalar], ty: SqlType) -> Option<ArrayRef> {
+    let arrays = scalars
+        .iter()
+        .map(|s| s.to_array(1).ok())
+        .collect::<Option<Vec<_>>>()?;
+    if arrays.is_empty() {
+        return Some(new_empty_array(&ty.to_arrow()));
+    }
+    concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>()).ok()
+}
+
+/// `a = 1 OR a = 2` is `a IN (1, 2)`.
+fn lower_or(parts: &[Expr]) -> Option<(ColumnId, ColumnTest)> {
+    let mut found: Option<(ColumnId, SqlType)> = None;
+    let mut values = Vec::with_capacity(parts.len());
+    for part in parts {
+        let Expr::Binary {
+            op: BinaryOp::Eq,
+            left,
+            right,
+            ..
+        } = part
+        else {
+            return None;
+        };
+        let (side, other) = match column(left) {
+            Some(side) => (side, right),
+            None => (column(right)?, left),
+        };
+        if *found.get_or_insert(side) != side {
+            return None;
+        }
+        values.push(constant(other, side.1)?);
+    }
+    let (id, ty) = found?;
+    Some((id, ColumnTest::In(to_array(&values, ty)?)))
+}
+
+/// `a >= 1 AND a < 5`, the form of BETWEEN, is one range.
+fn lower_and(parts: &[Expr]) -> Option<(ColumnId, ColumnTest)> {
+    let [first, second] = parts else {
+        return None;
+    };
+    let (id, first) = lower(first)?;
+    let (other_id, second) = lower(second)?;
+    let (ColumnTest::Range { low, high }, ColumnTest::Range { low: l2, high: h2 }) =
+        (first, second)
+    else {
+        return None;
+    };
+    let low = only_bound(low, l2)?;
+    let high = only_bound(high, h2)?;
+    (id == other_id).then_some((id, ColumnTest::Range { low, high }))
+}
+
+fn only_bound(a: Bound<Scalar>, b: Bound<Scalar>) -> Option<Bound<Scalar>> {
+    match (a, b) {
+        (Bound::Unbounded, one) | (one, Bound::Unbounded) => Some(one),
+        _ => None,
+    }
+}
+
+/// `a LIKE 'prefix%'` is a range: UTF-8 keeps the order of code points.
+fn lower_like(text: &Expr, pattern: &Expr) -> Option<(ColumnId, ColumnTest)> {
+    let (id, ty) = column(text)?;
+    let Scalar::Text(pattern) = constant(pattern, SqlType::Text)? else {
+        return None;
+    };
+    if ty != SqlType::Text || pattern.contains(['_', '\\']) {
+        return None;
+    }
+    let Some(prefix) = pattern.strip_suffix('%') else {
+        return (!pattern.contains('%')).then(|| (id, equals(Scalar::Text(pattern.clone()))));
+    };
+    if prefix.contains('%') || prefix.is_empty() {
+        return None;
+    }
+    let high = match successor(prefix) {
+        Some(high) => Bound::Excluded(Scalar::Text(high.into())),
+        None => Bound::Unbounded,
+    };
+    let low = Bound::Included(Scalar::Text(prefix.into()));
+    Some((id, ColumnTest::Range { low, high }))
+}
+
+/// The least text above every text that starts with `prefix`.
+fn successor(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            other => char::from_u32(other as u32 + 1),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a() -> Expr {
+        Expr::column(ColumnId(7), SqlType::Int32)
+    }
+
+    fn int(value: i32) -> Expr {
+        Expr::Literal(Scalar::Int32(value))
+    }
+
+    fn text_of(expr: &Expr) -> Option<String> {
+        let field_of = |id: ColumnId| (id.0 == 7).then_some(FieldId(3));
+        lower_predicate(expr, &field_of).map(|p| format!("{}: {:?}", p.field, p.test))
+    }
+
+    #[test]
+    fn comparisons_either_way_round() {
+        let expr = Expr::compare(BinaryOp::Lt, int(5), a());
+        assert_eq!(
+            text_of(&expr).unwrap(),
+            "3: Range { low: Excluded(Int32(5)), high: Unbounded }"
+        );
+        let between = Expr::and([
+            Expr::compare(BinaryOp::GtEq, a(), int(1)),
+            Expr::compare(BinaryOp::LtEq, a(), int(2)),
+        ]);
+        assert_eq!(
+            text_of(&between).unwrap(),
+            "3: Range { low: Included(Int32(1)), high: Included(Int32(2)) }"
+        );
+    }
+
+    #[test]
+    fn what_is_not_exact_stays_above() {
+        let null = Expr::Literal(Scalar::Null(SqlType::Int32));
+        assert!(text_of(&Expr::compare(BinaryOp::Eq, a(), null)).is_none());
+        let wide = Expr::Literal(Scalar::Int64(5));
+        assert!(text_of(&Expr::compare(BinaryOp::Eq, a(), wide)).is_none());
+        let other = Expr::column(ColumnId(8), SqlType::Int32);
+        assert!(text_of(&Expr::compare(BinaryOp::Eq, other, int(1))).is_none());
+    }
+
+    #[test]
+    fn disjunctions_become_sets() {
+        let either = Expr::Or(vec![
+            Expr::compare(BinaryOp::Eq, a(), int(1)),
+            Expr::compare(BinaryOp::Eq, int(9), a()),
+        ]);
+        assert!(text_of(&either).unwrap().starts_with("3: In("));
+    }
+
+    #[test]
+    fn prefixes_become_ranges() {
+        let like = |pattern: &str| Expr::Like {
+            expr: Box::new(Expr::column(ColumnId(7), SqlType::Text)),
+            pattern: Box::new(Expr::Literal(Scalar::Text(pattern.into()))),
+            escape: None,
+            case_insensitive: false,
+            negated: false,
+        };
+        assert_eq!(
+            text_of(&like("ab%")).unwrap(),
+            "3: Range { low: Included(Text(\"ab\")), high: Excluded(Text(\"ac\")) }"
+        );
+        assert!(text_of(&like("a_b%")).is_none());
+        assert!(text_of(&like("%a%")).is_none());
+        assert_eq!(successor("a\u{10FFFF}").unwrap(), "b");
+    }
+}

@@ -1,0 +1,45 @@
+//! What a reader asks of a table.
+
+use llkv_column_map::{ColumnPredicate, ScanCounters};
+use llkv_types::FieldId;
+use std::sync::Arc;
+
+/// Rows per batch where a request does not say.
+pub const DEFAULT_BATCH_ROWS: usize = 8_192;
+
+/// A scan of a table: which columns, which rows, how large the batches.
+#[derive(Debug, Clone)]
+pub struct ScanRequest {
+    /// Columns put out, in this order. None is allowed: batches then carry their row count alone.
+    pub columns: Vec<FieldId>,
+    /// Put out the row id as a last column, `__row_id` of type UBIGINT.
+    pub with_row_id: bool,
+    /// Tests that every row put out passes; over any column of the table.
+    pub predicates: Vec<ColumnPredicate>,
+    /// Rows per batch at most; 0 counts as [`DEFAULT_BATCH_ROWS`].
+    pub batch_rows: usize,
+    /// Where the scan adds up what it did.
+    pub counters: Option<Arc<ScanCounters>>,
+}
+
+impl ScanRequest {
+    /// All rows, with the columns given.
+    #[must_use]
+    pub fn new(columns: Vec<FieldId>) -> Self {
+        Self {
+            columns,
+            with_row_id: false,
+            predicates: Vec::new(),
+            batch_rows: DEFAULT_BATCH_ROWS,
+            counters: None,
+        }
+    }
+
+    /// Rows per batch, never 0.
+    pub(crate) fn batch_rows(&self) -> usize {
+        match self.batch_rows {
+            0 => DEFAULT_BATCH_ROWS,
+            rows => rows,
+        }
+    }
+}
