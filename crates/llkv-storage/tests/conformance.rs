@@ -1,9 +1,10 @@
 //! Every pager passes the same suite.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 
 use common::suite::{self, Harness};
-use llkv_storage::{BoxedPager, MemPager};
+use llkv_storage::{BoxedPager, FilePager, FilePagerOptions, MemPager, ReadMode};
 use std::sync::Arc;
 
 struct Memory;
@@ -21,4 +22,60 @@ impl Harness for Memory {
 #[test]
 fn mem_pager() {
     suite::run(&mut Memory);
+}
+
+/// A new file for each pager, in one scratch folder.
+struct OnFile {
+    folder: tempfile::TempDir,
+    count: u32,
+    options: FilePagerOptions,
+}
+
+impl OnFile {
+    fn new(options: FilePagerOptions) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            count: 0,
+            options,
+        }
+    }
+
+    fn open(&self) -> BoxedPager {
+        let path = self.folder.path().join(format!("{}.llkv", self.count));
+        let pager = FilePager::open(path, self.options.clone()).unwrap();
+        pager.verify().unwrap();
+        Arc::new(pager)
+    }
+}
+
+impl Harness for OnFile {
+    fn fresh(&mut self) -> BoxedPager {
+        self.count += 1;
+        self.open()
+    }
+
+    fn reopen(&mut self, pager: BoxedPager) -> BoxedPager {
+        drop(pager);
+        let log = self.folder.path().join(format!("{}.llkv-wal", self.count));
+        assert!(!log.exists(), "a clean close leaves no log");
+        self.open()
+    }
+}
+
+#[test]
+fn file_pager_mapped() {
+    suite::run(&mut OnFile::new(FilePagerOptions {
+        log_bytes: 1 << 20,
+        ..FilePagerOptions::default()
+    }));
+}
+
+#[test]
+fn file_pager_pooled() {
+    suite::run(&mut OnFile::new(FilePagerOptions {
+        read_mode: ReadMode::Pool,
+        log_bytes: 256 << 10,
+        pool_bytes: 300_000,
+        ..FilePagerOptions::default()
+    }));
 }

@@ -1,5 +1,10 @@
 //! What the integration tests share.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test binary uses a part"
+)]
 
 use llkv_storage::{Blob, Pager, WriteBatch};
 use llkv_types::PhysicalKey;

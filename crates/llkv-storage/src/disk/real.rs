@@ -1,0 +1,182 @@
+//! The operating system's files: positioned I/O, fdatasync, advisory locks, maps that grow.
+
+use super::{Disk, DiskFile, LockMode, OpenMode};
+use crate::region::Mapping;
+use arrow::buffer::Buffer;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+/// The file system of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(mode != OpenMode::Read)
+            .create(mode == OpenMode::Create)
+            .truncate(false)
+            .open(path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(Arc::new(RealFile {
+            file,
+            identity: (meta.dev(), meta.ino()),
+            held: Mutex::new(None),
+            mapping: Mutex::new(None),
+        }))
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        path.try_exists()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        File::open(folder)?.sync_all()
+    }
+
+    fn entropy(&self) -> u64 {
+        // The standard library's hash keys come from the system's random source.
+        RandomState::new().hash_one(std::process::id())
+    }
+}
+
+/// Who holds which file within this process: `-1` a writer, else the number of readers. Advisory
+/// locks that belong to processes (network file systems) do not see a second handle of the same one.
+static HOLDERS: LazyLock<Mutex<HashMap<(u64, u64), i64>>> = LazyLock::new(Mutex::default);
+
+/// The smallest address range that is mapped: files grow into it without a new map.
+const MIN_MAP_BYTES: u64 = 256 << 20;
+
+struct RealFile {
+    file: File,
+    identity: (u64, u64),
+    held: Mutex<Option<LockMode>>,
+    mapping: Mutex<Option<Arc<Mapping>>>,
+}
+
+impl DiskFile for RealFile {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(bytes, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.file.write_at(bytes, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn set_size(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        match fallocate(&self.file, FallocateFlags::empty(), 0, len) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::OPNOTSUPP) => {
+                if self.size()? < len {
+                    self.file.set_len(len)?;
+                }
+                Ok(())
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match fallocate(&self.file, flags, offset, len) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn map(&self, offset: u64, len: usize) -> io::Result<Option<Buffer>> {
+        let end = offset.saturating_add(len as u64);
+        let mut current = self.mapping.lock();
+        if let Some(buffer) = current.as_ref().and_then(|m| m.buffer(offset, len)) {
+            return Ok(Some(buffer));
+        }
+        let size = end.saturating_mul(2).max(MIN_MAP_BYTES);
+        let mapping = Arc::new(Mapping::new(&self.file, size)?);
+        let buffer = mapping.buffer(offset, len);
+        *current = Some(mapping);
+        Ok(buffer)
+    }
+
+    fn try_lock(&self, mode: LockMode) -> io::Result<bool> {
+        let mut held = self.held.lock();
+        if held.is_some() {
+            return Ok(*held == Some(mode));
+        }
+        let mut holders = HOLDERS.lock();
+        let count = holders.get(&self.identity).copied().unwrap_or(0);
+        let count = match mode {
+            LockMode::Exclusive if count == 0 => -1,
+            LockMode::Shared if count >= 0 => count + 1,
+            _ => return Ok(false),
+        };
+        let locked = match mode {
+            LockMode::Exclusive => self.file.try_lock(),
+            LockMode::Shared => self.file.try_lock_shared(),
+        };
+        match locked {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
+        holders.insert(self.identity, count);
+        *held = Some(mode);
+        Ok(true)
+    }
+}
+
+impl Drop for RealFile {
+    fn drop(&mut self) {
+        let Some(mode) = *self.held.lock() else {
+            return;
+        };
+        let mut holders = HOLDERS.lock();
+        let left = match mode {
+            LockMode::Exclusive => 0,
+            LockMode::Shared => holders.get(&self.identity).copied().unwrap_or(1) - 1,
+        };
+        // The file itself closes after this; its lock goes first, so that whom the registry lets in
+        // is not refused by the system.
+        let _ = self.file.unlock();
+        if left == 0 {
+            holders.remove(&self.identity);
+        } else {
+            holders.insert(self.identity, left);
+        }
+    }
+}
