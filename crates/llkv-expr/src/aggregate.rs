@@ -55,7 +55,7 @@ impl AggregateFunction {
 }
 
 /// A call of an aggregate function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AggregateExpr {
     /// Function.
     pub function: AggregateFunction,

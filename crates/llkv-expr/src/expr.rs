@@ -3,6 +3,7 @@
 use crate::ScalarFunction;
 use arrow::array::ArrayRef;
 use llkv_types::{Scalar, SqlType};
+use std::sync::Arc;
 
 /// A column of a plan. The binder hands out each id once per statement, so a rule may move an
 /// expression anywhere without renumbering. In an expression prepared for evaluation the number is
@@ -129,8 +130,19 @@ pub enum InList {
     Values(ArrayRef),
 }
 
-/// A bound expression. Every node knows its type ([`Expr::ty`]).
-#[derive(Debug, Clone)]
+impl PartialEq for InList {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exprs(a), Self::Exprs(b)) => a == b,
+            (Self::Values(a), Self::Values(b)) => Arc::ptr_eq(a, b) || a.as_ref() == b.as_ref(),
+            _ => false,
+        }
+    }
+}
+
+/// A bound expression. Every node knows its type ([`Expr::ty`]). Equality is that of the trees: what
+/// is equal has the same value, what is not may still have it.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Expr {
     /// A column.

@@ -4,7 +4,7 @@ use crate::Expr;
 use std::fmt;
 
 /// One key of an ordering.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SortKey {
     /// What is ordered.
     pub expr: Expr,

@@ -1,0 +1,291 @@
+//! Plans as text: one line a node, inputs below it.
+
+use crate::estimate::{Estimate, Estimator};
+use crate::{
+    Aggregate, Apply, ApplyKind, CatalogView, Join, JoinKind, LogicalPlan, PlanColumn, Projection,
+    SetOpKind,
+};
+use hashbrown::HashMap;
+use llkv_expr::{ColumnId, Expr};
+use std::fmt::Write;
+
+/// The tree as text, without estimates: what golden tests compare.
+#[must_use]
+pub fn explain(plan: &LogicalPlan) -> String {
+    Printer::new(plan, None).print(plan)
+}
+
+/// The tree as text, each node with the rows that are expected of it.
+#[must_use]
+pub fn explain_estimated(plan: &LogicalPlan, catalog: &dyn CatalogView) -> String {
+    let estimator = Estimator::new(catalog);
+    Printer::new(plan, Some(&estimator)).print(plan)
+}
+
+struct Printer<'a> {
+    /// Names of columns; with the number where the name alone does not tell.
+    names: HashMap<ColumnId, String>,
+    estimator: Option<&'a Estimator<'a>>,
+}
+
+/// Text of a node and what is below it.
+struct Block {
+    lines: Vec<String>,
+    estimate: Option<Estimate>,
+}
+
+impl<'a> Printer<'a> {
+    fn new(plan: &LogicalPlan, estimator: Option<&'a Estimator<'a>>) -> Self {
+        let mut columns: Vec<(ColumnId, String)> = Vec::new();
+        collect_names(plan, &mut columns);
+        let mut uses: HashMap<String, usize> = HashMap::new();
+        let mut names: HashMap<ColumnId, String> = HashMap::new();
+        for (id, name) in columns {
+            if names.insert(id, name.clone()).is_none() {
+                *uses.entry(name).or_default() += 1;
+            }
+        }
+        for (id, name) in &mut names {
+            if name.is_empty() || uses.get(name).is_some_and(|n| *n > 1) {
+                let _ = write!(name, "{id}");
+            }
+        }
+        Self { names, estimator }
+    }
+
+    fn print(&self, plan: &LogicalPlan) -> String {
+        let mut text = self.block(plan).lines.join("\n");
+        text.push('\n');
+        text
+    }
+
+    fn block(&self, plan: &LogicalPlan) -> Block {
+        let mut blocks = Vec::new();
+        plan.for_each_input(&mut |input| blocks.push(self.block(input)));
+        let estimate = self.estimator.map(|estimator| {
+            let inputs: Vec<Estimate> = blocks
+                .iter_mut()
+                .filter_map(|b| b.estimate.take())
+                .collect();
+            estimator.of_node(plan, &inputs)
+        });
+        let mut first = self.describe(plan);
+        if let Some(estimate) = &estimate {
+            let _ = write!(first, "  [~{:.0} rows]", estimate.rows);
+        }
+        let mut lines = vec![first];
+        let last = blocks.len().saturating_sub(1);
+        for (i, block) in blocks.into_iter().enumerate() {
+            let (branch, trunk) = if i == last {
+                ("└─ ", "   ")
+            } else {
+                ("├─ ", "│  ")
+            };
+            for (j, line) in block.lines.into_iter().enumerate() {
+                lines.push(format!("{}{line}", if j == 0 { branch } else { trunk }));
+            }
+        }
+        Block { lines, estimate }
+    }
+
+    fn describe(&self, plan: &LogicalPlan) -> String {
+        match plan {
+            LogicalPlan::Scan(n) => {
+                let columns = n.columns.iter().map(|(_, c)| c).chain(&n.row_id);
+                let mut text = format!("Scan {} ({})", n.table_name, self.columns(columns));
+                if !n.predicates.is_empty() {
+                    let _ = write!(text, " where {}", self.list(&n.predicates, " AND "));
+                }
+                text
+            }
+            LogicalPlan::External(n) => {
+                let columns = n.columns.iter().map(|(_, c)| c);
+                format!("External {} ({})", n.source.name(), self.columns(columns))
+            }
+            LogicalPlan::Values(n) => {
+                let rows: usize = n.batches.iter().map(|b| b.num_rows()).sum();
+                format!("Values {rows} rows ({})", self.columns(&n.columns))
+            }
+            LogicalPlan::Filter(n) => format!("Filter {}", self.expr(&n.predicate)),
+            LogicalPlan::Project(n) => format!("Project {}", self.projections(&n.projections)),
+            LogicalPlan::Join(n) => self.join(n),
+            LogicalPlan::Apply(n) => self.apply(n),
+            LogicalPlan::Aggregate(n) => self.aggregate(n),
+            LogicalPlan::Distinct(_) => "Distinct".into(),
+            LogicalPlan::Sort(n) => {
+                let keys: Vec<String> = n.keys.iter().map(|k| self.named(&k.to_string())).collect();
+                let mut text = format!("Sort {}", keys.join(", "));
+                if let Some(fetch) = n.fetch {
+                    let _ = write!(text, " first {fetch}");
+                }
+                text
+            }
+            LogicalPlan::Limit(n) => {
+                let mut text = "Limit".to_string();
+                if let Some(fetch) = n.fetch {
+                    let _ = write!(text, " {fetch}");
+                }
+                if n.skip > 0 {
+                    let _ = write!(text, " skip {}", n.skip);
+                }
+                text
+            }
+            LogicalPlan::UnionAll(n) => format!("UnionAll ({})", self.columns(&n.columns)),
+            LogicalPlan::SetOp(n) => {
+                let kind = match n.kind {
+                    SetOpKind::Except => "Except",
+                    SetOpKind::Intersect => "Intersect",
+                };
+                let all = if n.all { "All" } else { "" };
+                format!("{kind}{all} ({})", self.columns(&n.columns))
+            }
+        }
+    }
+
+    fn join(&self, n: &Join) -> String {
+        let cross = n.kind == JoinKind::Inner && n.on.is_empty() && n.filter.is_none();
+        let mut text = if cross {
+            "CrossJoin".to_string()
+        } else {
+            format!("{:?}Join", n.kind)
+        };
+        if let Some(mark) = &n.mark {
+            let aware = if n.null_aware_mark { " (as IN)" } else { "" };
+            let _ = write!(text, " {}{aware}", self.name(mark.id));
+        }
+        for (i, ((left, right), null_equal)) in n.on.iter().zip(&n.null_equal).enumerate() {
+            let word = if i == 0 { "on" } else { "and" };
+            let op = if *null_equal {
+                "is not distinct from"
+            } else {
+                "="
+            };
+            let _ = write!(
+                text,
+                " {word} {} {op} {}",
+                self.operand(left),
+                self.operand(right)
+            );
+        }
+        if let Some(filter) = &n.filter {
+            let _ = write!(text, " where {}", self.expr(filter));
+        }
+        text
+    }
+
+    fn apply(&self, n: &Apply) -> String {
+        match &n.kind {
+            ApplyKind::Cross => "Apply cross".into(),
+            ApplyKind::Left => "Apply left".into(),
+            ApplyKind::Scalar { first_row: false } => "Apply scalar".into(),
+            ApplyKind::Scalar { first_row: true } => "Apply scalar, first row".into(),
+            ApplyKind::Exists { mark } => format!("Apply exists {}", self.name(mark.id)),
+            ApplyKind::In {
+                mark,
+                needle,
+                haystack,
+            } => format!(
+                "Apply {}: ({}) in ({})",
+                self.name(mark.id),
+                self.list(needle, ", "),
+                self.list(haystack, ", ")
+            ),
+        }
+    }
+
+    fn aggregate(&self, n: &Aggregate) -> String {
+        let mut text = "Aggregate".to_string();
+        if !n.groups.is_empty() {
+            let _ = write!(text, " by {}", self.projections(&n.groups));
+        }
+        for (i, (column, call)) in n.aggregates.iter().enumerate() {
+            let word = if i == 0 { ":" } else { "," };
+            let call = self.named(&call.to_string());
+            let _ = write!(text, "{word} {} := {call}", self.name(column.id));
+        }
+        text
+    }
+
+    fn projections(&self, projections: &[Projection]) -> String {
+        let parts: Vec<String> = projections
+            .iter()
+            .map(|p| match &p.expr {
+                Expr::Column { id, .. } if *id == p.column.id => self.name(*id),
+                expr => format!("{} := {}", self.name(p.column.id), self.expr(expr)),
+            })
+            .collect();
+        parts.join(", ")
+    }
+
+    fn columns<'c>(&self, columns: impl IntoIterator<Item = &'c PlanColumn>) -> String {
+        let names: Vec<String> = columns.into_iter().map(|c| self.name(c.id)).collect();
+        names.join(", ")
+    }
+
+    fn list(&self, exprs: &[Expr], separator: &str) -> String {
+        let parts: Vec<String> = exprs.iter().map(|e| self.operand(e)).collect();
+        parts.join(separator)
+    }
+
+    fn operand(&self, expr: &Expr) -> String {
+        match expr {
+            Expr::Or(_) => format!("({})", self.expr(expr)),
+            _ => self.expr(expr),
+        }
+    }
+
+    fn name(&self, id: ColumnId) -> String {
+        self.names
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string())
+    }
+
+    fn expr(&self, expr: &Expr) -> String {
+        self.named(&expr.to_string())
+    }
+
+    /// Puts names in place of `#17` outside of quotes: an expression knows numbers alone.
+    fn named(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut quoted = false;
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            quoted ^= c == '\'';
+            if c != '#' || quoted {
+                out.push(c);
+                continue;
+            }
+            let mut digits = String::new();
+            while let Some(digit) = rest.next_if(char::is_ascii_digit) {
+                digits.push(digit);
+            }
+            match digits.parse() {
+                Ok(number) => out.push_str(&self.name(ColumnId(number))),
+                Err(_) => {
+                    out.push('#');
+                    out.push_str(&digits);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Names where columns are made. Ids in a tree are unique but for columns passed through.
+fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
+    match plan {
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_) => {}
+        LogicalPlan::Join(n) => names.extend(n.mark.iter().map(|c| (c.id, c.name.clone()))),
+        LogicalPlan::Apply(n) => {
+            if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {
+                names.push((mark.id, mark.name.clone()));
+            }
+        }
+        other => other.for_each_column(&mut |c| names.push((c.id, c.name.clone()))),
+    }
+    plan.for_each_input(&mut |input| collect_names(input, names));
+}

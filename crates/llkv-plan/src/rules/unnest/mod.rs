@@ -1,0 +1,155 @@
+//! Subqueries become joins, correlated or not; no plan runs a subquery row by row.
+//!
+//! Innermost subqueries come first. Where the correlation is made of predicates that can be lifted
+//! to the top of the subquery, they become the condition of the join ([`pull_up`]). Everything
+//! else is done by the general method of Neumann and Kemper ("Unnesting Arbitrary Queries", 2015):
+//! the subquery is evaluated at once for the set of all different values that the outer rows put
+//! into it ([`domain`]), and its rows are joined back to the outer ones.
+
+mod attach;
+mod domain;
+mod first_row;
+mod pull_up;
+
+use crate::column_set::ColumnSet;
+use crate::rules::build::column;
+use crate::walk::{NodeKinds, take};
+use crate::{Apply, ApplyKind, Limit, LogicalPlan, Rule, RuleContext};
+use attach::{Link, attach};
+use llkv_expr::Expr;
+use llkv_result::Result;
+
+/// The rule.
+pub(in crate::rules) struct Unnest;
+
+impl Rule for Unnest {
+    fn name(&self) -> &'static str {
+        "unnest"
+    }
+
+    fn description(&self) -> &'static str {
+        "Subqueries become joins, whatever they are correlated with."
+    }
+
+    fn needs(&self) -> NodeKinds {
+        NodeKinds::APPLY
+    }
+
+    fn rewrite(&self, plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<bool> {
+        walk(plan, context)?;
+        Ok(true)
+    }
+}
+
+fn walk(plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<()> {
+    plan.try_for_each_input_mut(&mut |input| walk(input, context))?;
+    if matches!(plan, LogicalPlan::Apply(_))
+        && let LogicalPlan::Apply(apply) = take(plan)
+    {
+        *plan = unnest(apply, context)?;
+    }
+    Ok(())
+}
+
+fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
+    let Apply { outer, inner, kind } = apply;
+    let (outer, inner) = (*outer, simplified(*inner, &kind));
+    let around = outer.column_set();
+    let mut correlated = inner.free_columns();
+    if let ApplyKind::In { haystack, .. } = &kind {
+        haystack.iter().for_each(|e| correlated.insert_expr(e));
+    }
+    correlated.retain(&around);
+    if correlated.is_empty() {
+        let link = Link::default();
+        return attach(outer, inner, kind, link, context);
+    }
+    if let Some(pulled) = pull_up::pull_up(inner.clone(), &around, context)
+        && pulled.serves(&kind)
+    {
+        let link = pulled.link(&around);
+        return attach(outer, pulled.plan, kind, link, context);
+    }
+    let columns: Vec<_> = outer
+        .columns()
+        .into_iter()
+        .filter(|c| correlated.contains(c.id))
+        .collect();
+    let domain = domain::Domain::new(&outer, columns, context);
+    let (inner, values) = domain::evaluate(inner, &domain, context)?;
+    let keys = domain
+        .columns
+        .iter()
+        .zip(&values)
+        .map(|(outer, inner)| (column(outer), column(inner), true))
+        .collect();
+    let kind = match kind {
+        ApplyKind::In {
+            mark,
+            needle,
+            haystack,
+        } => ApplyKind::In {
+            mark,
+            needle,
+            haystack: haystack
+                .into_iter()
+                .map(|e| domain.over(e, &values))
+                .collect(),
+        },
+        other => other,
+    };
+    let link = Link {
+        keys,
+        ..Link::default()
+    };
+    attach(outer, inner, kind, link, context)
+}
+
+/// What the kind of subquery makes of the plan: EXISTS asks for no order and no bound; the first
+/// row of a scalar subquery is a LIMIT.
+fn simplified(inner: LogicalPlan, kind: &ApplyKind) -> LogicalPlan {
+    match (kind, inner) {
+        (ApplyKind::Exists { .. }, LogicalPlan::Limit(n))
+            if n.skip == 0 && n.fetch.is_none_or(|f| f > 0) =>
+        {
+            simplified(*n.input, kind)
+        }
+        (ApplyKind::Exists { .. }, LogicalPlan::Sort(n)) if n.fetch != Some(0) => {
+            simplified(*n.input, kind)
+        }
+        (ApplyKind::Exists { .. }, LogicalPlan::Distinct(n)) => simplified(*n.input, kind),
+        (ApplyKind::Scalar { first_row: true }, inner) => LogicalPlan::Limit(Limit {
+            input: Box::new(inner),
+            skip: 0,
+            fetch: Some(1),
+        }),
+        (_, inner) => inner,
+    }
+}
+
+/// Splits an equality between an expression over `outer` and one over anything but `outer`.
+fn equality_with_outer(predicate: &Expr, outer: &ColumnSet) -> Option<(Expr, Expr, bool)> {
+    use llkv_expr::BinaryOp::{Eq, IsNotDistinctFrom};
+    let Expr::Binary {
+        op: op @ (Eq | IsNotDistinctFrom),
+        left,
+        right,
+        ..
+    } = predicate
+    else {
+        return None;
+    };
+    let null_equal = *op == IsNotDistinctFrom;
+    let (l, r) = (ColumnSet::of_expr(left), ColumnSet::of_expr(right));
+    let only_outer = |set: &ColumnSet| !set.is_empty() && set.is_subset(outer);
+    let no_outer = |set: &ColumnSet| !set.is_empty() && !set.intersects(outer);
+    if left.ty() != right.ty() {
+        None
+    } else if only_outer(&l) && no_outer(&r) {
+        Some(((**left).clone(), (**right).clone(), null_equal))
+    } else if only_outer(&r) && no_outer(&l) {
+        Some(((**right).clone(), (**left).clone(), null_equal))
+    } else {
+        None
+    }
+}
