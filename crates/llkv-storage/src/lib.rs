@@ -8,7 +8,7 @@ mod pager;
 mod region;
 
 pub use blob::Blob;
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, DiskFile, RealDisk, SimDisk};
 #[doc(hidden)]
 pub use file::PlantedBug;
 pub use file::{FilePager, FilePagerOptions, ReadMode, Verified};

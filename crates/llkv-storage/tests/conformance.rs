@@ -4,7 +4,7 @@
 mod common;
 
 use common::suite::{self, Harness};
-use llkv_storage::{BoxedPager, FilePager, FilePagerOptions, MemPager, ReadMode};
+use llkv_storage::{BoxedPager, FilePager, FilePagerOptions, MemPager, ReadMode, SimDisk};
 use std::sync::Arc;
 
 struct Memory;
@@ -78,4 +78,66 @@ fn file_pager_pooled() {
         pool_bytes: 300_000,
         ..FilePagerOptions::default()
     }));
+}
+
+/// A new simulated disk for each pager.
+struct OnSimulation {
+    disk: SimDisk,
+    seed: u64,
+    maps: bool,
+    options: FilePagerOptions,
+}
+
+impl OnSimulation {
+    fn open(&self) -> BoxedPager {
+        let disk = Arc::new(self.disk.clone());
+        let pager = FilePager::open_on(disk, "sim.llkv", self.options.clone()).unwrap();
+        pager.verify().unwrap();
+        Arc::new(pager)
+    }
+}
+
+impl Harness for OnSimulation {
+    fn fresh(&mut self) -> BoxedPager {
+        self.seed += 1;
+        self.disk = SimDisk::new(self.seed);
+        if self.maps {
+            self.disk = self.disk.clone().with_maps();
+        }
+        self.open()
+    }
+
+    fn reopen(&mut self, pager: BoxedPager) -> BoxedPager {
+        drop(pager);
+        self.open()
+    }
+}
+
+fn on_simulation(maps: bool, read_mode: ReadMode) -> OnSimulation {
+    OnSimulation {
+        disk: SimDisk::new(0),
+        seed: 0,
+        maps,
+        options: FilePagerOptions {
+            log_bytes: 256 << 10,
+            pool_bytes: 100_000,
+            read_mode,
+            ..FilePagerOptions::default()
+        },
+    }
+}
+
+#[test]
+fn file_pager_mapped_on_a_simulated_disk() {
+    suite::run(&mut on_simulation(true, ReadMode::Map));
+}
+
+#[test]
+fn file_pager_mapped_where_nothing_can_be_mapped() {
+    suite::run(&mut on_simulation(false, ReadMode::Map));
+}
+
+#[test]
+fn file_pager_pooled_on_a_simulated_disk() {
+    suite::run(&mut on_simulation(false, ReadMode::Pool));
 }

@@ -2,9 +2,11 @@
 
 mod handle;
 mod real;
+pub mod sim;
 
 pub(crate) use handle::{FileHandle, io_error};
 pub use real::RealDisk;
+pub use sim::SimDisk;
 
 use arrow::buffer::Buffer;
 use std::fmt::Debug;

@@ -213,10 +213,13 @@ impl Log {
         self.live_bytes = 0;
     }
 
-    /// Planted bug: starts the segment over although a root still needs it.
+    /// Planted bug: starts the segment over, visibly so, although a root still needs it.
     pub(crate) fn restart_too_early(&mut self) {
         self.tail = self.segment as u64 * self.segment_bytes;
         self.salt = next_salt(self.salt);
+        if let Some(file) = &self.file {
+            let _ = file.write_all(&[0; SECTOR as usize], self.tail);
+        }
     }
 
     /// Removes the file: the database is closed and needs no log.

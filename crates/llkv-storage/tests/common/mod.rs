@@ -9,6 +9,7 @@
 use llkv_storage::{Blob, Pager, WriteBatch};
 use llkv_types::PhysicalKey;
 
+pub mod script;
 pub mod suite;
 
 /// A value that tells which one it is: `len` bytes derived from `tag`.
