@@ -1,0 +1,240 @@
+//! DISTINCT: each value reaches the aggregate once per group.
+//!
+//! Values of up to 64 bits are kept as integers in a hash set; others as Arrow row bytes in an arena.
+
+use super::GroupsAccumulator;
+use super::rows::{Groups, argument, counted, feed, for_each};
+use crate::arrays::sql_type;
+use crate::keys::{normalized, with_small_keys};
+use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, UInt32Array};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::{concat, take};
+use arrow::datatypes::{DataType, Field};
+use arrow_row::{RowConverter, SortField};
+use foldhash::fast::FixedState;
+use hashbrown::{HashSet, HashTable};
+use llkv_result::{Error, Result};
+use llkv_types::SqlType;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// An accumulator that sees each (group, value) once.
+pub(super) struct Distinct {
+    inner: Box<dyn GroupsAccumulator>,
+    seen: SeenPairs,
+    /// The distinct values in the order in which they came, and their groups: the partial result.
+    values: Vec<ArrayRef>,
+    groups: Vec<u32>,
+    group_count: usize,
+    ty: SqlType,
+}
+
+enum SeenPairs {
+    Small(HashSet<(u32, i64), FixedState>),
+    Bytes(Box<ByteSet>),
+}
+
+/// Byte strings per group.
+struct ByteSet {
+    converter: RowConverter,
+    table: HashTable<(u64, u32, usize, usize)>,
+    arena: Vec<u8>,
+    state: FixedState,
+}
+
+impl ByteSet {
+    fn insert(&mut self, group: u32, bytes: &[u8]) -> bool {
+        let hash = self.state.hash_one((group, bytes));
+        let arena = &self.arena;
+        let found = self.table.find(hash, |&(known, of, start, end)| {
+            known == hash && of == group && arena.get(start..end) == Some(bytes)
+        });
+        if found.is_some() {
+            return false;
+        }
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        let entry = (hash, group, start, self.arena.len());
+        self.table.insert_unique(hash, entry, |entry| entry.0);
+        true
+    }
+}
+
+impl Distinct {
+    pub(super) fn new(inner: Box<dyn GroupsAccumulator>, ty: SqlType) -> Result<Self> {
+        let small = match ty {
+            SqlType::Text | SqlType::Blob | SqlType::Interval | SqlType::Null => false,
+            SqlType::Decimal { precision, .. } => precision <= SqlType::DECIMAL64_PRECISION,
+            _ => true,
+        };
+        let seen = if small {
+            SeenPairs::Small(HashSet::default())
+        } else {
+            let fields = vec![SortField::new(crate::keys::key_type(ty))];
+            SeenPairs::Bytes(Box::new(ByteSet {
+                converter: RowConverter::new(fields)?,
+                table: HashTable::new(),
+                arena: Vec::new(),
+                state: FixedState::default(),
+            }))
+        };
+        Ok(Self {
+            inner,
+            seen,
+            values: Vec::new(),
+            groups: Vec::new(),
+            group_count: 0,
+            ty,
+        })
+    }
+
+    fn feed(
+        &mut self,
+        args: &[ArrayRef],
+        groups: Groups<'_>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
+        let array = argument(args, 0)?;
+        let counted = counted(array.logical_nulls().as_ref(), filter);
+        let rows = self.new_rows(array, groups, counted.as_ref())?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let row_groups: Vec<u32> = rows
+            .iter()
+            .map(|row| groups.of(*row as usize) as u32)
+            .collect();
+        let rows = UInt32Array::from(rows);
+        let values = take(array, &rows, None)?;
+        let mut inner_args = vec![values.clone()];
+        for other in args.iter().skip(1) {
+            inner_args.push(take(other, &rows, None)?);
+        }
+        self.inner
+            .update(&inner_args, &row_groups, self.group_count, None)?;
+        self.values.push(values);
+        self.groups.extend(row_groups);
+        Ok(())
+    }
+
+    /// The rows whose value their group has not seen.
+    fn new_rows(
+        &mut self,
+        array: &ArrayRef,
+        groups: Groups<'_>,
+        counted: Option<&NullBuffer>,
+    ) -> Result<Vec<u32>> {
+        let mut rows = Vec::new();
+        debug_assert_eq!(groups.rows(), array.len());
+        match &mut self.seen {
+            SeenPairs::Small(seen) => {
+                let ty = sql_type(array)?;
+                with_small_keys!(array.as_ref(), ty, |_len, key| {
+                    for_each(groups, counted, |row, group| {
+                        if seen.insert((group as u32, key(row))) {
+                            rows.push(row as u32);
+                        }
+                    });
+                });
+            }
+            SeenPairs::Bytes(seen) => {
+                let keys = seen.converter.convert_columns(&[normalized(array)?])?;
+                for_each(groups, counted, |row, group| {
+                    if seen.insert(group as u32, keys.row(row).as_ref()) {
+                        rows.push(row as u32);
+                    }
+                });
+            }
+        }
+        Ok(rows)
+    }
+}
+
+impl GroupsAccumulator for Distinct {
+    feed!();
+
+    fn merge(
+        &mut self,
+        states: &[ArrayRef],
+        group_of_row: &[u32],
+        group_count: usize,
+    ) -> Result<()> {
+        let lists = argument(states, 0)?
+            .as_any()
+            .downcast_ref::<ListArray>()
+            .ok_or_else(|| Error::internal("the state of DISTINCT is a list"))?;
+        let mut groups = Vec::with_capacity(lists.values().len());
+        for (ends, group) in lists.offsets().windows(2).zip(group_of_row) {
+            if let [start, end] = ends {
+                groups.extend(std::iter::repeat_n(*group, (end - start).max(0) as usize));
+            }
+        }
+        let first = lists.offsets().first().map_or(0, |start| *start as usize);
+        let values = lists.values().slice(first, groups.len());
+        self.update(&[values], &groups, group_count, None)
+    }
+
+    fn resize(&mut self, group_count: usize) {
+        self.group_count = self.group_count.max(group_count);
+        self.inner.resize(group_count);
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        let field = Field::new_list_field(self.ty.to_arrow(), true);
+        vec![DataType::List(Arc::new(field))]
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        let group_count = std::mem::take(&mut self.group_count);
+        let groups = std::mem::take(&mut self.groups);
+        let pieces = std::mem::take(&mut self.values);
+        // A counting sort by group: lengths, then places.
+        let mut lengths = vec![0usize; group_count];
+        for group in &groups {
+            if let Some(length) = lengths.get_mut(*group as usize) {
+                *length += 1;
+            }
+        }
+        let offsets = OffsetBuffer::<i32>::from_lengths(lengths);
+        let mut next: Vec<i32> = offsets.iter().copied().collect();
+        let mut order = vec![0u32; groups.len()];
+        for (row, group) in groups.iter().enumerate() {
+            if let Some(at) = next.get_mut(*group as usize) {
+                if let Some(slot) = order.get_mut(*at as usize) {
+                    *slot = row as u32;
+                }
+                *at += 1;
+            }
+        }
+        let all = if pieces.is_empty() {
+            arrow::array::new_empty_array(&self.ty.to_arrow())
+        } else {
+            concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?
+        };
+        let values = take(&all, &UInt32Array::from(order), None)?;
+        let field = Arc::new(Field::new_list_field(self.ty.to_arrow(), true));
+        self.inner.finish()?;
+        Ok(vec![Arc::new(ListArray::try_new(
+            field, offsets, values, None,
+        )?)])
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.values.clear();
+        self.groups.clear();
+        self.group_count = 0;
+        self.inner.finish()
+    }
+
+    fn size_bytes(&self) -> usize {
+        let seen = match &self.seen {
+            SeenPairs::Small(seen) => seen.capacity() * 2 * size_of::<(u32, i64)>(),
+            SeenPairs::Bytes(seen) => {
+                seen.table.capacity() * size_of::<(u64, u32, usize, usize)>()
+                    + seen.arena.capacity()
+            }
+        };
+        let values: usize = self.values.iter().map(|v| v.get_array_memory_size()).sum();
+        seen + values + self.groups.capacity() * 4 + self.inner.size_bytes()
+    }
+}

@@ -1,0 +1,284 @@
+//! Single values from text. Each function takes the whole text, blanks around it allowed, or gives `None`.
+
+use crate::arithmetic::decimal::power_of_ten;
+use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND};
+use std::str::FromStr;
+
+/// An integer of any width: digits with an optional sign.
+pub(crate) fn integer<N: FromStr>(text: &str) -> Option<N> {
+    text.trim().parse().ok()
+}
+
+/// A float; `inf`, `infinity` and `nan` are names, a number beyond the range is none.
+pub(crate) fn float(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let value: f64 = text.parse().ok()?;
+    let overflowed = value.is_infinite() && text.bytes().any(|byte| byte.is_ascii_digit());
+    (!overflowed).then_some(value)
+}
+
+/// A decimal number, with an optional exponent, times ten to the `scale`; further digits are rounded
+/// half away from zero.
+pub(crate) fn decimal(text: &str, scale: u8) -> Option<i128> {
+    let text = text.trim();
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, text.get(1..)?),
+        b'+' => (false, text.get(1..)?),
+        _ => (false, text),
+    };
+    let (mantissa, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => (
+            digits.get(..at)?,
+            digits.get(at + 1..)?.parse::<i32>().ok()?,
+        ),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    // The digits before this one are kept.
+    let kept = i64::try_from(whole.len()).ok()? + i64::from(exponent) + i64::from(scale);
+    let mut value: i128 = 0;
+    let mut round_up = false;
+    for (at, digit) in (0i64..).zip(whole.bytes().chain(fraction.bytes())) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        let digit = i128::from(digit - b'0');
+        if at < kept {
+            value = value.checked_mul(10)?.checked_add(digit)?;
+        } else if at == kept {
+            round_up = digit >= 5;
+        }
+    }
+    let seen = i64::try_from(whole.len() + fraction.len()).ok()?;
+    if kept > seen && value != 0 {
+        value = value.checked_mul(power_of_ten(u32::try_from(kept - seen).ok()?)?)?;
+    }
+    value = value.checked_add(i128::from(round_up))?;
+    Some(if negative { -value } else { value })
+}
+
+/// The names of truth values and their unambiguous beginnings, as in PostgreSQL.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    let text = text.trim().to_ascii_lowercase();
+    match text.as_str() {
+        "" | "o" => None,
+        "1" | "on" => Some(true),
+        "0" | "of" | "off" => Some(false),
+        name if "true".starts_with(name) || "yes".starts_with(name) => Some(true),
+        name if "false".starts_with(name) || "no".starts_with(name) => Some(false),
+        _ => None,
+    }
+}
+
+/// Bytes from pairs of hexadecimal digits.
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if digits.len() % 2 != 0 {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    digits
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => Some((digit(*high)? * 16 + digit(*low)?) as u8),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What is left of a text while it is parsed.
+pub(super) struct Cursor<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { rest: text.trim() }
+    }
+
+    /// Takes a byte, if it comes next.
+    pub(super) fn take(&mut self, wanted: char) -> bool {
+        match self.rest.strip_prefix(wanted) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes the characters for which `test` holds; possibly none.
+    pub(super) fn take_while(&mut self, test: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|c| !test(c)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        taken
+    }
+
+    /// Takes an unsigned number.
+    pub(super) fn number(&mut self) -> Option<i64> {
+        self.take_while(|c| c.is_ascii_digit()).parse().ok()
+    }
+
+    /// Takes digits after a point as units of ten to the minus `digits`, the rest rounded.
+    pub(super) fn fraction(&mut self, digits: u32) -> i64 {
+        let text = self.take_while(|c| c.is_ascii_digit());
+        let mut value = 0;
+        let mut taken = 0;
+        for byte in text.bytes().take(digits as usize) {
+            value = value * 10 + i64::from(byte - b'0');
+            taken += 1;
+        }
+        let round_up = text
+            .as_bytes()
+            .get(digits as usize)
+            .is_some_and(|b| *b >= b'5');
+        value * 10i64.pow(digits - taken) + i64::from(round_up)
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+}
+
+fn date_part(cursor: &mut Cursor<'_>) -> Option<i32> {
+    let negative = cursor.take('-') || {
+        cursor.take('+');
+        false
+    };
+    let year = cursor.number()?;
+    let separator = match cursor.peek()? {
+        '-' => '-',
+        '/' => '/',
+        _ => return None,
+    };
+    cursor.take(separator);
+    let month = cursor.number()?;
+    if !cursor.take(separator) {
+        return None;
+    }
+    let day = cursor.number()?;
+    CivilDate::to_days(if negative { -year } else { year }, month, day)
+}
+
+/// `HH:MM[:SS[.ffffff]]` as microseconds; `24:00:00` is the end of the day.
+fn clock_part(cursor: &mut Cursor<'_>) -> Option<i64> {
+    let hours = cursor.number()?;
+    if !cursor.take(':') {
+        return None;
+    }
+    let minutes = cursor.number()?;
+    let (mut seconds, mut micros) = (0, 0);
+    if cursor.take(':') {
+        seconds = cursor.number()?;
+        if cursor.take('.') {
+            micros = cursor.fraction(6);
+        }
+    }
+    let in_day = hours < 24 || (hours == 24 && minutes == 0 && seconds == 0 && micros == 0);
+    if !in_day || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    Some(((hours * 60 + minutes) * 60 + seconds) * MICROS_PER_SECOND + micros)
+}
+
+/// `Z`, `UTC` or `+HH[[:]MM[:SS]]` as microseconds east of UTC; zero where there is none.
+fn zone_part(cursor: &mut Cursor<'_>) -> Option<i64> {
+    cursor.skip_blanks();
+    if cursor.is_at_end() {
+        return Some(0);
+    }
+    let sign = match cursor.peek()? {
+        '+' => 1,
+        '-' => -1,
+        _ => {
+            let name = cursor.take_while(|c| c.is_ascii_alphabetic());
+            let utc = ["z", "utc", "gmt"]
+                .iter()
+                .any(|n| n.eq_ignore_ascii_case(name));
+            return utc.then_some(0);
+        }
+    };
+    cursor.take(if sign > 0 { '+' } else { '-' });
+    let digits = cursor.take_while(|c| c.is_ascii_digit());
+    let (hours, mut minutes) = match digits.len() {
+        1 | 2 => (digits.parse::<i64>().ok()?, 0),
+        4 => (
+            digits.get(..2)?.parse().ok()?,
+            digits.get(2..)?.parse().ok()?,
+        ),
+        _ => return None,
+    };
+    if digits.len() < 4 && cursor.take(':') {
+        minutes = cursor.number()?;
+    }
+    let seconds = if cursor.take(':') {
+        cursor.number()?
+    } else {
+        0
+    };
+    let valid = hours <= 15 && minutes <= 59 && seconds <= 59;
+    valid.then_some(sign * ((hours * 60 + minutes) * 60 + seconds) * MICROS_PER_SECOND)
+}
+
+/// Local microseconds since 1970-01-01 and the zone's offset.
+fn timestamp_parts(text: &str) -> Option<(i64, i64)> {
+    let mut cursor = Cursor::new(text);
+    let days = date_part(&mut cursor)?;
+    let mut clock = 0;
+    let mut offset = 0;
+    if !cursor.is_at_end() {
+        if !cursor.take('T') && !cursor.take('t') {
+            if !cursor.take(' ') {
+                return None;
+            }
+            cursor.skip_blanks();
+        }
+        clock = clock_part(&mut cursor)?;
+        offset = zone_part(&mut cursor)?;
+    }
+    let micros = i64::from(days)
+        .checked_mul(MICROS_PER_DAY)?
+        .checked_add(clock)?;
+    cursor.is_at_end().then_some((micros, offset))
+}
+
+/// `YYYY-MM-DD`; a time after it is allowed and ignored.
+pub(crate) fn date(text: &str) -> Option<i32> {
+    let mut cursor = Cursor::new(text);
+    let days = date_part(&mut cursor)?;
+    if cursor.is_at_end() {
+        return Some(days);
+    }
+    let (micros, _) = timestamp_parts(text)?;
+    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok()
+}
+
+/// `HH:MM[:SS[.ffffff]]`
+pub(crate) fn time(text: &str) -> Option<i64> {
+    let mut cursor = Cursor::new(text);
+    let micros = clock_part(&mut cursor)?;
+    cursor.is_at_end().then_some(micros)
+}
+
+/// `YYYY-MM-DD[ HH:MM[:SS[.ffffff]]]`; a zone is allowed and, without one in the type, ignored.
+pub(crate) fn timestamp(text: &str) -> Option<i64> {
+    timestamp_parts(text).map(|(micros, _)| micros)
+}
+
+/// As [`timestamp`], in UTC; a text without a zone is in UTC.
+pub(crate) fn timestamp_tz(text: &str) -> Option<i64> {
+    let (micros, offset) = timestamp_parts(text)?;
+    micros.checked_sub(offset)
+}

@@ -1,0 +1,3 @@
+//! Numeric functions.
+use llkv_expr::ScalarFunction;
+pub(super) static FUNCTIONS: &[ScalarFunction] = &[];

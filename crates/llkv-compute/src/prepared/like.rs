@@ -1,0 +1,290 @@
+//! LIKE patterns, parsed once; the usual shapes are searched for with `memchr::memmem`.
+
+use crate::arrays::{some_nulls, text};
+use crate::value::Value;
+use arrow::array::{Array, BooleanArray, StringViewArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use llkv_result::{EvalError, Result};
+use llkv_types::SqlType;
+use memchr::memmem::Finder;
+use std::sync::Arc;
+
+/// A parsed pattern of LIKE or ILIKE: `%` is any text, `_` any one character.
+#[derive(Debug)]
+pub struct LikePattern {
+    shape: Shape,
+    case_insensitive: bool,
+}
+
+#[derive(Debug)]
+enum Shape {
+    /// No wildcard.
+    Equals(String),
+    /// `a%`
+    Prefix(String),
+    /// `%a`
+    Suffix(String),
+    /// `%a%`
+    Contains(Box<Finder<'static>>),
+    /// `a%b%c`: a prefix, texts that follow one another, a suffix.
+    Parts {
+        prefix: String,
+        middle: Vec<Finder<'static>>,
+        suffix: String,
+    },
+    /// Anything with `_`.
+    General(Vec<Token>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Any,
+    One,
+    Char(char),
+}
+
+impl LikePattern {
+    /// Parses a pattern. `escape` makes the character after it stand for itself.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the pattern ends in the escape character.
+    pub fn parse(pattern: &str, escape: Option<char>, case_insensitive: bool) -> Result<Self> {
+        let folded = case_insensitive.then(|| pattern.to_lowercase());
+        let escape = escape.map(|c| match case_insensitive {
+            true => c.to_lowercase().next().unwrap_or(c),
+            false => c,
+        });
+        let tokens = tokens(folded.as_deref().unwrap_or(pattern), escape)?;
+        Ok(Self {
+            shape: shape(tokens),
+            case_insensitive,
+        })
+    }
+
+    /// Whether a text matches.
+    #[must_use]
+    pub fn is_match(&self, value: &str) -> bool {
+        if self.case_insensitive {
+            self.shape.is_match(&value.to_lowercase())
+        } else {
+            self.shape.is_match(value)
+        }
+    }
+
+    /// Which rows match, or do not where `negated`.
+    pub(super) fn matches(&self, value: &Value, negated: bool) -> Result<Value> {
+        if value.is_null_constant() {
+            return Ok(Value::null(SqlType::Boolean));
+        }
+        let array = text(value.array().as_ref())?;
+        let nulls = some_nulls(value.array());
+        let mask = match &self.shape {
+            // One loop per shape: the shape is not asked for at each row.
+            Shape::Contains(finder) if !self.case_insensitive => {
+                bytes_matching(array, nulls.as_ref(), |v| finder.find(v).is_some())
+            }
+            Shape::Prefix(prefix) if !self.case_insensitive => {
+                bytes_matching(array, nulls.as_ref(), |v| v.starts_with(prefix.as_bytes()))
+            }
+            Shape::Suffix(suffix) if !self.case_insensitive => {
+                bytes_matching(array, nulls.as_ref(), |v| v.ends_with(suffix.as_bytes()))
+            }
+            _ => texts_matching(array, nulls.as_ref(), |v| self.is_match(v)),
+        };
+        let mask = if negated { !&mask } else { mask };
+        Ok(value.like(Arc::new(BooleanArray::new(mask, nulls))))
+    }
+}
+
+fn bytes_matching(
+    array: &StringViewArray,
+    nulls: Option<&NullBuffer>,
+    test: impl Fn(&[u8]) -> bool,
+) -> BooleanBuffer {
+    texts_matching(array, nulls, |value| test(value.as_bytes()))
+}
+
+fn texts_matching(
+    array: &StringViewArray,
+    nulls: Option<&NullBuffer>,
+    test: impl Fn(&str) -> bool,
+) -> BooleanBuffer {
+    match nulls {
+        None => BooleanBuffer::collect_bool(array.len(), |row| test(array.value(row))),
+        Some(nulls) => BooleanBuffer::collect_bool(array.len(), |row| {
+            nulls.is_valid(row) && test(array.value(row))
+        }),
+    }
+}
+
+fn tokens(pattern: &str, escape: Option<char>) -> Result<Vec<Token>> {
+    let mut out: Vec<Token> = Vec::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        out.push(match c {
+            c if Some(c) == escape => match chars.next() {
+                Some(escaped) => Token::Char(escaped),
+                None => {
+                    return Err(EvalError::InvalidArgument {
+                        function: "like",
+                        detail: format!("the pattern '{pattern}' ends in its escape character"),
+                    }
+                    .into());
+                }
+            },
+            '%' if out.last() == Some(&Token::Any) => continue,
+            '%' => Token::Any,
+            '_' => Token::One,
+            c => Token::Char(c),
+        });
+    }
+    Ok(out)
+}
+
+fn shape(tokens: Vec<Token>) -> Shape {
+    if tokens.contains(&Token::One) {
+        return Shape::General(tokens);
+    }
+    let mut texts: Vec<String> = tokens
+        .split(|token| *token == Token::Any)
+        .map(|part| {
+            part.iter()
+                .filter_map(|token| match token {
+                    Token::Char(c) => Some(*c),
+                    _ => None,
+                })
+                .collect()
+        })
+        .collect();
+    match texts.as_mut_slice() {
+        [] => Shape::Equals(String::new()),
+        [only] => Shape::Equals(std::mem::take(only)),
+        [prefix, suffix] if suffix.is_empty() => Shape::Prefix(std::mem::take(prefix)),
+        [prefix, suffix] if prefix.is_empty() => Shape::Suffix(std::mem::take(suffix)),
+        [prefix, middle, suffix] if prefix.is_empty() && suffix.is_empty() => {
+            Shape::Contains(Box::new(Finder::new(middle.as_bytes()).into_owned()))
+        }
+        [prefix, middle @ .., suffix] => Shape::Parts {
+            prefix: std::mem::take(prefix),
+            middle: middle
+                .iter()
+                .map(|part| Finder::new(part.as_bytes()).into_owned())
+                .collect(),
+            suffix: std::mem::take(suffix),
+        },
+    }
+}
+
+impl Shape {
+    fn is_match(&self, value: &str) -> bool {
+        match self {
+            Self::Equals(text) => value == text,
+            Self::Prefix(prefix) => value.starts_with(prefix.as_str()),
+            Self::Suffix(suffix) => value.ends_with(suffix.as_str()),
+            Self::Contains(finder) => finder.find(value.as_bytes()).is_some(),
+            Self::Parts {
+                prefix,
+                middle,
+                suffix,
+            } => parts_match(value.as_bytes(), prefix, middle, suffix),
+            Self::General(tokens) => general_match(value, tokens),
+        }
+    }
+}
+
+fn parts_match(value: &[u8], prefix: &str, middle: &[Finder<'_>], suffix: &str) -> bool {
+    let Some(rest) = value.strip_prefix(prefix.as_bytes()) else {
+        return false;
+    };
+    let Some(mut rest) = rest.strip_suffix(suffix.as_bytes()) else {
+        return false;
+    };
+    for finder in middle {
+        let found = finder.find(rest);
+        match found.and_then(|at| rest.get(at + finder.needle().len()..)) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Greedy matching that returns to the last `%` on a mismatch: linear in space, at worst quadratic in time.
+fn general_match(value: &str, tokens: &[Token]) -> bool {
+    let mut chars = value.chars();
+    let mut at = 0;
+    let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
+    loop {
+        if tokens.get(at) == Some(&Token::Any) {
+            at += 1;
+            retry = Some((at, chars.clone()));
+            continue;
+        }
+        let before = chars.clone();
+        match (tokens.get(at), chars.next()) {
+            (None, None) => return true,
+            (Some(Token::One), Some(_)) => at += 1,
+            (Some(Token::Char(wanted)), Some(c)) if *wanted == c => at += 1,
+            _ => {
+                drop(before);
+                let Some((after_any, from)) = &mut retry else {
+                    return false;
+                };
+                if from.next().is_none() {
+                    return false;
+                }
+                at = *after_any;
+                chars = from.clone();
+            }
+        }
+    }
+}
+
+/// LIKE with a pattern per row; a pattern is parsed again only when it changes.
+pub(super) fn matches_each(
+    value: &Value,
+    pattern: &Value,
+    (escape, case_insensitive): (Option<char>, bool),
+    negated: bool,
+) -> Result<Value> {
+    if value.is_null_constant() || pattern.is_null_constant() {
+        return Ok(Value::null(SqlType::Boolean));
+    }
+    let (values, patterns) = (
+        text(value.array().as_ref())?,
+        text(pattern.array().as_ref())?,
+    );
+    let constant = value.is_constant() && pattern.is_constant();
+    let rows = if value.is_constant() {
+        patterns.len()
+    } else {
+        values.len()
+    };
+    let mut last: Option<(&str, LikePattern)> = None;
+    let mut out = Vec::with_capacity(rows);
+    for row in 0..rows {
+        let v = if value.is_constant() { 0 } else { row };
+        let p = if pattern.is_constant() { 0 } else { row };
+        if values.is_null(v) || patterns.is_null(p) {
+            out.push(None);
+            continue;
+        }
+        let source = patterns.value(p);
+        if last.as_ref().is_none_or(|(known, _)| *known != source) {
+            last = Some((
+                source,
+                LikePattern::parse(source, escape, case_insensitive)?,
+            ));
+        }
+        let matched = last
+            .as_ref()
+            .is_some_and(|(_, parsed)| parsed.is_match(values.value(v)));
+        out.push(Some(matched != negated));
+    }
+    let mask = Arc::new(BooleanArray::from(out));
+    Ok(if constant {
+        Value::Constant(mask)
+    } else {
+        Value::Rows(mask)
+    })
+}
