@@ -3,6 +3,7 @@
 mod blob;
 pub mod disk;
 mod file;
+mod instrumented;
 mod mem_pager;
 mod pager;
 mod region;
@@ -12,5 +13,6 @@ pub use disk::{Disk, DiskFile, RealDisk, SimDisk};
 #[doc(hidden)]
 pub use file::PlantedBug;
 pub use file::{FilePager, FilePagerOptions, ReadMode, Verified};
+pub use instrumented::{InstrumentedPager, PagerCounts};
 pub use mem_pager::MemPager;
 pub use pager::{BoxedPager, CommitId, Pager, PagerStats, Pin, WriteBatch};
