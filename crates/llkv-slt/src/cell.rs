@@ -36,7 +36,7 @@ pub enum Cell<'a> {
     /// Bytes.
     Blob(&'a [u8]),
     /// Days since 1970-01-01.
-    Date(i64),
+    Date(i32),
     /// Microseconds since midnight.
     Time(i64),
     /// Microseconds since 1970-01-01.
@@ -121,8 +121,9 @@ fn temporal(array: &dyn Array, row: usize) -> Cell<'_> {
     }
     const MILLIS_A_DAY: i64 = 86_400_000;
     match array.data_type() {
-        DataType::Date32 => Cell::Date(value!(Date32Type).into()),
-        DataType::Date64 => Cell::Date(value!(Date64Type).div_euclid(MILLIS_A_DAY)),
+        DataType::Date32 => Cell::Date(value!(Date32Type)),
+        DataType::Date64 => i32::try_from(value!(Date64Type).div_euclid(MILLIS_A_DAY))
+            .map_or_else(|_| displayed(array, row), Cell::Date),
         DataType::Time64(TimeUnit::Microsecond) => Cell::Time(value!(Time64MicrosecondType)),
         DataType::Timestamp(unit, zone) => {
             let micros = match unit {

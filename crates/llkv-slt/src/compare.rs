@@ -81,8 +81,7 @@ fn sort_values(values: &mut [String], columns: usize, mode: SortMode) {
 }
 
 /// The md5 of values, each with a line feed after it.
-#[must_use]
-pub fn hash_values<S: AsRef<str>>(values: &[S]) -> String {
+pub(crate) fn hash_values<S: AsRef<str>>(values: &[S]) -> String {
     let mut hasher = Md5::new();
     for value in values {
         hasher.update(value.as_ref());
@@ -97,8 +96,7 @@ pub fn hash_values<S: AsRef<str>>(values: &[S]) -> String {
 }
 
 /// Count and md5 of a line `N values hashing to MD5`.
-#[must_use]
-pub fn parse_hash_line(line: &str) -> Option<(usize, &str)> {
+pub(crate) fn parse_hash_line(line: &str) -> Option<(usize, &str)> {
     let (count, hash) = line.trim_end().split_once(" values hashing to ")?;
     let hexadecimal = hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     Some((count.parse().ok()?, hash)).filter(|_| hexadecimal)
@@ -186,8 +184,12 @@ fn compare_hash(result: &ResultText, count: usize, hash: &str) -> Result<(), Str
 }
 
 /// The hash that a record's expectation stands for, without running it. None where it cannot be known.
-#[must_use]
-pub fn expected_hash(lines: &[String], columns: usize, sort: SortMode, dialect: Dialect) -> String {
+pub(crate) fn expected_hash(
+    lines: &[String],
+    columns: usize,
+    sort: SortMode,
+    dialect: Dialect,
+) -> String {
     match expectation(lines, columns, dialect) {
         Expected::Hash { hash, .. } => hash,
         Expected::Values(mut values) => {

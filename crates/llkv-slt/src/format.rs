@@ -1,15 +1,13 @@
 //! How values are written in the files of each dialect.
 
-mod number;
 mod sqlite;
-mod time;
 
 use crate::cell::Cell;
 use crate::dialect::Dialect;
+use arrow::datatypes::IntervalMonthDayNano;
+use llkv_types::text::{self, Shown};
 use std::borrow::Cow;
-use time::IntervalStyle;
-
-use number::decimal_text;
+use std::fmt::Write as _;
 
 /// Writes a value as a file of the dialect would; `letter` is the column's letter in the record's
 /// head, which only SQLite's rules look at.
@@ -22,46 +20,70 @@ pub fn format_cell(cell: &Cell<'_>, letter: u8, dialect: Dialect) -> String {
     }
 }
 
-/// DuckDB's rules: booleans as 1 and 0, floats and blobs in its own forms.
+/// DuckDB's rules: booleans as 1 and 0, blobs with their printable bytes.
 fn duckdb(cell: &Cell<'_>) -> String {
     match cell {
         Cell::Boolean(value) => u8::from(*value).to_string(),
-        Cell::Real(value) => number::duckdb_float(f64::from(*value), &format!("{value:e}")),
-        Cell::Double(value) => number::duckdb_float(*value, &format!("{value:e}")),
-        Cell::Blob(bytes) => number::duckdb_blob(bytes),
-        Cell::Interval {
-            months,
-            days,
-            nanos,
-        } => time::interval(*months, *days, *nanos, IntervalStyle::Duckdb),
+        Cell::Blob(bytes) => duckdb_blob(bytes),
         Cell::Text(text) if text.is_empty() => "(empty)".to_owned(),
         Cell::Text(text) => text.replace('\0', "\\0"),
         other => llkv(other),
     }
 }
 
-/// LLKV's rules: as the database writes values as text; an empty text is `(empty)`, and what would
-/// break a line of the file is escaped.
+/// LLKV's rules: the text form of the database, an empty text as `(empty)`, and what would break a
+/// line of the file escaped.
 fn llkv(cell: &Cell<'_>) -> String {
     match cell {
         Cell::Null => "NULL".to_owned(),
         Cell::Boolean(value) => value.to_string(),
         Cell::Integer(value) => value.to_string(),
-        Cell::Real(value) => format!("{value:?}"),
-        Cell::Double(value) => format!("{value:?}"),
+        Cell::Real(value) => Shown(|out| text::write_f32(out, *value)).to_string(),
+        Cell::Double(value) => Shown(|out| text::write_f64(out, *value)).to_string(),
         Cell::Decimal { value, scale } => decimal_text(*value, *scale),
         Cell::Text(text) if text.is_empty() => "(empty)".to_owned(),
         Cell::Text(text) => escape(text).into_owned(),
-        Cell::Blob(bytes) => number::hexadecimal_blob(bytes),
-        Cell::Date(days) => time::date(*days),
-        Cell::Time(micros) => time::time(*micros),
-        Cell::Timestamp { micros, zoned } => time::timestamp(*micros, *zoned),
+        Cell::Blob(bytes) => Shown(|out| text::write_blob(out, bytes)).to_string(),
+        Cell::Date(days) => Shown(|out| text::write_date(out, *days)).to_string(),
+        Cell::Time(micros) => Shown(|out| text::write_time(out, *micros)).to_string(),
+        Cell::Timestamp {
+            micros,
+            zoned: false,
+        } => Shown(|out| text::write_timestamp(out, *micros)).to_string(),
+        Cell::Timestamp {
+            micros,
+            zoned: true,
+        } => Shown(|out| text::write_timestamp_tz(out, *micros)).to_string(),
         Cell::Interval {
             months,
             days,
             nanos,
-        } => time::interval(*months, *days, *nanos, IntervalStyle::Postgres),
+        } => {
+            let interval = IntervalMonthDayNano::new(*months, *days, *nanos);
+            Shown(|out| text::write_interval(out, interval)).to_string()
+        }
     }
+}
+
+fn decimal_text(value: i128, scale: u8) -> String {
+    Shown(|out| text::write_decimal(out, value, scale)).to_string()
+}
+
+/// Printable ASCII as it is, other bytes as `\xHH`.
+fn duckdb_blob(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "(empty)".to_owned();
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if (b' '..=b'~').contains(&byte) && !matches!(byte, b'\\' | b'\'' | b'"') {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\x{byte:02X}");
+        }
+    }
+    text
 }
 
 fn escape(text: &str) -> Cow<'_, str> {
@@ -75,7 +97,10 @@ fn escape(text: &str) -> Cow<'_, str> {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             '\0' => out.push_str("\\0"),
-            c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c if c.is_control() => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -97,41 +122,46 @@ mod tests {
     #[test]
     fn booleans_and_blobs_differ() {
         assert_eq!(both(&Cell::Boolean(true)), ["1", "true"]);
-        assert_eq!(
-            both(&Cell::Blob(&[0, b'a', 255])),
-            ["\\x00a\\xFF", "\\x0061ff"]
-        );
+        let blob = Cell::Blob(&[0, b'a', b'\\', 255]);
+        assert_eq!(both(&blob), ["\\x00a\\x5C\\xFF", "\\x00615cff"]);
+        assert_eq!(both(&Cell::Blob(b"")), ["(empty)", "\\x"]);
     }
 
     #[test]
     fn texts_keep_their_line() {
         assert_eq!(both(&text("")), ["(empty)", "(empty)"]);
         assert_eq!(both(&text("a\0b")), ["a\\0b", "a\\0b"]);
-        assert_eq!(
-            format_cell(&text("a\tb\nc"), b'T', Dialect::Llkv),
-            "a\\tb\\nc"
-        );
+        assert_eq!(both(&text("a\tb\nc"))[1], "a\\tb\\nc");
         assert_eq!(both(&text("füße")), ["füße", "füße"]);
     }
 
     #[test]
-    fn floats() {
-        assert_eq!(both(&Cell::Double(1.0)), ["1.0", "1.0"]);
-        assert_eq!(both(&Cell::Double(1e20)), ["1e+20", "1e20"]);
-        assert_eq!(both(&Cell::Double(0.1)), ["0.1", "0.1"]);
-        assert_eq!(both(&Cell::Real(0.1)), ["0.1", "0.1"]);
-        assert_eq!(both(&Cell::Double(f64::INFINITY)), ["inf", "inf"]);
-    }
-
-    #[test]
-    fn the_rest_is_common() {
-        assert_eq!(both(&Cell::Null), ["NULL", "NULL"]);
-        assert_eq!(both(&Cell::Integer(-5)), ["-5", "-5"]);
-        let decimal = Cell::Decimal {
-            value: -5,
-            scale: 2,
+    fn the_rest_is_the_text_form_of_the_database() {
+        let alike = |cell: Cell<'_>, expected: &str| assert_eq!(both(&cell), [expected; 2]);
+        alike(Cell::Null, "NULL");
+        alike(Cell::Integer(-5), "-5");
+        alike(Cell::Double(1e20), "1e+20");
+        alike(Cell::Real(0.1), "0.1");
+        let (value, scale) = (-5, 2);
+        alike(Cell::Decimal { value, scale }, "-0.05");
+        alike(Cell::Date(-1), "1969-12-31");
+        alike(Cell::Time(1_500_000), "00:00:01.5");
+        let micros = -1;
+        let zoned = false;
+        alike(
+            Cell::Timestamp { micros, zoned },
+            "1969-12-31 23:59:59.999999",
+        );
+        let zoned = true;
+        alike(
+            Cell::Timestamp { micros, zoned },
+            "1969-12-31 23:59:59.999999+00",
+        );
+        let interval = Cell::Interval {
+            months: 14,
+            days: 3,
+            nanos: 14_706_000_000_000,
         };
-        assert_eq!(both(&decimal), ["-0.05", "-0.05"]);
-        assert_eq!(both(&Cell::Date(-1)), ["1969-12-31", "1969-12-31"]);
+        alike(interval, "1 year 2 months 3 days 04:05:06");
     }
 }

@@ -6,8 +6,7 @@ use regex::RegexBuilder;
 /// Compares with `<REGEX>:pattern` or `<!REGEX>:pattern`, which must match the whole text (a point
 /// matches line feeds too). None when `expected` is neither. A pattern that does not compile
 /// matches nothing, not even when negated.
-#[must_use]
-pub fn matches_regex(got: &str, expected: &str) -> Option<bool> {
+pub(crate) fn matches_regex(got: &str, expected: &str) -> Option<bool> {
     let (pattern, wanted) = match expected.strip_prefix("<REGEX>:") {
         Some(pattern) => (pattern, true),
         None => (expected.strip_prefix("<!REGEX>:")?, false),
@@ -19,8 +18,7 @@ pub fn matches_regex(got: &str, expected: &str) -> Option<bool> {
 }
 
 /// True when an error is the one a record expects: a pattern, `SQLSTATE 12345`, or a part of its text.
-#[must_use]
-pub fn error_matches(error: &EngineError, expected: &str) -> bool {
+pub(crate) fn error_matches(error: &EngineError, expected: &str) -> bool {
     if let Some(verdict) = matches_regex(&error.message, expected) {
         return verdict;
     }

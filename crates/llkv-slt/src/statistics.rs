@@ -162,8 +162,10 @@ mod tests {
 
     #[test]
     fn a_file_and_the_sum() {
-        let mut report = FileReport::default();
-        report.passed = 2;
+        let mut report = FileReport {
+            passed: 2,
+            ..FileReport::default()
+        };
         report.time(1_500, 3, "SELECT\n  1");
         report.time(2_000_000, 9, "SELECT 2");
         let mut statistics = StatisticsText::default();

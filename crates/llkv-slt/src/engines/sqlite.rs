@@ -7,6 +7,7 @@ use arrow::array::{
 };
 use arrow::array::{NullArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, UnionFields, UnionMode};
+use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 use std::path::PathBuf;
@@ -86,7 +87,11 @@ impl SltConnection for SqliteConnection {
 }
 
 fn error(error: rusqlite::Error) -> EngineError {
-    EngineError::new(error.to_string())
+    let mut error = EngineError::new(error.to_string());
+    if error.message == "integer overflow" {
+        error.sqlstate = Some("22003".to_owned());
+    }
+    error
 }
 
 const NULL: i8 = 0;

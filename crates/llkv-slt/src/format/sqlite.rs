@@ -52,7 +52,24 @@ fn real(cell: &Cell<'_>) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Inf" } else { "-Inf" }.to_owned();
     }
-    format!("{value:.3}")
+    three_places(value)
+}
+
+/// `%.3f` as SQLite prints it: sixteen significant digits, zeros after them.
+fn three_places(value: f64) -> String {
+    const SIGNIFICANT: i32 = 16;
+    let scientific = format!("{value:.15e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if exponent + 1 + 3 <= SIGNIFICANT {
+        return format!("{value:.3}");
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let whole = usize::try_from(exponent + 1).unwrap_or(0);
+    let padded = format!("{digits:0<width$}", width = whole + 3);
+    let (whole, fraction) = padded.split_at(whole);
+    format!("{sign}{whole}.{fraction}")
 }
 
 fn text(cell: &Cell<'_>) -> String {
@@ -176,6 +193,23 @@ mod tests {
         assert_eq!(of(Cell::Double(0.1 + 0.2))[2], "0.3");
         assert_eq!(of(Cell::Double(123_456_789.123))[2], "123456789.123");
         assert_eq!(of(Cell::Double(0.000_01))[2], "1.0e-05");
+    }
+
+    #[test]
+    fn reals_have_sixteen_significant_digits() {
+        assert_eq!(
+            of(Cell::Double(-9_223_372_036_854_775_808.0))[1],
+            "-9223372036854776000.000"
+        );
+        assert_eq!(
+            of(Cell::Double(1_234_567_890_123.456_7))[1],
+            "1234567890123.457"
+        );
+        assert_eq!(
+            of(Cell::Double(12_345_678_901_234.567))[1],
+            "12345678901234.570"
+        );
+        assert_eq!(of(Cell::Double(-0.000_4))[1], "-0.000");
     }
 
     #[test]
