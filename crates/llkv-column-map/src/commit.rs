@@ -1,0 +1,164 @@
+//! What a commit changes, and what large loads prepare ahead of it.
+
+use crate::descriptor::GroupMeta;
+use arrow::array::RecordBatch;
+use llkv_storage::{Blob, CommitId};
+use llkv_types::{FieldId, RowId, SqlType, TableId, TxnId};
+
+/// The changes of one commit, in order.
+#[derive(Debug, Clone)]
+pub struct CommitRecord {
+    /// The MVCC id of the commit: above all earlier ones.
+    pub commit_id: TxnId,
+    /// What it changes.
+    pub changes: Vec<TableChange>,
+}
+
+/// A change to one table.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum TableChange {
+    /// A new, empty table.
+    Create {
+        /// Its id, never used before.
+        table: TableId,
+        /// Its layout.
+        columns: Vec<(FieldId, SqlType)>,
+    },
+    /// The table goes, with all of its rows.
+    Drop {
+        /// The table.
+        table: TableId,
+    },
+    /// Another layout: columns that are new hold NULL in older rows, columns that are gone are
+    /// forgotten. A field keeps its type.
+    Alter {
+        /// The table.
+        table: TableId,
+        /// The layout from now on.
+        columns: Vec<(FieldId, SqlType)>,
+    },
+    /// New rows, with the ids `first_row_id..`.
+    Append {
+        /// The table.
+        table: TableId,
+        /// Id of the first row: at least the table's `next_row_id`.
+        first_row_id: RowId,
+        /// Columns in layout order, in the types' Arrow forms; no system columns.
+        batch: RecordBatch,
+    },
+    /// New rows that were encoded and written ahead of the commit.
+    AppendStaged {
+        /// The table.
+        table: TableId,
+        /// Id of the first row of the first group: at least the table's `next_row_id`.
+        first_row_id: RowId,
+        /// The groups; their rows follow each other.
+        groups: Vec<StagedRowGroup>,
+    },
+    /// Rows that go. One that is already marked keeps its first mark.
+    Delete {
+        /// The table.
+        table: TableId,
+        /// The rows' ids, ascending.
+        row_ids: Vec<RowId>,
+    },
+}
+
+impl TableChange {
+    /// The table that is changed.
+    #[must_use]
+    pub const fn table(&self) -> TableId {
+        match self {
+            Self::Create { table, .. }
+            | Self::Drop { table }
+            | Self::Alter { table, .. }
+            | Self::Append { table, .. }
+            | Self::AppendStaged { table, .. }
+            | Self::Delete { table, .. } => *table,
+        }
+    }
+}
+
+/// A row group that is encoded and written to free space, but that nothing refers to yet. Dropped
+/// without a commit, its space is free again.
+#[derive(Debug, Clone)]
+pub struct StagedRowGroup {
+    pub(crate) layout: Vec<(FieldId, SqlType)>,
+    pub(crate) meta: GroupMeta,
+    /// The chunks' bytes, in the order of `meta.chunks`.
+    pub(crate) blobs: Vec<Blob>,
+}
+
+impl StagedRowGroup {
+    /// Rows of the group.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.meta.rows as usize
+    }
+
+    /// Bytes of its chunks.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        self.blobs.iter().map(|blob| blob.as_slice().len()).sum()
+    }
+}
+
+/// A commit that has its place in the log and waits to be synced and published.
+#[derive(Debug)]
+#[must_use = "a logged commit has to be synced and published"]
+pub struct CommitTicket {
+    pub(crate) pager_commit: CommitId,
+    pub(crate) commit_id: TxnId,
+    pub(crate) changes: Vec<ReadyChange>,
+}
+
+impl CommitTicket {
+    /// The MVCC id of the commit.
+    #[must_use]
+    pub const fn commit_id(&self) -> TxnId {
+        self.commit_id
+    }
+}
+
+/// A change as it is applied to a published table version: staged groups have their keys.
+#[derive(Debug, Clone)]
+pub(crate) enum ReadyChange {
+    Create {
+        table: TableId,
+        columns: Vec<(FieldId, SqlType)>,
+    },
+    Drop {
+        table: TableId,
+    },
+    Alter {
+        table: TableId,
+        columns: Vec<(FieldId, SqlType)>,
+    },
+    Append {
+        table: TableId,
+        first_row_id: RowId,
+        batch: RecordBatch,
+    },
+    AppendGroups {
+        table: TableId,
+        groups: Vec<GroupMeta>,
+    },
+    Delete {
+        table: TableId,
+        row_ids: Vec<RowId>,
+    },
+}
+
+impl ReadyChange {
+    pub(crate) const fn table(&self) -> TableId {
+        match self {
+            Self::Create { table, .. }
+            | Self::Drop { table }
+            | Self::Alter { table, .. }
+            | Self::Append { table, .. }
+            | Self::AppendGroups { table, .. }
+            | Self::Delete { table, .. } => *table,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The stored descriptor of a table: its layout and its row groups, without their values.
+
+use crate::bytes::{ByteReader, ByteWriter, damaged, damaged_key};
+use crate::stats::Stats;
+use bitcode::{Decode, DecodeOwned, Encode};
+use llkv_result::Result;
+use llkv_types::{FieldId, RowId, SqlType, TxnId};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Where a chunk lies: part of the value of a key. The chunks of small groups share one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ChunkRef {
+    pub(crate) key: u64,
+    pub(crate) offset: u32,
+    pub(crate) len: u32,
+}
+
+/// A chunk without its values.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct ChunkMeta {
+    pub(crate) field: FieldId,
+    pub(crate) place: ChunkRef,
+    pub(crate) encoding: u8,
+    pub(crate) stats: Stats,
+    pub(crate) distinct_estimate: u32,
+}
+
+/// Consecutive row ids: those of the rows from `start` up to the next run are `first..`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct IdRun {
+    pub(crate) start: u32,
+    pub(crate) first: RowId,
+}
+
+/// Consecutive rows, from `start` up to the next run, that one commit created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct CreatedRun {
+    pub(crate) start: u32,
+    pub(crate) created_by: TxnId,
+}
+
+/// Deleted rows of a group: positions, ascending, and the commits that deleted them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub(crate) struct DeleteMeta {
+    pub(crate) positions: Vec<u32>,
+    pub(crate) deleted_by: Vec<TxnId>,
+}
+
+/// A row group without its values.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct GroupMeta {
+    pub(crate) rows: u32,
+    /// Ascending, one run where no row was ever dropped.
+    pub(crate) row_ids: Vec<IdRun>,
+    pub(crate) created: Vec<CreatedRun>,
+    pub(crate) deletes: DeleteMeta,
+    pub(crate) chunks: Vec<ChunkMeta>,
+}
+
+/// What a checkpoint stores of a table.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct TableDescriptor {
+    pub(crate) layout: Vec<(FieldId, SqlType)>,
+    /// Every commit up to this is in the descriptor.
+    pub(crate) applied: TxnId,
+    /// The commit that dropped the table; it is kept while snapshots from before may look at it.
+    pub(crate) dropped_by: Option<TxnId>,
+    pub(crate) next_row_id: RowId,
+    pub(crate) groups: Vec<GroupMeta>,
+}
+
+/// What a checkpoint stores of the store.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(crate) struct StoreHeader {
+    /// The last commit that checkpoints have folded in.
+    pub(crate) applied: TxnId,
+    /// Keys that nothing refers to any more but readers of the process that wrote this.
+    pub(crate) retired: Vec<u64>,
+}
+
+const VERSION: u16 = 1;
+const ENVELOPE_BYTES: usize = 20;
+/// Descriptors of tables begin with this.
+pub(crate) const TABLE_MAGIC: [u8; 4] = *b"LLKT";
+/// The store's header begins with this.
+pub(crate) const STORE_MAGIC: [u8; 4] = *b"LLKS";
+
+/// Encodes a record behind magic, version, length and checksum: `bitcode` knows none of them.
+pub(crate) fn seal<T: Encode>(magic: [u8; 4], value: &T) -> Vec<u8> {
+    let payload = bitcode::encode(value);
+    let mut out = ByteWriter::with_capacity(ENVELOPE_BYTES + payload.len());
+    out.raw(&magic);
+    out.u16(VERSION);
+    out.u16(0);
+    out.u32(payload.len() as u32);
+    out.u64(xxh3_64(&payload));
+    out.raw(&payload);
+    out.into_vec()
+}
+
+/// Decodes what [`seal`] made.
+///
+/// # Errors
+/// On a foreign magic or version, a wrong checksum, or a payload that does not decode.
+pub(crate) fn unseal<T: DecodeOwned>(magic: [u8; 4], key: u64, bytes: &[u8]) -> Result<T> {
+    let mut input = ByteReader::new(bytes);
+    let (found, version, _) = (input.raw(4)?, input.u16()?, input.u16()?);
+    if found != magic {
+        return Err(damaged_key(Some(key), "a descriptor of another kind"));
+    }
+    if version != VERSION {
+        return Err(damaged_key(
+            Some(key),
+            format!("a descriptor of version {version}; this build reads {VERSION}"),
+        ));
+    }
+    let len = input.u32()? as usize;
+    let checksum = input.u64()?;
+    let payload = input.raw(len)?;
+    if xxh3_64(payload) != checksum {
+        return Err(damaged_key(Some(key), "a descriptor's checksum is wrong"));
+    }
+    bitcode::decode(payload).map_err(|e| damaged_key(Some(key), format!("a descriptor: {e}")))
+}
+
+impl GroupMeta {
+    /// Checks what readers rely on.
+    ///
+    /// # Errors
+    /// When counts contradict each other.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.rows == 0 {
+            return Err(damaged("an empty row group"));
+        }
+        let mut created = self.created.iter().map(|run| run.start);
+        let starts_ok = created.next() == Some(0)
+            && self.created.is_sorted_by(|a, b| a.start < b.start)
+            && created.next_back().is_none_or(|start| start < self.rows);
+        if !starts_ok {
+            return Err(damaged("the runs of created_by do not cover the row group"));
+        }
+        self.check_row_ids()?;
+        let ascending = self.deletes.positions.is_sorted_by(|a, b| a < b);
+        let inside = self.deletes.positions.last().is_none_or(|p| *p < self.rows);
+        if !ascending || !inside || self.deletes.positions.len() != self.deletes.deleted_by.len() {
+            return Err(damaged("the delete marks of a row group are out of order"));
+        }
+        Ok(())
+    }
+
+    fn check_row_ids(&self) -> Result<()> {
+        let mut next_start = 0;
+        let mut next_id = 0;
+        for (index, run) in self.row_ids.iter().enumerate() {
+            let end = self
+                .row_ids
+                .get(index + 1)
+                .map_or(self.rows, |next| next.start);
+            let len = end.checked_sub(run.start).filter(|len| *len > 0);
+            let end_id = len.and_then(|len| run.first.checked_add(u64::from(len)));
+            match end_id {
+                Some(id) if run.start == next_start && run.first >= next_id => {
+                    next_start = end;
+                    next_id = id;
+                }
+                _ => return Err(damaged("runs of row ids are not ascending")),
+            }
+        }
+        if next_start == self.rows {
+            Ok(())
+        } else {
+            Err(damaged("the runs of row ids do not cover the row group"))
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The journal: one redo record for each commit since the last checkpoint, under a key of its own.
+
+mod batch;
+
+use crate::bytes::{ByteReader, ByteWriter, damaged};
+use crate::commit::ReadyChange;
+use crate::descriptor::{GroupMeta, seal, unseal};
+use crate::row_group::Layout;
+use llkv_result::Result;
+use llkv_types::{FieldId, RowId, SqlType, TableId, TxnId};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"LLKJ");
+const VERSION: u16 = 1;
+const HEADER_BYTES: usize = 32;
+const LAYOUT_MAGIC: [u8; 4] = *b"LLKL";
+const GROUPS_MAGIC: [u8; 4] = *b"LLKG";
+
+const CREATE: u8 = 1;
+const DROP: u8 = 2;
+const ALTER: u8 = 3;
+const APPEND: u8 = 4;
+const APPEND_GROUPS: u8 = 5;
+const DELETE: u8 = 6;
+
+/// Encodes the record of a commit.
+///
+/// ```text
+/// magic "LLKJ" | version u16 | changes u16 | commit id u64 | length u64 | xxh3-64 of what follows u64
+/// each change: tag u8 | table u32 | its fields; batches as laid out in `batch`
+/// ```
+///
+/// # Errors
+/// When a batch does not fit its layout.
+pub(crate) fn encode(
+    commit_id: TxnId,
+    changes: &[ReadyChange],
+    layout_of: impl Fn(TableId) -> Option<Arc<Layout>>,
+) -> Result<Vec<u8>> {
+    let mut out = ByteWriter::with_capacity(256);
+    out.u32(MAGIC);
+    out.u16(VERSION);
+    out.u16(u16::try_from(changes.len()).map_err(|_| damaged("too many changes in a commit"))?);
+    out.u64(commit_id);
+    out.u64(0);
+    out.u64(0);
+    for change in changes {
+        encode_change(&mut out, change, &layout_of)?;
+    }
+    let payload = out.as_slice().get(HEADER_BYTES..).unwrap_or_default();
+    let (len, checksum) = (payload.len() as u64, xxh3_64(payload));
+    out.patch_u64(16, len);
+    out.patch_u64(24, checksum);
+    Ok(out.into_vec())
+}
+
+fn encode_change(
+    out: &mut ByteWriter,
+    change: &ReadyChange,
+    layout_of: &impl Fn(TableId) -> Option<Arc<Layout>>,
+) -> Result<()> {
+    let tag = match change {
+        ReadyChange::Create { .. } => CREATE,
+        ReadyChange::Drop { .. } => DROP,
+        ReadyChange::Alter { .. } => ALTER,
+        ReadyChange::Append { .. } => APPEND,
+        ReadyChange::AppendGroups { .. } => APPEND_GROUPS,
+        ReadyChange::Delete { .. } => DELETE,
+    };
+    out.u8(tag);
+    out.u32(change.table().0);
+    match change {
+        ReadyChange::Drop { .. } => {}
+        ReadyChange::Create { columns, .. } | ReadyChange::Alter { columns, .. } => {
+            out.prefixed(&seal(LAYOUT_MAGIC, columns));
+        }
+        ReadyChange::Append {
+            table,
+            first_row_id,
+            batch,
+        } => {
+            out.u64(*first_row_id);
+            let layout = layout_of(*table).ok_or_else(|| damaged("an append without a table"))?;
+            batch::write(out, batch, &layout)?;
+        }
+        ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal(GROUPS_MAGIC, groups)),
+        ReadyChange::Delete { row_ids, .. } => {
+            out.u32(row_ids.len() as u32);
+            for row_id in row_ids {
+                out.u64(*row_id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Decodes a record; `layout_of` gives the layout of a table that was created before.
+///
+/// # Errors
+/// When the bytes contradict their structure, checksum or key.
+pub(crate) fn decode(
+    key: u64,
+    bytes: &[u8],
+    mut layout_of: impl FnMut(TableId) -> Result<Arc<Layout>>,
+) -> Result<(TxnId, Vec<ReadyChange>)> {
+    let mut input = ByteReader::new(bytes);
+    let (magic, version) = (input.u32()?, input.u16()?);
+    if magic != MAGIC || version != VERSION {
+        return Err(damaged(format!(
+            "the value of key {key} is no journal record of version {VERSION}"
+        )));
+    }
+    let count = input.u16()?;
+    let commit_id = input.u64()?;
+    let len = usize::try_from(input.u64()?).map_err(|_| damaged("a journal record's length"))?;
+    let checksum = input.u64()?;
+    let payload = input.raw(len)?;
+    if xxh3_64(payload) != checksum {
+        return Err(damaged("a journal record's checksum is wrong"));
+    }
+    let mut input = ByteReader::new(payload);
+    let mut changes = Vec::new();
+    // Layouts that earlier changes of the same record have set.
+    let mut layouts: Vec<(TableId, Arc<Layout>)> = Vec::new();
+    for _ in 0..count {
+        let change = decode_change(&mut input, key, |table| {
+            match layouts.iter().rev().find(|(id, _)| *id == table) {
+                Some((_, layout)) => Ok(Arc::clone(layout)),
+                None => layout_of(table),
+            }
+        })?;
+        if let ReadyChange::Create { table, columns } | ReadyChange::Alter { table, columns } =
+            &change
+        {
+            layouts.push((*table, columns.as_slice().into()));
+        }
+        changes.push(change);
+    }
+    Ok((commit_id, changes))
+}
+
+fn decode_change(
+    input: &mut ByteReader<'_>,
+    key: u64,
+    layout_of: impl FnOnce(TableId) -> Result<Arc<Layout>>,
+) -> Result<ReadyChange> {
+    let tag = input.u8()?;
+    let table = TableId(input.u32()?);
+    Ok(match tag {
+        CREATE | ALTER => {
+            let columns: Vec<(FieldId, SqlType)> = unseal(LAYOUT_MAGIC, key, input.prefixed()?)?;
+            match tag {
+                CREATE => ReadyChange::Create { table, columns },
+                _ => ReadyChange::Alter { table, columns },
+            }
+        }
+        DROP => ReadyChange::Drop { table },
+        APPEND => {
+            let first_row_id: RowId = input.u64()?;
+            let layout = layout_of(table)?;
+            ReadyChange::Append {
+                table,
+                first_row_id,
+                batch: batch::read(input, &layout)?,
+            }
+        }
+        APPEND_GROUPS => {
+            let groups: Vec<GroupMeta> = unseal(GROUPS_MAGIC, key, input.prefixed()?)?;
+            ReadyChange::AppendGroups { table, groups }
+        }
+        DELETE => {
+            let count = input.u32()? as usize;
+            let bytes = input.raw(count.saturating_mul(8))?;
+            let (ids, _) = bytes.as_chunks::<8>();
+            ReadyChange::Delete {
+                table,
+                row_ids: ids.iter().map(|id| u64::from_le_bytes(*id)).collect(),
+            }
+        }
+        tag => return Err(damaged(format!("a change of kind {tag} in the journal"))),
+    })
+}

@@ -1,0 +1,339 @@
+//! A row group in memory: rows that lie together, with their ids and versions; stored or still plain.
+
+use crate::bytes::damaged_key;
+use crate::chunk::Chunk;
+use crate::column_test::Test;
+use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::marks::Marks;
+use crate::stats::Verdict;
+use arrow::array::RecordBatch;
+use llkv_result::{Error, Result, StorageError};
+use llkv_storage::BoxedPager;
+use llkv_types::{FieldId, PhysicalKey, RowId, SqlType, TXN_ID_NONE, TxnId};
+use std::sync::{Arc, OnceLock};
+
+/// The columns of a table, in order.
+pub(crate) type Layout = [(FieldId, SqlType)];
+
+/// The values of a row group.
+pub(crate) enum GroupData {
+    /// Encoded chunks behind keys of the pager, opened at first use.
+    Stored(StoredData),
+    /// Plain batches: rows of the tail.
+    Plain(PlainData),
+}
+
+/// Encoded chunks behind keys of the pager.
+pub(crate) struct StoredData {
+    /// Ascending by field.
+    pub(crate) chunks: Vec<ChunkMeta>,
+    open: Vec<OnceLock<Arc<Chunk>>>,
+    pager: BoxedPager,
+}
+
+/// A plain batch.
+pub(crate) struct PlainData {
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) batch: RecordBatch,
+    open: OnceLock<Vec<Arc<Chunk>>>,
+}
+
+/// Rows of a table that lie together.
+pub(crate) struct RowGroup {
+    pub(crate) rows: usize,
+    pub(crate) data: Arc<GroupData>,
+    pub(crate) row_ids: Vec<IdRun>,
+    pub(crate) created: Vec<CreatedRun>,
+    /// Marks that a checkpoint has folded in.
+    pub(crate) deletes: DeleteMeta,
+    max_created: TxnId,
+}
+
+impl RowGroup {
+    /// A stored row group.
+    ///
+    /// # Errors
+    /// When the description contradicts itself.
+    pub(crate) fn stored(mut meta: GroupMeta, pager: BoxedPager) -> Result<Self> {
+        meta.check()?;
+        meta.chunks.sort_by_key(|chunk| chunk.field);
+        let data = StoredData {
+            open: meta.chunks.iter().map(|_| OnceLock::new()).collect(),
+            chunks: meta.chunks,
+            pager,
+        };
+        Ok(Self::with_data(
+            Arc::new(GroupData::Stored(data)),
+            meta.rows as usize,
+            meta.row_ids,
+            meta.created,
+            meta.deletes,
+        ))
+    }
+
+    /// Rows of one commit, as they came.
+    pub(crate) fn plain(
+        layout: Arc<Layout>,
+        batch: RecordBatch,
+        row_ids: Vec<IdRun>,
+        created: Vec<CreatedRun>,
+    ) -> Self {
+        let rows = batch.num_rows();
+        let data = PlainData {
+            layout,
+            batch,
+            open: OnceLock::new(),
+        };
+        Self::with_data(
+            Arc::new(GroupData::Plain(data)),
+            rows,
+            row_ids,
+            created,
+            DeleteMeta::default(),
+        )
+    }
+
+    pub(crate) fn with_data(
+        data: Arc<GroupData>,
+        rows: usize,
+        row_ids: Vec<IdRun>,
+        created: Vec<CreatedRun>,
+        deletes: DeleteMeta,
+    ) -> Self {
+        let max_created = created.iter().map(|run| run.created_by).max().unwrap_or(0);
+        Self {
+            rows,
+            data,
+            row_ids,
+            created,
+            deletes,
+            max_created,
+        }
+    }
+
+    /// The description that a descriptor stores; `None` for plain rows.
+    pub(crate) fn meta(&self) -> Option<GroupMeta> {
+        match self.data.as_ref() {
+            GroupData::Stored(stored) => Some(GroupMeta {
+                rows: self.rows as u32,
+                row_ids: self.row_ids.clone(),
+                created: self.created.clone(),
+                deletes: self.deletes.clone(),
+                chunks: stored.chunks.clone(),
+            }),
+            GroupData::Plain(_) => None,
+        }
+    }
+
+    /// The keys whose values the group uses, each once.
+    pub(crate) fn keys(&self) -> Vec<u64> {
+        match self.data.as_ref() {
+            GroupData::Stored(stored) => {
+                let mut keys: Vec<u64> = stored.chunks.iter().map(|c| c.place.key).collect();
+                keys.sort_unstable();
+                keys.dedup();
+                keys
+            }
+            GroupData::Plain(_) => Vec::new(),
+        }
+    }
+
+    pub(crate) fn first_row_id(&self) -> RowId {
+        self.row_ids.first().map_or(0, |run| run.first)
+    }
+
+    pub(crate) fn last_row_id(&self) -> RowId {
+        self.row_ids.last().map_or(0, |run| {
+            run.first + (self.rows as u64).saturating_sub(u64::from(run.start) + 1)
+        })
+    }
+
+    /// The id of a row.
+    pub(crate) fn row_id(&self, position: usize) -> RowId {
+        let after = self
+            .row_ids
+            .partition_point(|run| run.start as usize <= position);
+        self.row_ids.get(after.wrapping_sub(1)).map_or(0, |run| {
+            run.first + (position as u64 - u64::from(run.start))
+        })
+    }
+
+    /// Calls `each` with the position ranges of `start..start + rows` and their first ids.
+    pub(crate) fn id_ranges(
+        &self,
+        start: usize,
+        rows: usize,
+        mut each: impl FnMut(usize, usize, RowId),
+    ) {
+        let end = start + rows;
+        let from = self
+            .row_ids
+            .partition_point(|run| run.start as usize <= start)
+            .saturating_sub(1);
+        let runs = self.row_ids.get(from..).unwrap_or_default();
+        for (index, run) in runs.iter().enumerate() {
+            let run_start = run.start as usize;
+            if run_start >= end {
+                break;
+            }
+            let run_end = runs.get(index + 1).map_or(self.rows, |r| r.start as usize);
+            let (lo, hi) = (run_start.max(start), run_end.min(end));
+            if lo < hi {
+                each(lo, hi, run.first + (lo - run_start) as u64);
+            }
+        }
+    }
+
+    /// The position of a row id, if the row lies here.
+    pub(crate) fn position(&self, row_id: RowId) -> Option<usize> {
+        let after = self.row_ids.partition_point(|run| run.first <= row_id);
+        let index = after.checked_sub(1)?;
+        let run = self.row_ids.get(index)?;
+        let end = self
+            .row_ids
+            .get(index + 1)
+            .map_or(self.rows, |next| next.start as usize);
+        let position = run.start as usize + usize::try_from(row_id - run.first).ok()?;
+        (position < end).then_some(position)
+    }
+
+    /// The commit that created a row.
+    pub(crate) fn created_by(&self, position: usize) -> TxnId {
+        let after = self
+            .created
+            .partition_point(|run| run.start as usize <= position);
+        self.created
+            .get(after.wrapping_sub(1))
+            .map_or(TXN_ID_NONE, |run| run.created_by)
+    }
+
+    /// The commit whose mark was folded in for a row.
+    pub(crate) fn folded_delete(&self, position: usize) -> Option<TxnId> {
+        let at = u32::try_from(position).ok()?;
+        let index = self.deletes.positions.binary_search(&at).ok()?;
+        self.deletes.deleted_by.get(index).copied()
+    }
+
+    /// The commit that deleted a row, or [`TXN_ID_NONE`].
+    pub(crate) fn deleted_by(&self, position: usize, marks: &Marks) -> TxnId {
+        self.folded_delete(position)
+            .or_else(|| marks.get(self.row_id(position)))
+            .unwrap_or(TXN_ID_NONE)
+    }
+
+    /// True when every row was created at or before `snapshot`.
+    pub(crate) fn created_before(&self, snapshot: TxnId) -> bool {
+        self.max_created <= snapshot
+    }
+
+    /// The chunk of a field, opened at first use.
+    ///
+    /// # Errors
+    /// When the pager fails or the chunk is damaged.
+    pub(crate) fn chunk(&self, field: FieldId, ty: SqlType) -> Result<Arc<Chunk>> {
+        match self.data.as_ref() {
+            GroupData::Stored(stored) => stored.chunk(field, ty, self.rows),
+            GroupData::Plain(plain) => plain.chunk(field, ty),
+        }
+    }
+
+    /// What statistics of the whole group say about a test, without reading it.
+    pub(crate) fn judge(&self, field: FieldId, test: &Test) -> Verdict {
+        match self.data.as_ref() {
+            GroupData::Stored(stored) => match stored.position(field) {
+                Some(index) => stored
+                    .chunks
+                    .get(index)
+                    .map_or(Verdict::Unsure, |chunk| chunk.stats.judge(test, self.rows)),
+                // A column that is younger than the group: all NULL.
+                None if matches!(test, Test::Null) => Verdict::Everything,
+                None => Verdict::Nothing,
+            },
+            GroupData::Plain(_) => Verdict::Unsure,
+        }
+    }
+
+    /// Bytes that reading a field's chunk takes from the pager.
+    pub(crate) fn stored_bytes(&self, field: FieldId) -> usize {
+        match self.data.as_ref() {
+            GroupData::Stored(stored) => stored
+                .position(field)
+                .and_then(|index| stored.chunks.get(index))
+                .map_or(0, |chunk| chunk.place.len as usize),
+            GroupData::Plain(_) => 0,
+        }
+    }
+}
+
+impl StoredData {
+    pub(crate) fn position(&self, field: FieldId) -> Option<usize> {
+        self.chunks
+            .binary_search_by_key(&field, |chunk| chunk.field)
+            .ok()
+    }
+
+    fn chunk(&self, field: FieldId, ty: SqlType, rows: usize) -> Result<Arc<Chunk>> {
+        let Some(index) = self.position(field) else {
+            return Ok(Arc::new(Chunk::nulls(ty, rows)));
+        };
+        let (Some(meta), Some(slot)) = (self.chunks.get(index), self.open.get(index)) else {
+            return Err(Error::internal("a chunk without a slot"));
+        };
+        if let Some(chunk) = slot.get() {
+            return Ok(Arc::clone(chunk));
+        }
+        let key = PhysicalKey(meta.place.key);
+        let blob = self.pager.batch_get(&[key])?.pop().flatten();
+        let blob = blob.ok_or_else(|| StorageError::MissingKey {
+            path: "column store".into(),
+            key: key.0,
+        })?;
+        let (from, len) = (meta.place.offset as usize, meta.place.len as usize);
+        let inside = from.checked_add(len).is_some_and(|end| end <= blob.len());
+        if !inside || !from.is_multiple_of(64) {
+            return Err(damaged_key(Some(key.0), "a chunk lies outside its value"));
+        }
+        let bytes = blob.buffer().slice_with_length(from, len);
+        let chunk = Arc::new(Chunk::open(ty, &bytes, rows)?);
+        Ok(Arc::clone(slot.get_or_init(|| chunk)))
+    }
+}
+
+impl PlainData {
+    fn chunk(&self, field: FieldId, ty: SqlType) -> Result<Arc<Chunk>> {
+        let Some(index) = self.layout.iter().position(|(f, _)| *f == field) else {
+            return Ok(Arc::new(Chunk::nulls(ty, self.batch.num_rows())));
+        };
+        let open = match self.open.get() {
+            Some(open) => open,
+            None => {
+                let open = self
+                    .layout
+                    .iter()
+                    .zip(self.batch.columns())
+                    .map(|((_, ty), array)| Chunk::from_array(*ty, array).map(Arc::new))
+                    .collect::<Result<Vec<_>>>()?;
+                self.open.get_or_init(|| open)
+            }
+        };
+        open.get(index)
+            .cloned()
+            .ok_or_else(|| Error::internal("a batch without a column of its layout"))
+    }
+}
+
+impl std::fmt::Debug for RowGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.data.as_ref() {
+            GroupData::Stored(_) => "stored",
+            GroupData::Plain(_) => "plain",
+        };
+        write!(
+            f,
+            "RowGroup({kind}, {} rows, ids {}..={})",
+            self.rows,
+            self.first_row_id(),
+            self.last_row_id()
+        )
+    }
+}

@@ -1,0 +1,250 @@
+//! Scans: what a snapshot sees of a table, pruned by statistics, filtered on the encoded data.
+
+pub(crate) mod gather;
+mod morsel;
+pub(crate) mod selection;
+
+pub use morsel::MorselReader;
+
+use crate::column_test::Test;
+use crate::kind::Kind;
+use crate::predicate::{ColumnPredicate, ScanCounters};
+use crate::row_group::RowGroup;
+use crate::stats::Verdict;
+use crate::table_version::TableVersion;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use llkv_result::{Error, Result};
+use llkv_types::{BATCH_ROWS, FieldId, RowId, SqlType, TxnId};
+use roaring::RoaringTreemap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a scan puts out.
+#[derive(Debug, Clone)]
+pub struct ScanSpec {
+    /// The columns, in the order in which they are wanted. May be empty: then batches only count rows.
+    pub projection: Vec<FieldId>,
+    /// Adds the row ids as a last column of 64-bit unsigned integers.
+    pub with_row_id: bool,
+    /// All must hold; rows that fail one, NULLs included, are not put out.
+    pub predicates: Vec<ColumnPredicate>,
+    /// The snapshot: rows created after it, or deleted at or before it, are not put out.
+    pub snapshot: TxnId,
+    /// Rows that the running transaction has deleted itself.
+    pub own_deletes: Option<Arc<RoaringTreemap>>,
+    /// Rows of a batch at the most.
+    pub batch_rows: usize,
+    /// Where to count.
+    pub counters: Option<Arc<ScanCounters>>,
+}
+
+impl ScanSpec {
+    /// All rows of some columns, as a snapshot sees them.
+    #[must_use]
+    pub fn new(projection: Vec<FieldId>, snapshot: TxnId) -> Self {
+        Self {
+            projection,
+            with_row_id: false,
+            predicates: Vec::new(),
+            snapshot,
+            own_deletes: None,
+            batch_rows: BATCH_ROWS,
+            counters: None,
+        }
+    }
+}
+
+/// The name of the row id column of a scan's batches.
+pub const ROW_ID_COLUMN: &str = "row_id";
+
+/// A part of a scan that one worker reads: a row group, or neighbouring runs of the tail.
+#[derive(Debug, Clone)]
+pub(crate) struct Morsel {
+    pub(crate) segments: Vec<Arc<RowGroup>>,
+}
+
+/// A predicate ready to run, with what was learned of it.
+#[derive(Debug)]
+pub(crate) struct RunningPredicate {
+    pub(crate) field: FieldId,
+    pub(crate) ty: SqlType,
+    pub(crate) test: Test,
+    pub(crate) learned: Learned,
+}
+
+/// How selective and how dear a predicate has been: shared by all workers of a scan.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    rows_in: AtomicU64,
+    rows_out: AtomicU64,
+    cost_ns: AtomicU64,
+}
+
+impl Learned {
+    pub(crate) fn add(&self, rows_in: usize, rows_out: usize, cost_ns: u64) {
+        self.rows_in.fetch_add(rows_in as u64, Ordering::Relaxed);
+        self.rows_out.fetch_add(rows_out as u64, Ordering::Relaxed);
+        self.cost_ns.fetch_add(cost_ns, Ordering::Relaxed);
+    }
+
+    /// Cost of dropping a row: the least first is the best order of independent predicates.
+    pub(crate) fn rank(&self) -> Option<f64> {
+        let rows_in = self.rows_in.load(Ordering::Relaxed);
+        if rows_in == 0 {
+            return None;
+        }
+        let dropped = rows_in.saturating_sub(self.rows_out.load(Ordering::Relaxed));
+        let cost = self.cost_ns.load(Ordering::Relaxed) as f64;
+        Some(cost / (dropped as f64 + rows_in as f64 * 1e-3))
+    }
+}
+
+/// A scan: independent morsels, each read by whoever takes it.
+#[derive(Debug)]
+pub struct ColumnScan {
+    pub(crate) version: Arc<TableVersion>,
+    pub(crate) spec: ScanSpec,
+    pub(crate) schema: SchemaRef,
+    pub(crate) projection: Vec<(FieldId, SqlType)>,
+    pub(crate) predicates: Arc<Vec<RunningPredicate>>,
+    morsels: Vec<Morsel>,
+    estimated_rows: u64,
+}
+
+impl ColumnScan {
+    pub(crate) fn new(version: Arc<TableVersion>, mut spec: ScanSpec) -> Result<Self> {
+        spec.batch_rows = spec.batch_rows.max(1);
+        let projection = spec
+            .projection
+            .iter()
+            .map(|field| Ok((*field, version.type_of(*field)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let predicates = compile(&version, &spec.predicates)?;
+        let mut fields: Vec<Field> = projection
+            .iter()
+            .map(|(field, ty)| Field::new(field.to_string(), ty.to_arrow(), true))
+            .collect();
+        if spec.with_row_id {
+            fields.push(Field::new(ROW_ID_COLUMN, DataType::UInt64, false));
+        }
+        let mut scan = Self {
+            spec,
+            schema: Arc::new(Schema::new(fields)),
+            projection,
+            predicates: Arc::new(predicates),
+            morsels: Vec::new(),
+            estimated_rows: 0,
+            version,
+        };
+        scan.cut_morsels();
+        Ok(scan)
+    }
+
+    /// Lists what statistics do not rule out, in the order of row ids.
+    fn cut_morsels(&mut self) {
+        let version = Arc::clone(&self.version);
+        let mut tail = version.tail.iter().peekable();
+        let mut pruned = 0;
+        for group in version.groups.iter() {
+            let before = take_tail(&mut tail, group.first_row_id());
+            self.push_morsel(before);
+            if self.rules_out(group) {
+                pruned += 1;
+            } else {
+                self.push_morsel(vec![Arc::clone(group)]);
+            }
+        }
+        self.push_morsel(take_tail(&mut tail, RowId::MAX));
+        if let Some(counters) = &self.spec.counters {
+            counters
+                .row_groups_pruned
+                .fetch_add(pruned, Ordering::Relaxed);
+        }
+    }
+
+    fn push_morsel(&mut self, segments: Vec<Arc<RowGroup>>) {
+        if !segments.is_empty() {
+            self.estimated_rows += segments.iter().map(|s| s.rows as u64).sum::<u64>();
+            self.morsels.push(Morsel { segments });
+        }
+    }
+
+    fn rules_out(&self, group: &RowGroup) -> bool {
+        self.predicates
+            .iter()
+            .any(|p| group.judge(p.field, &p.test) == Verdict::Nothing)
+    }
+
+    /// The schema of the batches: the projection, each column named by its field's number, then
+    /// [`ROW_ID_COLUMN`] where it was asked for.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Morsels that [`ColumnScan::read`] can be asked for; morsel order is row id order.
+    #[must_use]
+    pub fn morsel_count(&self) -> usize {
+        self.morsels.len()
+    }
+
+    /// Rows that the morsels hold, before predicates and versions.
+    #[must_use]
+    pub const fn estimated_rows(&self) -> u64 {
+        self.estimated_rows
+    }
+
+    /// Reads one morsel. Workers read different morsels at the same time.
+    ///
+    /// # Errors
+    /// When there is no such morsel. Errors of reading come from the iterator.
+    pub fn read(&self, morsel: usize) -> Result<MorselReader> {
+        let found = self
+            .morsels
+            .get(morsel)
+            .ok_or_else(|| Error::internal(format!("a scan has no morsel {morsel}")))?;
+        MorselReader::new(self, found.clone())
+    }
+
+    /// Reads all morsels, one after the other.
+    pub fn stream(&self) -> impl Iterator<Item = Result<arrow::array::RecordBatch>> + Send + '_ {
+        (0..self.morsels.len()).flat_map(|morsel| {
+            let (reader, error) = match self.read(morsel) {
+                Ok(reader) => (Some(reader), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            reader.into_iter().flatten().chain(error)
+        })
+    }
+}
+
+fn compile(
+    version: &TableVersion,
+    predicates: &[ColumnPredicate],
+) -> Result<Vec<RunningPredicate>> {
+    predicates
+        .iter()
+        .map(|predicate| {
+            let ty = version.type_of(predicate.field)?;
+            let kind = Kind::of(ty).ok_or_else(|| Error::internal("column type"))?;
+            Ok(RunningPredicate {
+                field: predicate.field,
+                ty,
+                test: Test::compile(&predicate.test, kind)?,
+                learned: Learned::default(),
+            })
+        })
+        .collect()
+}
+
+/// The runs of the tail whose rows come before a row id.
+fn take_tail<'a>(
+    tail: &mut std::iter::Peekable<impl Iterator<Item = &'a Arc<RowGroup>>>,
+    before: RowId,
+) -> Vec<Arc<RowGroup>> {
+    let mut out = Vec::new();
+    while let Some(run) = tail.next_if(|run| run.first_row_id() < before) {
+        out.push(Arc::clone(run));
+    }
+    out
+}

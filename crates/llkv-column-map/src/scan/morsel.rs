@@ -1,0 +1,449 @@
+//! Reading a morsel: window by window, predicates first, the other columns for survivors only.
+
+use super::selection::{Positions, Selection, WINDOW_ROWS};
+use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
+use crate::chunk::Chunk;
+use crate::column_buffer::ColumnBuffer;
+use crate::encoding::Scratch;
+use crate::row_group::RowGroup;
+use crate::stats::Verdict;
+use crate::table_version::TableVersion;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::datatypes::SchemaRef;
+use llkv_result::Result;
+use llkv_types::{FieldId, RowId, SqlType};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Batches of one morsel.
+#[derive(Debug)]
+pub struct MorselReader {
+    version: Arc<TableVersion>,
+    spec: ScanSpec,
+    schema: SchemaRef,
+    projection: Vec<(FieldId, SqlType)>,
+    predicates: Arc<Vec<RunningPredicate>>,
+    segments: std::vec::IntoIter<Arc<RowGroup>>,
+    current: Option<Segment>,
+    columns: Vec<ColumnBuffer>,
+    row_ids: Vec<RowId>,
+    pending_rows: usize,
+    selection: Selection,
+    positions: Positions,
+    scratch: Scratch,
+    /// Rows of a batch before it is cut to the caller's size: at least a window.
+    limit: usize,
+    /// The rest of a batch that is larger than the caller wants.
+    rest: Option<RecordBatch>,
+    done: bool,
+}
+
+/// The segment being read.
+#[derive(Debug)]
+struct Segment {
+    group: Arc<RowGroup>,
+    start: usize,
+    /// Chunks of the projection, opened when the first row survives.
+    projected: Option<Vec<Arc<Chunk>>>,
+    /// Predicates that statistics of the segment leave open: index and chunk, best first.
+    tests: Vec<(usize, Option<Arc<Chunk>>)>,
+    /// Versions have to be looked at.
+    versioned: bool,
+}
+
+impl MorselReader {
+    pub(crate) fn new(scan: &ColumnScan, morsel: Morsel) -> Result<Self> {
+        let batch_rows = scan.spec.batch_rows;
+        let columns = scan
+            .projection
+            .iter()
+            .map(|(_, ty)| ColumnBuffer::new(*ty, batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS)))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            version: Arc::clone(&scan.version),
+            spec: scan.spec.clone(),
+            schema: Arc::clone(&scan.schema),
+            projection: scan.projection.clone(),
+            predicates: Arc::clone(&scan.predicates),
+            segments: morsel.segments.into_iter(),
+            current: None,
+            columns,
+            row_ids: Vec::new(),
+            pending_rows: 0,
+            selection: Selection::new(),
+            positions: Positions::default(),
+            scratch: Scratch::default(),
+            limit: batch_rows.max(WINDOW_ROWS),
+            rest: None,
+            done: false,
+        })
+    }
+
+    /// The next batch of at most the wanted size, or `None` at the end.
+    fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = match self.rest.take() {
+            Some(rest) => rest,
+            None => match self.next_whole()? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
+        };
+        let (rows, wanted) = (batch.num_rows(), self.spec.batch_rows);
+        if rows <= wanted {
+            return Ok(Some(batch));
+        }
+        self.rest = Some(batch.slice(wanted, rows - wanted));
+        Ok(Some(batch.slice(0, wanted)))
+    }
+
+    fn next_whole(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            let Some(segment) = self.open_segment()? else {
+                return self.flush();
+            };
+            let batch = self.window(segment)?;
+            if batch.is_some() {
+                return Ok(batch);
+            }
+        }
+    }
+
+    /// The segment to go on with, taken out of `self`.
+    fn open_segment(&mut self) -> Result<Option<Segment>> {
+        if let Some(segment) = self.current.take() {
+            return Ok(Some(segment));
+        }
+        for group in self.segments.by_ref() {
+            let mut tests = Vec::with_capacity(self.predicates.len());
+            let mut verdict = Verdict::Everything;
+            for (index, predicate) in self.predicates.iter().enumerate() {
+                match group.judge(predicate.field, &predicate.test) {
+                    Verdict::Nothing => verdict = Verdict::Nothing,
+                    Verdict::Unsure => tests.push((index, None)),
+                    Verdict::Everything => {}
+                }
+            }
+            if verdict == Verdict::Nothing {
+                continue;
+            }
+            if let Some(counters) = &self.spec.counters {
+                counters.row_groups_read.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(Some(Segment {
+                versioned: self.needs_versions(&group),
+                group,
+                start: 0,
+                projected: None,
+                tests,
+            }));
+        }
+        Ok(None)
+    }
+
+    fn needs_versions(&self, group: &RowGroup) -> bool {
+        let (first, last) = (group.first_row_id(), group.last_row_id());
+        !group.created_before(self.spec.snapshot)
+            || !group.deletes.positions.is_empty()
+            || self.version.marks.range(first, last).next().is_some()
+            || self.spec.own_deletes.as_ref().is_some_and(|own| {
+                own.rank(last) > first.checked_sub(1).map_or(0, |before| own.rank(before))
+            })
+    }
+
+    /// Reads one window of the segment; gives a batch when one is complete.
+    fn window(&mut self, mut segment: Segment) -> Result<Option<RecordBatch>> {
+        let start = segment.start;
+        let rows = WINDOW_ROWS.min(segment.group.rows - start);
+        segment.start += rows;
+        self.selection.fill(rows);
+        if let Some(counters) = &self.spec.counters {
+            counters
+                .rows_scanned
+                .fetch_add(rows as u64, Ordering::Relaxed);
+        }
+        self.apply_predicates(&mut segment, start, rows)?;
+        if segment.versioned && !self.selection.is_empty() {
+            self.apply_versions(&segment.group, start, rows);
+        }
+        let survivors = self.selection.count();
+        let batch = match survivors {
+            0 => None,
+            _ => self.emit(&mut segment, start, rows, survivors)?,
+        };
+        if segment.start < segment.group.rows {
+            self.current = Some(segment);
+        }
+        Ok(batch)
+    }
+
+    fn apply_predicates(&mut self, segment: &mut Segment, start: usize, rows: usize) -> Result<()> {
+        if segment.tests.len() > 1 {
+            self.order_tests(segment);
+        }
+        for (index, slot) in &mut segment.tests {
+            let Some(predicate) = self.predicates.get(*index) else {
+                continue;
+            };
+            let chunk = match slot {
+                Some(chunk) => &*chunk,
+                None => {
+                    count_bytes(&self.spec, &segment.group, predicate.field);
+                    slot.insert(segment.group.chunk(predicate.field, predicate.ty)?)
+                }
+            };
+            match chunk.judge(&predicate.test, start, rows) {
+                Verdict::Nothing => {
+                    self.selection.clear();
+                    return Ok(());
+                }
+                Verdict::Everything => continue,
+                Verdict::Unsure => {}
+            }
+            let rows_in = self.selection.count();
+            let began = Instant::now();
+            chunk.filter(
+                start,
+                &predicate.test,
+                &mut self.selection,
+                &mut self.scratch,
+            )?;
+            let rows_out = self.selection.count();
+            predicate
+                .learned
+                .add(rows_in, rows_out, began.elapsed().as_nanos() as u64);
+            if rows_out == 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the predicate that drops rows at the least cost first.
+    fn order_tests(&self, segment: &mut Segment) {
+        let rank = |index: usize| {
+            self.predicates
+                .get(index)
+                .and_then(|p| p.learned.rank())
+                .unwrap_or_else(|| match self.predicates.get(index).map(|p| p.ty) {
+                    Some(SqlType::Text | SqlType::Blob) => 1.0,
+                    _ => 0.0,
+                })
+        };
+        segment
+            .tests
+            .sort_by(|a, b| rank(a.0).total_cmp(&rank(b.0)));
+    }
+
+    /// Drops the rows of a window that the snapshot does not see.
+    fn apply_versions(&mut self, group: &RowGroup, start: usize, rows: usize) {
+        let snapshot = self.spec.snapshot;
+        let end = start + rows;
+        if !group.created_before(snapshot) {
+            let from = group
+                .created
+                .partition_point(|run| run.start as usize <= start)
+                .saturating_sub(1);
+            let runs = group.created.get(from..).unwrap_or_default();
+            for (index, run) in runs.iter().enumerate() {
+                let run_start = run.start as usize;
+                if run_start >= end {
+                    break;
+                }
+                if run.created_by > snapshot {
+                    let run_end = runs.get(index + 1).map_or(end, |next| next.start as usize);
+                    self.selection
+                        .remove_range(run_start.saturating_sub(start), run_end.min(end) - start);
+                }
+            }
+        }
+        let folded = &group.deletes;
+        let from = folded.positions.partition_point(|p| (*p as usize) < start);
+        for (position, deleted_by) in folded
+            .positions
+            .iter()
+            .zip(&folded.deleted_by)
+            .skip(from)
+            .take_while(|(position, _)| (**position as usize) < end)
+        {
+            if *deleted_by <= snapshot {
+                self.selection.remove(*position as usize - start);
+            }
+        }
+        let (first, last) = (group.row_id(start), group.row_id(end - 1));
+        for mark in self.version.marks.range(first, last) {
+            if mark.deleted_by <= snapshot
+                && let Some(position) = group.position(mark.row_id)
+            {
+                self.selection.remove(position - start);
+            }
+        }
+        if let Some(own) = &self.spec.own_deletes {
+            group.id_ranges(start, rows, |from, to, first| {
+                for position in from..to {
+                    if own.contains(first + (position - from) as u64) {
+                        self.selection.remove(position - start);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Adds the survivors of a window to the pending rows; gives a batch when one is complete.
+    fn emit(
+        &mut self,
+        segment: &mut Segment,
+        start: usize,
+        rows: usize,
+        survivors: usize,
+    ) -> Result<Option<RecordBatch>> {
+        if segment.projected.is_none() {
+            let chunks = self
+                .projection
+                .iter()
+                .map(|(field, ty)| {
+                    count_bytes(&self.spec, &segment.group, *field);
+                    segment.group.chunk(*field, *ty)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            segment.projected = Some(chunks);
+        }
+        let chunks = segment.projected.as_deref().unwrap_or_default();
+        let full = survivors == rows;
+        if full && self.pending_rows == 0 {
+            return self
+                .whole_window(&segment.group, chunks, start, rows)
+                .map(Some);
+        }
+        let out = match self.pending_rows + survivors > self.limit {
+            true => self.flush()?,
+            false => None,
+        };
+        self.selected(&segment.group, chunks, start, rows, full)?;
+        if out.is_none() && self.pending_rows >= self.limit {
+            return self.flush();
+        }
+        Ok(out)
+    }
+
+    /// A window of which every row survives, as a batch of its own; plain chunks are not copied.
+    fn whole_window(
+        &mut self,
+        group: &RowGroup,
+        chunks: &[Arc<Chunk>],
+        start: usize,
+        rows: usize,
+    ) -> Result<RecordBatch> {
+        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        for (chunk, column) in chunks.iter().zip(&mut self.columns) {
+            arrays.push(match chunk.slice(start, rows) {
+                Some(array) => array?,
+                None => {
+                    column.reserve();
+                    chunk.append(start, rows, column, &mut self.scratch)?;
+                    column.finish()?
+                }
+            });
+        }
+        if self.spec.with_row_id {
+            let mut ids = Vec::with_capacity(rows);
+            group.id_ranges(start, rows, |from, to, first| {
+                ids.extend(first..first + (to - from) as u64);
+            });
+            arrays.push(Arc::new(UInt64Array::from(ids)));
+        }
+        self.batch(arrays, rows)
+    }
+
+    /// Appends the selected rows of a window to the pending ones.
+    fn selected(
+        &mut self,
+        group: &RowGroup,
+        chunks: &[Arc<Chunk>],
+        start: usize,
+        rows: usize,
+        full: bool,
+    ) -> Result<()> {
+        if full {
+            for (chunk, column) in chunks.iter().zip(&mut self.columns) {
+                column.reserve();
+                chunk.append(start, rows, column, &mut self.scratch)?;
+            }
+            if self.spec.with_row_id {
+                group.id_ranges(start, rows, |from, to, first| {
+                    self.row_ids.extend(first..first + (to - from) as u64);
+                });
+            }
+            self.pending_rows += rows;
+            return Ok(());
+        }
+        self.positions.load(&self.selection);
+        for (chunk, column) in chunks.iter().zip(&mut self.columns) {
+            column.reserve();
+            chunk.append_at(start, &self.positions, column, &mut self.scratch)?;
+        }
+        if self.spec.with_row_id {
+            let positions = self.positions.rows();
+            self.row_ids.extend(
+                positions
+                    .iter()
+                    .map(|p| group.row_id(start + usize::from(*p))),
+            );
+        }
+        self.pending_rows += self.positions.len();
+        Ok(())
+    }
+
+    /// The pending rows as a batch.
+    fn flush(&mut self) -> Result<Option<RecordBatch>> {
+        let rows = std::mem::take(&mut self.pending_rows);
+        if rows == 0 {
+            return Ok(None);
+        }
+        let mut arrays = self
+            .columns
+            .iter_mut()
+            .map(ColumnBuffer::finish)
+            .collect::<Result<Vec<_>>>()?;
+        if self.spec.with_row_id {
+            arrays.push(Arc::new(UInt64Array::from(std::mem::take(
+                &mut self.row_ids,
+            ))));
+        }
+        self.batch(arrays, rows).map(Some)
+    }
+
+    fn batch(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        if let Some(counters) = &self.spec.counters {
+            counters.rows_out.fetch_add(rows as u64, Ordering::Relaxed);
+            counters.batches_out.fetch_add(1, Ordering::Relaxed);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            arrays,
+            &options,
+        )?)
+    }
+}
+
+fn count_bytes(spec: &ScanSpec, group: &RowGroup, field: FieldId) {
+    if let Some(counters) = &spec.counters {
+        counters
+            .bytes_read
+            .fetch_add(group.stored_bytes(field) as u64, Ordering::Relaxed);
+    }
+}
+
+impl Iterator for MorselReader {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.done = !matches!(next, Some(Ok(_)));
+        next
+    }
+}

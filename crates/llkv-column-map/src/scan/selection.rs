@@ -1,0 +1,254 @@
+//! Which rows of a window survive: a bitmap that predicates narrow, then a list of positions.
+
+use llkv_types::BATCH_ROWS;
+
+/// Rows of a block: the width of a FastLanes vector, the unit in which packed data is unpacked.
+pub(crate) const BLOCK_ROWS: usize = 1_024;
+/// Rows of a window: the unit of statistics and of one step of a scan.
+pub(crate) const WINDOW_ROWS: usize = BATCH_ROWS;
+
+const WORDS: usize = WINDOW_ROWS / 64;
+const BLOCK_WORDS: usize = BLOCK_ROWS / 64;
+const BLOCKS: usize = WINDOW_ROWS / BLOCK_ROWS;
+
+/// The rows of one window that are still in.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
+    words: [u64; WORDS],
+    rows: usize,
+}
+
+impl Selection {
+    pub(crate) fn new() -> Self {
+        Self {
+            words: [0; WORDS],
+            rows: 0,
+        }
+    }
+
+    /// Selects all of a window of `rows` (at most [`WINDOW_ROWS`]) rows.
+    pub(crate) fn fill(&mut self, rows: usize) {
+        self.rows = rows.min(WINDOW_ROWS);
+        for (index, word) in self.words.iter_mut().enumerate() {
+            *word = match self.rows.saturating_sub(index * 64) {
+                0 => 0,
+                left if left >= 64 => u64::MAX,
+                left => (1 << left) - 1,
+            };
+        }
+    }
+
+    /// Rows of the window, selected or not.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.words = [0; WORDS];
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|w| w.count_ones() as usize).sum()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|w| *w == 0)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count() == self.rows
+    }
+
+    /// The words of a block of 1,024 rows; bit `i` of word `w` is row `64 * w + i` of the block.
+    pub(crate) fn block(&self, block: usize) -> &[u64] {
+        self.words
+            .get(block * BLOCK_WORDS..(block + 1) * BLOCK_WORDS)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn block_mut(&mut self, block: usize) -> &mut [u64] {
+        self.words
+            .get_mut(block * BLOCK_WORDS..(block + 1) * BLOCK_WORDS)
+            .unwrap_or_default()
+    }
+
+    /// Blocks that the window's rows reach into.
+    pub(crate) fn blocks(&self) -> usize {
+        self.rows.div_ceil(BLOCK_ROWS)
+    }
+
+    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        let used = self.rows.div_ceil(64);
+        self.words.get_mut(..used).unwrap_or_default()
+    }
+
+    /// Deselects one row.
+    pub(crate) fn remove(&mut self, row: usize) {
+        if let Some(word) = self.words.get_mut(row / 64) {
+            *word &= !(1 << (row % 64));
+        }
+    }
+
+    /// Deselects a range of rows.
+    pub(crate) fn remove_range(&mut self, from: usize, to: usize) {
+        for row in from..to.min(self.rows) {
+            self.remove(row);
+        }
+    }
+
+    /// Keeps the rows for which `keep` holds, asking only for those still in.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                let bit = left.trailing_zeros() as usize;
+                left &= left - 1;
+                if !keep(index * 64 + bit) {
+                    *word &= !(1 << bit);
+                }
+            }
+        }
+    }
+}
+
+/// The surviving rows of a window as ascending positions, with the border of each block.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    rows: Vec<u16>,
+    /// `ends[b]`: positions in blocks `0..=b`.
+    ends: [usize; BLOCKS],
+}
+
+impl Positions {
+    /// Lists the selected rows.
+    pub(crate) fn load(&mut self, selection: &Selection) {
+        self.rows.clear();
+        for (index, word) in selection.words.iter().enumerate() {
+            let base = (index * 64) as u16;
+            let mut left = *word;
+            while left != 0 {
+                self.rows.push(base + left.trailing_zeros() as u16);
+                left &= left - 1;
+            }
+            if (index + 1) % BLOCK_WORDS == 0
+                && let Some(end) = self.ends.get_mut(index / BLOCK_WORDS)
+            {
+                *end = self.rows.len();
+            }
+        }
+    }
+
+    /// A list of single positions within one window, given ascending.
+    pub(crate) fn load_rows(&mut self, rows: impl Iterator<Item = u16>) {
+        self.rows.clear();
+        self.rows.extend(rows);
+        for (block, end) in self.ends.iter_mut().enumerate() {
+            let limit = (block + 1) * BLOCK_ROWS;
+            *end = self.rows.partition_point(|row| usize::from(*row) < limit);
+        }
+    }
+
+    /// Positions within the window, ascending.
+    pub(crate) fn rows(&self) -> &[u16] {
+        &self.rows
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The non-empty blocks: block number and the positions (within the window) that lie in it.
+    pub(crate) fn by_block(&self) -> impl Iterator<Item = (usize, &[u16])> {
+        (0..BLOCKS).filter_map(|block| {
+            let from = match block {
+                0 => 0,
+                _ => self.ends.get(block - 1).copied().unwrap_or(0),
+            };
+            let to = self.ends.get(block).copied().unwrap_or(0);
+            let rows = self.rows.get(from..to).unwrap_or_default();
+            (!rows.is_empty()).then_some((block, rows))
+        })
+    }
+}
+
+/// Packs 64 comparison results, one byte of 0 or 1 each, into a word.
+#[inline]
+pub(crate) fn pack_bools(bytes: &[u8; 64]) -> u64 {
+    let mut word = 0;
+    let (chunks, _) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        // The product moves bit 0 of byte i to bit 56 + i.
+        let bits = u64::from_le_bytes(*chunk).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        word |= bits << (index * 8);
+    }
+    word
+}
+
+/// ANDs `test` over the values of one block into the block's selection words. Words of which no row
+/// is left are not tested. Values beyond the end of the slice keep their bit.
+#[inline]
+pub(crate) fn narrow<T: Copy>(words: &mut [u64], values: &[T], test: impl Fn(T) -> bool) {
+    let (whole, rest) = values.as_chunks::<64>();
+    for (word, chunk) in words.iter_mut().zip(whole) {
+        if *word != 0 {
+            let mut bytes = [0; 64];
+            for (byte, value) in bytes.iter_mut().zip(chunk) {
+                *byte = u8::from(test(*value));
+            }
+            *word &= pack_bools(&bytes);
+        }
+    }
+    if let Some(word) = words.get_mut(whole.len())
+        && !rest.is_empty()
+        && *word != 0
+    {
+        let mut mask = u64::MAX;
+        for (bit, value) in rest.iter().enumerate() {
+            if !test(*value) {
+                mask &= !(1 << bit);
+            }
+        }
+        *word &= mask;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_keeps_the_order_of_bits() {
+        let mut bytes = [0; 64];
+        for bit in [0, 1, 7, 8, 31, 63] {
+            bytes[bit] = 1;
+        }
+        let expected = [0, 1, 7, 8, 31, 63]
+            .iter()
+            .fold(0u64, |word, bit| word | 1 << bit);
+        assert_eq!(pack_bools(&bytes), expected);
+    }
+
+    #[test]
+    fn narrowing_then_listing_gives_what_a_filter_gives() {
+        let values: Vec<i32> = (0..5_000).map(|i| (i * 7919) % 101).collect();
+        let mut selection = Selection::new();
+        selection.fill(values.len());
+        for block in 0..selection.blocks() {
+            let from = block * BLOCK_ROWS;
+            let to = (from + BLOCK_ROWS).min(values.len());
+            narrow(selection.block_mut(block), &values[from..to], |v| v < 17);
+        }
+        let expected: Vec<u16> = (0..values.len())
+            .filter(|i| values[*i] < 17)
+            .map(|i| i as u16)
+            .collect();
+        let mut positions = Positions::default();
+        positions.load(&selection);
+        assert_eq!(positions.rows(), expected);
+        let by_block: Vec<u16> = positions
+            .by_block()
+            .flat_map(|(_, rows)| rows.to_vec())
+            .collect();
+        assert_eq!(by_block, expected);
+    }
+}

@@ -1,0 +1,211 @@
+//! Checkpoints: everything published so far leaves the journal for sealed row groups.
+
+use super::compaction::{Compacted, compact};
+use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
+use crate::descriptor::{GroupMeta, STORE_MAGIC, StoreHeader, TABLE_MAGIC, TableDescriptor, seal};
+use crate::row_group::RowGroup;
+use crate::table_version::TableVersion;
+use crate::tail;
+use llkv_result::Result;
+use llkv_storage::{Blob, WriteBatch};
+use llkv_types::{PhysicalKey, TableId, TxnId};
+use std::sync::{Arc, Weak};
+
+/// A table of the checkpoint: what it was made of and what became of it.
+struct Built {
+    from: Arc<TableVersion>,
+    compacted: Compacted,
+}
+
+impl ColumnStore {
+    /// Seals the tails, folds delete marks, drops rows that no snapshot at or after `gc_bound` sees and
+    /// tables that were dropped by then, frees the journal and has the pager fold its log.
+    ///
+    /// Reads and commits go on meanwhile; publishing waits while the new descriptors enter the log.
+    ///
+    /// # Errors
+    /// When the pager fails or stored bytes are damaged; what was published stays published.
+    pub fn checkpoint(&self, gc_bound: TxnId) -> Result<()> {
+        let mut keep = self.checkpoints.lock();
+        let (versions, applied) = self.consistent_versions();
+        let mut batch = WriteBatch::default();
+        let (gone, live): (Vec<_>, Vec<_>) = versions
+            .into_iter()
+            .partition(|v| v.dropped_by.is_some_and(|by| by <= gc_bound));
+        let mut built = Vec::new();
+        for from in live {
+            if from.applied > from.settled || has_garbage(&from, gc_bound) {
+                let compacted = compact(&from, gc_bound, &mut batch)?;
+                built.push(Built { from, compacted });
+            }
+        }
+        let clean = built.is_empty() && gone.is_empty();
+        if clean && self.journal.lock().is_empty() && keep.retired.is_empty() {
+            return self.pager.checkpoint();
+        }
+        self.ensure_header()?;
+        let commit = self.swap(&mut keep, batch, built, gone, applied)?;
+        self.pager.sync(commit)?;
+        self.free_retired(&mut keep)?;
+        self.pager.checkpoint()
+    }
+
+    /// The loaded tables and the last commit that they hold.
+    fn consistent_versions(&self) -> (Vec<Arc<TableVersion>>, TxnId) {
+        let state = self.state.read();
+        let versions = state.tables.values().cloned().collect();
+        (versions, state.published)
+    }
+
+    /// Logs the checkpoint and puts the new versions in the place of the old.
+    fn swap(
+        &self,
+        keep: &mut Checkpoints,
+        mut batch: WriteBatch,
+        built: Vec<Built>,
+        gone: Vec<Arc<TableVersion>>,
+        applied: TxnId,
+    ) -> Result<llkv_storage::CommitId> {
+        for table in &built {
+            let descriptor = describe(&table.from, &table.compacted.groups, applied);
+            batch.puts.push((
+                PhysicalKey(u64::from(table.from.table.0)),
+                Blob::from_bytes(&seal(TABLE_MAGIC, &descriptor)),
+            ));
+        }
+        for table in &gone {
+            batch.frees.push(PhysicalKey(u64::from(table.table.0)));
+        }
+        let mut fresh: Vec<Retired> = built
+            .iter()
+            .flat_map(|table| table.compacted.retired.iter())
+            .chain(gone.iter().flat_map(|table| table.groups.iter()))
+            .map(|group| retire(group))
+            .collect();
+        keep.retired
+            .retain(|retired| !retired.free(&mut batch.frees));
+        let header = StoreHeader {
+            applied,
+            retired: keep
+                .retired
+                .iter()
+                .chain(&fresh)
+                .flat_map(|retired| retired.keys.iter().copied())
+                .collect(),
+        };
+        let sealed = seal(STORE_MAGIC, &header);
+        batch.puts.push((HEADER_KEY, Blob::from_bytes(&sealed)));
+
+        let mut state = self.state.write();
+        let folded: Vec<TxnId> = {
+            let journal = self.journal.lock();
+            journal
+                .iter()
+                .copied()
+                .filter(|id| *id <= applied)
+                .collect()
+        };
+        for commit_id in &folded {
+            batch.frees.push(journal_key(*commit_id)?);
+        }
+        let commit = self.pager.log(batch)?;
+        self.journal.lock().retain(|id| *id > applied);
+        for table in built {
+            rebase(&mut state, table, applied);
+        }
+        for table in gone {
+            state.tables.remove(&table.table);
+            state.stored.remove(&table.table);
+        }
+        drop(state);
+        keep.header = header;
+        keep.retired.append(&mut fresh);
+        Ok(commit)
+    }
+
+    /// Frees what this checkpoint retired, where nobody reads the old versions any more.
+    fn free_retired(&self, keep: &mut Checkpoints) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        keep.retired
+            .retain(|retired| !retired.free(&mut batch.frees));
+        if batch.frees.is_empty() {
+            return Ok(());
+        }
+        keep.header.retired = keep
+            .retired
+            .iter()
+            .flat_map(|retired| retired.keys.iter().copied())
+            .collect();
+        let sealed = seal(STORE_MAGIC, &keep.header);
+        batch.puts.push((HEADER_KEY, Blob::from_bytes(&sealed)));
+        let commit = self.pager.log(batch)?;
+        self.pager.sync(commit)
+    }
+}
+
+impl Retired {
+    /// Adds the keys to `frees` when nobody reads them; true when it did.
+    fn free(&self, frees: &mut Vec<PhysicalKey>) -> bool {
+        let unused = self.reader.strong_count() == 0;
+        if unused {
+            frees.extend(self.keys.iter().copied().map(PhysicalKey));
+        }
+        unused
+    }
+}
+
+fn retire(group: &Arc<RowGroup>) -> Retired {
+    Retired {
+        keys: group.keys(),
+        reader: Arc::downgrade(&group.data),
+    }
+}
+
+/// True when a stored group waits to be written without its dead rows.
+fn has_garbage(version: &TableVersion, bound: TxnId) -> bool {
+    version.groups.iter().any(|group| {
+        let dead = group.deletes.deleted_by.iter().filter(|by| **by <= bound);
+        !group.deletes.deleted_by.is_empty() && dead.count() * 4 >= group.rows
+    })
+}
+
+fn describe(from: &TableVersion, groups: &[Arc<RowGroup>], applied: TxnId) -> TableDescriptor {
+    let groups: Vec<GroupMeta> = groups.iter().filter_map(|group| group.meta()).collect();
+    TableDescriptor {
+        layout: from.layout.to_vec(),
+        applied,
+        dropped_by: from.dropped_by,
+        next_row_id: from.next_row_id,
+        groups,
+    }
+}
+
+/// The version published now, with the checkpoint's groups in the place of what they were made of.
+fn rebase(state: &mut State, built: Built, applied: TxnId) {
+    let table: TableId = built.from.table;
+    let Some(current) = state.tables.get(&table) else {
+        return;
+    };
+    let mut next = current.as_ref().clone();
+    let mut groups = built.compacted.groups;
+    let younger = current
+        .groups
+        .iter()
+        .filter(|group| group.first_row_id() >= built.from.next_row_id);
+    groups.extend(younger.cloned());
+    next.groups = Arc::new(groups);
+    next.tail = tail::after(&current.tail, applied);
+    next.marks = current.marks.after(applied);
+    next.settled = applied;
+    state.tables.insert(table, Arc::new(next));
+    state.stored.insert(table);
+}
+
+impl Default for Retired {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            reader: Weak::new(),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Which parts of a table a checkpoint writes anew: a list of runs, and the row groups made of them.
+
+use super::stage::{GroupWriter, assign_keys};
+use crate::column_buffer::ColumnBuffer;
+use crate::descriptor::{CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::encoding::{self, Scratch};
+use crate::row_group::{GroupData, RowGroup};
+use crate::scan::selection::{Positions, Selection, WINDOW_ROWS};
+use crate::table_version::TableVersion;
+use crate::tail::{push_created, push_ids};
+use llkv_result::Result;
+use llkv_storage::WriteBatch;
+use llkv_types::{ROW_GROUP_ROWS, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TxnId};
+use std::sync::Arc;
+
+/// A group is written without its dead rows once they are a quarter of it.
+const DEAD_SHARE: usize = 4;
+/// A stored neighbour is written together with new rows when it is at most this much larger: so a row
+/// is rewritten a logarithmic number of times, and small groups stay few.
+const MERGE_FACTOR: usize = 4;
+/// Strings of one row group stay below this: a chunk is addressed by 32 bits.
+const GROUP_BYTES: usize = 1 << 30;
+
+/// Neighbouring segments that become row groups together, or a stored group that stays.
+#[derive(Debug)]
+struct Run {
+    segments: Vec<Arc<RowGroup>>,
+    live_rows: usize,
+    rewrite: bool,
+}
+
+/// A table as the checkpoint leaves it.
+pub(super) struct Compacted {
+    pub(super) groups: Vec<Arc<RowGroup>>,
+    /// Groups whose values are not used any more.
+    pub(super) retired: Vec<Arc<RowGroup>>,
+}
+
+/// Seals the tail, folds delete marks into their groups, drops rows that no snapshot from `bound` on
+/// sees. New chunks join `batch`.
+///
+/// # Errors
+/// When the pager fails or a stored chunk is damaged.
+pub(super) fn compact(
+    version: &TableVersion,
+    bound: TxnId,
+    batch: &mut WriteBatch,
+) -> Result<Compacted> {
+    let mut out = Compacted {
+        groups: Vec::new(),
+        retired: Vec::new(),
+    };
+    for run in plan(version, bound) {
+        if run.rewrite {
+            rewrite(version, &run, bound, batch, &mut out.groups)?;
+            let stored = run.segments.into_iter();
+            out.retired
+                .extend(stored.filter(|s| matches!(s.data.as_ref(), GroupData::Stored(_))));
+        } else {
+            let kept = run.segments.iter().map(|group| fold(version, group, bound));
+            out.groups.extend(kept);
+        }
+    }
+    Ok(out)
+}
+
+fn plan(version: &TableVersion, bound: TxnId) -> Vec<Run> {
+    let mut segments: Vec<&Arc<RowGroup>> = version.segments().collect();
+    segments.sort_by_key(|segment| segment.first_row_id());
+    let mut runs: Vec<Run> = Vec::new();
+    for segment in segments {
+        let dead = dead_rows(version, segment, bound);
+        let plain = matches!(segment.data.as_ref(), GroupData::Plain(_));
+        runs.push(Run {
+            live_rows: segment.rows - dead,
+            rewrite: plain || dead * DEAD_SHARE >= segment.rows,
+            segments: vec![Arc::clone(segment)],
+        });
+        while let [.., left, right] = runs.as_slice()
+            && merges(left, right)
+            && let Some(right) = runs.pop()
+            && let Some(left) = runs.last_mut()
+        {
+            left.segments.extend(right.segments);
+            left.live_rows += right.live_rows;
+            left.rewrite = true;
+        }
+    }
+    runs
+}
+
+fn merges(left: &Run, right: &Run) -> bool {
+    (left.rewrite && right.rewrite)
+        || (left.live_rows + right.live_rows <= ROW_GROUP_ROWS
+            && left.live_rows <= MERGE_FACTOR * right.live_rows)
+}
+
+/// Rows of a group that no snapshot from `bound` on sees.
+fn dead_rows(version: &TableVersion, group: &RowGroup, bound: TxnId) -> usize {
+    let folded = &group.deletes.deleted_by;
+    let folded = folded.iter().filter(|by| **by <= bound).count();
+    let mut recent: Vec<u64> = version
+        .marks
+        .range(group.first_row_id(), group.last_row_id())
+        .filter(|mark| mark.deleted_by <= bound)
+        .filter(|mark| {
+            group
+                .position(mark.row_id)
+                .is_some_and(|position| group.folded_delete(position).is_none())
+        })
+        .map(|mark| mark.row_id)
+        .collect();
+    recent.sort_unstable();
+    recent.dedup();
+    folded + recent.len()
+}
+
+/// The group with the delete marks of the version folded in; its values stay where they are.
+fn fold(version: &TableVersion, group: &Arc<RowGroup>, bound: TxnId) -> Arc<RowGroup> {
+    let mut deletes: Vec<(u32, TxnId)> = group
+        .deletes
+        .positions
+        .iter()
+        .copied()
+        .zip(group.deletes.deleted_by.iter().copied())
+        .collect();
+    for mark in version
+        .marks
+        .range(group.first_row_id(), group.last_row_id())
+    {
+        if let Some(position) = group.position(mark.row_id)
+            && group.folded_delete(position).is_none()
+        {
+            deletes.push((position as u32, mark.deleted_by));
+        }
+    }
+    deletes.sort_unstable();
+    deletes.dedup_by_key(|(position, _)| *position);
+    let (positions, deleted_by) = deletes.into_iter().unzip();
+    let mut created: Vec<CreatedRun> = Vec::new();
+    for run in &group.created {
+        push_created(&mut created, run.start, settle(run.created_by, bound));
+    }
+    let deletes = DeleteMeta {
+        positions,
+        deleted_by,
+    };
+    if created == group.created && deletes == group.deletes {
+        return Arc::clone(group);
+    }
+    Arc::new(RowGroup::with_data(
+        Arc::clone(&group.data),
+        group.rows,
+        group.row_ids.clone(),
+        created,
+        deletes,
+    ))
+}
+
+/// What every snapshot sees is stored as visible to all.
+fn settle(created_by: TxnId, bound: TxnId) -> TxnId {
+    if created_by <= bound {
+        TXN_ID_AUTO_COMMIT
+    } else {
+        created_by
+    }
+}
+
+/// The rows of one window that live on.
+struct Window {
+    segment: Arc<RowGroup>,
+    start: usize,
+    positions: Positions,
+}
+
+fn rewrite(
+    version: &TableVersion,
+    run: &Run,
+    bound: TxnId,
+    batch: &mut WriteBatch,
+    out: &mut Vec<Arc<RowGroup>>,
+) -> Result<()> {
+    let mut windows: Vec<Window> = Vec::new();
+    let (mut rows, mut bytes) = (0, 0);
+    let mut selection = Selection::new();
+    for segment in &run.segments {
+        let row_bytes = bytes_per_row(segment);
+        for start in (0..segment.rows).step_by(WINDOW_ROWS) {
+            let window_rows = WINDOW_ROWS.min(segment.rows - start);
+            selection.fill(window_rows);
+            if !version.marks.is_empty() || !segment.deletes.positions.is_empty() {
+                selection.retain(|row| !version.is_dead(segment, start + row, bound));
+            }
+            let live = selection.count();
+            if live == 0 {
+                continue;
+            }
+            if rows + live > ROW_GROUP_ROWS || (rows > 0 && bytes + live * row_bytes > GROUP_BYTES)
+            {
+                out.push(write_group(version, &windows, rows, bound, batch)?);
+                windows.clear();
+                (rows, bytes) = (0, 0);
+            }
+            let mut positions = Positions::default();
+            positions.load(&selection);
+            windows.push(Window {
+                segment: Arc::clone(segment),
+                start,
+                positions,
+            });
+            rows += live;
+            bytes += live * row_bytes;
+        }
+    }
+    if rows > 0 {
+        out.push(write_group(version, &windows, rows, bound, batch)?);
+    }
+    Ok(())
+}
+
+fn bytes_per_row(segment: &RowGroup) -> usize {
+    let bytes = match segment.data.as_ref() {
+        GroupData::Stored(stored) => stored.chunks.iter().map(|c| c.place.len as usize).sum(),
+        GroupData::Plain(plain) => plain.batch.get_array_memory_size(),
+    };
+    bytes.div_ceil(segment.rows.max(1))
+}
+
+fn write_group(
+    version: &TableVersion,
+    windows: &[Window],
+    rows: usize,
+    bound: TxnId,
+    batch: &mut WriteBatch,
+) -> Result<Arc<RowGroup>> {
+    let pager = version.pager.as_ref();
+    let mut writer = GroupWriter::new(pager, rows);
+    let mut scratch = Scratch::default();
+    for (field, ty) in version.layout.iter() {
+        let mut column = ColumnBuffer::new(*ty, rows)?;
+        column.reserve();
+        for window in windows {
+            let chunk = window.segment.chunk(*field, *ty)?;
+            chunk.append_at(window.start, &window.positions, &mut column, &mut scratch)?;
+        }
+        writer.add(*field, encoding::encode(*ty, &column.finish()?)?)?;
+    }
+    let staged = writer.finish(&version.layout);
+    let mut meta = assign_keys(pager, &staged, batch)?;
+    add_versions(version, windows, bound, &mut meta);
+    Ok(Arc::new(RowGroup::stored(
+        meta,
+        Arc::clone(&version.pager),
+    )?))
+}
+
+/// Row ids, creators and remaining delete marks of the rows of a new group.
+fn add_versions(version: &TableVersion, windows: &[Window], bound: TxnId, meta: &mut GroupMeta) {
+    let mut at = 0u32;
+    let mut row_ids: Vec<IdRun> = Vec::new();
+    for window in windows {
+        for position in window.positions.rows() {
+            let position = window.start + usize::from(*position);
+            let segment = &window.segment;
+            push_ids(&mut row_ids, at, segment.row_id(position));
+            let created_by = settle(segment.created_by(position), bound);
+            push_created(&mut meta.created, at, created_by);
+            let deleted_by = segment.deleted_by(position, &version.marks);
+            if deleted_by != TXN_ID_NONE {
+                meta.deletes.positions.push(at);
+                meta.deletes.deleted_by.push(deleted_by);
+            }
+            at += 1;
+        }
+    }
+    meta.row_ids = row_ids;
+}

@@ -1,0 +1,446 @@
+//! The store: published table versions over a pager, and the commits that change them.
+//!
+//! Keys of the pager are used in four ranges:
+//!
+//! | keys | hold |
+//! | --- | --- |
+//! | `0 .. 2^32` | the descriptor of the table of that id, as of the last checkpoint |
+//! | `2^32 .. 2^48` | the journal record of commit `key - 2^32` |
+//! | `2^48` | the store's header |
+//! | above | chunks, allocated by the pager |
+
+mod checkpoint;
+mod compaction;
+mod stage;
+mod verify;
+
+use crate::bytes::damaged_key;
+use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, TableChange};
+use crate::descriptor::{
+    CreatedRun, GroupMeta, IdRun, STORE_MAGIC, StoreHeader, TABLE_MAGIC, seal, unseal,
+};
+use crate::journal;
+use crate::row_group::{GroupData, Layout};
+use crate::table_version::TableVersion;
+use arrow::array::RecordBatch;
+use hashbrown::{HashMap, HashSet};
+use llkv_result::{Error, Result};
+use llkv_storage::{Blob, BoxedPager, WriteBatch};
+use llkv_types::{FieldId, PhysicalKey, RowId, SqlType, TableId, TxnId};
+use parking_lot::{Mutex, RwLock};
+use std::sync::{Arc, Weak};
+
+const JOURNAL_KEYS: u64 = 1 << 32;
+const HEADER_KEY: PhysicalKey = PhysicalKey(1 << 48);
+
+fn journal_key(commit_id: TxnId) -> Result<PhysicalKey> {
+    JOURNAL_KEYS
+        .checked_add(commit_id)
+        .filter(|key| *key < HEADER_KEY.0)
+        .map(PhysicalKey)
+        .ok_or_else(|| Error::internal(format!("commit id {commit_id} is out of range")))
+}
+
+/// How a store works.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct StoreOptions {}
+
+/// Versioned tables of Arrow columns over a pager.
+///
+/// The store knows no SQL, no transactions and no expressions: it appends rows, marks them as deleted,
+/// and scans what a snapshot sees. Commits are ordered by their caller: [`ColumnStore::log`] under the
+/// caller's commit lock, [`ColumnStore::sync`], then [`ColumnStore::publish`] in the order of commit ids.
+pub struct ColumnStore {
+    pager: BoxedPager,
+    state: RwLock<State>,
+    /// Commits whose journal records are in the pager.
+    journal: Mutex<Vec<TxnId>>,
+    /// One checkpoint at a time; what it keeps between runs.
+    checkpoints: Mutex<Checkpoints>,
+    has_header: Mutex<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    tables: HashMap<TableId, Arc<TableVersion>, foldhash::fast::RandomState>,
+    /// Tables with a descriptor, loaded or not.
+    stored: HashSet<TableId, foldhash::fast::RandomState>,
+    /// The last commit that was published.
+    published: TxnId,
+}
+
+/// What checkpoints hand on to the next one.
+#[derive(Default)]
+struct Checkpoints {
+    header: StoreHeader,
+    retired: Vec<Retired>,
+}
+
+/// Keys that the published versions do not use any more.
+struct Retired {
+    keys: Vec<u64>,
+    /// Gone when the last reader of the old version is.
+    reader: Weak<GroupData>,
+}
+
+impl ColumnStore {
+    /// Opens the store in a pager, or begins one in an empty pager: reads the header and replays the
+    /// journal. Descriptors of tables that the journal does not touch are loaded at first use.
+    ///
+    /// # Errors
+    /// When the pager fails or what it holds is damaged.
+    pub fn open(pager: BoxedPager, _options: StoreOptions) -> Result<Self> {
+        let header = match pager.batch_get(&[HEADER_KEY])?.pop().flatten() {
+            Some(blob) => Some(unseal::<StoreHeader>(
+                STORE_MAGIC,
+                HEADER_KEY.0,
+                blob.as_slice(),
+            )?),
+            None => None,
+        };
+        let stored = pager
+            .keys_in(PhysicalKey(0)..PhysicalKey(JOURNAL_KEYS))?
+            .into_iter()
+            .filter_map(|key| u32::try_from(key.0).ok().map(TableId))
+            .collect();
+        let has_header = header.is_some();
+        let header = header.unwrap_or_default();
+        let store = Self {
+            state: RwLock::new(State {
+                stored,
+                published: header.applied,
+                ..State::default()
+            }),
+            journal: Mutex::default(),
+            checkpoints: Mutex::new(Checkpoints {
+                retired: vec![Retired {
+                    keys: header.retired.clone(),
+                    reader: Weak::new(),
+                }],
+                header,
+            }),
+            has_header: Mutex::new(has_header),
+            pager,
+        };
+        store.replay()?;
+        Ok(store)
+    }
+
+    fn replay(&self) -> Result<()> {
+        let keys = self.pager.keys_in(PhysicalKey(JOURNAL_KEYS)..HEADER_KEY)?;
+        for key in keys {
+            let Some(blob) = self.pager.batch_get(&[key])?.pop().flatten() else {
+                continue;
+            };
+            let mut state = self.state.write();
+            let (commit_id, changes) = journal::decode(key.0, blob.as_slice(), |table| match self
+                .load(&mut state, table)?
+            {
+                Some(version) => Ok(Arc::clone(&version.layout)),
+                None => Err(damaged_key(
+                    Some(key.0),
+                    format!("a journal record changes table {table}, which does not exist"),
+                )),
+            })?;
+            if journal_key(commit_id)? != key {
+                return Err(damaged_key(
+                    Some(key.0),
+                    format!("the journal record of commit {commit_id} lies under a wrong key"),
+                ));
+            }
+            self.journal.lock().push(commit_id);
+            if commit_id > state.published {
+                self.apply(&mut state, commit_id, &changes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The version of a table in `state`, loaded from its descriptor if need be.
+    fn load(&self, state: &mut State, table: TableId) -> Result<Option<Arc<TableVersion>>> {
+        if let Some(version) = state.tables.get(&table) {
+            return Ok(Some(Arc::clone(version)));
+        }
+        if !state.stored.contains(&table) {
+            return Ok(None);
+        }
+        let version = Arc::new(self.read_descriptor(table)?);
+        state.tables.insert(table, Arc::clone(&version));
+        Ok(Some(version))
+    }
+
+    fn read_descriptor(&self, table: TableId) -> Result<TableVersion> {
+        let key = PhysicalKey(u64::from(table.0));
+        let blob = self.pager.batch_get(&[key])?.pop().flatten();
+        let blob = blob.ok_or_else(|| damaged_key(Some(key.0), "a descriptor is missing"))?;
+        let descriptor = unseal(TABLE_MAGIC, key.0, blob.as_slice())?;
+        TableVersion::from_descriptor(table, descriptor, Arc::clone(&self.pager))
+    }
+
+    fn apply(&self, state: &mut State, commit_id: TxnId, changes: &[ReadyChange]) -> Result<()> {
+        let mut changed: Vec<(TableId, TableVersion)> = Vec::new();
+        for change in changes {
+            let table = change.table();
+            let at = changed.iter().position(|(id, _)| *id == table);
+            let known = match at.and_then(|at| changed.get(at)) {
+                Some((_, version)) => Some(version.clone()),
+                None => self.load(state, table)?.map(|v| v.as_ref().clone()),
+            };
+            let next = match (known, change) {
+                (Some(version), change) => version.with(change, commit_id)?,
+                (None, ReadyChange::Create { columns, .. }) => TableVersion {
+                    applied: commit_id,
+                    ..TableVersion::empty(table, columns.as_slice().into(), Arc::clone(&self.pager))
+                },
+                (None, _) => {
+                    return Err(Error::internal(format!(
+                        "commit {commit_id} changes table {table}, which does not exist"
+                    )));
+                }
+            };
+            match at.and_then(|at| changed.get_mut(at)) {
+                Some((_, version)) => *version = next,
+                None => changed.push((table, next)),
+            }
+        }
+        for (table, version) in changed {
+            state.tables.insert(table, Arc::new(version));
+        }
+        state.published = state.published.max(commit_id);
+        Ok(())
+    }
+
+    /// The highest commit id found at opening or published since.
+    #[must_use]
+    pub fn last_commit(&self) -> TxnId {
+        self.state.read().published
+    }
+
+    /// The pager below.
+    #[must_use]
+    pub fn pager(&self) -> &BoxedPager {
+        &self.pager
+    }
+
+    /// What is published of a table; `None` for a table that no commit created.
+    ///
+    /// # Errors
+    /// When its descriptor has to be loaded and is damaged.
+    pub fn table(&self, table: TableId) -> Result<Option<Arc<TableVersion>>> {
+        {
+            let state = self.state.read();
+            if let Some(version) = state.tables.get(&table) {
+                return Ok(Some(Arc::clone(version)));
+            }
+            if !state.stored.contains(&table) {
+                return Ok(None);
+            }
+        }
+        self.load(&mut self.state.write(), table)
+    }
+
+    /// The tables that exist, dropped ones included until a checkpoint forgets them, ascending.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableId> {
+        let state = self.state.read();
+        let mut ids: Vec<TableId> = state
+            .stored
+            .iter()
+            .chain(state.tables.keys())
+            .copied()
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Encodes rows of a table as one row group and writes it to free space, unreferenced. Called by
+    /// several threads at once. `batches` have the layout's columns in their Arrow forms and together
+    /// at most [`llkv_types::ROW_GROUP_ROWS`] rows, at least one.
+    ///
+    /// # Errors
+    /// When the batches do not fit the layout or the pager fails.
+    pub fn stage_row_group(
+        &self,
+        layout: &[(FieldId, SqlType)],
+        batches: &[RecordBatch],
+    ) -> Result<StagedRowGroup> {
+        self.ensure_header()?;
+        stage::stage(self.pager.as_ref(), layout, batches)
+    }
+
+    /// The header's key bounds the keys that the pager allocates, so it is there before the first.
+    fn ensure_header(&self) -> Result<()> {
+        let mut has_header = self.has_header.lock();
+        if !*has_header {
+            let header = seal(STORE_MAGIC, &StoreHeader::default());
+            self.pager.log(WriteBatch {
+                puts: vec![(HEADER_KEY, Blob::from_bytes(&header))],
+                frees: Vec::new(),
+            })?;
+            *has_header = true;
+        }
+        Ok(())
+    }
+
+    /// Gives a commit its place in the log: one batch of the pager. The caller holds the lock that orders
+    /// commits and passes ascending commit ids.
+    ///
+    /// # Errors
+    /// When a change does not fit its table, or the pager fails; then nothing of the commit was kept.
+    pub fn log(&self, record: &CommitRecord) -> Result<CommitTicket> {
+        self.ensure_header()?;
+        let commit_id = record.commit_id;
+        let mut batch = WriteBatch::default();
+        let changes = record
+            .changes
+            .iter()
+            .map(|change| self.ready(change, commit_id, &mut batch))
+            .collect::<Result<Vec<_>>>()?;
+        let bytes = journal::encode(commit_id, &changes, |table| {
+            let in_record = changes.iter().rev().find_map(|change| match change {
+                ReadyChange::Create { table: id, columns }
+                | ReadyChange::Alter { table: id, columns }
+                    if *id == table =>
+                {
+                    Some(columns.as_slice().into())
+                }
+                _ => None,
+            });
+            in_record.or_else(|| {
+                let version = self.table(table).ok().flatten()?;
+                Some(Arc::clone(&version.layout))
+            })
+        })?;
+        batch
+            .puts
+            .push((journal_key(commit_id)?, Blob::from_bytes(&bytes)));
+        let pager_commit = self.pager.log(batch)?;
+        self.journal.lock().push(commit_id);
+        Ok(CommitTicket {
+            pager_commit,
+            commit_id,
+            changes,
+        })
+    }
+
+    /// Turns a change into what the journal stores; staged chunks get their keys.
+    fn ready(
+        &self,
+        change: &TableChange,
+        commit_id: TxnId,
+        batch: &mut WriteBatch,
+    ) -> Result<ReadyChange> {
+        Ok(match change {
+            TableChange::Create { table, columns } => ReadyChange::Create {
+                table: *table,
+                columns: columns.clone(),
+            },
+            TableChange::Drop { table } => ReadyChange::Drop { table: *table },
+            TableChange::Alter { table, columns } => ReadyChange::Alter {
+                table: *table,
+                columns: columns.clone(),
+            },
+            TableChange::Append {
+                table,
+                first_row_id,
+                batch,
+            } => ReadyChange::Append {
+                table: *table,
+                first_row_id: *first_row_id,
+                batch: batch.clone(),
+            },
+            TableChange::AppendStaged {
+                table,
+                first_row_id,
+                groups,
+            } => {
+                let mut first = *first_row_id;
+                let groups = groups
+                    .iter()
+                    .map(|staged| {
+                        let meta = self.place(staged, first, commit_id, batch)?;
+                        first += u64::from(meta.rows);
+                        Ok(meta)
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                ReadyChange::AppendGroups {
+                    table: *table,
+                    groups,
+                }
+            }
+            TableChange::Delete { table, row_ids } => ReadyChange::Delete {
+                table: *table,
+                row_ids: row_ids.clone(),
+            },
+        })
+    }
+
+    /// Gives a staged group its keys, row ids and creator.
+    fn place(
+        &self,
+        staged: &StagedRowGroup,
+        first_row_id: RowId,
+        commit_id: TxnId,
+        batch: &mut WriteBatch,
+    ) -> Result<GroupMeta> {
+        let mut meta = stage::assign_keys(self.pager.as_ref(), staged, batch)?;
+        meta.row_ids = vec![IdRun {
+            start: 0,
+            first: first_row_id,
+        }];
+        meta.created = vec![CreatedRun {
+            start: 0,
+            created_by: commit_id,
+        }];
+        Ok(meta)
+    }
+
+    /// Returns when the commit is durable. Commits that wait together share one sync.
+    ///
+    /// # Errors
+    /// When the sync fails: then the outcome is unknown until the file is opened again.
+    pub fn sync(&self, ticket: &CommitTicket) -> Result<()> {
+        self.pager.sync(ticket.pager_commit)
+    }
+
+    /// Makes a commit visible to versions taken from now on. Called in the order of commit ids.
+    ///
+    /// # Errors
+    /// When a change does not fit its table: the commit is in the log then, so the store must be opened
+    /// again. [`ColumnStore::log`] lets through no such change from a caller that keeps its contract.
+    pub fn publish(&self, ticket: CommitTicket) -> Result<()> {
+        let mut state = self.state.write();
+        self.apply(&mut state, ticket.commit_id, &ticket.changes)
+    }
+
+    /// Log, sync and publish in one: for callers without concurrent commits.
+    ///
+    /// # Errors
+    /// Those of the three.
+    pub fn commit(&self, record: &CommitRecord) -> Result<()> {
+        let ticket = self.log(record)?;
+        self.sync(&ticket)?;
+        self.publish(ticket)
+    }
+
+    /// The layout of a table among those published.
+    pub(crate) fn published_tables(&self) -> Vec<Arc<TableVersion>> {
+        self.state.read().tables.values().cloned().collect()
+    }
+}
+
+impl std::fmt::Debug for ColumnStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ColumnStore")
+            .field("tables", &self.tables())
+            .field("last_commit", &self.last_commit())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The layout as the rest of the crate shares it.
+pub(crate) fn shared_layout(layout: &[(FieldId, SqlType)]) -> Arc<Layout> {
+    layout.into()
+}

@@ -1,0 +1,164 @@
+//! Encoding row groups ahead of the commit that refers to them.
+
+use crate::commit::StagedRowGroup;
+use crate::descriptor::{ChunkMeta, ChunkRef, DeleteMeta, GroupMeta};
+use crate::encoding::{self, EncodedChunk};
+use crate::row_group::Layout;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::concat;
+use llkv_result::{Error, Result};
+use llkv_storage::{Blob, Pager, WriteBatch};
+use llkv_types::{FieldId, ROW_GROUP_ROWS};
+
+/// Chunks from this size on are values of their own; smaller ones of a group share one, because a
+/// value takes at least a page of the file.
+const OWN_VALUE_BYTES: usize = 32 << 10;
+/// Values from this size on are written ahead of the commit.
+const EARLY_BYTES: usize = 64 << 10;
+
+/// See [`crate::ColumnStore::stage_row_group`].
+pub(super) fn stage(
+    pager: &dyn Pager,
+    layout: &Layout,
+    batches: &[RecordBatch],
+) -> Result<StagedRowGroup> {
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if rows == 0 || rows > ROW_GROUP_ROWS {
+        return Err(Error::internal(format!("a row group of {rows} rows")));
+    }
+    let mut writer = GroupWriter::new(pager, rows);
+    for (index, (field, ty)) in layout.iter().enumerate() {
+        let parts = batches
+            .iter()
+            .map(|batch| {
+                batch
+                    .columns()
+                    .get(index)
+                    .map(|c| c.as_ref())
+                    .ok_or_else(|| {
+                        Error::internal(format!(
+                            "a batch of {} columns for a table of {}",
+                            batch.num_columns(),
+                            layout.len()
+                        ))
+                    })
+            })
+            .collect::<Result<Vec<&dyn Array>>>()?;
+        let array = join(&parts)?;
+        writer.add(*field, encoding::encode(*ty, &array)?)?;
+    }
+    Ok(writer.finish(layout))
+}
+
+fn join(parts: &[&dyn Array]) -> Result<ArrayRef> {
+    match parts {
+        [one] => Ok(one.slice(0, one.len())),
+        many => Ok(concat(many)?),
+    }
+}
+
+/// Collects the chunks of a group and writes the large ones at once.
+pub(super) struct GroupWriter<'a> {
+    pager: &'a dyn Pager,
+    rows: usize,
+    chunks: Vec<ChunkMeta>,
+    blobs: Vec<Blob>,
+    /// The small chunks, one after the other, and which chunks they are.
+    shared: Vec<u8>,
+    sharing: Vec<usize>,
+}
+
+impl<'a> GroupWriter<'a> {
+    pub(super) fn new(pager: &'a dyn Pager, rows: usize) -> Self {
+        Self {
+            pager,
+            rows,
+            chunks: Vec::new(),
+            blobs: Vec::new(),
+            shared: Vec::new(),
+            sharing: Vec::new(),
+        }
+    }
+
+    /// Adds a chunk. Until the commit, its key is the number of its blob.
+    pub(super) fn add(&mut self, field: FieldId, chunk: EncodedChunk) -> Result<()> {
+        let len = chunk.bytes.len();
+        let place = if len >= OWN_VALUE_BYTES {
+            let blob = store_early(self.pager, &chunk.bytes)?;
+            self.blobs.push(blob);
+            ChunkRef {
+                key: (self.blobs.len() - 1) as u64,
+                offset: 0,
+                len: len as u32,
+            }
+        } else {
+            let offset = self.shared.len().next_multiple_of(crate::bytes::ALIGNMENT);
+            self.shared.resize(offset, 0);
+            self.shared.extend_from_slice(&chunk.bytes);
+            self.sharing.push(self.chunks.len());
+            ChunkRef {
+                key: 0,
+                offset: offset as u32,
+                len: len as u32,
+            }
+        };
+        self.chunks.push(ChunkMeta {
+            field,
+            place,
+            encoding: chunk.encoding,
+            stats: chunk.stats,
+            distinct_estimate: chunk.distinct_estimate,
+        });
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, layout: &Layout) -> StagedRowGroup {
+        if !self.sharing.is_empty() {
+            let key = self.blobs.len() as u64;
+            self.blobs.push(Blob::from_bytes(&self.shared));
+            for index in &self.sharing {
+                if let Some(chunk) = self.chunks.get_mut(*index) {
+                    chunk.place.key = key;
+                }
+            }
+        }
+        self.chunks.sort_by_key(|chunk| chunk.field);
+        StagedRowGroup {
+            layout: layout.to_vec(),
+            meta: GroupMeta {
+                rows: self.rows as u32,
+                row_ids: Vec::new(),
+                created: Vec::new(),
+                deletes: DeleteMeta::default(),
+                chunks: self.chunks,
+            },
+            blobs: self.blobs,
+        }
+    }
+}
+
+fn store_early(pager: &dyn Pager, bytes: &[u8]) -> Result<Blob> {
+    if bytes.len() >= EARLY_BYTES {
+        pager.write_early(bytes)
+    } else {
+        Ok(Blob::from_bytes(bytes))
+    }
+}
+
+/// The description of a staged group with real keys; its blobs join the batch.
+pub(super) fn assign_keys(
+    pager: &dyn Pager,
+    staged: &StagedRowGroup,
+    batch: &mut WriteBatch,
+) -> Result<GroupMeta> {
+    let first = pager.alloc_many(staged.blobs.len())?.start;
+    let mut meta = staged.meta.clone();
+    for chunk in &mut meta.chunks {
+        chunk.place.key += first;
+    }
+    for (index, blob) in staged.blobs.iter().enumerate() {
+        let key = llkv_types::PhysicalKey(first + index as u64);
+        batch.puts.push((key, blob.clone()));
+    }
+    Ok(meta)
+}

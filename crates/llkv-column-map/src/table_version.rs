@@ -1,0 +1,306 @@
+//! What is published of a table at one instant: immutable, shared by all who read it.
+
+use crate::commit::ReadyChange;
+use crate::descriptor::TableDescriptor;
+use crate::marks::Marks;
+use crate::row_group::{GroupData, Layout, RowGroup};
+use crate::scan::{ColumnScan, ScanSpec};
+use crate::stats::{Bounds, ColumnStatistics};
+use crate::tail;
+use arrow::array::RecordBatch;
+use llkv_result::{Error, Result};
+use llkv_storage::BoxedPager;
+use llkv_types::{FieldId, RowId, SqlType, TXN_ID_NONE, TableId, TxnId};
+use std::sync::Arc;
+
+/// An immutable picture of a table. It holds the rows of every commit published when it was taken, and
+/// of none later; which of them a snapshot sees is decided by the scan.
+#[derive(Clone)]
+pub struct TableVersion {
+    pub(crate) table: TableId,
+    pub(crate) layout: Arc<Layout>,
+    /// Stored row groups, ascending by row id.
+    pub(crate) groups: Arc<Vec<Arc<RowGroup>>>,
+    /// Plain runs, ascending by row id.
+    pub(crate) tail: Vec<Arc<RowGroup>>,
+    /// Deletes since the last checkpoint.
+    pub(crate) marks: Marks,
+    pub(crate) next_row_id: RowId,
+    /// The last commit that is in here.
+    pub(crate) applied: TxnId,
+    /// Every commit up to this is in the stored descriptor.
+    pub(crate) settled: TxnId,
+    /// The commit that dropped the table.
+    pub(crate) dropped_by: Option<TxnId>,
+    pub(crate) pager: BoxedPager,
+}
+
+impl std::fmt::Debug for TableVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableVersion")
+            .field("table", &self.table)
+            .field("layout", &self.layout)
+            .field("groups", &self.groups)
+            .field("tail", &self.tail)
+            .field("next_row_id", &self.next_row_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TableVersion {
+    /// A new, empty table.
+    pub(crate) fn empty(table: TableId, layout: Arc<Layout>, pager: BoxedPager) -> Self {
+        Self {
+            table,
+            layout,
+            groups: Arc::default(),
+            tail: Vec::new(),
+            marks: Marks::default(),
+            next_row_id: 0,
+            applied: 0,
+            settled: 0,
+            dropped_by: None,
+            pager,
+        }
+    }
+
+    /// The table as a checkpoint stored it.
+    ///
+    /// # Errors
+    /// When the descriptor contradicts itself.
+    pub(crate) fn from_descriptor(
+        table: TableId,
+        descriptor: TableDescriptor,
+        pager: BoxedPager,
+    ) -> Result<Self> {
+        let mut groups = descriptor
+            .groups
+            .into_iter()
+            .map(|meta| RowGroup::stored(meta, Arc::clone(&pager)).map(Arc::new))
+            .collect::<Result<Vec<_>>>()?;
+        groups.sort_by_key(|group| group.first_row_id());
+        Ok(Self {
+            layout: descriptor.layout.into(),
+            groups: Arc::new(groups),
+            next_row_id: descriptor.next_row_id,
+            applied: descriptor.applied,
+            settled: descriptor.applied,
+            dropped_by: descriptor.dropped_by,
+            ..Self::empty(table, Arc::from([]), pager)
+        })
+    }
+
+    /// This version and one more change.
+    ///
+    /// # Errors
+    /// When the change does not fit the table.
+    pub(crate) fn with(&self, change: &ReadyChange, commit_id: TxnId) -> Result<Self> {
+        let mut next = self.clone();
+        next.applied = commit_id;
+        match change {
+            ReadyChange::Create { .. } => {
+                return Err(Error::internal(format!(
+                    "table {} was created twice",
+                    self.table
+                )));
+            }
+            ReadyChange::Drop { .. } => next.dropped_by = Some(commit_id),
+            ReadyChange::Alter { columns, .. } => next.layout = columns.as_slice().into(),
+            ReadyChange::Append {
+                first_row_id,
+                batch,
+                ..
+            } if batch.num_rows() > 0 => {
+                let layout = Arc::clone(&self.layout);
+                let run = tail::new_run(layout, batch.clone(), *first_row_id, commit_id);
+                next.next_row_id = run.last_row_id() + 1;
+                let barrier = self.groups.last().map_or(0, |group| group.last_row_id());
+                tail::push(&mut next.tail, run, barrier)?;
+            }
+            ReadyChange::Append { .. } => {}
+            ReadyChange::AppendGroups { groups, .. } => {
+                let list = Arc::make_mut(&mut next.groups);
+                for meta in groups {
+                    let group = RowGroup::stored(meta.clone(), Arc::clone(&self.pager))?;
+                    next.next_row_id = group.last_row_id() + 1;
+                    list.push(Arc::new(group));
+                }
+            }
+            ReadyChange::Delete { row_ids, .. } => {
+                next.marks = self.marks.with(row_ids, commit_id);
+            }
+        }
+        Ok(next)
+    }
+
+    /// The table's id.
+    #[must_use]
+    pub const fn table(&self) -> TableId {
+        self.table
+    }
+
+    /// The columns, in order.
+    #[must_use]
+    pub fn layout(&self) -> &[(FieldId, SqlType)] {
+        &self.layout
+    }
+
+    /// The id that the next row appended gets at the least.
+    #[must_use]
+    pub const fn next_row_id(&self) -> RowId {
+        self.next_row_id
+    }
+
+    /// Rows that no published commit has deleted; exact but for rows that are marked twice.
+    #[must_use]
+    pub fn row_count_estimate(&self) -> u64 {
+        let rows: usize = self.segments().map(|group| group.rows).sum();
+        let folded: usize = self.groups.iter().map(|g| g.deletes.positions.len()).sum();
+        rows.saturating_sub(folded + self.marks.len()) as u64
+    }
+
+    /// Rows that no checkpoint has sealed yet.
+    #[must_use]
+    pub fn tail_rows(&self) -> u64 {
+        self.tail.iter().map(|run| run.rows as u64).sum()
+    }
+
+    /// The commit that dropped the table, if one did.
+    #[must_use]
+    pub const fn dropped_by(&self) -> Option<TxnId> {
+        self.dropped_by
+    }
+
+    /// The type of a field.
+    pub(crate) fn type_of(&self, field: FieldId) -> Result<SqlType> {
+        self.layout
+            .iter()
+            .find(|(f, _)| *f == field)
+            .map(|(_, ty)| *ty)
+            .ok_or_else(|| Error::internal(format!("table {} has no field {field}", self.table)))
+    }
+
+    /// All row groups and runs of the tail.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<RowGroup>> {
+        self.groups.iter().chain(&self.tail)
+    }
+
+    /// The row group or run that holds a row id, with the position in it.
+    pub(crate) fn locate(&self, row_id: RowId) -> Option<(&Arc<RowGroup>, usize)> {
+        [self.groups.as_slice(), self.tail.as_slice()]
+            .into_iter()
+            .find_map(|list| {
+                let after = list.partition_point(|group| group.first_row_id() <= row_id);
+                let group = list.get(after.checked_sub(1)?)?;
+                Some((group, group.position(row_id)?))
+            })
+    }
+
+    /// The commit that deleted each row: [`TXN_ID_NONE`] for a row that is alive, and 0 for an id that
+    /// no row has (any more).
+    #[must_use]
+    pub fn deleted_by(&self, row_ids: &[RowId]) -> Vec<TxnId> {
+        row_ids
+            .iter()
+            .map(|id| match self.locate(*id) {
+                Some((group, position)) => group.deleted_by(position, &self.marks),
+                None => 0,
+            })
+            .collect()
+    }
+
+    /// Whether a snapshot sees each row.
+    #[must_use]
+    pub fn visible(&self, row_ids: &[RowId], snapshot: TxnId) -> Vec<bool> {
+        row_ids
+            .iter()
+            .map(|id| {
+                self.locate(*id).is_some_and(|(group, position)| {
+                    group.created_by(position) <= snapshot
+                        && snapshot < group.deleted_by(position, &self.marks)
+                })
+            })
+            .collect()
+    }
+
+    /// What the statistics of the stored row groups say about a column; `None` for an unknown field.
+    #[must_use]
+    pub fn statistics(&self, field: FieldId) -> Option<ColumnStatistics> {
+        let ty = self.type_of(field).ok()?;
+        let mut bounds: Option<Bounds> = None;
+        let (mut null_count, mut rows, mut distinct) = (0u64, 0u64, 0u64);
+        let mut largest = 0u64;
+        for group in self.groups.iter() {
+            let GroupData::Stored(stored) = group.data.as_ref() else {
+                continue;
+            };
+            rows += group.rows as u64;
+            let Some(chunk) = stored.position(field).and_then(|i| stored.chunks.get(i)) else {
+                null_count += group.rows as u64;
+                continue;
+            };
+            null_count += u64::from(chunk.stats.null_count);
+            if chunk.stats.null_count as usize >= group.rows {
+                continue;
+            }
+            distinct += u64::from(chunk.distinct_estimate);
+            largest = largest.max(u64::from(chunk.distinct_estimate));
+            bounds = Some(match bounds {
+                None => chunk.stats.bounds.clone(),
+                Some(bounds) => bounds.merge(&chunk.stats.bounds),
+            });
+        }
+        let bounds = bounds.unwrap_or_default();
+        let mut distinct_estimate = combine_distinct(&bounds, distinct, largest, rows - null_count);
+        distinct_estimate = distinct_estimate.min(rows - null_count);
+        let (min, max) = bounds.to_scalars(ty);
+        Some(ColumnStatistics {
+            min,
+            max,
+            null_count,
+            distinct_estimate,
+            rows,
+        })
+    }
+
+    /// Rows by id: one row for each id, in the order of `row_ids`, with the columns of `fields`. Versions
+    /// are not looked at. Single values are decoded, not chunks.
+    ///
+    /// # Errors
+    /// When an id has no row, a field is unknown, or the pager fails.
+    pub fn gather(&self, row_ids: &[RowId], fields: &[FieldId]) -> Result<RecordBatch> {
+        crate::scan::gather::gather(self, row_ids, fields)
+    }
+
+    /// Starts a scan.
+    ///
+    /// # Errors
+    /// When a field is unknown or a predicate does not fit its column.
+    pub fn scan(self: &Arc<Self>, spec: ScanSpec) -> Result<ColumnScan> {
+        ColumnScan::new(Arc::clone(self), spec)
+    }
+
+    /// True for a row that a snapshot at or after `bound` cannot see.
+    pub(crate) fn is_dead(&self, group: &RowGroup, position: usize, bound: TxnId) -> bool {
+        let deleted_by = group.deleted_by(position, &self.marks);
+        deleted_by != TXN_ID_NONE && deleted_by <= bound
+    }
+}
+
+/// Distinct values of a column from those of its row groups: between the largest (every group holds the
+/// same values) and the sum (each holds others).
+fn combine_distinct(bounds: &Bounds, sum: u64, largest: u64, values: u64) -> u64 {
+    let domain = match bounds {
+        Bounds::Int { min, max } => max
+            .checked_sub(*min)
+            .and_then(|span| u64::try_from(span).ok())
+            .map_or(u64::MAX, |span| span.saturating_add(1)),
+        _ => u64::MAX,
+    };
+    // A group full of distinct values says that others bring more; one that repeats a few says that it
+    // has seen them all.
+    let per_group = values.min(llkv_types::ROW_GROUP_ROWS as u64).max(1);
+    let fresh = largest as f64 / per_group as f64;
+    let estimate = largest as f64 + (sum.saturating_sub(largest)) as f64 * fresh;
+    (estimate as u64).min(domain)
+}
