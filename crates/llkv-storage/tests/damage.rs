@@ -1,6 +1,11 @@
 //! Damaged, foreign, locked and read-only files: an error that says what and where, or the right
 //! answer; never a wrong answer, and not a byte changed.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 mod common;
 

@@ -2,7 +2,12 @@
 //!
 //! The child tells every acknowledged commit through a pipe; the parent kills it at a random moment,
 //! reads the pipe to its end, opens the file and compares. The same file goes on to the next cycle.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 mod common;
 

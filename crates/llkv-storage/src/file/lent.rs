@@ -8,8 +8,11 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Weak};
 
-/// The files that have lent extents, by device and inode.
-static FILES: LazyLock<Mutex<HashMap<(u64, u64), Weak<Lent>>>> = LazyLock::new(Mutex::default);
+/// Files by device and inode.
+type Files = HashMap<(u64, u64), Weak<Lent>>;
+
+/// The files that have lent extents.
+static FILES: LazyLock<Mutex<Files>> = LazyLock::new(Mutex::default);
 
 /// The lent extents of one file.
 #[derive(Debug, Default)]
