@@ -6,7 +6,6 @@ mod checkpoint;
 mod core;
 mod extent;
 mod frame;
-mod lent;
 mod log;
 mod options;
 mod page;

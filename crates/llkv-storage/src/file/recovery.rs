@@ -4,7 +4,6 @@ use super::bytes::Reader;
 use super::core::{CheckpointState, CommitState, Core, Published, SyncState};
 use super::extent::{Extent, ExtentRef};
 use super::frame::{self, HEADER, Kind};
-use super::lent::Lent;
 use super::log::{Log, next_salt};
 use super::options::{FilePagerOptions, PlantedBug};
 use super::page;
@@ -233,7 +232,7 @@ fn assemble(
     read_only: bool,
 ) -> Result<Core> {
     let root = found.root;
-    let space = Arc::new(Space::new(root.end, Lent::of(main.identity())));
+    let space = Arc::new(Space::new(root.end));
     let store = Store::new(
         main,
         Arc::clone(&space),

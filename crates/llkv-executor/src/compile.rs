@@ -1,0 +1,247 @@
+//! From the logical plan to the physical tree: ids become positions, columns nobody reads are left out.
+
+mod join;
+mod sources;
+
+use crate::keys::SortKeys;
+use crate::operators::{
+    AggregateOperator, FilterOperator, LimitOperator, Operator, OperatorInfo, ProjectOperator,
+    SetOperator, SortOperator, TopKOperator, UnionAllOperator,
+};
+use crate::operators::{Filter, Projection};
+use crate::resolve::{Prepared, position, prepare_all};
+use llkv_expr::{ColumnId, Expr};
+use llkv_plan::{
+    Aggregate, Distinct, Limit, LogicalPlan, PlanColumn, Project, SetOp, Sort, UnionAll,
+};
+use llkv_result::{Error, Result};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The columns that the operator above reads; all, in their order, where it is `None`.
+type Required<'a> = Option<&'a HashSet<ColumnId>>;
+
+/// The physical operator of a plan. It puts out the plan's columns in their order; or, where only some are
+/// required, at least those, in any order.
+///
+/// # Errors
+/// For nodes that the optimizer should have removed, and for expressions that no kernel takes.
+pub(crate) fn compile(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    // A plan may be deeper than the caller's stack: chains of set operations, nested subqueries.
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || compile_node(plan, required))
+}
+
+fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    match plan {
+        LogicalPlan::Scan(scan) => sources::scan(scan, required),
+        LogicalPlan::External(scan) => Ok(sources::external(scan, required)),
+        LogicalPlan::Values(values) => sources::values(values, required),
+        LogicalPlan::Filter(node) => filter(node, required),
+        LogicalPlan::Project(node) => project(node, required),
+        LogicalPlan::Join(node) => join::join(node, required),
+        LogicalPlan::Aggregate(node) => aggregate(node, required),
+        LogicalPlan::Distinct(node) => distinct(node),
+        LogicalPlan::Sort(node) => sort(node, required),
+        LogicalPlan::Limit(node) => limit(node, required),
+        LogicalPlan::UnionAll(node) => union_all(node, required),
+        LogicalPlan::SetOp(node) => set_op(node),
+        LogicalPlan::Apply(_) => Err(Error::internal("a dependent join reached the executor")),
+        other => Err(Error::internal(format!(
+            "no operator for {:?}",
+            std::mem::discriminant(other)
+        ))),
+    }
+}
+
+/// Whether a column is to be put out.
+fn wanted(required: Required<'_>, column: &PlanColumn) -> bool {
+    required.is_none_or(|ids| ids.contains(&column.id))
+}
+
+/// What is required of the input by `required` and what `exprs` read besides.
+fn with_columns<'a>(
+    required: Required<'_>,
+    exprs: impl IntoIterator<Item = &'a Expr>,
+) -> Option<HashSet<ColumnId>> {
+    let mut ids = required?.clone();
+    ids.extend(exprs.into_iter().flat_map(Expr::columns));
+    Some(ids)
+}
+
+/// The columns that `exprs` read.
+fn columns_of<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> HashSet<ColumnId> {
+    exprs.into_iter().flat_map(Expr::columns).collect()
+}
+
+/// Positions of the wanted ones among `columns`.
+fn positions(columns: &[PlanColumn], required: Required<'_>) -> Vec<usize> {
+    let numbered = columns.iter().enumerate();
+    numbered
+        .filter(|(_, column)| wanted(required, column))
+        .map(|(position, _)| position)
+        .collect()
+}
+
+fn picked(columns: &[PlanColumn], positions: &[usize]) -> Vec<PlanColumn> {
+    let positions = positions.iter();
+    positions
+        .filter_map(|position| columns.get(*position).cloned())
+        .collect()
+}
+
+fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    items.join(", ")
+}
+
+fn filter(node: &llkv_plan::Filter, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let below = with_columns(required, [&node.predicate]);
+    let input = compile(&node.input, below.as_ref())?;
+    let columns = &input.info().columns;
+    let output = positions(columns, required);
+    let filter = Filter {
+        predicate: Prepared::new(&node.predicate, columns)?,
+        output: output.clone(),
+    };
+    Ok(Box::new(FilterOperator {
+        info: OperatorInfo::new(
+            "filter",
+            node.predicate.to_string(),
+            picked(columns, &output),
+        ),
+        filter: Arc::new(filter),
+        input,
+    }))
+}
+
+fn project(node: &Project, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let kept: Vec<_> = node
+        .projections
+        .iter()
+        .filter(|p| wanted(required, &p.column))
+        .collect();
+    let below = columns_of(kept.iter().map(|p| &p.expr));
+    let input = compile(&node.input, Some(&below))?;
+    let exprs = prepare_all(kept.iter().map(|p| &p.expr), &input.info().columns)?;
+    Ok(Box::new(ProjectOperator {
+        info: OperatorInfo::new(
+            "project",
+            list(kept.iter().map(|p| &p.expr)),
+            kept.iter().map(|p| p.column.clone()).collect(),
+        ),
+        projection: Arc::new(Projection { exprs }),
+        input,
+    }))
+}
+
+fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let kept: Vec<_> = node
+        .aggregates
+        .iter()
+        .filter(|(column, _)| wanted(required, column))
+        .collect();
+    let mut read: Vec<&Expr> = node.groups.iter().map(|g| &g.expr).collect();
+    for (_, call) in &kept {
+        read.extend(call.args.iter().chain(&call.filter));
+        read.extend(call.order_by.iter().map(|key| &key.expr));
+    }
+    let input = compile(&node.input, Some(&columns_of(read)))?;
+    let groups = node.groups.iter().map(|g| g.column.clone());
+    let columns = groups.chain(kept.iter().map(|(c, _)| c.clone())).collect();
+    let keys = list(node.groups.iter().map(|g| &g.expr));
+    let calls = list(kept.iter().map(|(_, call)| call));
+    let info = OperatorInfo::new("aggregate", format!("[{keys}] [{calls}]"), columns);
+    let calls: Vec<_> = kept.iter().map(|(_, call)| call).collect();
+    let operator = AggregateOperator::new(info, input, &node.groups, &calls)?;
+    Ok(Box::new(operator))
+}
+
+fn distinct(node: &Distinct) -> Result<Box<dyn Operator>> {
+    let input = compile(&node.input, None)?;
+    let columns = input.info().columns.clone();
+    let info = OperatorInfo::new("distinct", String::new(), columns);
+    Ok(Box::new(AggregateOperator::distinct(info, input)))
+}
+
+fn sort(node: &Sort, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let below = with_columns(required, node.keys.iter().map(|k| &k.expr));
+    let input = compile(&node.input, below.as_ref())?;
+    let columns = input.info().columns.clone();
+    let keys = Arc::new(SortKeys::new(&node.keys, &columns)?);
+    let detail = list(&node.keys);
+    // A bound that no machine's memory reaches is none.
+    let fetch = node.fetch.and_then(|fetch| usize::try_from(fetch).ok());
+    Ok(
+        match fetch.filter(|fetch| *fetch < TopKOperator::MAX_FETCH) {
+            Some(fetch) => Box::new(TopKOperator {
+                info: OperatorInfo::new("top-k", format!("{fetch} by {detail}"), columns),
+                input,
+                keys,
+                fetch,
+            }),
+            None => Box::new(SortOperator {
+                info: OperatorInfo::new("sort", detail, columns),
+                input,
+                keys,
+            }),
+        },
+    )
+}
+
+fn limit(node: &Limit, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let input = compile(&node.input, required)?;
+    let columns = input.info().columns.clone();
+    let fetch = node.fetch.map_or("all".to_string(), |f| f.to_string());
+    let detail = format!("{fetch} skip {}", node.skip);
+    Ok(Box::new(LimitOperator {
+        info: OperatorInfo::new("limit", detail, columns),
+        input,
+        skip: node.skip,
+        fetch: node.fetch,
+    }))
+}
+
+fn union_all(node: &UnionAll, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let kept = positions(&node.columns, required);
+    let mut inputs = Vec::with_capacity(node.inputs.len());
+    for plan in &node.inputs {
+        inputs.push(input_by_position(plan, &kept)?);
+    }
+    let info = OperatorInfo::new("union all", String::new(), picked(&node.columns, &kept));
+    Ok(Box::new(UnionAllOperator { info, inputs }))
+}
+
+/// An input whose columns are found by position: exactly those at `kept`, in that order.
+fn input_by_position(plan: &LogicalPlan, kept: &[usize]) -> Result<Box<dyn Operator>> {
+    let columns = picked(&plan.columns(), kept);
+    let required = columns.iter().map(|c| c.id).collect();
+    let input = compile(plan, Some(&required))?;
+    let found = input.info().columns.iter().map(|c| c.id);
+    if found.eq(columns.iter().map(|c| c.id)) {
+        return Ok(input);
+    }
+    let exprs: Result<Vec<Prepared>> = columns
+        .iter()
+        .map(|c| Ok(Prepared::Column(position(c.id, &input.info().columns)?)))
+        .collect();
+    Ok(Box::new(ProjectOperator {
+        info: OperatorInfo::new("project", "in order".to_string(), columns),
+        projection: Arc::new(Projection { exprs: exprs? }),
+        input,
+    }))
+}
+
+fn set_op(node: &SetOp) -> Result<Box<dyn Operator>> {
+    let kind = match node.kind {
+        llkv_plan::SetOpKind::Except => "except",
+        llkv_plan::SetOpKind::Intersect => "intersect",
+    };
+    let detail = if node.all { "all" } else { "distinct" };
+    Ok(Box::new(SetOperator {
+        info: OperatorInfo::new(kind, detail.to_string(), node.columns.clone()),
+        left: compile(&node.left, None)?,
+        right: compile(&node.right, None)?,
+        kind: node.kind,
+        all: node.all,
+    }))
+}

@@ -1,0 +1,134 @@
+//! Joins: which side a column comes from, and what of both sides is put out.
+
+use super::{Required, columns_of, compile, list, picked, positions};
+use crate::operators::{JoinOperator, JoinSpec, Operator, OperatorInfo, PairFilter};
+use crate::resolve::{Prepared, prepare_all};
+use llkv_expr::{ColumnId, Expr};
+use llkv_plan::{Join, JoinKind, PlanColumn};
+use llkv_result::{Error, Result};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    if node.null_equal.len() != node.on.len() {
+        return Err(Error::internal("a join with more or fewer flags than keys"));
+    }
+    let null_aware = match node.kind {
+        JoinKind::NullAwareAnti => true,
+        JoinKind::Mark => node.null_aware_mark,
+        _ => false,
+    };
+    if null_aware && node.on.is_empty() {
+        return Err(Error::internal("a NULL-aware join without keys"));
+    }
+    let gives_right = !matches!(
+        node.kind,
+        JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti | JoinKind::Mark
+    );
+    let below = required.map(|ids| {
+        let mut ids = ids.clone();
+        ids.extend(columns_of(node.on.iter().flat_map(|(l, r)| [l, r])));
+        ids.extend(columns_of(&node.filter));
+        ids
+    });
+    let left = compile(&node.left, below.as_ref())?;
+    let right = if gives_right {
+        compile(&node.right, below.as_ref())?
+    } else {
+        let mut ids = columns_of(node.on.iter().map(|(_, r)| r));
+        ids.extend(columns_of(&node.filter));
+        compile(&node.right, Some(&ids))?
+    };
+    let left_output = positions(&left.info().columns, required);
+    let right_output = match gives_right {
+        true => positions(&right.info().columns, required),
+        false => Vec::new(),
+    };
+    let spec = JoinSpec {
+        kind: node.kind,
+        left_keys: prepare_all(node.on.iter().map(|(l, _)| l), &left.info().columns)?,
+        right_keys: prepare_all(node.on.iter().map(|(_, r)| r), &right.info().columns)?,
+        null_equal: node.null_equal.clone(),
+        filter: pair_filter(node, left.as_ref(), right.as_ref())?,
+        left_output,
+        right_output,
+        null_aware,
+    };
+    let columns = output_columns(node, &spec, left.as_ref(), right.as_ref())?;
+    let kind = match (node.on.is_empty(), node.kind, &node.filter) {
+        (false, ..) => "hash join",
+        (true, JoinKind::Inner, None) => "cross join",
+        (true, ..) => "nested loop join",
+    };
+    Ok(Box::new(JoinOperator {
+        info: OperatorInfo::new(kind, detail(node), columns),
+        left,
+        right,
+        spec: Arc::new(spec),
+    }))
+}
+
+fn detail(node: &Join) -> String {
+    let kind = match node.kind {
+        JoinKind::Inner => "inner",
+        JoinKind::Left => "left",
+        JoinKind::Right => "right",
+        JoinKind::Full => "full",
+        JoinKind::Semi => "semi",
+        JoinKind::Anti => "anti",
+        JoinKind::NullAwareAnti => "null-aware anti",
+        JoinKind::Mark => "mark",
+        JoinKind::Single => "single",
+    };
+    let on = list(node.on.iter().map(|(l, r)| format!("{l} = {r}")));
+    let filter = node.filter.as_ref().map(|f| format!(" and {f}"));
+    format!("{kind} on [{on}]{}", filter.unwrap_or_default())
+}
+
+fn pair_filter(
+    node: &Join,
+    left: &dyn Operator,
+    right: &dyn Operator,
+) -> Result<Option<PairFilter>> {
+    let Some(filter) = &node.filter else {
+        return Ok(None);
+    };
+    if let Expr::Literal(llkv_types::Scalar::Boolean(true)) = filter {
+        return Ok(None);
+    }
+    let ids: HashSet<ColumnId> = filter.columns().collect();
+    let (left, right) = (&left.info().columns, &right.info().columns);
+    let left_positions = positions(left, Some(&ids));
+    let right_positions = positions(right, Some(&ids));
+    let mut columns = picked(left, &left_positions);
+    columns.extend(picked(right, &right_positions));
+    Ok(Some(PairFilter {
+        predicate: Prepared::new(filter, &columns)?,
+        left: left_positions,
+        right: right_positions,
+    }))
+}
+
+fn output_columns(
+    node: &Join,
+    spec: &JoinSpec,
+    left: &dyn Operator,
+    right: &dyn Operator,
+) -> Result<Vec<PlanColumn>> {
+    let nullable = |columns: Vec<PlanColumn>, made_nullable: bool| {
+        columns.into_iter().map(move |column| PlanColumn {
+            nullable: column.nullable || made_nullable,
+            ..column
+        })
+    };
+    let left = picked(&left.info().columns, &spec.left_output);
+    let right = picked(&right.info().columns, &spec.right_output);
+    let mut columns: Vec<PlanColumn> = nullable(left, spec.keeps_right())
+        .chain(nullable(right, spec.keeps_left()))
+        .collect();
+    if node.kind == JoinKind::Mark {
+        let mark = node.mark.clone();
+        columns.push(mark.ok_or_else(|| Error::internal("a mark join without a mark"))?);
+    }
+    Ok(columns)
+}

@@ -1,0 +1,93 @@
+//! Tables, files and constants.
+
+use super::{Required, list, picked, positions, wanted};
+use crate::batch::Batch;
+use crate::operators::{
+    ExternalOperator, Filter, Operator, OperatorInfo, ScanOperator, ValuesOperator,
+};
+use crate::resolve::Prepared;
+use llkv_expr::{ColumnId, Expr};
+use llkv_plan::{ExternalScan, PlanColumn, Scan, Values};
+use llkv_result::Result;
+use llkv_table::lower_predicate;
+use llkv_types::FieldId;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let field_of = |id: ColumnId| -> Option<FieldId> {
+        let found = node.columns.iter().find(|(_, column)| column.id == id);
+        found.map(|(field, _)| *field)
+    };
+    let mut pushed = Vec::new();
+    let mut residual = Vec::new();
+    let conjuncts = node.predicates.iter().cloned();
+    for predicate in conjuncts.flat_map(Expr::into_conjuncts) {
+        match lower_predicate(&predicate, &field_of) {
+            Some(lowered) => pushed.push(lowered),
+            None => residual.push(predicate),
+        }
+    }
+    let residual_ids: HashSet<ColumnId> = residual.iter().flat_map(Expr::columns).collect();
+    let read = |column: &PlanColumn| wanted(required, column) || residual_ids.contains(&column.id);
+    let (fields, mut columns): (Vec<FieldId>, Vec<PlanColumn>) = node
+        .columns
+        .iter()
+        .filter(|(_, column)| read(column))
+        .cloned()
+        .unzip();
+    let row_id = node.row_id.as_ref().filter(|column| read(column));
+    columns.extend(row_id.cloned());
+    let output = positions(&columns, required);
+    let filter = if residual.is_empty() {
+        None
+    } else {
+        Some(Arc::new(Filter {
+            predicate: Prepared::new(&Expr::and(residual), &columns)?,
+            output: output.clone(),
+        }))
+    };
+    let mut detail = node.table_name.clone();
+    if !node.predicates.is_empty() {
+        detail = format!("{detail} where {}", list(&node.predicates));
+    }
+    Ok(Box::new(ScanOperator {
+        info: OperatorInfo::new("scan", detail, picked(&columns, &output)),
+        table: node.table,
+        fields,
+        with_row_id: row_id.is_some(),
+        predicates: pushed,
+        residual: filter,
+        counters: Arc::default(),
+    }))
+}
+
+pub(super) fn external(node: &ExternalScan, required: Required<'_>) -> Box<dyn Operator> {
+    let (projection, columns) = node
+        .columns
+        .iter()
+        .filter(|(_, column)| wanted(required, column))
+        .cloned()
+        .unzip();
+    Box::new(ExternalOperator {
+        info: OperatorInfo::new("external scan", node.source.name(), columns),
+        source: Arc::clone(&node.source),
+        projection,
+    })
+}
+
+pub(super) fn values(node: &Values, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let kept = positions(&node.columns, required);
+    let mut batches = Vec::with_capacity(node.batches.len());
+    for batch in &node.batches {
+        let batch = Batch::from(batch.clone());
+        let columns: Result<Vec<_>> = kept.iter().map(|p| batch.column(*p).cloned()).collect();
+        batches.push(Batch::new(columns?, batch.rows));
+    }
+    let rows: usize = batches.iter().map(|b| b.rows).sum();
+    let columns = picked(&node.columns, &kept);
+    Ok(Box::new(ValuesOperator {
+        info: OperatorInfo::new("values", format!("{rows} rows"), columns),
+        batches,
+    }))
+}

@@ -1,0 +1,154 @@
+//! What a query runs in: tables, threads, memory, cancellation.
+
+use crate::memory::MemoryBudget;
+use llkv_result::{ExecError, Result};
+use llkv_table::TableHandle;
+use llkv_types::{BATCH_ROWS, TableId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Tables as one transaction sees them.
+pub trait TableProvider: Send + Sync {
+    /// A handle of a table: the version that the transaction sees.
+    ///
+    /// # Errors
+    /// When there is no such table, or it cannot be read.
+    fn table(&self, id: TableId) -> Result<TableHandle>;
+}
+
+/// The provider of a query that reads no tables.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTables;
+
+impl TableProvider for NoTables {
+    fn table(&self, id: TableId) -> Result<TableHandle> {
+        Err(llkv_result::Error::internal(format!(
+            "table {id} asked of a context without tables"
+        )))
+    }
+}
+
+/// Stops a query from outside: looked at before every batch. Clones share one flag.
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken {
+    cancelled: Arc<AtomicBool>,
+}
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels every query that runs with this token.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    /// Makes the token usable for the next query.
+    pub fn reset(&self) {
+        self.cancelled.store(false, Ordering::Release);
+    }
+
+    /// Was it cancelled?
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_cancelled() {
+            return Err(ExecError::Cancelled.into());
+        }
+        Ok(())
+    }
+}
+
+/// Everything a query needs besides its plan. Cheap to clone.
+#[derive(Clone)]
+pub struct ExecutionContext {
+    /// Where scans find their tables.
+    pub tables: Arc<dyn TableProvider>,
+    /// Threads that one pipeline may use, the caller's included; at least 1.
+    pub threads: usize,
+    /// Budget of the operators that hold rows.
+    pub memory: Arc<MemoryBudget>,
+    /// Stops the query from outside.
+    pub cancel: CancelToken,
+    /// Rows of a batch, at most; at least 1.
+    pub batch_rows: usize,
+    /// Estimated rows of a pipeline's sources under which it runs on the caller's thread alone.
+    pub parallel_threshold_rows: u64,
+}
+
+impl ExecutionContext {
+    /// Rows under which handing work to another thread costs more than it saves: waking a thread takes
+    /// some 50 microseconds, in which one thread moves about this many rows through a simple pipeline.
+    pub const PARALLEL_THRESHOLD_ROWS: u64 = 32_768;
+
+    /// A context over `tables` with all threads of the machine and no memory limit.
+    #[must_use]
+    pub fn new(tables: Arc<dyn TableProvider>) -> Self {
+        Self {
+            tables,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: MemoryBudget::unlimited(),
+            cancel: CancelToken::new(),
+            batch_rows: BATCH_ROWS,
+            parallel_threshold_rows: Self::PARALLEL_THRESHOLD_ROWS,
+        }
+    }
+
+    /// A context for plans that read no tables.
+    #[must_use]
+    pub fn without_tables() -> Self {
+        Self::new(Arc::new(NoTables))
+    }
+
+    /// The same with another number of threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// The same with another batch size.
+    #[must_use]
+    pub fn with_batch_rows(mut self, batch_rows: usize) -> Self {
+        self.batch_rows = batch_rows.max(1);
+        self
+    }
+
+    /// The same with another memory budget.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Arc<MemoryBudget>) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// The same with another cancellation token.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// The same with another threshold for using more than one thread.
+    #[must_use]
+    pub fn with_parallel_threshold_rows(mut self, rows: u64) -> Self {
+        self.parallel_threshold_rows = rows;
+        self
+    }
+}
+
+impl std::fmt::Debug for ExecutionContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExecutionContext")
+            .field("threads", &self.threads)
+            .field("memory", &self.memory)
+            .field("batch_rows", &self.batch_rows)
+            .field("parallel_threshold_rows", &self.parallel_threshold_rows)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! Keys of joins and groups: several columns packed into one integer where they fit, rows of bytes else.
+
+mod canonical;
+mod group_table;
+mod packed;
+mod row_keys;
+mod sort_keys;
+mod word;
+mod word_table;
+
+pub(crate) use canonical::canonical;
+pub(crate) use group_table::GroupTable;
+pub(crate) use packed::{PackedLayout, Packing};
+pub(crate) use row_keys::RowKeys;
+pub(crate) use sort_keys::{SortKeys, prefix};
+pub(crate) use word::Word;
+
+use std::hash::BuildHasher;
+
+/// The hash of a key's bytes.
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    foldhash::fast::FixedState::with_seed(0).hash_one(bytes)
+}

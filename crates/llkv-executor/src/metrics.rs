@@ -1,0 +1,182 @@
+//! What every operator counts: rows, batches, time, bytes.
+
+use llkv_table::ScanCounters;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Counters of one operator while it runs, shared by the workers.
+#[derive(Debug, Default)]
+pub(crate) struct OperatorMetrics {
+    rows: AtomicU64,
+    batches: AtomicU64,
+    nanos: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl OperatorMetrics {
+    /// Counts a batch that the operator put out.
+    pub(crate) fn batch(&self, batch: &crate::batch::Batch) {
+        self.rows.fetch_add(batch.rows as u64, Ordering::Relaxed);
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(batch.width_bytes(), Ordering::Relaxed);
+    }
+
+    /// Counts the time since `start` as the operator's own.
+    pub(crate) fn time_since(&self, start: Instant) {
+        self.add_time(start.elapsed());
+    }
+
+    /// Counts time as the operator's own.
+    pub(crate) fn add_time(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+/// What one operator of a query did, with what its inputs did. Printed by `EXPLAIN ANALYZE`.
+#[derive(Debug, Clone)]
+pub struct OperatorStatistics {
+    /// The operator's kind: `scan`, `hash join`, ...
+    pub operator: &'static str,
+    /// What it works on, for people.
+    pub detail: String,
+    /// Rows it put out.
+    pub rows: u64,
+    /// Batches it put out.
+    pub batches: u64,
+    /// Time spent in it, summed over the workers; its inputs not included.
+    pub time: Duration,
+    /// Bytes of the values it put out; a string counts as its 16-byte view.
+    pub bytes: u64,
+    /// What storage did, for scans of tables.
+    pub scan: Option<ScanStatistics>,
+    /// Its inputs.
+    pub inputs: Vec<OperatorStatistics>,
+}
+
+/// What storage did for a scan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScanStatistics {
+    /// Row groups of which at least one value was read.
+    pub row_groups_read: u64,
+    /// Row groups left out by their statistics.
+    pub row_groups_pruned: u64,
+    /// Rows looked at.
+    pub rows_scanned: u64,
+    /// Stored bytes decoded.
+    pub bytes_read: u64,
+}
+
+impl ScanStatistics {
+    pub(crate) fn read(counters: &ScanCounters) -> Self {
+        Self {
+            row_groups_read: counters.row_groups_read.load(Ordering::Relaxed),
+            row_groups_pruned: counters.row_groups_pruned.load(Ordering::Relaxed),
+            rows_scanned: counters.rows_scanned.load(Ordering::Relaxed),
+            bytes_read: counters.bytes_read.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl OperatorStatistics {
+    pub(crate) fn read(
+        operator: &'static str,
+        detail: String,
+        metrics: &OperatorMetrics,
+        inputs: Vec<OperatorStatistics>,
+    ) -> Self {
+        Self {
+            operator,
+            detail,
+            rows: metrics.rows.load(Ordering::Relaxed),
+            batches: metrics.batches.load(Ordering::Relaxed),
+            time: Duration::from_nanos(metrics.nanos.load(Ordering::Relaxed)),
+            bytes: metrics.bytes.load(Ordering::Relaxed),
+            scan: None,
+            inputs,
+        }
+    }
+
+    /// Sums per kind of operator, in order of first appearance.
+    #[must_use]
+    pub fn by_kind(&self) -> Vec<OperatorSums> {
+        let mut sums = Vec::new();
+        self.add_to(&mut sums);
+        sums
+    }
+
+    fn add_to(&self, sums: &mut Vec<OperatorSums>) {
+        let found = sums.iter().position(|s| s.operator == self.operator);
+        let at = found.unwrap_or(sums.len());
+        if found.is_none() {
+            sums.push(OperatorSums {
+                operator: self.operator,
+                ..OperatorSums::default()
+            });
+        }
+        if let Some(sum) = sums.get_mut(at) {
+            sum.operators += 1;
+            sum.rows += self.rows;
+            sum.batches += self.batches;
+            sum.time += self.time;
+            sum.bytes += self.bytes;
+        }
+        for input in &self.inputs {
+            input.add_to(sums);
+        }
+    }
+
+    fn print(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        for _ in 0..depth {
+            f.write_str("  ")?;
+        }
+        f.write_str(self.operator)?;
+        if !self.detail.is_empty() {
+            write!(f, " {}", self.detail)?;
+        }
+        let millis = self.time.as_secs_f64() * 1e3;
+        writeln!(
+            f,
+            "  (rows={} batches={} time={millis:.3}ms bytes={}{})",
+            self.rows,
+            self.batches,
+            self.bytes,
+            self.scan.map_or(String::new(), |scan| scan.to_string()),
+        )?;
+        self.inputs.iter().try_for_each(|i| i.print(f, depth + 1))
+    }
+}
+
+impl fmt::Display for OperatorStatistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f, 0)
+    }
+}
+
+/// What all operators of one kind did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperatorSums {
+    /// The kind.
+    pub operator: &'static str,
+    /// How many operators of it the plan has.
+    pub operators: u64,
+    /// Rows put out.
+    pub rows: u64,
+    /// Batches put out.
+    pub batches: u64,
+    /// Time spent, summed over the workers.
+    pub time: Duration,
+    /// Bytes of the values put out.
+    pub bytes: u64,
+}
+
+impl fmt::Display for ScanStatistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            " row_groups={} pruned={} rows_scanned={} bytes_read={}",
+            self.row_groups_read, self.row_groups_pruned, self.rows_scanned, self.bytes_read
+        )
+    }
+}

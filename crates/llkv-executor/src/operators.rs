@@ -1,0 +1,143 @@
+//! The operators, a file each. All have the same skeleton: a struct of what the plan says, and one
+//! [`Operator::open`] that gives a pipeline; streaming operators append a step to their input's
+//! pipeline, breakers run it into a sink and begin a new one.
+
+mod aggregate;
+mod collect;
+mod external;
+mod filter;
+mod join;
+mod limit;
+mod project;
+mod scan;
+mod set_op;
+mod sort;
+mod through;
+mod top_k;
+mod union_all;
+mod values;
+
+pub(crate) use aggregate::AggregateOperator;
+pub(crate) use external::ExternalOperator;
+pub(crate) use filter::{Filter, FilterOperator};
+pub(crate) use join::{JoinOperator, JoinSpec, PairFilter};
+pub(crate) use limit::LimitOperator;
+pub(crate) use project::{ProjectOperator, Projection};
+pub(crate) use scan::ScanOperator;
+pub(crate) use set_op::SetOperator;
+pub(crate) use sort::SortOperator;
+pub(crate) use top_k::TopKOperator;
+pub(crate) use union_all::UnionAllOperator;
+pub(crate) use values::ValuesOperator;
+
+use crate::metrics::{OperatorMetrics, OperatorStatistics, ScanStatistics};
+use crate::pipeline::Pipeline;
+use crate::run::Run;
+use arrow::datatypes::DataType;
+use llkv_plan::PlanColumn;
+use llkv_result::Result;
+use llkv_table::ScanCounters;
+use llkv_types::Scalar;
+use std::sync::Arc;
+
+/// A node of the physical tree.
+pub(crate) trait Operator: Send + Sync {
+    /// What it is and what it puts out.
+    fn info(&self) -> &OperatorInfo;
+
+    /// Its inputs.
+    fn inputs(&self) -> Vec<&dyn Operator>;
+
+    /// Does everything that must be done before rows can flow, and gives what makes them flow. `hints`
+    /// tell which rows the operator above does not need.
+    fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline>;
+
+    /// What storage did for it.
+    fn scan_counters(&self) -> Option<&ScanCounters> {
+        None
+    }
+}
+
+/// What every operator has.
+pub(crate) struct OperatorInfo {
+    /// The kind, as statistics name it.
+    pub(crate) kind: &'static str,
+    /// What it works on, for people.
+    pub(crate) detail: String,
+    /// Columns put out.
+    pub(crate) columns: Vec<PlanColumn>,
+    /// Counters.
+    pub(crate) metrics: Arc<OperatorMetrics>,
+}
+
+impl OperatorInfo {
+    pub(crate) fn new(kind: &'static str, detail: String, columns: Vec<PlanColumn>) -> Self {
+        Self {
+            kind,
+            detail,
+            columns,
+            metrics: Arc::default(),
+        }
+    }
+
+    /// Arrow types of the columns.
+    pub(crate) fn types(&self) -> Vec<DataType> {
+        self.columns.iter().map(|c| c.ty.to_arrow()).collect()
+    }
+
+    /// Arrow types of the columns, and whether NULL can be in them.
+    pub(crate) fn key_types(&self) -> Vec<(DataType, bool)> {
+        let columns = self.columns.iter();
+        columns.map(|c| (c.ty.to_arrow(), c.nullable)).collect()
+    }
+}
+
+/// Bounds of a column, both inclusive.
+#[derive(Debug, Clone)]
+pub(crate) struct ColumnBounds {
+    /// Position among the operator's columns.
+    pub(crate) position: usize,
+    pub(crate) low: Scalar,
+    pub(crate) high: Scalar,
+}
+
+/// Rows that the operator above would throw away, found while the query runs. An operator may pass them
+/// on, use them, or ignore them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hints {
+    /// Rows outside of any of these, or NULL there, are not needed.
+    pub(crate) bounds: Vec<ColumnBounds>,
+}
+
+impl Hints {
+    /// The hints in terms of an input: `position` tells where a column comes from.
+    pub(crate) fn translated(&self, position: impl Fn(usize) -> Option<usize>) -> Self {
+        let bounds = self.bounds.iter().filter_map(|bounds| {
+            Some(ColumnBounds {
+                position: position(bounds.position)?,
+                ..bounds.clone()
+            })
+        });
+        Self {
+            bounds: bounds.collect(),
+        }
+    }
+}
+
+/// Opens an input whose rows may be filtered, joined or gathered: a LIMIT at its end is carried out first.
+pub(crate) fn open_input(input: &dyn Operator, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
+    // As deep as the plan, which may be deeper than the caller's stack.
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+        limit::settled(run, input.open(run, hints)?, input.info())
+    })
+}
+
+/// What the operator and its inputs did so far.
+pub(crate) fn statistics(operator: &dyn Operator) -> OperatorStatistics {
+    let info = operator.info();
+    let inputs = operator.inputs().into_iter().map(statistics).collect();
+    OperatorStatistics {
+        scan: operator.scan_counters().map(ScanStatistics::read),
+        ..OperatorStatistics::read(info.kind, info.detail.clone(), &info.metrics, inputs)
+    }
+}

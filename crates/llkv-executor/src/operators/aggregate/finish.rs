@@ -1,0 +1,108 @@
+//! Puts the workers' groups together.
+
+use super::AggregateSpec;
+use super::local::{Partial, PartialGroups};
+use crate::batch::Batch;
+use crate::memory::MemoryReservation;
+use crate::operators::OperatorInfo;
+use crate::pipeline::slices;
+use crate::run::Run;
+use arrow::array::UInt32Array;
+use llkv_compute::hash_columns;
+use llkv_result::Result;
+use parking_lot::Mutex;
+
+/// Groups up to which one thread merges them all: cheaper than partitioning.
+const SERIAL_MERGE_GROUPS: usize = 1 << 14;
+
+/// Partitions of a parallel merge, a power of two.
+const PARTITION_BITS: u32 = 4;
+
+/// The result of all workers in batches, with the memory that it takes.
+pub(super) fn finish(
+    run: &Run,
+    info: &OperatorInfo,
+    spec: &AggregateSpec,
+    mut locals: Vec<Partial>,
+) -> Result<(Vec<Batch>, MemoryReservation)> {
+    let flushed = locals.iter().any(|local| !local.flushed.is_empty());
+    let groups: usize = locals.iter().map(Partial::len).sum();
+    let small = locals.len() == 1 || groups <= SERIAL_MERGE_GROUPS || !spec.is_direct();
+    if flushed || !small {
+        return merge_partitions(run, info, spec, locals);
+    }
+    locals.sort_by_key(Partial::len);
+    let mut merged = match locals.pop() {
+        Some(largest) => largest,
+        None => Partial::new(run, info, spec)?,
+    };
+    for local in locals {
+        merged.merge(local)?;
+    }
+    let (batch, mut memory) = merged.finish(spec)?;
+    memory.resize(batch.memory_bytes())?;
+    Ok((slices(batch, run.batch_rows()).collect(), memory))
+}
+
+/// Cuts all groups into partitions by their hash and merges each on its own.
+fn merge_partitions(
+    run: &Run,
+    info: &OperatorInfo,
+    spec: &AggregateSpec,
+    locals: Vec<Partial>,
+) -> Result<(Vec<Batch>, MemoryReservation)> {
+    let mut memory = run.reserve(info.kind);
+    let mut pieces = Vec::new();
+    for mut local in locals {
+        local.flush(spec)?;
+        pieces.append(&mut local.flushed);
+        memory.absorb(local.memory);
+    }
+    let rows: u64 = pieces.iter().map(|piece| piece.rows as u64).sum();
+    let pieces: Vec<_> = pieces.into_iter().map(|p| Mutex::new(Some(p))).collect();
+    let cut = run.for_each_part(pieces.len(), rows, |number| {
+        let piece = pieces.get(number).and_then(|piece| piece.lock().take());
+        piece.map_or(Ok(Vec::new()), |piece| partition(&piece))
+    })?;
+    let mut partitions: Vec<Vec<PartialGroups>> = Vec::new();
+    partitions.resize_with(1 << PARTITION_BITS, Vec::new);
+    for parts in cut {
+        for (partition, part) in partitions.iter_mut().zip(parts) {
+            partition.push(part);
+        }
+    }
+    let partitions: Vec<_> = partitions
+        .into_iter()
+        .map(|p| Mutex::new(Some(p)))
+        .collect();
+    let merged = run.for_each_part(partitions.len(), rows, |number| {
+        let parts = partitions.get(number).and_then(|parts| parts.lock().take());
+        let mut merged = Partial::new(run, info, spec)?;
+        for part in parts.unwrap_or_default() {
+            merged.merge_groups(&part)?;
+        }
+        Ok(merged.finish(spec)?.0)
+    })?;
+    memory.resize(merged.iter().map(Batch::memory_bytes).sum())?;
+    let batches = merged.into_iter();
+    Ok((
+        batches.flat_map(|b| slices(b, run.batch_rows())).collect(),
+        memory,
+    ))
+}
+
+/// The groups of each partition.
+fn partition(groups: &PartialGroups) -> Result<Vec<PartialGroups>> {
+    let mut hashes = Vec::new();
+    hash_columns(&groups.keys, &mut hashes)?;
+    let mut rows: Vec<Vec<u32>> = Vec::new();
+    rows.resize_with(1 << PARTITION_BITS, Vec::new);
+    for (row, hash) in hashes.iter().enumerate() {
+        if let Some(rows) = rows.get_mut((hash >> (64 - PARTITION_BITS)) as usize) {
+            rows.push(row as u32);
+        }
+    }
+    let rows = rows.into_iter();
+    rows.map(|rows| groups.take(&UInt32Array::from(rows)))
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! The first rows in order.
+
+use super::sort::gather;
+use super::{Hints, Operator, OperatorInfo, open_input};
+use crate::batch::Batch;
+use crate::keys::SortKeys;
+use crate::memory::MemoryReservation;
+use crate::metrics::OperatorMetrics;
+use crate::pipeline::{BufferedSource, Flow, Pipeline, Place, Sink, run_to_sink};
+use crate::run::Run;
+use arrow::array::UInt32Array;
+use arrow::datatypes::DataType;
+use arrow_row::{OwnedRow, Rows};
+use llkv_result::Result;
+use std::sync::Arc;
+
+/// The first `fetch` rows of a stable sort, of which only about twice as many are ever kept.
+pub(crate) struct TopKOperator {
+    pub(crate) info: OperatorInfo,
+    pub(crate) input: Box<dyn Operator>,
+    pub(crate) keys: Arc<SortKeys>,
+    pub(crate) fetch: usize,
+}
+
+impl TopKOperator {
+    /// From here on, sorting everything once is quicker than pruning again and again.
+    pub(crate) const MAX_FETCH: usize = 1 << 20;
+}
+
+impl Operator for TopKOperator {
+    fn info(&self) -> &OperatorInfo {
+        &self.info
+    }
+
+    fn inputs(&self) -> Vec<&dyn Operator> {
+        vec![self.input.as_ref()]
+    }
+
+    /// Hints stop here: a row left out below would let another one in.
+    fn open(&self, run: &Arc<Run>, _: &Hints) -> Result<Pipeline> {
+        if self.fetch == 0 {
+            return Ok(Pipeline::default());
+        }
+        let pipeline = open_input(self.input.as_ref(), run, &Hints::default())?;
+        let sink = TopKSink {
+            run,
+            operator: self,
+            types: self.info.types(),
+        };
+        let locals = run_to_sink(run, pipeline, &sink, usize::MAX)?;
+        let mut memory = run.reserve(self.info.kind);
+        let mut all = sink.local()?;
+        for local in locals {
+            all.merge(local)?;
+        }
+        all.prune(&sink)?;
+        memory.absorb(all.memory);
+        let batches = all.batches.into_iter().map(|kept| kept.batch).collect();
+        let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
+        Ok(Pipeline::from_source(Arc::new(source), &self.info.metrics))
+    }
+}
+
+struct TopKSink<'a> {
+    run: &'a Run,
+    operator: &'a TopKOperator,
+    types: Vec<DataType>,
+}
+
+/// Rows that may be among the first.
+struct Kept {
+    batch: Batch,
+    keys: Rows,
+    /// Where each row stands in the input, by which equal keys are ordered.
+    ordinals: Vec<(Place, u32)>,
+}
+
+struct TopK {
+    batches: Vec<Kept>,
+    rows: usize,
+    /// The last key that was among the first rows when they were last counted.
+    threshold: Option<OwnedRow>,
+    memory: MemoryReservation,
+}
+
+impl Sink for TopKSink<'_> {
+    type Local = TopK;
+
+    fn local(&self) -> Result<TopK> {
+        Ok(TopK {
+            batches: Vec::new(),
+            rows: 0,
+            threshold: None,
+            memory: self.run.reserve(self.operator.info.kind),
+        })
+    }
+
+    fn consume(&self, local: &mut TopK, batch: Batch, place: Place) -> Result<Flow> {
+        let keys = self.operator.keys.encode(&batch)?;
+        let mut kept = Kept {
+            ordinals: (0..batch.rows as u32).map(|row| (place, row)).collect(),
+            batch,
+            keys,
+        };
+        if let Some(threshold) = &local.threshold {
+            // A worker sees its rows in their order, so one that ties with the last comes after it.
+            let better: Vec<u32> = (0..kept.batch.rows as u32)
+                .filter(|row| kept.keys.row(*row as usize) < threshold.row())
+                .collect();
+            if better.is_empty() {
+                return Ok(Flow::Continue);
+            }
+            if better.len() < kept.batch.rows {
+                kept = kept.select(&self.operator.keys, &better)?;
+            }
+        }
+        local.rows += kept.batch.rows;
+        local.memory.grow(kept.size_bytes())?;
+        local.batches.push(kept);
+        let most = self.operator.fetch.saturating_mul(2) + self.run.batch_rows();
+        if local.rows > most {
+            local.prune(self)?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn metrics(&self) -> &OperatorMetrics {
+        &self.operator.info.metrics
+    }
+}
+
+impl Kept {
+    fn select(&self, sort: &SortKeys, rows: &[u32]) -> Result<Self> {
+        let mut keys = sort.empty();
+        for row in rows {
+            keys.push(self.keys.row(*row as usize));
+        }
+        let ordinals = rows.iter();
+        Ok(Self {
+            batch: self.batch.take(&UInt32Array::from(rows.to_vec()))?,
+            keys,
+            ordinals: ordinals
+                .filter_map(|row| self.ordinals.get(*row as usize).copied())
+                .collect(),
+        })
+    }
+
+    fn size_bytes(&self) -> u64 {
+        let ordinals = self.ordinals.len() * size_of::<(Place, u32)>();
+        self.batch.memory_bytes() + (self.keys.size() + ordinals) as u64
+    }
+}
+
+impl TopK {
+    fn merge(&mut self, other: Self) -> Result<()> {
+        self.memory.absorb(other.memory);
+        self.rows += other.rows;
+        self.batches.extend(other.batches);
+        Ok(())
+    }
+
+    /// Keeps the first rows only, in order.
+    fn prune(&mut self, sink: &TopKSink<'_>) -> Result<()> {
+        let mut order: Vec<(u32, u32)> = Vec::with_capacity(self.rows);
+        for (number, kept) in self.batches.iter().enumerate() {
+            order.extend((0..kept.batch.rows as u32).map(|row| (number as u32, row)));
+        }
+        let batches = &self.batches;
+        let key = |(batch, row): &(u32, u32)| {
+            let kept = batches.get(*batch as usize)?;
+            let ordinal = kept.ordinals.get(*row as usize)?;
+            Some((kept.keys.row(*row as usize), *ordinal))
+        };
+        let fetch = sink.operator.fetch;
+        if order.len() > fetch {
+            order.select_nth_unstable_by(fetch - 1, |a, b| key(a).cmp(&key(b)));
+            order.truncate(fetch);
+        }
+        order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        let mut keys = sink.operator.keys.empty();
+        let mut ordinals = Vec::with_capacity(order.len());
+        for (row, ordinal) in order.iter().filter_map(key) {
+            keys.push(row);
+            ordinals.push(ordinal);
+        }
+        if order.len() >= fetch {
+            self.threshold = order.last().and_then(key).map(|(row, _)| row.owned());
+        }
+        if order.is_empty() {
+            self.batches.clear();
+            return Ok(());
+        }
+        let sources: Vec<Batch> = batches.iter().map(|kept| kept.batch.clone()).collect();
+        let batch = gather(&sources, &order, &sink.types)?;
+        self.rows = batch.rows;
+        let kept = Kept {
+            batch,
+            keys,
+            ordinals,
+        };
+        self.memory.resize(kept.size_bytes())?;
+        self.batches = vec![kept];
+        Ok(())
+    }
+}

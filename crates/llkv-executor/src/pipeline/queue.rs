@@ -1,0 +1,145 @@
+//! A bounded queue that puts the batches of several workers back into the order of their morsels.
+
+use crate::batch::Batch;
+use llkv_result::{Error, ExecError, Result};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+
+/// Batches that may wait per morsel. A worker whose morsel is not yet wanted can run this far ahead; so
+/// the memory held is at most this times the workers, however slow the consumer is.
+const BATCHES_PER_MORSEL: usize = 16;
+
+#[derive(Default)]
+struct MorselQueue {
+    batches: VecDeque<Batch>,
+    finished: bool,
+}
+
+struct State {
+    /// The morsel whose batches are handed out; the front of `morsels`.
+    current: usize,
+    morsels: VecDeque<MorselQueue>,
+    workers: usize,
+    closed: bool,
+    error: Option<Error>,
+}
+
+impl State {
+    fn morsel(&mut self, number: usize) -> Option<&mut MorselQueue> {
+        let at = number.checked_sub(self.current)?;
+        while self.morsels.len() <= at {
+            self.morsels.push_back(MorselQueue::default());
+        }
+        self.morsels.get_mut(at)
+    }
+}
+
+/// Workers put batches in, one consumer takes them out. The consumer only waits for the lowest unfinished
+/// morsel, whose worker never waits for another worker: so nobody waits in a circle.
+pub(crate) struct OrderedQueue {
+    total: usize,
+    state: Mutex<State>,
+    filled: Condvar,
+    room: Condvar,
+}
+
+impl OrderedQueue {
+    /// A queue for morsels `0..total` of `workers` workers.
+    pub(crate) fn new(total: usize, workers: usize) -> Self {
+        Self {
+            total,
+            state: Mutex::new(State {
+                current: 0,
+                morsels: VecDeque::new(),
+                workers,
+                closed: false,
+                error: None,
+            }),
+            filled: Condvar::new(),
+            room: Condvar::new(),
+        }
+    }
+
+    /// Puts a batch in, waiting for room. False once the consumer is gone.
+    pub(crate) fn push(&self, morsel: usize, batch: Batch) -> bool {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return false;
+            }
+            let current = state.current;
+            let Some(queue) = state.morsel(morsel) else {
+                return false;
+            };
+            if queue.batches.len() < BATCHES_PER_MORSEL {
+                queue.batches.push_back(batch);
+                if morsel == current {
+                    self.filled.notify_one();
+                }
+                return true;
+            }
+            self.room.wait(&mut state);
+        }
+    }
+
+    /// Tells that no more batches of the morsel come.
+    pub(crate) fn finish(&self, morsel: usize) {
+        let mut state = self.state.lock();
+        if let Some(queue) = state.morsel(morsel) {
+            queue.finished = true;
+        }
+        self.filled.notify_one();
+    }
+
+    /// Tells that a worker ended, and how.
+    pub(crate) fn leave(&self, outcome: Result<()>) {
+        let mut state = self.state.lock();
+        state.workers -= 1;
+        if let Err(error) = outcome
+            && state.error.is_none()
+        {
+            state.error = Some(error);
+        }
+        self.filled.notify_one();
+    }
+
+    /// Tells the workers that nobody takes batches any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.morsels.clear();
+        self.room.notify_all();
+    }
+
+    /// The next batch in order, waiting for it; `None` after the last morsel.
+    pub(crate) fn pop(&self) -> Result<Option<Batch>> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(error) = state.error.take() {
+                return Err(error);
+            }
+            if state.current >= self.total {
+                return Ok(None);
+            }
+            let current = state.current;
+            let front = state.morsel(current).map(|queue| {
+                let batch = queue.batches.pop_front();
+                (batch, queue.finished)
+            });
+            match front {
+                Some((Some(batch), _)) => {
+                    self.room.notify_all();
+                    return Ok(Some(batch));
+                }
+                Some((None, true)) => {
+                    state.morsels.pop_front();
+                    state.current += 1;
+                }
+                _ if state.workers == 0 => {
+                    return Err(ExecError::Disconnected { operator: "query" }.into());
+                }
+                _ => self.filled.wait(&mut state),
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Column ids become positions, once per statement.
+
+use crate::batch::Batch;
+use arrow::array::{ArrayRef, BooleanArray};
+use llkv_compute::PreparedExpr;
+use llkv_expr::{ColumnId, Expr};
+use llkv_plan::PlanColumn;
+use llkv_result::{Error, Result};
+
+/// An expression over batches of known columns.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// A column passed through: no evaluation at all.
+    Column(usize),
+    /// Anything else.
+    Computed(Box<PreparedExpr>),
+}
+
+impl Prepared {
+    /// Prepares an expression over rows with these columns.
+    pub(crate) fn new(expr: &Expr, columns: &[PlanColumn]) -> Result<Self> {
+        if let Expr::Column { id, .. } = expr {
+            return Ok(Self::Column(position(*id, columns)?));
+        }
+        let mut missing = None;
+        let resolved = expr
+            .clone()
+            .map_columns(&mut |id| match position(id, columns) {
+                // A position fits 32 bits: so does the number of columns that ids can name.
+                Ok(at) => columns
+                    .get(at)
+                    .map(|c| Expr::column(ColumnId(at as u32), c.ty)),
+                Err(error) => {
+                    missing = Some(error);
+                    None
+                }
+            });
+        match missing {
+            Some(error) => Err(error),
+            None => Ok(Self::Computed(Box::new(PreparedExpr::new(&resolved)?))),
+        }
+    }
+
+    /// The value for each row.
+    pub(crate) fn evaluate(&self, batch: &Batch) -> Result<ArrayRef> {
+        match self {
+            Self::Column(position) => batch.column(*position).cloned(),
+            Self::Computed(expr) => expr.evaluate_columns(&batch.columns, batch.rows),
+        }
+    }
+
+    /// The rows for which a BOOLEAN expression is true, as a mask without NULLs.
+    pub(crate) fn evaluate_predicate(&self, batch: &Batch) -> Result<BooleanArray> {
+        match self {
+            Self::Column(position) => {
+                use arrow::array::{Array, AsArray};
+                let column = batch.column(*position)?.as_boolean();
+                Ok(match column.null_count() {
+                    0 => column.clone(),
+                    _ => arrow::compute::prep_null_mask_filter(column),
+                })
+            }
+            Self::Computed(expr) => expr.filter_columns(&batch.columns, batch.rows),
+        }
+    }
+
+    /// The position, where the expression is a column passed through.
+    pub(crate) fn as_column(&self) -> Option<usize> {
+        match self {
+            Self::Column(position) => Some(*position),
+            Self::Computed(_) => None,
+        }
+    }
+}
+
+/// Where a column stands among `columns`.
+pub(crate) fn position(id: ColumnId, columns: &[PlanColumn]) -> Result<usize> {
+    columns.iter().position(|c| c.id == id).ok_or_else(|| {
+        Error::internal(format!(
+            "column #{} is not among an operator's inputs",
+            id.0
+        ))
+    })
+}
+
+/// All expressions, prepared over the same columns.
+pub(crate) fn prepare_all<'a>(
+    exprs: impl IntoIterator<Item = &'a Expr>,
+    columns: &[PlanColumn],
+) -> Result<Vec<Prepared>> {
+    exprs
+        .into_iter()
+        .map(|e| Prepared::new(e, columns))
+        .collect()
+}
