@@ -12,6 +12,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use llkv_storage::{Blob, FilePager, FilePagerOptions, MemPager, Pager, ReadMode, WriteBatch};
 use llkv_types::PhysicalKey;
 use std::hint::black_box;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -32,6 +33,13 @@ fn small(key: u64) -> WriteBatch {
     }
 }
 
+fn preallocated() -> std::fs::File {
+    let file = tempfile::tempfile().unwrap();
+    file.write_all_at(&vec![1; 8 << 20], 0).unwrap();
+    file.sync_all().unwrap();
+    file
+}
+
 fn commits(c: &mut Criterion) {
     let mut group = c.benchmark_group("commit of 100 bytes");
     let (_folder, pager) = open(ReadMode::Map);
@@ -46,6 +54,16 @@ fn commits(c: &mut Criterion) {
         b.iter(|| {
             key += 1;
             pager.commit(small(key)).unwrap()
+        });
+    });
+    // What the disk itself takes, at the same moment: the floor under a durable commit.
+    let file = preallocated();
+    let mut at = 0;
+    group.bench_function("a bare write of 4 KiB and fdatasync in place", |b| {
+        b.iter(|| {
+            at = (at + 4096) % (8 << 20);
+            file.write_all_at(&[key as u8; 4096], at).unwrap();
+            file.sync_data().unwrap();
         });
     });
     let memory = MemPager::new();

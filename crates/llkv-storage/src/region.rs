@@ -16,11 +16,37 @@ use std::sync::Arc;
 /// A read-only map of a file from its start, possibly reaching beyond its present end.
 pub(crate) struct Mapping {
     map: Mmap,
+    /// Keeps other processes from changing the file, where it was locked.
+    _lock: Option<Arc<OsLock>>,
+}
+
+/// The operating system's lock of a file, until dropped.
+#[derive(Debug)]
+pub(crate) struct OsLock {
+    file: File,
+}
+
+impl OsLock {
+    /// For a file that was locked. `file` shares its open description, and with it the lock.
+    pub(crate) fn new(file: File) -> Self {
+        Self { file }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for OsLock {
+    fn drop(&mut self) {
+        // Closing the last handle of the open description does the same.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Mapping {
     /// Maps the first `len` bytes. The address range is reserved; no memory is used by it.
-    pub(crate) fn new(file: &File, len: u64) -> io::Result<Self> {
+    pub(crate) fn new(file: &File, len: u64, lock: Option<Arc<OsLock>>) -> io::Result<Self> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
         // SAFETY: the map is shared and read-only. Bytes are lent out by `buffer` alone, and the
         // pager asks for extents that lie within the file, were read and verified before, and are
@@ -28,7 +54,7 @@ impl Mapping {
         // advisory lock and truncates the file can still raise a signal: for such disks there is
         // the buffer-pool mode.
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
-        Ok(Self { map })
+        Ok(Self { map, _lock: lock })
     }
 
     /// The bytes at `offset..offset + len`, alive as long as the buffer; `None` outside the map.

@@ -4,14 +4,16 @@
 mod common;
 
 use common::suite::{self, Harness};
-use llkv_storage::{BoxedPager, FilePager, FilePagerOptions, MemPager, ReadMode, SimDisk};
+use llkv_storage::{
+    BoxedPager, FilePager, FilePagerOptions, InstrumentedPager, MemPager, ReadMode, SimDisk,
+};
 use std::sync::Arc;
 
 struct Memory;
 
 impl Harness for Memory {
     fn fresh(&mut self) -> BoxedPager {
-        Arc::new(MemPager::new())
+        Arc::new(InstrumentedPager::new(Arc::new(MemPager::new())))
     }
 
     fn reopen(&mut self, pager: BoxedPager) -> BoxedPager {
@@ -20,7 +22,7 @@ impl Harness for Memory {
 }
 
 #[test]
-fn mem_pager() {
+fn mem_pager_behind_counters() {
     suite::run(&mut Memory);
 }
 

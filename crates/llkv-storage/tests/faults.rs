@@ -3,7 +3,12 @@
 //! Whatever fails, and however: what was acknowledged stays, what was refused is not there, and after
 //! an outcome that is said to be unknown either may be true. Reads never give a wrong answer. Once the
 //! disk is well again, the file opens and goes on.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 mod common;
 
@@ -25,18 +30,18 @@ fn batch_of(number: u64, pager: &FilePager) -> llkv_result::Result<WriteBatch> {
     batch
         .puts
         .push((PhysicalKey(key), Blob::from_bytes(&bytes_of(number, 0))));
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         batch.puts.push((
             PhysicalKey(key + 100),
             Blob::from_bytes(&bytes_of(number, 1)),
         ));
         batch.frees.push(PhysicalKey((number * 3) % 40 + 100));
     }
-    if number % 25 == 0 {
+    if number.is_multiple_of(25) {
         let early = pager.write_early(&bytes_of(number, 2))?;
         batch.puts.push((PhysicalKey(key + 200), early));
     }
-    if number % 40 == 0 {
+    if number.is_multiple_of(40) {
         batch.puts.push((
             PhysicalKey(key + 300),
             Blob::from_bytes(&bytes_of(number, 3)),
@@ -55,17 +60,17 @@ type Contents = BTreeMap<u64, Arc<[u8]>>;
 /// The contents as the batch of `number` leaves them.
 fn apply(contents: &mut Contents, number: u64) {
     let key = number * 7 % 40;
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         contents.remove(&((number * 3) % 40 + 100));
     }
     contents.insert(key, bytes_of(number, 0));
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         contents.insert(key + 100, bytes_of(number, 1));
     }
-    if number % 25 == 0 {
+    if number.is_multiple_of(25) {
         contents.insert(key + 200, bytes_of(number, 2));
     }
-    if number % 40 == 0 {
+    if number.is_multiple_of(40) {
         contents.insert(key + 300, bytes_of(number, 3));
     }
 }

@@ -106,6 +106,10 @@ impl FileHandle {
         Ok(())
     }
 
+    pub(crate) fn identity(&self) -> Option<(u64, u64)> {
+        self.file.identity()
+    }
+
     pub(crate) fn size(&self) -> Result<u64> {
         self.file.size().map_err(|e| self.error("measure", 0, 0, e))
     }

@@ -122,7 +122,14 @@ pub trait DiskFile: Send + Sync {
     /// Those of the device.
     fn map(&self, offset: u64, len: usize) -> io::Result<Option<Buffer>>;
 
-    /// Takes the lock of the file, held until the file is dropped; `false` when another handle, of
+    /// What tells the file from all others on this machine, if [`DiskFile::map`] lends out bytes that
+    /// a later handle of the same file could change.
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    /// Takes the lock of the file, held until the file is dropped and, against other processes, until
+    /// the last buffer of [`DiskFile::map`] is; `false` when another handle, of
     /// this or of any process, has it in a way that excludes this one.
     ///
     /// # Errors

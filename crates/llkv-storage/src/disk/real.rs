@@ -1,7 +1,7 @@
 //! The operating system's files: positioned I/O, fdatasync, advisory locks, maps that grow.
 
 use super::{Disk, DiskFile, LockMode, OpenMode};
-use crate::region::Mapping;
+use crate::region::{Mapping, OsLock};
 use arrow::buffer::Buffer;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,9 +62,41 @@ impl Disk for RealDisk {
     }
 }
 
-/// Who holds which file within this process: `-1` a writer, else the number of readers. Advisory
-/// locks that belong to processes (network file systems) do not see a second handle of the same one.
-static HOLDERS: LazyLock<Mutex<HashMap<(u64, u64), i64>>> = LazyLock::new(Mutex::default);
+/// Who holds which file within this process. Advisory locks that belong to processes (on network
+/// file systems) do not see a second handle of the same one, and those that belong to handles would
+/// keep this process from a file of which only blobs are left.
+static HOLDERS: LazyLock<Mutex<HashMap<(u64, u64), Holders>>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Holders {
+    /// `-1` a writer, else the number of readers.
+    count: i64,
+    /// The system's lock, kept by handles and by the maps behind blobs.
+    lock: Weak<OsLock>,
+}
+
+impl Holders {
+    /// The system's lock of `file` in `mode`: the one that this process has, converted if need be.
+    fn lock(&mut self, file: &File, mode: LockMode) -> io::Result<Option<Arc<OsLock>>> {
+        let kept = self.lock.upgrade();
+        let target = kept.as_ref().map_or(file, |lock| lock.file());
+        let locked = match mode {
+            LockMode::Exclusive => target.try_lock(),
+            LockMode::Shared => target.try_lock_shared(),
+        };
+        match locked {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
+        let lock = match kept {
+            Some(lock) => lock,
+            None => Arc::new(OsLock::new(file.try_clone()?)),
+        };
+        self.lock = Arc::downgrade(&lock);
+        Ok(Some(lock))
+    }
+}
 
 /// The smallest address range that is mapped: files grow into it without a new map.
 const MIN_MAP_BYTES: u64 = 256 << 20;
@@ -72,7 +104,7 @@ const MIN_MAP_BYTES: u64 = 256 << 20;
 struct RealFile {
     file: File,
     identity: (u64, u64),
-    held: Mutex<Option<LockMode>>,
+    held: Mutex<Option<(LockMode, Arc<OsLock>)>>,
     mapping: Mutex<Option<Arc<Mapping>>>,
 }
 
@@ -127,56 +159,53 @@ impl DiskFile for RealFile {
             return Ok(Some(buffer));
         }
         let size = end.saturating_mul(2).max(MIN_MAP_BYTES);
-        let mapping = Arc::new(Mapping::new(&self.file, size)?);
+        let lock = self.held.lock().as_ref().map(|(_, lock)| Arc::clone(lock));
+        let mapping = Arc::new(Mapping::new(&self.file, size, lock)?);
         let buffer = mapping.buffer(offset, len);
         *current = Some(mapping);
         Ok(buffer)
     }
 
+    fn identity(&self) -> Option<(u64, u64)> {
+        Some(self.identity)
+    }
+
     fn try_lock(&self, mode: LockMode) -> io::Result<bool> {
         let mut held = self.held.lock();
-        if held.is_some() {
-            return Ok(*held == Some(mode));
+        if let Some((have, _)) = &*held {
+            return Ok(*have == mode);
         }
         let mut holders = HOLDERS.lock();
-        let count = holders.get(&self.identity).copied().unwrap_or(0);
+        let entry = holders.entry(self.identity).or_default();
         let count = match mode {
-            LockMode::Exclusive if count == 0 => -1,
-            LockMode::Shared if count >= 0 => count + 1,
+            LockMode::Exclusive if entry.count == 0 => -1,
+            LockMode::Shared if entry.count >= 0 => entry.count + 1,
             _ => return Ok(false),
         };
-        let locked = match mode {
-            LockMode::Exclusive => self.file.try_lock(),
-            LockMode::Shared => self.file.try_lock_shared(),
+        let Some(lock) = entry.lock(&self.file, mode)? else {
+            return Ok(false);
         };
-        match locked {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(e)) => return Err(e),
-        }
-        holders.insert(self.identity, count);
-        *held = Some(mode);
+        entry.count = count;
+        *held = Some((mode, lock));
         Ok(true)
     }
 }
 
 impl Drop for RealFile {
     fn drop(&mut self) {
-        let Some(mode) = *self.held.lock() else {
+        let mut holders = HOLDERS.lock();
+        let Some((mode, lock)) = self.held.lock().take() else {
             return;
         };
-        let mut holders = HOLDERS.lock();
-        let left = match mode {
-            LockMode::Exclusive => 0,
-            LockMode::Shared => holders.get(&self.identity).copied().unwrap_or(1) - 1,
-        };
-        // The file itself closes after this; its lock goes first, so that whom the registry lets in
-        // is not refused by the system.
-        let _ = self.file.unlock();
-        if left == 0 {
-            holders.remove(&self.identity);
-        } else {
-            holders.insert(self.identity, left);
+        if let Some(entry) = holders.get_mut(&self.identity) {
+            entry.count = match mode {
+                LockMode::Exclusive => 0,
+                LockMode::Shared => entry.count - 1,
+            };
         }
+        // The system's lock goes before the register opens, unless blobs keep it.
+        drop(lock);
+        drop(self.mapping.lock().take());
+        holders.retain(|_, entry| entry.count != 0 || entry.lock.strong_count() > 0);
     }
 }

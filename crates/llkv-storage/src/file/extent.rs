@@ -108,12 +108,17 @@ impl Extent {
 
     /// Keeps the verified, mapped bytes.
     pub(crate) fn set_region(&self, buffer: Buffer) {
-        let _ = self.region.set(buffer);
+        if self.region.set(buffer).is_ok() {
+            self.space.lent().lend(self.at.offset, self.at.len);
+        }
     }
 }
 
 impl Drop for Extent {
     fn drop(&mut self) {
+        if self.region.get().is_some() {
+            self.space.lent().take_back(self.at.offset);
+        }
         if self.state.load(Ordering::Acquire) != LIVE {
             self.space.release(self.at.offset, self.at.len);
         }

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// overwriting blocks in place needs no journal commit of the file system, and costs half as much.
 const FIRST_ZEROS: u64 = 256 << 10;
 const MOST_ZEROS: u64 = 4 << 20;
+const ZERO_PIECE: usize = 16 << 10;
 
 /// The log of an open database.
 pub(crate) struct Log {
@@ -180,9 +181,15 @@ impl Log {
             return Ok(());
         }
         let stop = upto.max(*prepared + zeros).min(end);
-        file.write_all(&vec![0; (stop - *prepared) as usize], *prepared)?;
-        *prepared = stop;
-        self.next_zeros = (2 * zeros).min(MOST_ZEROS);
+        // In short pieces: the page cache then keeps short folios, and later writes of a frame need
+        // not walk through the blocks of a long one.
+        let zeros = [0; ZERO_PIECE];
+        while *prepared < stop {
+            let len = (stop - *prepared).min(ZERO_PIECE as u64);
+            file.write_all(zeros.get(..len as usize).unwrap_or_default(), *prepared)?;
+            *prepared += len;
+        }
+        self.next_zeros = (2 * self.next_zeros).min(MOST_ZEROS);
         Ok(())
     }
 

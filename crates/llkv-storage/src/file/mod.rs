@@ -6,6 +6,7 @@ mod checkpoint;
 mod core;
 mod extent;
 mod frame;
+mod lent;
 mod log;
 mod options;
 mod page;

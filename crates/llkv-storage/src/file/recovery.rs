@@ -4,6 +4,7 @@ use super::bytes::Reader;
 use super::core::{CheckpointState, CommitState, Core, Published, SyncState};
 use super::extent::{Extent, ExtentRef};
 use super::frame::{self, HEADER, Kind};
+use super::lent::Lent;
 use super::log::{Log, next_salt};
 use super::options::{FilePagerOptions, PlantedBug};
 use super::page;
@@ -232,7 +233,7 @@ fn assemble(
     read_only: bool,
 ) -> Result<Core> {
     let root = found.root;
-    let space = Arc::new(Space::new(root.end));
+    let space = Arc::new(Space::new(root.end, Lent::of(main.identity())));
     let store = Store::new(
         main,
         Arc::clone(&space),

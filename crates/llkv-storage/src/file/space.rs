@@ -1,8 +1,10 @@
 //! Free space of the main file: who may write where, and what a root may call free.
 
 use super::GRANULE;
+use super::lent::Lent;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Extents begin behind the second root slot.
 pub(crate) const FIRST_EXTENT: u64 = 68 << 10;
@@ -14,6 +16,7 @@ pub(crate) const MAX_FILE: u64 = 1 << 48;
 #[derive(Debug)]
 pub(crate) struct Space {
     state: Mutex<State>,
+    lent: Arc<Lent>,
 }
 
 #[derive(Debug)]
@@ -27,6 +30,8 @@ struct State {
     end: u64,
     /// Allocated extents whose standing differs between the durable root and the current tree.
     tracked: HashMap<u64, Tracked>,
+    /// Extents that blobs of former handles still look at: length, and whether it would be free.
+    foreign: HashMap<u64, (u64, bool)>,
 }
 
 /// An extent that is not simply "reachable from the durable root and from the tree".
@@ -52,17 +57,27 @@ fn granules(len: u64) -> u64 {
 
 impl Space {
     /// The space of a file that ends at `end`, all of it in use.
-    pub(crate) fn new(end: u64) -> Self {
+    pub(crate) fn new(end: u64, lent: Arc<Lent>) -> Self {
+        let foreign = lent.extents().into_iter();
         let state = State {
             free: BTreeMap::new(),
             by_size: BTreeSet::new(),
             free_bytes: 0,
             end: end.max(FIRST_EXTENT),
             tracked: HashMap::new(),
+            foreign: foreign
+                .map(|(offset, len)| (offset, (len, false)))
+                .collect(),
         };
         Self {
             state: Mutex::new(state),
+            lent,
         }
+    }
+
+    /// The register of mapped bytes that blobs look at.
+    pub(crate) fn lent(&self) -> &Lent {
+        &self.lent
     }
 
     /// The free ranges of the root (checked by the caller to be whole granules, ascending, apart and
@@ -71,6 +86,15 @@ impl Space {
         let mut state = self.state.lock();
         for (offset, len) in free {
             state.insert_free(*offset, *len);
+        }
+        let foreign: Vec<(u64, u64)> = state.foreign.iter().map(|(o, (l, _))| (*o, *l)).collect();
+        drop(state);
+        for (offset, len) in foreign {
+            // What blobs look at and no root names is neither free nor anybody's.
+            let unowned = self.claim(offset, len);
+            if let Some((_, claimed)) = self.state.lock().foreign.get_mut(&offset) {
+                *claimed = unowned;
+            }
         }
     }
 
@@ -170,6 +194,19 @@ impl Space {
     /// The last holder let go of an extent that nothing refers to: it is free from now on.
     pub(crate) fn release(&self, offset: u64, len: u64) {
         let mut state = self.state.lock();
+        if let Some((_, claimed)) = state.foreign.get_mut(&offset)
+            && self.lent.has(offset)
+        {
+            *claimed = true;
+            let unowned = Tracked {
+                len: granules(len),
+                adopted: None,
+                removed: None,
+            };
+            state.tracked.insert(offset, unowned);
+            return;
+        }
+        state.foreign.remove(&offset);
         state.tracked.remove(&offset);
         state.insert_free(offset, granules(len));
     }
@@ -209,6 +246,16 @@ impl Space {
         state
             .tracked
             .retain(|_, e| !(e.removed.is_none() && e.is_reachable(epoch)));
+        let State { foreign, .. } = &mut *state;
+        let returned: Vec<_> = foreign
+            .extract_if(|offset, _| !self.lent.has(*offset))
+            .collect();
+        for (offset, (len, claimed)) in returned {
+            if claimed {
+                state.tracked.remove(&offset);
+                state.insert_free(offset, granules(len));
+            }
+        }
     }
 
     /// (bytes up to the end, free bytes among them).
@@ -291,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_smallest_range_that_fits_is_taken_and_neighbours_merge() {
-        let space = Space::new(A);
+        let space = Space::new(A, Arc::default());
         let one = space.allocate(5000).unwrap();
         let two = space.allocate(1).unwrap();
         let three = space.allocate(GRANULE).unwrap();
@@ -311,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_root_calls_free_what_it_does_not_reach() {
-        let space = Space::new(A);
+        let space = Space::new(A, Arc::default());
         let early = space.allocate(1).unwrap();
         let kept = space.allocate(1).unwrap();
         let gone = space.allocate(1).unwrap();
@@ -329,7 +376,7 @@ mod tests {
 
     #[test]
     fn claims_are_refused_where_nothing_is_free() {
-        let space = Space::new(A + 8192);
+        let space = Space::new(A + 8192, Arc::default());
         space.fill(&[(A, 4096)]);
         assert!(space.claim(A, 10));
         assert!(!space.claim(A, 10));

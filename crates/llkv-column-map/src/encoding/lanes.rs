@@ -1,0 +1,139 @@
+//! Bit-packed blocks of 1,024 unsigned integers, in the FastLanes layout.
+//!
+//! The `fastlanes` crate dispatches on a width that is known only at run time through functions that
+//! check lengths in debug builds alone. This module checks them always, and is the only caller.
+#![allow(unsafe_code)]
+
+use crate::bytes::damaged;
+use crate::scan::selection::BLOCK_ROWS;
+use arrow::datatypes::ArrowNativeType;
+use fastlanes::BitPacking;
+use llkv_result::Result;
+
+/// An integer in whose width packed values are unpacked.
+pub(crate) trait Lane: BitPacking + ArrowNativeType {
+    /// Bits of the integer.
+    const BITS: usize;
+    /// Widens.
+    fn to_u64(self) -> u64;
+    /// Cuts off higher bits.
+    fn from_u64(value: u64) -> Self;
+    /// Subtracts, wrapping around.
+    fn minus(self, other: Self) -> Self;
+}
+
+macro_rules! lane {
+    ($T:ty) => {
+        impl Lane for $T {
+            const BITS: usize = <$T>::BITS as usize;
+            #[inline]
+            fn to_u64(self) -> u64 {
+                self as u64
+            }
+            #[inline]
+            fn from_u64(value: u64) -> Self {
+                value as $T
+            }
+            #[inline]
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
+        }
+    };
+}
+lane!(u8);
+lane!(u16);
+lane!(u32);
+lane!(u64);
+
+/// Integers of `L` that a block packed to `width` bits takes.
+pub(crate) const fn packed_len<L: Lane>(width: usize) -> usize {
+    BLOCK_ROWS * width / L::BITS
+}
+
+fn check<L: Lane>(width: usize, packed: &[L]) -> Result<()> {
+    if width > L::BITS || packed.len() != packed_len::<L>(width) {
+        return Err(damaged(format!(
+            "a block of {} integers packed to {width} bits",
+            packed.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Packs a block.
+///
+/// # Errors
+/// When the width is above the lane's.
+pub(crate) fn pack<L: Lane>(width: usize, values: &[L; BLOCK_ROWS]) -> Result<Vec<L>> {
+    let mut packed = vec![L::default(); packed_len::<L>(width)];
+    check(width, &packed)?;
+    // SAFETY: the width is at most the lane's, the output has exactly the packed length, the input
+    // exactly 1,024 values: all that `unchecked_pack` asks for.
+    unsafe { L::unchecked_pack(width, values, &mut packed) };
+    Ok(packed)
+}
+
+/// Unpacks a block.
+///
+/// # Errors
+/// When the width is above the lane's or the length is not the packed one.
+#[inline]
+pub(crate) fn unpack<L: Lane>(
+    width: usize,
+    packed: &[L],
+    out: &mut [L; BLOCK_ROWS],
+) -> Result<()> {
+    check(width, packed)?;
+    // SAFETY: `check` saw to the width and the input's length; the output has 1,024 values.
+    unsafe { L::unchecked_unpack(width, packed, out) };
+    Ok(())
+}
+
+/// Unpacks one value of a block; `index` below 1,024.
+///
+/// # Errors
+/// When width, length or index do not fit.
+#[inline]
+pub(crate) fn unpack_one<L: Lane>(width: usize, packed: &[L], index: usize) -> Result<L> {
+    check(width, packed)?;
+    if index >= BLOCK_ROWS {
+        return Err(damaged("an index outside its block"));
+    }
+    // SAFETY: `check` saw to the width and the input's length; the index is below 1,024.
+    Ok(unsafe { L::unchecked_unpack_single(width, packed, index) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip<L: Lane + std::fmt::Debug>() {
+        for width in 0..=L::BITS {
+            let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+            let mut values = [L::default(); BLOCK_ROWS];
+            for (index, value) in values.iter_mut().enumerate() {
+                *value = L::from_u64((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask);
+            }
+            let packed = pack(width, &values).unwrap();
+            let mut back = [L::default(); BLOCK_ROWS];
+            unpack(width, &packed, &mut back).unwrap();
+            assert_eq!(values, back);
+            for index in [0, 1, 63, 500, 1_023] {
+                assert_eq!(unpack_one(width, &packed, index).unwrap(), values[index]);
+            }
+            assert!(unpack_one(width, &packed, BLOCK_ROWS).is_err());
+            let mut longer = packed.clone();
+            longer.push(L::default());
+            assert!(unpack(width, &longer, &mut back).is_err());
+        }
+    }
+
+    #[test]
+    fn every_width_round_trips_and_wrong_lengths_are_errors() {
+        round_trip::<u8>();
+        round_trip::<u16>();
+        round_trip::<u32>();
+        round_trip::<u64>();
+    }
+}
