@@ -40,7 +40,7 @@ impl EvalError {
         match self {
             Self::DivisionByZero => "22012",
             Self::OutOfRange { .. } => "22003",
-            Self::InvalidCast { .. } => "22018",
+            Self::InvalidCast { .. } => "22P02",
             Self::InvalidArgument { .. } => "22023",
         }
     }

@@ -1,0 +1,2 @@
+//! Workload benchmarks of LLKV beside its peers: see `benches/`. Kernel benchmarks stand beside their
+//! crates. Competitors are dependencies of this crate alone.
