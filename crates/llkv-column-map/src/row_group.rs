@@ -3,6 +3,7 @@
 use crate::bytes::damaged_key;
 use crate::chunk::Chunk;
 use crate::column_test::Test;
+use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
 use crate::marks::Marks;
 use crate::stats::Verdict;
@@ -69,6 +70,50 @@ impl RowGroup {
             meta.created,
             meta.deletes,
         ))
+    }
+
+    /// A row group that no commit refers to yet: its chunks are opened from the bytes at hand.
+    ///
+    /// # Errors
+    /// When the group contradicts itself.
+    pub(crate) fn staged(
+        staged: &StagedRowGroup,
+        first_row_id: RowId,
+        created_by: TxnId,
+        pager: BoxedPager,
+    ) -> Result<Self> {
+        let mut meta = staged.meta.clone();
+        meta.row_ids = vec![IdRun {
+            start: 0,
+            first: first_row_id,
+        }];
+        meta.created = vec![CreatedRun {
+            start: 0,
+            created_by,
+        }];
+        let group = Self::stored(meta, pager)?;
+        if let GroupData::Stored(stored) = group.data.as_ref() {
+            for (chunk, slot) in stored.chunks.iter().zip(&stored.open) {
+                let blob = usize::try_from(chunk.place.key)
+                    .ok()
+                    .and_then(|index| staged.blobs.get(index));
+                let ty = staged
+                    .layout
+                    .iter()
+                    .find(|(field, _)| *field == chunk.field);
+                let (Some(blob), Some((_, ty))) = (blob, ty) else {
+                    return Err(Error::internal("a staged chunk without its bytes"));
+                };
+                let (from, len) = (chunk.place.offset as usize, chunk.place.len as usize);
+                if from.checked_add(len).is_none_or(|end| end > blob.len()) {
+                    return Err(Error::internal("a staged chunk outside its bytes"));
+                }
+                let bytes = blob.buffer().slice_with_length(from, len);
+                let opened = Arc::new(Chunk::open(*ty, &bytes, group.rows)?);
+                slot.get_or_init(|| opened);
+            }
+        }
+        Ok(group)
     }
 
     /// Rows of one commit, as they came.

@@ -1,6 +1,6 @@
 //! What is published of a table at one instant: immutable, shared by all who read it.
 
-use crate::commit::ReadyChange;
+use crate::commit::{ReadyChange, StagedRowGroup};
 use crate::descriptor::TableDescriptor;
 use crate::marks::Marks;
 use crate::row_group::{GroupData, Layout, RowGroup};
@@ -10,7 +10,7 @@ use crate::tail;
 use arrow::array::RecordBatch;
 use llkv_result::{Error, Result};
 use llkv_storage::BoxedPager;
-use llkv_types::{FieldId, RowId, SqlType, TXN_ID_NONE, TableId, TxnId};
+use llkv_types::{FieldId, RowId, SqlType, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TableId, TxnId};
 use std::sync::Arc;
 
 /// An immutable picture of a table. It holds the rows of every commit published when it was taken, and
@@ -88,6 +88,29 @@ impl TableVersion {
             dropped_by: descriptor.dropped_by,
             ..Self::empty(table, Arc::from([]), pager)
         })
+    }
+
+    /// Row groups that no commit refers to yet, as a table of their own: what the transaction that
+    /// staged them scans. Each comes with the id of its first row, ascending; every snapshot sees them.
+    ///
+    /// # Errors
+    /// When a group contradicts itself.
+    pub fn of_staged(
+        table: TableId,
+        layout: &[(FieldId, SqlType)],
+        groups: &[(RowId, StagedRowGroup)],
+        pager: &BoxedPager,
+    ) -> Result<Self> {
+        let mut version = Self::empty(table, layout.into(), Arc::clone(pager));
+        let mut list = Vec::with_capacity(groups.len());
+        for (first_row_id, staged) in groups {
+            let pager = Arc::clone(pager);
+            let group = RowGroup::staged(staged, *first_row_id, TXN_ID_AUTO_COMMIT, pager)?;
+            version.next_row_id = group.last_row_id() + 1;
+            list.push(Arc::new(group));
+        }
+        version.groups = Arc::new(list);
+        Ok(version)
     }
 
     /// This version and one more change.

@@ -31,7 +31,7 @@ pub(crate) fn passing_rows(test: &ColumnTest, values: &ArrayRef) -> Result<Boole
 }
 
 /// Floats with one zero and one NaN, so that Arrow's total order is SQL's; other arrays as they are.
-fn normalize_floats(values: &ArrayRef) -> ArrayRef {
+pub(crate) fn normalize_floats(values: &ArrayRef) -> ArrayRef {
     match values.data_type() {
         DataType::Float32 => Arc::new(
             values

@@ -3,8 +3,9 @@
 use crate::memory::{MemoryBatch, MemoryScan, scan_schema};
 use crate::{ScanRequest, TableScan};
 use arrow::array::RecordBatch;
+use llkv_column_map::{ColumnScan, ScanSpec, TableVersion};
 use llkv_result::Result;
-use llkv_types::TableSchema;
+use llkv_types::{RowId, TXN_ID_AUTO_COMMIT, TableSchema, TxnId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
@@ -12,31 +13,52 @@ use std::sync::Arc;
 pub const ROW_ID_NAME: &str = "__row_id";
 
 /// Row ids from here on are the transaction's own rows, which have no place in the table yet.
-pub const OWN_ROW_ID_BASE: u64 = 1 << 63;
+pub const OWN_ROW_ID_BASE: RowId = 1 << 63;
 
 /// One table as one transaction sees it at one moment: the rows committed at its snapshot and its own
 /// uncommitted rows, without those that it deleted. Immutable: what the transaction writes later is
 /// not in it, so a statement may read and write one table.
 #[derive(Debug, Clone)]
 pub struct TableHandle {
-    schema: Arc<TableSchema>,
-    own: Vec<MemoryBatch>,
-    own_deletes: Arc<RoaringTreemap>,
+    pub(crate) schema: Arc<TableSchema>,
+    /// The committed rows, and up to which commit they are seen.
+    pub(crate) committed: Option<(Arc<TableVersion>, TxnId)>,
+    /// Own rows that were encoded and written early.
+    pub(crate) own_groups: Option<Arc<TableVersion>>,
+    /// Own rows in memory.
+    pub(crate) own_batches: Vec<MemoryBatch>,
+    /// Rows deleted by the transaction, committed or its own.
+    pub(crate) own_deletes: Arc<RoaringTreemap>,
 }
 
 impl TableHandle {
+    /// A table as a snapshot sees it.
+    #[must_use]
+    pub fn committed(
+        schema: Arc<TableSchema>,
+        version: Arc<TableVersion>,
+        snapshot_id: TxnId,
+    ) -> Self {
+        Self {
+            committed: Some((version, snapshot_id)),
+            ..Self::in_memory(schema, Vec::new())
+        }
+    }
+
     /// A table that lies in memory alone. The batches hold all columns of the schema in their order.
     #[must_use]
     pub fn in_memory(schema: Arc<TableSchema>, batches: Vec<RecordBatch>) -> Self {
         let mut first_row_id = OWN_ROW_ID_BASE;
-        let own = batches.into_iter().map(|rows| {
+        let own_batches = batches.into_iter().map(|rows| {
             let batch = MemoryBatch { first_row_id, rows };
             first_row_id += batch.rows.num_rows() as u64;
             batch
         });
         Self {
-            own: own.collect(),
+            own_batches: own_batches.collect(),
             schema,
+            committed: None,
+            own_groups: None,
             own_deletes: Arc::default(),
         }
     }
@@ -47,19 +69,50 @@ impl TableHandle {
         &self.schema
     }
 
+    /// The committed rows alone, where there are any: for access by row id and for statistics.
+    #[must_use]
+    pub fn version(&self) -> Option<&Arc<TableVersion>> {
+        self.committed.as_ref().map(|(version, _)| version)
+    }
+
     /// Opens a scan. Nothing is read before [`TableScan::read`].
     ///
     /// # Errors
     /// For columns that the table has not.
     pub fn scan_stream(&self, request: &ScanRequest) -> Result<TableScan> {
         let schema = scan_schema(&self.schema, request)?;
+        let committed = match &self.committed {
+            Some((version, snapshot)) => Some(self.scan_version(version, *snapshot, request)?),
+            None => None,
+        };
+        let own_groups = match &self.own_groups {
+            Some(version) => Some(self.scan_version(version, TXN_ID_AUTO_COMMIT, request)?),
+            None => None,
+        };
         let own = MemoryScan::new(
             &self.schema,
             Arc::clone(&schema),
             request,
-            self.own.clone(),
+            self.own_batches.clone(),
             Arc::clone(&self.own_deletes),
         )?;
-        Ok(TableScan { schema, own })
+        Ok(TableScan::new(schema, committed, own_groups, own))
+    }
+
+    fn scan_version(
+        &self,
+        version: &Arc<TableVersion>,
+        snapshot: TxnId,
+        request: &ScanRequest,
+    ) -> Result<ColumnScan> {
+        version.scan(ScanSpec {
+            projection: request.columns.clone(),
+            with_row_id: request.with_row_id,
+            predicates: request.predicates.clone(),
+            snapshot,
+            own_deletes: (!self.own_deletes.is_empty()).then(|| Arc::clone(&self.own_deletes)),
+            batch_rows: request.batch_rows(),
+            counters: request.counters.clone(),
+        })
     }
 }

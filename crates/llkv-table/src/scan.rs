@@ -1,8 +1,9 @@
 //! A scan in morsels, committed rows first, the transaction's own after them.
 
 use crate::memory::MemoryScan;
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use llkv_column_map::ColumnScan;
 use llkv_result::{Error, Result};
 
 /// Batches of one morsel.
@@ -12,11 +13,26 @@ pub type MorselBatches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 /// A row comes out of exactly one morsel; morsels in their order are the rows in row-id order.
 #[derive(Debug)]
 pub struct TableScan {
-    pub(crate) schema: SchemaRef,
-    pub(crate) own: MemoryScan,
+    schema: SchemaRef,
+    /// Committed rows, then own rows that were written early.
+    stored: Vec<ColumnScan>,
+    own: MemoryScan,
 }
 
 impl TableScan {
+    pub(crate) fn new(
+        schema: SchemaRef,
+        committed: Option<ColumnScan>,
+        own_groups: Option<ColumnScan>,
+        own: MemoryScan,
+    ) -> Self {
+        Self {
+            schema,
+            stored: committed.into_iter().chain(own_groups).collect(),
+            own,
+        }
+    }
+
     /// The schema of all batches: the columns asked for, then the row id where it was asked for.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
@@ -26,7 +42,8 @@ impl TableScan {
     /// Morsels; 0 for an empty table.
     #[must_use]
     pub fn morsel_count(&self) -> usize {
-        self.own.morsel_count()
+        let stored = self.stored.iter().map(ColumnScan::morsel_count);
+        stored.sum::<usize>() + self.own.morsel_count()
     }
 
     /// Streams one morsel. Batches are not empty and have at most the rows asked for.
@@ -34,7 +51,16 @@ impl TableScan {
     /// # Errors
     /// For a morsel that does not exist, and when stored data cannot be read.
     pub fn read(&self, morsel: usize) -> Result<MorselBatches> {
-        let own = self.own.read(morsel);
+        let mut at = morsel;
+        for scan in &self.stored {
+            if at < scan.morsel_count() {
+                let schema = self.schema();
+                let batches = scan.read(at)?;
+                return Ok(Box::new(batches.map(move |batch| named(batch?, &schema))));
+            }
+            at -= scan.morsel_count();
+        }
+        let own = self.own.read(at);
         let own = own.ok_or_else(|| Error::internal(format!("a scan has no morsel {morsel}")))?;
         Ok(Box::new(own))
     }
@@ -42,6 +68,17 @@ impl TableScan {
     /// Rows before predicates, for the decision whether to use threads.
     #[must_use]
     pub fn estimated_rows(&self) -> u64 {
-        self.own.rows()
+        let stored = self.stored.iter().map(ColumnScan::estimated_rows);
+        stored.sum::<u64>() + self.own.rows()
     }
+}
+
+/// A batch of the column store under the table's names.
+fn named(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let (_, columns, _) = batch.into_parts();
+    let schema = SchemaRef::clone(schema);
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
 }

@@ -46,6 +46,25 @@ impl KeyFootprint {
         self.bounds.is_none()
     }
 
+    /// The highest key inserted.
+    #[must_use]
+    pub fn highest(&self) -> Option<&[u8]> {
+        self.bounds.as_ref().map(|(_, high)| &**high)
+    }
+
+    /// Whether the key was inserted; `None` where only the range is known and the key lies in it.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> Option<bool> {
+        let (low, high) = match &self.bounds {
+            Some((low, high)) => (&**low, &**high),
+            None => return Some(false),
+        };
+        if key < low || key > high {
+            return Some(false);
+        }
+        (!self.is_range).then(|| self.keys.contains(key))
+    }
+
     /// True when both may hold one key.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {

@@ -1,0 +1,85 @@
+//! The catalog as one transaction sees it, for the binder and the optimizer.
+
+use crate::context::RuntimeContext;
+use crate::ddl::is_main_schema;
+use crate::system_views::system_view;
+use llkv_plan::{
+    CatalogView, ExternalSource, FileOptions, TableInfo, TableRef, TableStatistics, ViewInfo,
+};
+use llkv_result::Result;
+use llkv_table::{CatalogObject, CatalogState};
+use llkv_types::TableId;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A catalog that does not change while it is looked at. Cheap to make.
+#[derive(Debug, Clone)]
+pub struct SessionCatalog {
+    context: Arc<RuntimeContext>,
+    catalog: Arc<CatalogState>,
+}
+
+impl SessionCatalog {
+    pub(crate) fn new(context: Arc<RuntimeContext>, catalog: Arc<CatalogState>) -> Self {
+        Self { context, catalog }
+    }
+
+    fn object(&self, name: &TableRef) -> Option<&CatalogObject> {
+        self.catalog
+            .object(&name.name)
+            .filter(|_| is_main_schema(name))
+    }
+
+    /// All tables and views.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &CatalogObject> {
+        self.catalog.objects()
+    }
+}
+
+impl CatalogView for SessionCatalog {
+    fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>> {
+        Ok(match self.object(name) {
+            Some(CatalogObject::Table(table)) => Some(self.context.table_infos.info(table)),
+            _ => None,
+        })
+    }
+
+    fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
+        Ok(match self.object(name) {
+            Some(CatalogObject::View(view)) => Some(Arc::new(ViewInfo {
+                name: view.name.clone(),
+                sql: view.sql.clone(),
+                columns: view.columns.clone(),
+                dialect: view.dialect.clone(),
+            })),
+            _ => None,
+        })
+    }
+
+    fn system_view(&self, name: &TableRef) -> Result<Option<Arc<dyn ExternalSource>>> {
+        system_view(self, name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.objects()
+            .map(|object| object.name().to_owned())
+            .collect()
+    }
+
+    fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
+        llkv_files::open_source(path, options)
+    }
+
+    fn statistics(&self, table: TableId) -> TableStatistics {
+        match self.context.store.table(table) {
+            Ok(Some(version)) => self
+                .context
+                .table_infos
+                .statistics(&version)
+                .as_ref()
+                .clone(),
+            // Estimates: an unreadable table is told of where it is read.
+            Ok(None) | Err(_) => TableStatistics::default(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! CHECK constraints of the rows that a statement writes.
+
+use arrow::array::RecordBatch;
+use llkv_compute::PreparedExpr;
+use llkv_expr::{ColumnId, Expr, UnaryOp};
+use llkv_plan::{PlanColumn, RowCheck};
+use llkv_result::{ConstraintError, Result};
+
+/// Checks ready to run: each is true for the rows that violate it.
+pub(crate) struct RowChecks<'a> {
+    table: &'a str,
+    violations: Vec<(&'a str, PreparedExpr)>,
+}
+
+impl<'a> RowChecks<'a> {
+    /// The checks of rows with these columns.
+    pub(crate) fn new(
+        checks: &'a [RowCheck],
+        columns: &[PlanColumn],
+        table: &'a str,
+    ) -> Result<Self> {
+        let position = |id: ColumnId| {
+            let at = columns.iter().position(|column| column.id == id)?;
+            let ty = columns.get(at)?.ty;
+            Some(Expr::column(ColumnId(u32::try_from(at).ok()?), ty))
+        };
+        let prepare = |check: &'a RowCheck| {
+            let bound = check.expr.clone().map_columns(&mut |id| position(id));
+            let violated = Expr::unary(UnaryOp::IsFalse, bound);
+            Ok((check.name.as_str(), PreparedExpr::new(&violated)?))
+        };
+        Ok(Self {
+            table,
+            violations: checks.iter().map(prepare).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Checks a batch.
+    ///
+    /// # Errors
+    /// For the first check that a row violates.
+    pub(crate) fn check(&self, batch: &RecordBatch) -> Result<()> {
+        for (name, violated) in &self.violations {
+            if violated.filter(batch)?.true_count() > 0 {
+                return Err(ConstraintError::Check {
+                    table: self.table.to_owned(),
+                    constraint: (*name).to_owned(),
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+}

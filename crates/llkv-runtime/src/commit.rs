@@ -1,0 +1,252 @@
+//! The way of a transaction into the log and before everybody's eyes.
+
+use crate::context::RuntimeContext;
+use crate::transaction::Transaction;
+use llkv_column_map::{CommitRecord, CommitTicket, TableChange};
+use llkv_result::{Error, Result, StorageError};
+use llkv_table::{CatalogDiff, CatalogState};
+use llkv_transaction::conflict;
+use llkv_types::{RowId, TableId, TxnId};
+use parking_lot::{Condvar, Mutex};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What the order of commits decides: guarded by one lock, which is held from validation to the log.
+#[derive(Debug)]
+pub(crate) struct CommitQueue {
+    /// The last commit that has its place in the log.
+    last_commit: TxnId,
+    /// The catalog after it.
+    catalog: Arc<CatalogState>,
+    /// The next row ids of the tables that were written to since opening.
+    next_row_ids: HashMap<TableId, RowId>,
+}
+
+/// A commit that has its place in the log.
+#[derive(Debug)]
+struct Logged {
+    ticket: CommitTicket,
+    catalog: Arc<CatalogState>,
+    rows: u64,
+}
+
+impl RuntimeContext {
+    /// Commits a transaction: after this returns, it is durable and every new snapshot sees it. Gives back
+    /// its id, or `None` when it changed nothing. On an error before the log nothing of it remains; after a
+    /// failed sync the outcome is unknown until the file is opened again.
+    pub(crate) fn commit(&self, transaction: &Transaction) -> Result<Option<TxnId>> {
+        if !transaction.has_changes() {
+            return Ok(None);
+        }
+        let logged = {
+            let mut queue = self.commits.lock();
+            let diff = transaction.validate(&queue.catalog)?;
+            let commit_id = queue.last_commit + 1;
+            let staged = queue.build(self, transaction, &diff, commit_id)?;
+            if staged.record.changes.is_empty() {
+                return Ok(None);
+            }
+            let ticket = self.store.log(&staged.record)?;
+            transaction.record_keys(commit_id, self.transactions.gc_bound());
+            queue.admit(staged, ticket)
+        };
+        let commit_id = logged.ticket.commit_id();
+        let rows = logged.rows;
+        let synced = self.store.sync(&logged.ticket);
+        self.publishing.publish(self, logged, synced)?;
+        self.maintenance
+            .after_commit(rows, &self.store, &self.transactions);
+        Ok(Some(commit_id))
+    }
+}
+
+/// A commit record, and what the queue is after it.
+struct Staged {
+    record: CommitRecord,
+    catalog: Arc<CatalogState>,
+    next_row_ids: Vec<(TableId, RowId)>,
+    rows: u64,
+}
+
+impl CommitQueue {
+    pub(crate) fn new(last_commit: TxnId, catalog: Arc<CatalogState>) -> Self {
+        Self {
+            last_commit,
+            catalog,
+            next_row_ids: HashMap::new(),
+        }
+    }
+
+    /// Turns a transaction's staging into one record. Changes nothing: the log may still refuse it.
+    fn build(
+        &self,
+        context: &RuntimeContext,
+        transaction: &Transaction,
+        diff: &CatalogDiff,
+        commit_id: TxnId,
+    ) -> Result<Staged> {
+        let mut changes = Vec::new();
+        let mut next_row_ids = Vec::new();
+        let mut catalog = Arc::clone(&self.catalog);
+        if !diff.is_empty() {
+            let first_row_id = self.next_row_id(context, TableId::CATALOG)?;
+            let (next, of_catalog) = self.catalog.apply(diff, commit_id, first_row_id)?;
+            catalog = Arc::new(next);
+            next_row_ids.push((TableId::CATALOG, first_row_id + appended(&of_catalog)));
+            changes.extend(of_catalog);
+        }
+        for staged in transaction.written_tables() {
+            let table = staged.table().id();
+            let (of_table, next) = staged.changes(self.next_row_id(context, table)?)?;
+            next_row_ids.push((table, next));
+            changes.extend(of_table);
+        }
+        Ok(Staged {
+            rows: changes.iter().map(waiting_rows).sum(),
+            record: CommitRecord { commit_id, changes },
+            catalog,
+            next_row_ids,
+        })
+    }
+
+    fn next_row_id(&self, context: &RuntimeContext, table: TableId) -> Result<RowId> {
+        if let Some(next) = self.next_row_ids.get(&table) {
+            return Ok(*next);
+        }
+        let version = context.store.table(table)?;
+        Ok(version.map_or(0, |version| version.next_row_id()))
+    }
+
+    /// The commit has its place: what comes after builds on it.
+    fn admit(&mut self, staged: Staged, ticket: CommitTicket) -> Logged {
+        self.last_commit = staged.record.commit_id;
+        self.catalog = Arc::clone(&staged.catalog);
+        self.next_row_ids.extend(staged.next_row_ids);
+        Logged {
+            ticket,
+            catalog: staged.catalog,
+            rows: staged.rows,
+        }
+    }
+}
+
+fn appended(changes: &[TableChange]) -> u64 {
+    let rows = changes.iter().map(|change| match change {
+        TableChange::Append { batch, .. } => batch.num_rows() as u64,
+        _ => 0,
+    });
+    rows.sum()
+}
+
+/// Rows that a checkpoint will have to do with.
+fn waiting_rows(change: &TableChange) -> u64 {
+    match change {
+        TableChange::Append { batch, .. } => batch.num_rows() as u64,
+        TableChange::Delete { row_ids, .. } => row_ids.len() as u64,
+        _ => 1,
+    }
+}
+
+impl Transaction {
+    /// Checks against everything that has its place in the log that the transaction may commit: its
+    /// tables still exist, its names and keys are still free. Gives back its changes of the catalog.
+    fn validate(&self, catalog: &CatalogState) -> Result<CatalogDiff> {
+        for staged in self.written_tables() {
+            let table = staged.table();
+            let same = |now: &Arc<_>| Arc::ptr_eq(now, table);
+            if !self.created(table.id()) && !catalog.table(table.id()).is_some_and(same) {
+                let detail = "a concurrent transaction has dropped or altered the table";
+                return Err(conflict(&table.meta().name, detail));
+            }
+            staged.check_keys(self.snapshot())?;
+        }
+        let diff = self.catalog_diff();
+        for object in &diff.added {
+            let replaces = diff
+                .removed
+                .iter()
+                .any(|(old, _)| old.name().eq_ignore_ascii_case(object.name()));
+            if !replaces && catalog.object(object.name()).is_some() {
+                let detail = "a concurrent transaction has created an object of that name";
+                return Err(conflict(object.name(), detail));
+            }
+        }
+        Ok(diff)
+    }
+}
+
+/// Makes commits visible in the order of their ids, whichever sync returns first.
+#[derive(Debug)]
+pub(crate) struct PublishQueue {
+    state: Mutex<PublishState>,
+    moved: Condvar,
+}
+
+#[derive(Debug)]
+struct PublishState {
+    /// The last commit that is visible.
+    published: TxnId,
+    /// Durable commits that wait for an earlier one.
+    ready: BTreeMap<TxnId, Logged>,
+    /// A sync failed: what is in the log is unknown, so nothing becomes visible any more.
+    has_failed: bool,
+}
+
+impl PublishQueue {
+    pub(crate) fn new(published: TxnId) -> Self {
+        Self {
+            state: Mutex::new(PublishState {
+                published,
+                ready: BTreeMap::new(),
+                has_failed: false,
+            }),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// Returns when the commit is visible.
+    fn publish(&self, context: &RuntimeContext, logged: Logged, synced: Result<()>) -> Result<()> {
+        let mut state = self.state.lock();
+        if let Err(error) = synced {
+            state.has_failed = true;
+            self.moved.notify_all();
+            return Err(error);
+        }
+        let commit_id = logged.ticket.commit_id();
+        state.ready.insert(commit_id, logged);
+        while state.published < commit_id {
+            if state.has_failed {
+                let path = "the database".into();
+                return Err(Error::Storage(StorageError::Poisoned { path }));
+            }
+            let next = state.published + 1;
+            match state.ready.remove(&next) {
+                Some(logged) => {
+                    let shown = context.show(logged);
+                    match shown {
+                        Ok(()) => state.published = next,
+                        Err(_) => state.has_failed = true,
+                    }
+                    self.moved.notify_all();
+                    shown?;
+                }
+                None => self.moved.wait(&mut state),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RuntimeContext {
+    /// Table versions first, then the catalog, then the watermark: a snapshot taken at any moment finds
+    /// everything that it may see.
+    fn show(&self, logged: Logged) -> Result<()> {
+        let commit_id = logged.ticket.commit_id();
+        self.store.publish(logged.ticket)?;
+        if logged.catalog.as_of() == commit_id {
+            self.catalog.store(logged.catalog);
+        }
+        self.transactions.publish(commit_id);
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! What all sessions of a database share: the persistent context.
+
+use crate::RuntimeOptions;
+use crate::commit::{CommitQueue, PublishQueue};
+use crate::maintenance::Maintenance;
+use crate::table_info::TableInfoCache;
+use arc_swap::ArcSwap;
+use llkv_column_map::{ColumnStore, StoreOptions};
+use llkv_executor::MemoryBudget;
+use llkv_result::{CatalogError, Error, Result, StorageError};
+use llkv_storage::BoxedPager;
+use llkv_table::{CatalogState, SysCatalog};
+use llkv_transaction::{PendingDeletes, RegisteredSnapshot, TxnIdManager};
+use llkv_types::TableId;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The persistent context: the store, the published catalog, and the order of commits.
+pub(crate) struct RuntimeContext {
+    pub(crate) store: Arc<ColumnStore>,
+    pub(crate) transactions: Arc<TxnIdManager>,
+    /// The catalog as of the watermark, or of a commit that is being published this very moment.
+    pub(crate) catalog: ArcSwap<CatalogState>,
+    /// Rows of the catalog that running transactions are about to delete.
+    pub(crate) catalog_locks: PendingDeletes,
+    pub(crate) commits: Mutex<CommitQueue>,
+    pub(crate) publishing: PublishQueue,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) table_infos: TableInfoCache,
+    pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) options: RuntimeOptions,
+    pub(crate) is_read_only: bool,
+    next_object_id: AtomicU32,
+}
+
+impl RuntimeContext {
+    /// Opens what the pager holds, or begins a database in an empty one.
+    pub(crate) fn open(
+        pager: BoxedPager,
+        options: RuntimeOptions,
+        is_read_only: bool,
+    ) -> Result<Arc<Self>> {
+        let store = Arc::new(ColumnStore::open(pager, StoreOptions::default())?);
+        if store.table(TableId::CATALOG)?.is_none() && !is_read_only {
+            SysCatalog::bootstrap(&store)?;
+        }
+        let transactions = TxnIdManager::new(store.last_commit());
+        let catalog = match store.table(TableId::CATALOG)? {
+            Some(version) => SysCatalog::load(&version, transactions.last_committed())?,
+            None => CatalogState::default(),
+        };
+        let catalog = Arc::new(catalog);
+        let last_commit = transactions.last_committed();
+        Ok(Arc::new(Self {
+            commits: Mutex::new(CommitQueue::new(last_commit, Arc::clone(&catalog))),
+            publishing: PublishQueue::new(last_commit),
+            maintenance: Maintenance::new(&options),
+            table_infos: TableInfoCache::default(),
+            memory: match options.memory_limit_bytes {
+                Some(limit) => MemoryBudget::new(limit),
+                None => MemoryBudget::unlimited(),
+            },
+            next_object_id: AtomicU32::new(catalog.highest_id()),
+            catalog: ArcSwap::new(catalog),
+            catalog_locks: PendingDeletes::default(),
+            store,
+            transactions,
+            options,
+            is_read_only,
+        }))
+    }
+
+    /// A snapshot for a new transaction, with the catalog as the snapshot sees it.
+    pub(crate) fn begin(&self) -> (RegisteredSnapshot, Arc<CatalogState>) {
+        loop {
+            let snapshot = self.transactions.begin_transaction();
+            let catalog = self.catalog.load_full();
+            // A catalog is published a moment before the watermark moves: in between, look again.
+            if catalog.as_of() <= snapshot.snapshot().snapshot_id {
+                return (snapshot, catalog);
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// A table id that was never used.
+    pub(crate) fn new_object_id(&self) -> Result<TableId> {
+        let before = self.next_object_id.fetch_add(1, Ordering::Relaxed);
+        let id = before.checked_add(1).ok_or_else(|| {
+            Error::Catalog(CatalogError::Damaged {
+                detail: "the table ids are used up".into(),
+            })
+        })?;
+        Ok(TableId(id))
+    }
+
+    /// Seals, folds and frees what no snapshot needs any more.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        if self.is_read_only {
+            let path = ":read-only:".into();
+            return Err(Error::Storage(StorageError::ReadOnly { path }));
+        }
+        self.maintenance.checkpoint(&self.store, &self.transactions)
+    }
+}
+
+impl Drop for RuntimeContext {
+    fn drop(&mut self) {
+        self.maintenance.join();
+        if !self.is_read_only && self.maintenance.is_due_at_close() {
+            // Nothing is lost without it: the log has it all. `RuntimeEngine::close` tells of errors.
+            if let Err(error) = self.maintenance.checkpoint(&self.store, &self.transactions) {
+                tracing::warn!(%error, "the checkpoint at close failed");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for RuntimeContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuntimeContext")
+            .field("last_committed", &self.transactions.last_committed())
+            .field("is_read_only", &self.is_read_only)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! Which function runs which statement.
+
+use crate::transaction::Transaction;
+use crate::{RuntimeSession, copy, ddl, dml, explain, query};
+use llkv_plan::PlanStatement;
+use llkv_result::{BindError, Result, StatementResult};
+
+impl RuntimeSession {
+    /// Runs a statement in a transaction.
+    pub(crate) fn run(
+        &mut self,
+        transaction: &mut Transaction,
+        statement: PlanStatement,
+    ) -> Result<StatementResult> {
+        match statement {
+            PlanStatement::Query(plan) => query::select(self, transaction, plan),
+            PlanStatement::Insert(insert) => dml::insert(self, transaction, insert),
+            PlanStatement::Update(update) => dml::update(self, transaction, update),
+            PlanStatement::Delete(delete) => dml::delete(self, transaction, delete),
+            PlanStatement::CreateTable {
+                definition,
+                if_not_exists,
+                or_replace,
+                source,
+            } => {
+                let existing = ddl::IfExists::new(if_not_exists, or_replace);
+                ddl::create_table(self, transaction, &definition, existing, source)
+            }
+            PlanStatement::DropTable { names, if_exists } => {
+                ddl::drop_tables(transaction, &names, if_exists)
+            }
+            PlanStatement::CreateView {
+                name,
+                sql,
+                columns,
+                dialect,
+                if_not_exists,
+                or_replace,
+            } => {
+                let existing = ddl::IfExists::new(if_not_exists, or_replace);
+                let text = ddl::ViewText {
+                    sql,
+                    columns,
+                    dialect,
+                };
+                ddl::create_view(self, transaction, &name, text, existing)
+            }
+            PlanStatement::DropView { names, if_exists } => {
+                ddl::drop_views(transaction, &names, if_exists)
+            }
+            PlanStatement::CopyTo {
+                source,
+                path,
+                options,
+            } => copy::copy_to(self, transaction, source, &path, &options),
+            PlanStatement::Explain { statement, mode } => {
+                explain::explain(self, transaction, *statement, mode)
+            }
+            other => Err(BindError::Unsupported {
+                feature: format!("{other:?} within a statement"),
+                span: None,
+            }
+            .into()),
+        }
+    }
+}

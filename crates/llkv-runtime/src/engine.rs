@@ -1,0 +1,93 @@
+//! A database that is open.
+
+use crate::context::RuntimeContext;
+use crate::{RuntimeOptions, RuntimeSession};
+use llkv_result::Result;
+use llkv_storage::{BoxedPager, FilePager, MemPager};
+use std::path::Path;
+use std::sync::Arc;
+
+/// An open database. Cheap to clone; it is closed, with a last checkpoint, when the engine and all of its
+/// sessions and result streams are gone.
+#[derive(Debug, Clone)]
+pub struct RuntimeEngine {
+    context: Arc<RuntimeContext>,
+}
+
+impl RuntimeEngine {
+    /// Opens a database file, or creates it.
+    ///
+    /// # Errors
+    /// When the file is in use, damaged, no database, or cannot be written.
+    pub fn open(path: impl AsRef<Path>, options: RuntimeOptions) -> Result<Self> {
+        let pager = FilePager::open(path, options.file.clone())?;
+        Self::with_pager(Arc::new(pager), options)
+    }
+
+    /// Opens a database file that others may have open too; nothing can be written and not a byte changes.
+    ///
+    /// # Errors
+    /// When the file does not exist, is damaged or is no database.
+    pub fn open_read_only(path: impl AsRef<Path>, options: RuntimeOptions) -> Result<Self> {
+        let pager = FilePager::open_read_only(path, options.file.clone())?;
+        let context = RuntimeContext::open(Arc::new(pager), options, true)?;
+        Ok(Self { context })
+    }
+
+    /// A database that lives as long as its engine.
+    ///
+    /// # Errors
+    /// Only for bugs.
+    pub fn in_memory(options: RuntimeOptions) -> Result<Self> {
+        Self::with_pager(Arc::new(MemPager::new()), options)
+    }
+
+    /// A database in any pager.
+    ///
+    /// # Errors
+    /// When the pager fails or what it holds is damaged.
+    pub fn with_pager(pager: BoxedPager, options: RuntimeOptions) -> Result<Self> {
+        let context = RuntimeContext::open(pager, options, false)?;
+        Ok(Self { context })
+    }
+
+    /// A connection. Sessions are independent: each may be moved to a thread of its own.
+    #[must_use]
+    pub fn session(&self) -> RuntimeSession {
+        RuntimeSession::new(Arc::clone(&self.context))
+    }
+
+    /// Seals the rows committed so far and folds the log into the file.
+    ///
+    /// # Errors
+    /// When the file cannot be written; what was committed stays committed.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.context.checkpoint()
+    }
+
+    /// Checks the invariants of the stored data and gives back what violates them.
+    ///
+    /// # Errors
+    /// When the data cannot be read.
+    pub fn verify(&self) -> Result<Vec<String>> {
+        self.context.store.verify()
+    }
+
+    /// The last commit that is visible to new transactions.
+    #[must_use]
+    pub fn last_committed(&self) -> u64 {
+        self.context.transactions.last_committed()
+    }
+
+    /// Ends the engine with a checkpoint, whose error a mere drop could not tell. Sessions that are still
+    /// open go on.
+    ///
+    /// # Errors
+    /// When the checkpoint fails; what was committed stays committed.
+    pub fn close(self) -> Result<()> {
+        if self.context.is_read_only {
+            return Ok(());
+        }
+        self.context.checkpoint()
+    }
+}

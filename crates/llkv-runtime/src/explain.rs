@@ -1,0 +1,115 @@
+//! EXPLAIN: the plan, the way it came about, or what it did.
+
+use crate::transaction::Transaction;
+use crate::{RuntimeSession, query};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, StringViewArray};
+use llkv_plan::{
+    ExplainMode, LogicalPlan, OptimizerOptions, PlanStatement, explain_estimated, optimize,
+    optimize_traced,
+};
+use llkv_result::{BindError, Result, StatementResult};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs EXPLAIN. The result has one column of text, a line a row.
+pub(crate) fn explain(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    statement: PlanStatement,
+    mode: ExplainMode,
+) -> Result<StatementResult> {
+    let text = match mode {
+        ExplainMode::Analyze => analyze(session, transaction, statement)?,
+        ExplainMode::Plan | ExplainMode::Rules => {
+            let title = title(&statement);
+            let plan = source(statement)?;
+            let plan = describe(session, transaction, plan, mode)?;
+            match title {
+                Some(title) => format!("{title}\n{plan}"),
+                None => plan,
+            }
+        }
+    };
+    let lines: ArrayRef = Arc::new(StringViewArray::from_iter_values(text.lines()));
+    let batch = RecordBatch::try_from_iter([("plan", lines)])?;
+    let schema = batch.schema();
+    let reader = RecordBatchIterator::new([Ok(batch)], schema);
+    Ok(StatementResult::Select(Box::new(reader)))
+}
+
+fn describe(
+    session: &RuntimeSession,
+    transaction: &Transaction,
+    plan: LogicalPlan,
+    mode: ExplainMode,
+) -> Result<String> {
+    let catalog = query::catalog_of(session, transaction);
+    if mode == ExplainMode::Plan {
+        let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
+        return Ok(explain_estimated(&plan, &catalog));
+    }
+    let options = OptimizerOptions {
+        trace: true,
+        ..session.settings.optimizer.clone()
+    };
+    let steps = optimize_traced(plan, &catalog, &options)?.trace.into_iter();
+    let steps: Vec<String> = steps
+        .map(|s| format!("-- {}\n{}", s.rule, s.plan))
+        .collect();
+    Ok(steps.join("\n"))
+}
+
+/// Runs the statement and tells what its operators did.
+fn analyze(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    statement: PlanStatement,
+) -> Result<String> {
+    let start = Instant::now();
+    session.last_execution = None;
+    let result = session.run(transaction, statement)?;
+    let mut rows = result.rows_affected().unwrap_or(0);
+    if let StatementResult::Select(stream) = result {
+        for batch in stream {
+            rows += batch.map_err(llkv_result::Error::from_arrow)?.num_rows() as u64;
+        }
+    }
+    let millis = start.elapsed().as_secs_f64() * 1e3;
+    let operators = session.last_statistics().map(|s| s.to_string());
+    let operators = operators.unwrap_or_else(|| "values\n".into());
+    Ok(format!("{rows} rows in {millis:.3} ms\n{operators}"))
+}
+
+/// What stands above the plan of a statement that is no query.
+fn title(statement: &PlanStatement) -> Option<String> {
+    match statement {
+        PlanStatement::Insert(insert) => Some(format!("insert into {}", insert.table_name)),
+        PlanStatement::Update(update) => Some(format!("update {}", update.table_name)),
+        PlanStatement::Delete(delete) => Some(format!("delete from {}", delete.table_name)),
+        PlanStatement::CreateTable { definition, .. } => {
+            Some(format!("create table {}", definition.name.name))
+        }
+        PlanStatement::CopyTo { path, .. } => Some(format!("copy to {}", path.display())),
+        _ => None,
+    }
+}
+
+/// The plan within a statement.
+fn source(statement: PlanStatement) -> Result<LogicalPlan> {
+    match statement {
+        PlanStatement::Query(plan) => Ok(plan),
+        PlanStatement::Insert(insert) => Ok(insert.source),
+        PlanStatement::Update(update) => Ok(update.source),
+        PlanStatement::Delete(delete) => Ok(delete.source),
+        PlanStatement::CopyTo { source, .. } => Ok(source),
+        PlanStatement::CreateTable {
+            source: Some(source),
+            ..
+        } => Ok(source),
+        _ => Err(BindError::Unsupported {
+            feature: "EXPLAIN of a statement without a plan".into(),
+            span: None,
+        }
+        .into()),
+    }
+}

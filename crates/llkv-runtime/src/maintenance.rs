@@ -1,0 +1,105 @@
+//! Checkpoints: when one is due, and the thread that does it.
+
+use crate::RuntimeOptions;
+use llkv_column_map::ColumnStore;
+use llkv_result::Result;
+use llkv_transaction::TxnIdManager;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+/// What was committed since the last checkpoint, and the thread of the running one. No thread exists
+/// while none is due.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    due: Arc<Due>,
+    checkpoint_rows: u64,
+    checkpoint_commits: u64,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Due {
+    rows: AtomicU64,
+    commits: AtomicU64,
+    is_running: AtomicBool,
+}
+
+impl Maintenance {
+    pub(crate) fn new(options: &RuntimeOptions) -> Self {
+        Self {
+            due: Arc::default(),
+            checkpoint_rows: options.checkpoint_rows.max(1),
+            checkpoint_commits: options.checkpoint_commits.max(1),
+            thread: Mutex::default(),
+        }
+    }
+
+    /// Counts a commit, and begins a checkpoint on a thread of its own where one is due.
+    pub(crate) fn after_commit(
+        &self,
+        rows: u64,
+        store: &Arc<ColumnStore>,
+        transactions: &Arc<TxnIdManager>,
+    ) {
+        let rows = self.due.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        let commits = self.due.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        if rows < self.checkpoint_rows && commits < self.checkpoint_commits {
+            return;
+        }
+        if self.due.is_running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (due, store) = (Arc::clone(&self.due), Arc::clone(store));
+        let transactions = Arc::clone(transactions);
+        let builder = std::thread::Builder::new().name("llkv-checkpoint".into());
+        let spawned = builder.spawn(move || {
+            if let Err(error) = run(&due, &store, &transactions) {
+                tracing::warn!(%error, "a checkpoint in the background failed");
+            }
+            due.is_running.store(false, Ordering::Release);
+        });
+        match spawned {
+            Ok(thread) => *self.thread.lock() = Some(thread),
+            Err(error) => {
+                tracing::warn!(%error, "no thread for a checkpoint");
+                self.due.is_running.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    /// A checkpoint on the caller's thread.
+    pub(crate) fn checkpoint(
+        &self,
+        store: &ColumnStore,
+        transactions: &TxnIdManager,
+    ) -> Result<()> {
+        run(&self.due, store, transactions)
+    }
+
+    /// True when commits wait for a checkpoint.
+    pub(crate) fn is_due_at_close(&self) -> bool {
+        self.due.commits.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits for the running checkpoint.
+    pub(crate) fn join(&self) {
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::warn!("the checkpoint thread panicked");
+        }
+    }
+}
+
+fn run(due: &Due, store: &ColumnStore, transactions: &TxnIdManager) -> Result<()> {
+    let rows = due.rows.load(Ordering::Relaxed);
+    let commits = due.commits.load(Ordering::Relaxed);
+    store.checkpoint(transactions.gc_bound())?;
+    // What was committed meanwhile may wait for the next one.
+    due.rows.fetch_sub(rows, Ordering::Relaxed);
+    due.commits.fetch_sub(commits, Ordering::Relaxed);
+    Ok(())
+}

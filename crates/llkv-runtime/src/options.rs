@@ -1,0 +1,43 @@
+//! How an engine works: defaults of its sessions, when it checkpoints.
+
+use llkv_storage::FilePagerOptions;
+
+/// Settings of a [`crate::RuntimeEngine`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RuntimeOptions {
+    /// Threads of a query; all cores where absent.
+    pub threads: Option<usize>,
+    /// Bytes that the operators of all queries may hold together; no limit where absent.
+    pub memory_limit_bytes: Option<u64>,
+    /// A checkpoint begins in the background once this many rows wait for it: about a row group, which
+    /// is what the column store seals at once.
+    pub checkpoint_rows: u64,
+    /// A checkpoint begins in the background once this many commits wait for it: what opening the
+    /// file after a crash would replay.
+    pub checkpoint_commits: u64,
+    /// How the file is read and logged.
+    pub file: FilePagerOptions,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            memory_limit_bytes: None,
+            checkpoint_rows: llkv_types::ROW_GROUP_ROWS as u64,
+            checkpoint_commits: 16_384,
+            file: FilePagerOptions::default(),
+        }
+    }
+}
+
+/// What a failed statement does to the transaction it is part of. A conflict always aborts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStatementError {
+    /// The transaction takes only ROLLBACK from then on: PostgreSQL's meaning.
+    #[default]
+    AbortTransaction,
+    /// The statement leaves no trace and the transaction goes on: SQLite's meaning.
+    UndoStatement,
+}

@@ -1,0 +1,54 @@
+//! Running plans: optimized, with the tables as the transaction sees them, as a stream.
+
+use crate::tables::TransactionTables;
+use crate::transaction::Transaction;
+use crate::{RuntimeSession, SessionCatalog};
+use llkv_executor::{ExecutionContext, QueryExecutor, SelectExecution};
+use llkv_plan::{LogicalPlan, optimize};
+use llkv_result::{Result, StatementResult};
+use std::sync::Arc;
+
+/// SELECT: the rows come while they are pulled.
+pub(crate) fn select(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    plan: LogicalPlan,
+) -> Result<StatementResult> {
+    let execution = execute(session, transaction, plan)?;
+    Ok(StatementResult::Select(Box::new(execution)))
+}
+
+/// Optimizes a plan and begins to run it.
+pub(crate) fn execute(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    plan: LogicalPlan,
+) -> Result<SelectExecution> {
+    let catalog = catalog_of(session, transaction);
+    let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
+    execute_optimized(session, transaction, &plan)
+}
+
+/// Begins to run a plan that was optimized.
+pub(crate) fn execute_optimized(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    plan: &LogicalPlan,
+) -> Result<SelectExecution> {
+    let tables = TransactionTables::new(Arc::clone(&session.context), transaction)?;
+    let settings = &session.settings;
+    let context = ExecutionContext::new(Arc::new(tables))
+        .with_threads(settings.threads)
+        .with_batch_rows(settings.batch_rows)
+        .with_memory(Arc::clone(&settings.memory))
+        .with_cancel(settings.cancel.clone());
+    let execution = QueryExecutor::new(context).execute(plan)?;
+    session.last_execution = Some(execution.statistics());
+    Ok(execution)
+}
+
+/// The catalog as the transaction sees it.
+pub(crate) fn catalog_of(session: &RuntimeSession, transaction: &Transaction) -> SessionCatalog {
+    let catalog = Arc::clone(transaction.catalog());
+    SessionCatalog::new(Arc::clone(&session.context), catalog)
+}

@@ -1,0 +1,249 @@
+//! A connection: the running transaction, the settings, and the way of a statement.
+
+use crate::context::RuntimeContext;
+use crate::settings::SessionSettings;
+use crate::transaction::Transaction;
+use crate::{OnStatementError, SessionCatalog};
+use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics};
+use llkv_plan::PlanStatement;
+use llkv_result::{Error, Result, StatementResult, TransactionError};
+use std::sync::Arc;
+
+/// A connection to a database. Statements outside BEGIN are transactions of their own.
+///
+/// Result streams hold what they read: they may be pulled after the session's next statement, after the
+/// end of the transaction, and by another thread.
+pub struct RuntimeSession {
+    pub(crate) context: Arc<RuntimeContext>,
+    pub(crate) settings: SessionSettings,
+    /// The transaction that BEGIN began.
+    pub(crate) transaction: Option<Transaction>,
+    pub(crate) last_execution: Option<ExecutionStatistics>,
+}
+
+impl RuntimeSession {
+    pub(crate) fn new(context: Arc<RuntimeContext>) -> Self {
+        Self {
+            settings: SessionSettings::new(&context),
+            transaction: None,
+            last_execution: None,
+            context,
+        }
+    }
+
+    /// Runs a bound statement: transaction control here, everything else in a transaction, the one that
+    /// BEGIN began or one of its own.
+    ///
+    /// # Errors
+    /// Whatever goes wrong in the statement. It then leaves no trace; in a transaction, what becomes of
+    /// the rest is told by [`OnStatementError`].
+    pub fn execute(&mut self, statement: PlanStatement) -> Result<StatementResult> {
+        if let Some(control) = self.control(&statement) {
+            return control;
+        }
+        match self.transaction.take() {
+            Some(mut transaction) => {
+                let result = self.execute_within(&mut transaction, statement);
+                self.transaction = Some(transaction);
+                result
+            }
+            None => {
+                let mut transaction = Transaction::begin(&self.context, false);
+                let result = self.run(&mut transaction, statement)?;
+                self.context.commit(&transaction)?;
+                Ok(result)
+            }
+        }
+    }
+
+    /// A statement of a transaction that goes on afterwards.
+    fn execute_within(
+        &mut self,
+        transaction: &mut Transaction,
+        statement: PlanStatement,
+    ) -> Result<StatementResult> {
+        if transaction.is_aborted {
+            return Err(TransactionError::Aborted.into());
+        }
+        let undoable = self.settings.on_statement_error == OnStatementError::UndoStatement;
+        if undoable {
+            transaction.savepoint(None);
+        }
+        let result = self.run(transaction, statement);
+        match &result {
+            Err(error) if !undoable || error.is_retryable() => transaction.is_aborted = true,
+            Err(_) => {
+                transaction.rollback_to(None)?;
+                transaction.release(None)?;
+            }
+            Ok(_) if undoable => transaction.release(None)?,
+            Ok(_) => {}
+        }
+        result
+    }
+
+    /// BEGIN, COMMIT and the like; `None` for all other statements.
+    fn control(&mut self, statement: &PlanStatement) -> Option<Result<StatementResult>> {
+        let tagged = |tag| StatementResult::Transaction { tag };
+        Some(match statement {
+            PlanStatement::Begin { read_only } => self.begin(*read_only).map(|()| tagged("BEGIN")),
+            PlanStatement::Commit => match self.commit() {
+                Ok(true) => Ok(tagged("COMMIT")),
+                Ok(false) => Ok(tagged("ROLLBACK")),
+                Err(error) => Err(error),
+            },
+            PlanStatement::Rollback => self.rollback().map(|()| tagged("ROLLBACK")),
+            PlanStatement::Savepoint(name) => self.savepoint(name).map(|()| tagged("SAVEPOINT")),
+            PlanStatement::Release(name) => self.release(name).map(|()| tagged("RELEASE")),
+            PlanStatement::RollbackTo(name) => self.rollback_to(name).map(|()| tagged("ROLLBACK")),
+            PlanStatement::Checkpoint => {
+                let tag = "CHECKPOINT";
+                let done = self.context.checkpoint();
+                done.map(|()| StatementResult::Utility { tag })
+            }
+            PlanStatement::Set { name, value } => {
+                let set = self.set(name, value);
+                set.map(|()| StatementResult::Utility { tag: "SET" })
+            }
+            _ => return None,
+        })
+    }
+
+    /// Begins a transaction. It sees what is committed now, until it ends.
+    ///
+    /// # Errors
+    /// When one is in progress.
+    pub fn begin(&mut self, read_only: bool) -> Result<()> {
+        if self.transaction.is_some() {
+            return Err(TransactionError::AlreadyActive.into());
+        }
+        self.transaction = Some(Transaction::begin(&self.context, read_only));
+        Ok(())
+    }
+
+    /// Commits the transaction. False when it was rolled back instead, because a statement had failed.
+    ///
+    /// # Errors
+    /// When none is in progress; a retryable conflict, or a failure of the disk: then it is rolled back.
+    pub fn commit(&mut self) -> Result<bool> {
+        let transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
+        if transaction.is_aborted {
+            return Ok(false);
+        }
+        self.context.commit(&transaction)?;
+        Ok(true)
+    }
+
+    /// Ends the transaction without a trace.
+    ///
+    /// # Errors
+    /// When none is in progress.
+    pub fn rollback(&mut self) -> Result<()> {
+        let ended = self.transaction.take();
+        ended
+            .map(drop)
+            .ok_or_else(|| TransactionError::NotActive.into())
+    }
+
+    /// Sets a savepoint in the transaction.
+    ///
+    /// # Errors
+    /// When none is in progress, or it is aborted.
+    pub fn savepoint(&mut self, name: &str) -> Result<()> {
+        self.active()?.savepoint(Some(name.to_owned()));
+        Ok(())
+    }
+
+    /// Forgets a savepoint; what was done since it stays.
+    ///
+    /// # Errors
+    /// When no transaction is in progress, it is aborted, or there is no such savepoint.
+    pub fn release(&mut self, name: &str) -> Result<()> {
+        self.active()?.release(Some(name))
+    }
+
+    /// Takes back what was done since a savepoint; an aborted transaction goes on from there.
+    ///
+    /// # Errors
+    /// When no transaction is in progress, or there is no such savepoint.
+    pub fn rollback_to(&mut self, name: &str) -> Result<()> {
+        let transaction = self.transaction.as_mut();
+        transaction
+            .ok_or(TransactionError::NotActive)?
+            .rollback_to(Some(name))
+    }
+
+    fn active(&mut self) -> Result<&mut Transaction> {
+        match self.transaction.as_mut() {
+            None => Err(TransactionError::NotActive.into()),
+            Some(transaction) if transaction.is_aborted => Err(TransactionError::Aborted.into()),
+            Some(transaction) => Ok(transaction),
+        }
+    }
+
+    /// True between BEGIN and the end of its transaction.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// True when a statement of the transaction failed, so that it takes only a rollback.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|t| t.is_aborted)
+    }
+
+    /// Tells the session of a statement that failed before it came here: its text did not bind.
+    pub fn note_error(&mut self, _error: &Error) {
+        if self.settings.on_statement_error == OnStatementError::AbortTransaction
+            && let Some(transaction) = self.transaction.as_mut()
+        {
+            transaction.is_aborted = true;
+        }
+    }
+
+    /// The catalog as the next statement sees it, for binding its names.
+    #[must_use]
+    pub fn catalog_view(&self) -> SessionCatalog {
+        let catalog = match &self.transaction {
+            Some(transaction) => Arc::clone(transaction.catalog()),
+            None => self.context.catalog.load_full(),
+        };
+        SessionCatalog::new(Arc::clone(&self.context), catalog)
+    }
+
+    /// Changes a setting: `threads`, `memory_limit`, `batch_size`, `on_statement_error`,
+    /// `disabled_rules`; `default` is a value of all.
+    ///
+    /// # Errors
+    /// For names and values that do not exist.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.settings.set(&self.context, name, value)
+    }
+
+    /// What a failed statement does to its transaction.
+    pub fn set_on_statement_error(&mut self, on_statement_error: OnStatementError) {
+        self.settings.on_statement_error = on_statement_error;
+    }
+
+    /// The token that stops the running statement, from any thread. It stays cancelled until it is reset.
+    #[must_use]
+    pub fn cancel_token(&self) -> CancelToken {
+        self.settings.cancel.clone()
+    }
+
+    /// What the operators of the last statement that ran a plan have counted so far.
+    #[must_use]
+    pub fn last_statistics(&self) -> Option<OperatorStatistics> {
+        self.last_execution.as_ref().map(ExecutionStatistics::read)
+    }
+}
+
+impl std::fmt::Debug for RuntimeSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuntimeSession")
+            .field("in_transaction", &self.in_transaction())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

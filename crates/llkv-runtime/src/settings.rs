@@ -1,0 +1,124 @@
+//! Settings of a session.
+
+use crate::OnStatementError;
+use crate::context::RuntimeContext;
+use llkv_executor::{CancelToken, MemoryBudget};
+use llkv_plan::OptimizerOptions;
+use llkv_result::{BindError, Result};
+use llkv_types::BATCH_ROWS;
+use std::sync::Arc;
+
+/// What a session runs its plans with.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionSettings {
+    pub(crate) threads: usize,
+    pub(crate) batch_rows: usize,
+    pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) cancel: CancelToken,
+    pub(crate) optimizer: OptimizerOptions,
+    pub(crate) on_statement_error: OnStatementError,
+}
+
+impl SessionSettings {
+    pub(crate) fn new(context: &RuntimeContext) -> Self {
+        Self {
+            threads: default_threads(context),
+            batch_rows: BATCH_ROWS,
+            memory: Arc::clone(&context.memory),
+            cancel: CancelToken::new(),
+            optimizer: OptimizerOptions::default(),
+            on_statement_error: OnStatementError::default(),
+        }
+    }
+
+    pub(crate) fn set(&mut self, context: &RuntimeContext, name: &str, value: &str) -> Result<()> {
+        let is_default = value.eq_ignore_ascii_case("default");
+        match name {
+            "threads" | "worker_threads" if is_default => self.threads = default_threads(context),
+            "threads" | "worker_threads" => self.threads = count(name, value)?,
+            "batch_size" if is_default => self.batch_rows = BATCH_ROWS,
+            "batch_size" => self.batch_rows = count(name, value)?,
+            "memory_limit" | "max_memory" if is_default => {
+                self.memory = Arc::clone(&context.memory)
+            }
+            "memory_limit" | "max_memory" => self.memory = MemoryBudget::new(bytes(name, value)?),
+            "on_statement_error" => {
+                self.on_statement_error = match value.to_ascii_lowercase().as_str() {
+                    "abort" | "default" => OnStatementError::AbortTransaction,
+                    "undo" => OnStatementError::UndoStatement,
+                    _ => return Err(invalid(name, value, "abort or undo")),
+                }
+            }
+            "disabled_rules" if is_default => self.optimizer.disabled_rules.clear(),
+            "disabled_rules" => {
+                let names = value.split(',').map(str::trim).filter(|n| !n.is_empty());
+                self.optimizer.disabled_rules = names.map(str::to_owned).collect();
+            }
+            _ => {
+                return Err(BindError::Unsupported {
+                    feature: format!("the setting \"{name}\""),
+                    span: None,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn default_threads(context: &RuntimeContext) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    context.options.threads.unwrap_or_else(cores).max(1)
+}
+
+fn count(name: &str, value: &str) -> Result<usize> {
+    match value.trim().parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(invalid(name, value, "a number above 0")),
+    }
+}
+
+/// `1GB`, `512 MiB`, `1000000`.
+fn bytes(name: &str, value: &str) -> Result<u64> {
+    let text = value.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let unit: u64 = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(invalid(name, value, "a size such as 2GB")),
+    };
+    match digits.parse::<f64>() {
+        Ok(count) if count > 0.0 => Ok((count * unit as f64) as u64),
+        _ => Err(invalid(name, value, "a size such as 2GB")),
+    }
+}
+
+fn invalid(name: &str, value: &str, wanted: &str) -> llkv_result::Error {
+    let message = format!("the setting \"{name}\" wants {wanted}, not '{value}'");
+    BindError::Invalid {
+        message,
+        span: None,
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("m", "2GB").unwrap(), 2_000_000_000);
+        assert_eq!(bytes("m", "1.5 MiB").unwrap(), 3 << 19);
+        assert_eq!(bytes("m", "77").unwrap(), 77);
+        assert!(bytes("m", "2 parsecs").is_err());
+        assert!(bytes("m", "-1").is_err());
+    }
+}

@@ -1,0 +1,243 @@
+//! The system's own views: `information_schema` and `llkv_tables`.
+
+use crate::SessionCatalog;
+use arrow::array::{
+    ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt64Array,
+};
+use arrow::datatypes::SchemaRef;
+use llkv_plan::{BatchIterator, CatalogView, ExternalSource, TableRef};
+use llkv_result::{Error, Result};
+use llkv_table::{CatalogObject, Table};
+use std::fmt;
+use std::sync::Arc;
+
+/// A view: its schema, its name, and what makes its rows.
+struct Definition {
+    schema: &'static str,
+    name: &'static str,
+    rows: fn(&SessionCatalog) -> Result<RecordBatch>,
+}
+
+const VIEWS: &[Definition] = &[
+    Definition {
+        schema: "information_schema",
+        name: "tables",
+        rows: tables,
+    },
+    Definition {
+        schema: "information_schema",
+        name: "columns",
+        rows: columns,
+    },
+    Definition {
+        schema: "information_schema",
+        name: "table_constraints",
+        rows: table_constraints,
+    },
+    Definition {
+        schema: "information_schema",
+        name: "views",
+        rows: views,
+    },
+    Definition {
+        schema: "main",
+        name: "llkv_tables",
+        rows: llkv_tables,
+    },
+];
+
+/// The view of that name, with the rows it has now.
+pub(crate) fn system_view(
+    catalog: &SessionCatalog,
+    name: &TableRef,
+) -> Result<Option<Arc<dyn ExternalSource>>> {
+    let schema = name.schema.as_deref().unwrap_or("main");
+    let found = VIEWS.iter().find(|view| {
+        view.name.eq_ignore_ascii_case(&name.name) && view.schema.eq_ignore_ascii_case(schema)
+    });
+    let Some(view) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(SystemView {
+        name: view.name,
+        batch: (view.rows)(catalog)?,
+    })))
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringViewArray::from_iter_values(values))
+}
+
+fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
+    let tables = catalog.objects().filter_map(|object| match object {
+        CatalogObject::Table(table) => Some(table),
+        CatalogObject::View(_) => None,
+    });
+    tables.collect()
+}
+
+fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let objects: Vec<&CatalogObject> = catalog.objects().collect();
+    let kind = |object: &&CatalogObject| match object {
+        CatalogObject::Table(_) => "BASE TABLE",
+        CatalogObject::View(_) => "VIEW",
+    };
+    Ok(RecordBatch::try_from_iter([
+        ("table_catalog", texts(objects.iter().map(|_| "llkv"))),
+        ("table_schema", texts(objects.iter().map(|_| "main"))),
+        ("table_name", texts(objects.iter().map(|o| o.name()))),
+        ("table_type", texts(objects.iter().map(kind))),
+    ])?)
+}
+
+fn columns(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let tables = base_tables(catalog);
+    let rows: Vec<_> = tables
+        .iter()
+        .flat_map(|t| {
+            t.meta()
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(i, c)| (t.meta(), i, c))
+        })
+        .collect();
+    let types: Vec<String> = rows.iter().map(|(_, _, c)| c.ty.to_string()).collect();
+    let positions = rows
+        .iter()
+        .map(|(_, at, _)| i32::try_from(at + 1).unwrap_or(i32::MAX));
+    let nullable = |nullable: bool| if nullable { "YES" } else { "NO" };
+    let defaults = rows.iter().map(|(_, _, c)| c.default_sql.as_deref());
+    let defaults: ArrayRef = Arc::new(defaults.collect::<StringViewArray>());
+    let positions: ArrayRef = Arc::new(Int32Array::from_iter_values(positions));
+    Ok(RecordBatch::try_from_iter([
+        ("table_catalog", texts(rows.iter().map(|_| "llkv"))),
+        ("table_schema", texts(rows.iter().map(|_| "main"))),
+        (
+            "table_name",
+            texts(rows.iter().map(|(t, _, _)| t.name.as_str())),
+        ),
+        (
+            "column_name",
+            texts(rows.iter().map(|(_, _, c)| c.name.as_str())),
+        ),
+        ("ordinal_position", positions),
+        ("column_default", defaults),
+        (
+            "is_nullable",
+            texts(rows.iter().map(|(_, _, c)| nullable(c.nullable))),
+        ),
+        ("data_type", texts(types.iter().map(String::as_str))),
+    ])?)
+}
+
+fn table_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let mut rows: Vec<(&str, &str, &str)> = Vec::new();
+    for table in base_tables(catalog) {
+        let meta = table.meta();
+        for key in &meta.keys {
+            let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
+            rows.push((&meta.name, &key.name, kind));
+        }
+        for check in &meta.checks {
+            rows.push((&meta.name, &check.name, "CHECK"));
+        }
+    }
+    Ok(RecordBatch::try_from_iter([
+        ("constraint_catalog", texts(rows.iter().map(|_| "llkv"))),
+        ("constraint_schema", texts(rows.iter().map(|_| "main"))),
+        (
+            "constraint_name",
+            texts(rows.iter().map(|(_, name, _)| *name)),
+        ),
+        ("table_name", texts(rows.iter().map(|(table, _, _)| *table))),
+        (
+            "constraint_type",
+            texts(rows.iter().map(|(_, _, kind)| *kind)),
+        ),
+    ])?)
+}
+
+fn views(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let views = catalog.objects().filter_map(|object| match object {
+        CatalogObject::View(view) => Some(view),
+        CatalogObject::Table(_) => None,
+    });
+    let views: Vec<_> = views.collect();
+    Ok(RecordBatch::try_from_iter([
+        ("table_catalog", texts(views.iter().map(|_| "llkv"))),
+        ("table_schema", texts(views.iter().map(|_| "main"))),
+        ("table_name", texts(views.iter().map(|v| v.name.as_str()))),
+        (
+            "view_definition",
+            texts(views.iter().map(|v| v.sql.as_str())),
+        ),
+    ])?)
+}
+
+/// What is stored of each table; the rows are those of all transactions together.
+fn llkv_tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let tables = base_tables(catalog);
+    let rows = tables.iter().map(|t| catalog.statistics(t.id()).rows);
+    let columns = tables.iter().map(|t| t.meta().columns.len() as u64);
+    let ids = tables.iter().map(|t| u64::from(t.id().0));
+    let numbers = |values: Vec<u64>| -> ArrayRef { Arc::new(UInt64Array::from(values)) };
+    Ok(RecordBatch::try_from_iter([
+        ("table_id", numbers(ids.collect())),
+        (
+            "table_name",
+            texts(tables.iter().map(|t| t.meta().name.as_str())),
+        ),
+        ("column_count", numbers(columns.collect())),
+        ("estimated_rows", numbers(rows.collect())),
+    ])?)
+}
+
+/// Rows of a system view.
+struct SystemView {
+    name: &'static str,
+    batch: RecordBatch,
+}
+
+impl fmt::Debug for SystemView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SystemView({})", self.name)
+    }
+}
+
+impl ExternalSource for SystemView {
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.batch.schema()
+    }
+
+    fn estimated_rows(&self) -> Option<u64> {
+        Some(self.batch.num_rows() as u64)
+    }
+
+    fn read(
+        &self,
+        partition: usize,
+        projection: &[usize],
+        batch_rows: usize,
+    ) -> Result<BatchIterator> {
+        if partition > 0 {
+            return Err(Error::internal("a system view has one partition"));
+        }
+        let batch = if projection.is_empty() {
+            let rows = RecordBatchOptions::new().with_row_count(Some(self.batch.num_rows()));
+            let schema = SchemaRef::new(arrow::datatypes::Schema::empty());
+            RecordBatch::try_new_with_options(schema, Vec::new(), &rows)?
+        } else {
+            self.batch.project(projection)?
+        };
+        let step = batch_rows.max(1);
+        let starts = (0..batch.num_rows()).step_by(step);
+        Ok(Box::new(starts.map(move |start| {
+            Ok(batch.slice(start, step.min(batch.num_rows() - start)))
+        })))
+    }
+}

@@ -1,0 +1,116 @@
+//! Tables as the binder and the optimizer see them, made once per definition and version.
+
+use llkv_column_map::TableVersion;
+use llkv_plan::{
+    CheckDefinition, ColumnInfo, ColumnStatistics, KeyDefinition, TableInfo, TableStatistics,
+};
+use llkv_table::Table;
+use llkv_types::TableId;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+/// Entries kept before those of dropped tables are looked for.
+const PRUNE_AT: usize = 1_024;
+
+/// What was made of a table's last `S`, while that lives.
+type MadeOf<S, T> = Mutex<HashMap<TableId, (Weak<S>, Arc<T>)>>;
+
+/// Descriptions of tables, by the definition or version that they were made of.
+#[derive(Debug, Default)]
+pub(crate) struct TableInfoCache {
+    infos: MadeOf<Table, TableInfo>,
+    statistics: MadeOf<TableVersion, TableStatistics>,
+}
+
+impl TableInfoCache {
+    /// The description of a table.
+    pub(crate) fn info(&self, table: &Arc<Table>) -> Arc<TableInfo> {
+        let mut infos = self.infos.lock();
+        if let Some((of, info)) = infos.get(&table.id())
+            && std::ptr::eq(of.as_ptr(), Arc::as_ptr(table))
+        {
+            return Arc::clone(info);
+        }
+        if infos.len() >= PRUNE_AT {
+            infos.retain(|_, (of, _)| of.strong_count() > 0);
+        }
+        let info = Arc::new(describe(table));
+        infos.insert(table.id(), (Arc::downgrade(table), Arc::clone(&info)));
+        info
+    }
+
+    /// Statistics of a version.
+    pub(crate) fn statistics(&self, version: &Arc<TableVersion>) -> Arc<TableStatistics> {
+        let mut statistics = self.statistics.lock();
+        if let Some((of, known)) = statistics.get(&version.table())
+            && std::ptr::eq(of.as_ptr(), Arc::as_ptr(version))
+        {
+            return Arc::clone(known);
+        }
+        if statistics.len() >= PRUNE_AT {
+            statistics.retain(|_, (of, _)| of.strong_count() > 0);
+        }
+        let made = Arc::new(measure(version));
+        let entry = (Arc::downgrade(version), Arc::clone(&made));
+        statistics.insert(version.table(), entry);
+        made
+    }
+}
+
+fn describe(table: &Table) -> TableInfo {
+    let meta = table.meta();
+    let columns = meta.columns.iter().map(|column| ColumnInfo {
+        field: column.field,
+        name: column.name.clone(),
+        ty: column.ty,
+        nullable: column.nullable,
+        default_sql: column.default_sql.clone(),
+    });
+    let keys = meta
+        .keys
+        .iter()
+        .zip(table.keys())
+        .map(|(meta, key)| KeyDefinition {
+            name: meta.name.clone(),
+            primary: meta.primary,
+            columns: key.columns().iter().map(|at| *at as u32).collect(),
+        });
+    let checks = meta.checks.iter().map(|check| CheckDefinition {
+        name: check.name.clone(),
+        sql: check.sql.clone(),
+    });
+    TableInfo {
+        id: meta.id,
+        name: meta.name.clone(),
+        columns: columns.collect(),
+        keys: keys.collect(),
+        checks: checks.collect(),
+    }
+}
+
+/// Bounds have to hold for all rows, and no statistics are taken of the rows of the tail.
+fn measure(version: &TableVersion) -> TableStatistics {
+    let is_sealed = version.tail_rows() == 0;
+    let columns = version.layout().iter().filter_map(|(field, _)| {
+        let known = version.statistics(*field)?;
+        if known.rows == 0 {
+            return None;
+        }
+        let bounds = (known.min, known.max);
+        let (min, max) = if is_sealed { bounds } else { (None, None) };
+        Some((
+            *field,
+            ColumnStatistics {
+                min,
+                max,
+                null_count: is_sealed.then_some(known.null_count),
+                distinct_count: Some(known.distinct_estimate),
+            },
+        ))
+    });
+    TableStatistics {
+        rows: version.row_count_estimate(),
+        columns: columns.collect(),
+    }
+}

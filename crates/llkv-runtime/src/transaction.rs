@@ -1,0 +1,272 @@
+//! The staging context of one transaction: what it wrote, created and dropped, and may still take back.
+
+use crate::context::RuntimeContext;
+use arrow::array::RecordBatch;
+use llkv_result::{CatalogError, Error, ObjectKind, Result, TransactionError};
+use llkv_table::{
+    Appended, CatalogDiff, CatalogObject, CatalogState, OnConflict, StagedMark, StagedTable, Table,
+    WriteContext,
+};
+use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
+use llkv_types::{TableId, TxnId};
+use roaring::RoaringTreemap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A running transaction. Dropped without a commit it leaves no trace.
+pub(crate) struct Transaction {
+    context: Arc<RuntimeContext>,
+    snapshot: Arc<RegisteredSnapshot>,
+    /// The catalog when it began.
+    base_catalog: Arc<CatalogState>,
+    /// The catalog as it sees it.
+    catalog: Arc<CatalogState>,
+    tables: BTreeMap<TableId, StagedTable>,
+    savepoints: Vec<Savepoint>,
+    /// Rows deleted since the first savepoint, for taking them back.
+    undo: Vec<(TableId, RoaringTreemap)>,
+    is_read_only: bool,
+    /// A statement failed: only a rollback is accepted.
+    pub(crate) is_aborted: bool,
+}
+
+/// A state to which the transaction can go back.
+struct Savepoint {
+    /// `None`: the start of a statement.
+    name: Option<String>,
+    marks: BTreeMap<TableId, StagedMark>,
+    undo_len: usize,
+    catalog: Arc<CatalogState>,
+}
+
+impl Transaction {
+    pub(crate) fn begin(context: &Arc<RuntimeContext>, is_read_only: bool) -> Self {
+        let (snapshot, catalog) = context.begin();
+        Self {
+            context: Arc::clone(context),
+            snapshot: Arc::new(snapshot),
+            base_catalog: Arc::clone(&catalog),
+            catalog,
+            tables: BTreeMap::new(),
+            savepoints: Vec::new(),
+            undo: Vec::new(),
+            is_read_only: is_read_only || context.is_read_only,
+            is_aborted: false,
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> TransactionSnapshot {
+        self.snapshot.snapshot()
+    }
+
+    /// The snapshot for those who outlive the transaction: result streams.
+    pub(crate) fn registered_snapshot(&self) -> Arc<RegisteredSnapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
+    pub(crate) fn catalog(&self) -> &Arc<CatalogState> {
+        &self.catalog
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        self.written_tables().next().is_some() || !Arc::ptr_eq(&self.catalog, &self.base_catalog)
+    }
+
+    /// Refuses a statement that writes where nothing may be written.
+    pub(crate) fn check_writable(&self, statement: &'static str) -> Result<()> {
+        if self.is_read_only {
+            return Err(TransactionError::ReadOnly { statement }.into());
+        }
+        Ok(())
+    }
+
+    /// The tables that it wrote to and did not drop afterwards.
+    pub(crate) fn written_tables(&self) -> impl Iterator<Item = &StagedTable> {
+        let is_there = |staged: &&StagedTable| self.catalog.table(staged.table().id()).is_some();
+        self.tables
+            .values()
+            .filter(|s| !s.is_empty())
+            .filter(is_there)
+    }
+
+    /// All tables that it holds rows of, for handles.
+    pub(crate) fn staged_tables(&self) -> impl Iterator<Item = &StagedTable> {
+        self.tables.values()
+    }
+
+    /// True for a table that it created itself.
+    pub(crate) fn created(&self, table: TableId) -> bool {
+        self.base_catalog.table(table).is_none()
+    }
+
+    pub(crate) fn catalog_diff(&self) -> CatalogDiff {
+        if Arc::ptr_eq(&self.catalog, &self.base_catalog) {
+            return CatalogDiff::default();
+        }
+        self.catalog.diff(&self.base_catalog)
+    }
+
+    pub(crate) fn record_keys(&self, commit_id: TxnId, gc_bound: TxnId) {
+        for staged in self.written_tables() {
+            staged.record_keys(commit_id, gc_bound);
+        }
+    }
+
+    /// A table of its catalog.
+    pub(crate) fn table(&self, id: TableId, name: &str) -> Result<Arc<Table>> {
+        self.catalog.table(id).cloned().ok_or_else(|| {
+            Error::Catalog(CatalogError::NotFound {
+                kind: ObjectKind::Table,
+                name: name.to_owned(),
+            })
+        })
+    }
+
+    /// Appends rows to a table.
+    pub(crate) fn append(
+        &mut self,
+        table: &Arc<Table>,
+        rows: RecordBatch,
+        on_conflict: OnConflict,
+    ) -> Result<Appended> {
+        let (context, staged) = self.staging(table);
+        let appended = staged.append(&context, rows, on_conflict)?;
+        self.remember(table.id(), &appended.replaced);
+        Ok(appended)
+    }
+
+    /// Appends new versions of rows whose keys did not change.
+    pub(crate) fn append_versions(&mut self, table: &Arc<Table>, rows: RecordBatch) -> Result<()> {
+        let (context, staged) = self.staging(table);
+        staged.append_versions(&context, rows)
+    }
+
+    /// Deletes rows and gives back how many were there.
+    pub(crate) fn delete(&mut self, table: &Arc<Table>, rows: &RoaringTreemap) -> Result<u64> {
+        let (context, staged) = self.staging(table);
+        let deleted = staged.delete(&context, rows)?;
+        self.remember(table.id(), &deleted);
+        Ok(deleted.len())
+    }
+
+    fn staging(&mut self, table: &Arc<Table>) -> (WriteContext<'_>, &mut StagedTable) {
+        let context = WriteContext {
+            store: &self.context.store,
+            transactions: &self.context.transactions,
+            snapshot: self.snapshot.snapshot(),
+        };
+        let staged = self.tables.entry(table.id());
+        (
+            context,
+            staged.or_insert_with(|| StagedTable::new(Arc::clone(table))),
+        )
+    }
+
+    fn remember(&mut self, table: TableId, deleted: &RoaringTreemap) {
+        if !self.savepoints.is_empty() && !deleted.is_empty() {
+            self.undo.push((table, deleted.clone()));
+        }
+    }
+
+    /// Creates an object.
+    pub(crate) fn create(&mut self, object: CatalogObject) -> Result<()> {
+        Arc::make_mut(&mut self.catalog).create(object)
+    }
+
+    /// Drops an object. The first of two transactions that drop it wins.
+    pub(crate) fn drop_object(&mut self, kind: ObjectKind, name: &str) -> Result<()> {
+        let (_, row_id) = Arc::make_mut(&mut self.catalog).remove(kind, name)?;
+        let Some(row_id) = row_id else {
+            return Ok(());
+        };
+        let txn_id = self.snapshot().txn_id;
+        let row = RoaringTreemap::from_iter([row_id]);
+        let taken = self.context.catalog_locks.acquire(txn_id, &row);
+        taken.map_err(|_| conflict(name, "a concurrent transaction is dropping it"))?;
+        let version = self.context.store.table(TableId::CATALOG)?;
+        let deleted_by = version.map(|v| v.deleted_by(&[row_id])).unwrap_or_default();
+        if deleted_by.iter().any(|id| *id != llkv_types::TXN_ID_NONE) {
+            return Err(conflict(name, "a concurrent transaction has dropped it"));
+        }
+        Ok(())
+    }
+
+    /// Sets a savepoint; without a name, the start of a statement.
+    pub(crate) fn savepoint(&mut self, name: Option<String>) {
+        self.savepoints.push(Savepoint {
+            name,
+            marks: self
+                .tables
+                .iter()
+                .map(|(id, staged)| (*id, staged.mark()))
+                .collect(),
+            undo_len: self.undo.len(),
+            catalog: Arc::clone(&self.catalog),
+        });
+    }
+
+    /// Forgets a savepoint and those set after it; what was done since stays.
+    pub(crate) fn release(&mut self, name: Option<&str>) -> Result<()> {
+        let at = self.find_savepoint(name)?;
+        self.savepoints.truncate(at);
+        if self.savepoints.is_empty() {
+            self.undo.clear();
+        }
+        Ok(())
+    }
+
+    /// Goes back to a savepoint, which stays.
+    pub(crate) fn rollback_to(&mut self, name: Option<&str>) -> Result<()> {
+        let at = self.find_savepoint(name)?;
+        self.savepoints.truncate(at + 1);
+        let Some(savepoint) = self.savepoints.last() else {
+            return Ok(());
+        };
+        let context = WriteContext {
+            store: &self.context.store,
+            transactions: &self.context.transactions,
+            snapshot: self.snapshot.snapshot(),
+        };
+        let undo = self.undo.split_off(savepoint.undo_len.min(self.undo.len()));
+        for (id, staged) in &mut self.tables {
+            let mark = savepoint.marks.get(id).copied();
+            let mut undeleted = RoaringTreemap::new();
+            for (table, rows) in &undo {
+                if table == id {
+                    undeleted |= rows;
+                }
+            }
+            staged.rollback_to(
+                &context,
+                mark.unwrap_or_else(StagedTable::empty_mark),
+                &undeleted,
+            )?;
+        }
+        self.catalog = Arc::clone(&savepoint.catalog);
+        self.is_aborted = false;
+        Ok(())
+    }
+
+    fn find_savepoint(&self, name: Option<&str>) -> Result<usize> {
+        let is_named = |savepoint: &Savepoint| match (&savepoint.name, name) {
+            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+            (None, None) => true,
+            _ => false,
+        };
+        self.savepoints.iter().rposition(is_named).ok_or_else(|| {
+            let name = name.unwrap_or_default().to_owned();
+            TransactionError::NoSuchSavepoint { name }.into()
+        })
+    }
+}
+
+impl Drop for Transaction {
+    /// Gives up the rows that it held, after a commit as after a rollback.
+    fn drop(&mut self) {
+        let txn_id = self.snapshot().txn_id;
+        for staged in self.tables.values() {
+            staged.table().pending().release_all(txn_id);
+        }
+        self.context.catalog_locks.release_all(txn_id);
+    }
+}

@@ -1,0 +1,379 @@
+//! Appending rows to a table: NOT NULL as masks, unique keys against own and committed rows.
+
+use crate::keys::BatchKeys;
+use crate::{
+    ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, UniqueKey, WriteContext,
+};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{filter_record_batch, take};
+use arrow::datatypes::UInt64Type;
+use hashbrown::{HashMap, HashSet};
+use llkv_column_map::TableVersion;
+use llkv_result::{ConstraintError, Error, Result};
+use llkv_transaction::KeyBytes;
+use llkv_types::{RowId, SqlType};
+use roaring::RoaringTreemap;
+use std::ops::Bound;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What happens to a row whose key exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnConflict {
+    /// The statement fails.
+    #[default]
+    Error,
+    /// The new row is left out.
+    Ignore,
+    /// The existing row goes.
+    Replace,
+}
+
+/// What an append did.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// Rows appended.
+    pub rows: u64,
+    /// Rows deleted to make room for them.
+    pub replaced: RoaringTreemap,
+}
+
+impl StagedTable {
+    /// Appends rows: all columns of the table in their order and types.
+    ///
+    /// # Errors
+    /// When a row violates NOT NULL or a unique key (unless `on_conflict` says what then), when a row to
+    /// be replaced is taken by another transaction, or when the store fails. The rows of the batch are
+    /// then not in the table, though rows may have been deleted to make room for them.
+    pub fn append(
+        &mut self,
+        context: &WriteContext<'_>,
+        rows: RecordBatch,
+        on_conflict: OnConflict,
+    ) -> Result<Appended> {
+        let mut appended = Appended::default();
+        let rows = self.check_columns(rows)?;
+        let rows = if self.keys.is_empty() {
+            rows
+        } else {
+            self.resolve_keys(context, rows, on_conflict, &mut appended)?
+        };
+        appended.rows = rows.num_rows() as u64;
+        self.push(context.store, rows)?;
+        Ok(appended)
+    }
+
+    /// Appends new versions of rows of which no key column was changed.
+    ///
+    /// # Errors
+    /// Like [`Self::append`], but for keys.
+    pub fn append_versions(&mut self, context: &WriteContext<'_>, rows: RecordBatch) -> Result<()> {
+        let rows = self.check_columns(rows)?;
+        self.push(context.store, rows)
+    }
+
+    /// The rows under the table's own schema, with no NULL where none may be.
+    fn check_columns(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        let schema = self.table.schema();
+        for (column, values) in schema.columns.iter().zip(rows.columns()) {
+            if !column.nullable && values.logical_null_count() > 0 {
+                return Err(Error::Constraint(ConstraintError::NotNull {
+                    table: self.table.meta().name.clone(),
+                    column: column.name.clone(),
+                }));
+            }
+        }
+        let (_, columns, _) = rows.into_parts();
+        Ok(RecordBatch::try_new(self.table.arrow_schema(), columns)?)
+    }
+
+    fn resolve_keys(
+        &mut self,
+        context: &WriteContext<'_>,
+        rows: RecordBatch,
+        on_conflict: OnConflict,
+        appended: &mut Appended,
+    ) -> Result<RecordBatch> {
+        let table = Arc::clone(&self.table);
+        let mut encoded = Vec::with_capacity(table.keys().len());
+        let mut matches = Vec::with_capacity(table.keys().len());
+        for (index, key) in table.keys().iter().enumerate() {
+            let columns = key.columns_of(&rows);
+            let keys = key.encode(&columns)?;
+            matches.push(self.find_existing(context, index, key, &columns, &keys)?);
+            encoded.push((columns, keys));
+        }
+        let fail = |index: usize, row: usize| {
+            let (key, columns) = (table.keys().get(index), encoded.get(index));
+            match (key, columns) {
+                (Some(key), Some((columns, _))) => key.duplicate(&table.meta().name, columns, row),
+                _ => Error::internal("a key without columns"),
+            }
+        };
+        let keys: Vec<&BatchKeys> = encoded.iter().map(|(_, keys)| keys).collect();
+        let chosen = choose_rows(rows.num_rows(), &keys, &matches, on_conflict)
+            .map_err(|(index, row)| fail(index, row))?;
+        if !chosen.replaced.is_empty() {
+            appended.replaced = self.delete(context, &chosen.replaced)?;
+        }
+        for (own, keys) in self.keys.iter_mut().zip(keys) {
+            for (row, key) in keys.iter() {
+                if chosen
+                    .keep
+                    .as_ref()
+                    .is_none_or(|keep| keep.get(row) == Some(&true))
+                {
+                    own.insert(key);
+                }
+            }
+        }
+        match chosen.keep {
+            Some(keep) => Ok(filter_record_batch(&rows, &BooleanArray::from(keep))?),
+            None => Ok(rows),
+        }
+    }
+
+    /// The rows that the transaction sees and that have a key of the batch, by key.
+    fn find_existing(
+        &mut self,
+        context: &WriteContext<'_>,
+        index: usize,
+        key: &UniqueKey,
+        columns: &[ArrayRef],
+        keys: &BatchKeys,
+    ) -> Result<HashMap<KeyBytes, RowId>> {
+        let committed = context.store.table(self.table.id())?;
+        let mut found = HashMap::new();
+        if let Some(version) = &committed {
+            let highest = key.highest_stored(|| self.load_highest(context, key, version))?;
+            let maybe: Vec<usize> = match highest {
+                Some(highest) => keys
+                    .iter()
+                    .filter(|(_, k)| *k <= &*highest)
+                    .map(|(r, _)| r)
+                    .collect(),
+                None => Vec::new(),
+            };
+            if !maybe.is_empty() {
+                let mut handle = self.handle(committed.clone(), context.snapshot.snapshot_id);
+                (handle.own_groups, handle.own_batches) = (None, Vec::new());
+                probe(&handle, key, columns, keys, &maybe, &mut found)?;
+            }
+        }
+        let maybe = self.maybe_own(index, key, keys)?;
+        if !maybe.is_empty() {
+            probe(
+                &self.handle(None, 0),
+                key,
+                columns,
+                keys,
+                &maybe,
+                &mut found,
+            )?;
+        }
+        Ok(found)
+    }
+
+    /// Rows of the batch whose key the transaction may have inserted already.
+    fn maybe_own(&mut self, index: usize, key: &UniqueKey, keys: &BatchKeys) -> Result<Vec<usize>> {
+        let handle = self.handle(None, 0);
+        let Some(own) = self.keys.get_mut(index) else {
+            return Ok(Vec::new());
+        };
+        let mut maybe = Vec::new();
+        for (row, bytes) in keys.iter() {
+            let contains = match own.may_contain(bytes) {
+                Some(contains) => contains,
+                None => {
+                    own.load_hashes(key_hashes(&handle, key)?);
+                    own.may_contain(bytes).unwrap_or(true)
+                }
+            };
+            if contains {
+                maybe.push(row);
+            }
+        }
+        Ok(maybe)
+    }
+
+    /// The highest key that some snapshot in use may see. What was committed since the database was
+    /// opened is known already.
+    fn load_highest(
+        &self,
+        context: &WriteContext<'_>,
+        key: &UniqueKey,
+        version: &Arc<TableVersion>,
+    ) -> Result<Option<KeyBytes>> {
+        let bound = context.transactions.gc_bound();
+        let handle = self.table.at(Arc::clone(version), bound);
+        let mut request = ScanRequest::new(key.meta().fields.clone());
+        let first = key.meta().fields.first();
+        let highest_first = first.and_then(|field| version.statistics(*field)?.max);
+        if let (Some(field), Some(max)) = (first, highest_first) {
+            request.predicates.push(ColumnPredicate {
+                field: *field,
+                test: ColumnTest::Range {
+                    low: Bound::Included(max),
+                    high: Bound::Unbounded,
+                },
+            });
+            if let Some(highest) = highest_key(&handle, key, &request)? {
+                return Ok(Some(highest));
+            }
+            request.predicates.clear();
+        }
+        highest_key(&handle, key, &request)
+    }
+}
+
+fn highest_key(
+    handle: &TableHandle,
+    key: &UniqueKey,
+    request: &ScanRequest,
+) -> Result<Option<KeyBytes>> {
+    let mut highest: Option<KeyBytes> = None;
+    for_each_batch(handle, request, |batch| {
+        let keys = key.encode(batch.columns())?;
+        let max = keys.iter().map(|(_, key)| key).max();
+        if max > highest.as_deref() {
+            highest = max.map(KeyBytes::from);
+        }
+        Ok(())
+    })?;
+    Ok(highest)
+}
+
+fn key_hashes(
+    handle: &TableHandle,
+    key: &UniqueKey,
+) -> Result<HashSet<u64, foldhash::fast::FixedState>> {
+    let mut hashes = HashSet::default();
+    let request = ScanRequest::new(key.meta().fields.clone());
+    for_each_batch(handle, &request, |batch| {
+        let keys = key.encode(batch.columns())?;
+        hashes.extend(keys.iter().map(|(_, bytes)| xxh3_64(bytes)));
+        Ok(())
+    })?;
+    Ok(hashes)
+}
+
+/// Finds the rows of `handle` that have the key of one of the `maybe` rows of the batch.
+fn probe(
+    handle: &TableHandle,
+    key: &UniqueKey,
+    columns: &[ArrayRef],
+    keys: &BatchKeys,
+    maybe: &[usize],
+    found: &mut HashMap<KeyBytes, RowId>,
+) -> Result<()> {
+    let wanted: HashSet<&[u8]> = maybe.iter().filter_map(|row| keys.get(*row)).collect();
+    let rows = UInt32Array::from_iter_values(maybe.iter().map(|row| *row as u32));
+    let mut request = ScanRequest::new(key.meta().fields.clone());
+    request.with_row_id = true;
+    for ((field, values), at) in key.meta().fields.iter().zip(columns).zip(key.columns()) {
+        let ty = handle.schema().columns.get(*at).map(|c| c.ty);
+        if ty != Some(SqlType::Interval) {
+            request.predicates.push(ColumnPredicate {
+                field: *field,
+                test: ColumnTest::In(take(values, &rows, None)?),
+            });
+        }
+    }
+    for_each_batch(handle, &request, |batch| {
+        let (row_ids, key_columns) = match batch.columns().split_last() {
+            Some((row_ids, key_columns)) => (row_ids.as_primitive::<UInt64Type>(), key_columns),
+            None => return Ok(()),
+        };
+        let stored = key.encode(key_columns)?;
+        for (row, bytes) in stored.iter() {
+            if wanted.contains(bytes) {
+                found.insert(bytes.into(), row_ids.value(row));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn for_each_batch(
+    handle: &TableHandle,
+    request: &ScanRequest,
+    mut each: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let scan = handle.scan_stream(request)?;
+    for morsel in 0..scan.morsel_count() {
+        for batch in scan.read(morsel)? {
+            each(&batch?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Which rows of a batch are appended, and which existing ones go.
+#[derive(Debug, Default)]
+struct Chosen {
+    /// `None`: all.
+    keep: Option<Vec<bool>>,
+    replaced: RoaringTreemap,
+}
+
+/// Decides row by row, in order, so that the rows of a batch meet one another too. The error is the
+/// constraint and the row that violates it.
+fn choose_rows(
+    rows: usize,
+    keys: &[&BatchKeys],
+    existing: &[HashMap<KeyBytes, RowId>],
+    on_conflict: OnConflict,
+) -> std::result::Result<Chosen, (usize, usize)> {
+    let mut chosen = Chosen::default();
+    if existing.iter().all(HashMap::is_empty) && keys.iter().all(|keys| is_ascending(keys)) {
+        return Ok(chosen);
+    }
+    let mut keep = vec![true; rows];
+    let mut seen: Vec<HashMap<&[u8], usize>> = vec![HashMap::new(); keys.len()];
+    for row in 0..rows {
+        let of_row = || {
+            keys.iter()
+                .enumerate()
+                .filter_map(|(i, k)| Some((i, k.get(row)?)))
+        };
+        for (index, key) in of_row() {
+            let stored = existing.get(index).and_then(|found| found.get(key));
+            let before = seen.get(index).and_then(|seen| seen.get(key)).copied();
+            match (on_conflict, stored, before) {
+                (_, None, None) => {}
+                (OnConflict::Error, ..) => return Err((index, row)),
+                (OnConflict::Ignore, ..) => set(&mut keep, row, false),
+                (OnConflict::Replace, stored, before) => {
+                    chosen.replaced.extend(stored);
+                    if let Some(before) = before {
+                        set(&mut keep, before, false);
+                    }
+                }
+            }
+        }
+        if keep.get(row) == Some(&true) {
+            for (index, key) in of_row() {
+                if let Some(seen) = seen.get_mut(index) {
+                    seen.insert(key, row);
+                }
+            }
+        }
+    }
+    chosen.keep = keep.contains(&false).then_some(keep);
+    Ok(chosen)
+}
+
+fn set(keep: &mut [bool], row: usize, value: bool) {
+    if let Some(slot) = keep.get_mut(row) {
+        *slot = value;
+    }
+}
+
+fn is_ascending(keys: &BatchKeys) -> bool {
+    let mut last: Option<&[u8]> = None;
+    keys.iter().all(|(_, key)| {
+        let ascending = last.is_none_or(|last| last < key);
+        last = Some(key);
+        ascending
+    })
+}

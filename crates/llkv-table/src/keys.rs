@@ -1,0 +1,190 @@
+//! A PRIMARY KEY or UNIQUE constraint: keys as ordered bytes, what is known of the stored ones.
+
+use crate::KeyMeta;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
+use arrow::row::{RowConverter, Rows, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use llkv_result::{ConstraintError, Error, Result};
+use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
+use llkv_types::{FieldId, TableSchema};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// One constraint of one table, shared by all transactions.
+#[derive(Debug)]
+pub struct UniqueKey {
+    meta: KeyMeta,
+    /// Positions of its columns in the table.
+    columns: Vec<usize>,
+    converter: RowConverter,
+    /// `PRIMARY KEY (id)`, for messages.
+    label: String,
+    state: Mutex<KeyState>,
+}
+
+#[derive(Debug, Default)]
+struct KeyState {
+    /// Above every key that was ever logged, or equal to the highest. Absent while there is none.
+    high: Option<KeyBytes>,
+    /// The stored rows have been looked at for `high`.
+    is_loaded: bool,
+    history: KeyHistory,
+}
+
+/// The keys of a batch: bytes in the order of the keys; none for a row in which a key column is NULL.
+#[derive(Debug)]
+pub(crate) struct BatchKeys {
+    rows: Rows,
+    is_null: Option<Vec<bool>>,
+}
+
+impl BatchKeys {
+    /// The key of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
+        let is_null = self
+            .is_null
+            .as_ref()
+            .is_some_and(|nulls| nulls.get(row) == Some(&true));
+        (!is_null && row < self.rows.num_rows()).then(|| self.rows.row(row).data())
+    }
+
+    /// Rows with their keys, without those that have none.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        (0..self.rows.num_rows()).filter_map(|row| Some((row, self.get(row)?)))
+    }
+}
+
+impl UniqueKey {
+    /// The constraint of a table with these columns.
+    pub(crate) fn new(meta: &KeyMeta, schema: &TableSchema) -> Result<Self> {
+        let position = |field: &FieldId| {
+            let found = schema.columns.iter().position(|c| c.field == *field);
+            found.ok_or_else(|| crate::meta::damaged(format!("key {} has no column", meta.name)))
+        };
+        let columns = meta
+            .fields
+            .iter()
+            .map(position)
+            .collect::<Result<Vec<_>>>()?;
+        let of_key = || columns.iter().filter_map(|at| schema.columns.get(*at));
+        let names: Vec<&str> = of_key().map(|c| c.name.as_str()).collect();
+        let kind = if meta.primary {
+            "PRIMARY KEY"
+        } else {
+            "UNIQUE"
+        };
+        Ok(Self {
+            label: format!("{kind} ({})", names.join(", ")),
+            converter: RowConverter::new(
+                of_key().map(|c| SortField::new(c.ty.to_arrow())).collect(),
+            )?,
+            meta: meta.clone(),
+            columns,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Its definition.
+    #[must_use]
+    pub fn meta(&self) -> &KeyMeta {
+        &self.meta
+    }
+
+    /// Positions of its columns in the table.
+    #[must_use]
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The key columns of whole rows of the table.
+    pub(crate) fn columns_of(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
+        let columns = self.columns.iter().filter_map(|at| rows.columns().get(*at));
+        columns.map(one_zero_one_nan).collect()
+    }
+
+    /// The keys of key columns, as [`Self::columns_of`] gives them or a scan of just these.
+    pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<BatchKeys> {
+        let columns: Vec<ArrayRef> = columns.iter().map(one_zero_one_nan).collect();
+        let rows = self.converter.convert_columns(&columns)?;
+        let with_nulls = columns.iter().any(|c| c.logical_null_count() > 0);
+        let is_null = with_nulls.then(|| {
+            let any = |row| {
+                columns
+                    .iter()
+                    .any(|c| c.logical_nulls().is_some_and(|n| n.is_null(row)))
+            };
+            (0..rows.num_rows()).map(any).collect()
+        });
+        Ok(BatchKeys { rows, is_null })
+    }
+
+    /// A key that none of the stored ones exceeds; `None` while there are none. `load` finds the highest
+    /// one that was stored when the database was opened; it is asked once.
+    pub(crate) fn highest_stored(
+        &self,
+        load: impl FnOnce() -> Result<Option<KeyBytes>>,
+    ) -> Result<Option<KeyBytes>> {
+        let mut state = self.state.lock();
+        if !state.is_loaded {
+            let stored = load()?;
+            state.high = stored.max(state.high.take());
+            state.is_loaded = true;
+        }
+        Ok(state.high.clone())
+    }
+
+    /// Checks at commit that no transaction which committed since the snapshot brought one of the keys.
+    ///
+    /// # Errors
+    /// A retryable conflict.
+    pub(crate) fn check_history(
+        &self,
+        table: &str,
+        keys: &KeyFootprint,
+        snapshot_id: TxnId,
+    ) -> Result<()> {
+        if self.state.lock().history.meets(keys, snapshot_id) {
+            let detail = format!("a concurrent transaction inserted a key of {}", self.label);
+            return Err(conflict(table, &detail));
+        }
+        Ok(())
+    }
+
+    /// Keeps the keys of a commit that has its place in the log, and forgets what nobody needs.
+    pub(crate) fn record(&self, commit_id: TxnId, keys: Arc<KeyFootprint>, gc_bound: TxnId) {
+        let mut state = self.state.lock();
+        if keys.highest() > state.high.as_deref() {
+            state.high = keys.highest().map(KeyBytes::from);
+        }
+        state.history.prune(gc_bound);
+        state.history.record(commit_id, keys);
+    }
+
+    /// The error of a row whose key exists.
+    pub(crate) fn duplicate(&self, table: &str, columns: &[ArrayRef], row: usize) -> Error {
+        let options = FormatOptions::new().with_null("NULL");
+        let values: Vec<String> = columns
+            .iter()
+            .map(
+                |column| match ArrayFormatter::try_new(column.as_ref(), &options) {
+                    Ok(formatter) => formatter.value(row).to_string(),
+                    Err(_) => "?".into(),
+                },
+            )
+            .collect();
+        Error::Constraint(ConstraintError::Unique {
+            table: table.to_owned(),
+            constraint: self.label.clone(),
+            key: format!("({})", values.join(", ")),
+        })
+    }
+}
+
+/// Floats with one zero and one NaN, so that equal keys have equal bytes.
+fn one_zero_one_nan(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Float32 | DataType::Float64 => crate::filter::normalize_floats(column),
+        _ => Arc::clone(column),
+    }
+}
