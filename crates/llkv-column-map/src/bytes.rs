@@ -29,10 +29,6 @@ pub(crate) struct ByteWriter {
 }
 
 impl ByteWriter {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(bytes),
@@ -114,10 +110,6 @@ impl<'a> ByteReader<'a> {
         Self { bytes, position: 0 }
     }
 
-    pub(crate) fn position(&self) -> usize {
-        self.position
-    }
-
     pub(crate) fn remaining(&self) -> usize {
         self.bytes.len() - self.position
     }
@@ -169,11 +161,5 @@ impl<'a> ByteReader<'a> {
     pub(crate) fn prefixed(&mut self) -> Result<&'a [u8]> {
         let len = self.u32()? as usize;
         self.raw(len)
-    }
-
-    /// Skips to the next multiple of `alignment`.
-    pub(crate) fn align(&mut self, alignment: usize) -> Result<()> {
-        let to = self.position.next_multiple_of(alignment);
-        self.raw(to - self.position).map(|_| ())
     }
 }

@@ -112,7 +112,6 @@ enum Validity {
 pub(crate) struct Chunk {
     ty: SqlType,
     data_type: DataType,
-    rows: usize,
     validity: Validity,
     windows: Vec<Stats>,
     reader: Option<Box<dyn ColumnReader>>,
@@ -184,7 +183,6 @@ impl Chunk {
         let mut chunk = Self {
             ty,
             data_type: ty.to_arrow(),
-            rows,
             validity: Validity::AllValid,
             windows,
             reader: None,
@@ -227,7 +225,6 @@ impl Chunk {
         Ok(Self {
             ty,
             data_type,
-            rows,
             validity: match array.nulls().filter(|n| n.null_count() > 0) {
                 None => Validity::AllValid,
                 Some(nulls) => Validity::Bitmap(nulls.inner().clone()),
@@ -238,19 +235,14 @@ impl Chunk {
     }
 
     /// A chunk of NULLs, for columns that are younger than their row group.
-    pub(crate) fn nulls(ty: SqlType, rows: usize) -> Self {
+    pub(crate) fn nulls(ty: SqlType) -> Self {
         Self {
             ty,
             data_type: ty.to_arrow(),
-            rows,
             validity: Validity::AllNull,
             windows: Vec::new(),
             reader: None,
         }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
     }
 
     fn reader(&self) -> Result<&dyn ColumnReader> {
@@ -280,11 +272,20 @@ impl Chunk {
         &self.windows
     }
 
+    /// What a test says of the values that the chunk holds once for many rows, for [`Chunk::filter`].
+    pub(crate) fn answers(&self, test: &Test) -> Result<Vec<bool>> {
+        match (&self.reader, test) {
+            (None, _) | (_, Test::Null | Test::NotNull | Test::Never) => Ok(Vec::new()),
+            (Some(reader), test) => reader.answers(test),
+        }
+    }
+
     /// Drops the rows of the window at `start` that fail the test.
     pub(crate) fn filter(
         &self,
         start: usize,
         test: &Test,
+        answers: &[bool],
         selection: &mut Selection,
         scratch: &mut Scratch,
     ) -> Result<()> {
@@ -315,7 +316,9 @@ impl Chunk {
                 selection.clear();
                 Ok(())
             }
-            test => self.reader()?.filter(start, test, selection, scratch),
+            test => self
+                .reader()?
+                .filter(start, test, answers, selection, scratch),
         }
     }
 

@@ -115,11 +115,6 @@ impl ColumnBuffer {
         }
     }
 
-    /// Rows so far.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Makes room for a whole batch before the first value comes in.
     pub(crate) fn reserve(&mut self) {
         if self.len == 0

@@ -156,6 +156,20 @@ impl RowGroup {
         }
     }
 
+    /// The encoding and the size in bytes of a field's chunk; `None` for plain rows and missing chunks.
+    pub(crate) fn stored_as(&self, field: FieldId) -> Option<(&'static str, usize)> {
+        match self.data.as_ref() {
+            GroupData::Stored(stored) => {
+                let chunk = stored.chunks.get(stored.position(field)?)?;
+                Some((
+                    crate::encoding::name(chunk.encoding),
+                    chunk.place.len as usize,
+                ))
+            }
+            GroupData::Plain(_) => None,
+        }
+    }
+
     /// The description that a descriptor stores; `None` for plain rows.
     pub(crate) fn meta(&self) -> Option<GroupMeta> {
         match self.data.as_ref() {
@@ -319,7 +333,7 @@ impl StoredData {
 
     fn chunk(&self, field: FieldId, ty: SqlType, rows: usize) -> Result<Arc<Chunk>> {
         let Some(index) = self.position(field) else {
-            return Ok(Arc::new(Chunk::nulls(ty, rows)));
+            return Ok(Arc::new(Chunk::nulls(ty)));
         };
         let (Some(meta), Some(slot)) = (self.chunks.get(index), self.open.get(index)) else {
             return Err(Error::internal("a chunk without a slot"));
@@ -347,7 +361,7 @@ impl StoredData {
 impl PlainData {
     fn chunk(&self, field: FieldId, ty: SqlType) -> Result<Arc<Chunk>> {
         let Some(index) = self.layout.iter().position(|(f, _)| *f == field) else {
-            return Ok(Arc::new(Chunk::nulls(ty, self.batch.num_rows())));
+            return Ok(Arc::new(Chunk::nulls(ty)));
         };
         let open = match self.open.get() {
             Some(open) => open,

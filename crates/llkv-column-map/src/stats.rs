@@ -2,7 +2,6 @@
 
 use crate::bytes::{ByteReader, ByteWriter, damaged};
 use crate::column_test::{Test, scalar_from_key};
-use crate::kind::Kind;
 use bitcode::{Decode, Encode};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
@@ -243,13 +242,6 @@ pub struct ColumnStatistics {
     pub distinct_estimate: u64,
     /// Rows that statistics were taken of; those of the tail are not among them.
     pub rows: u64,
-}
-
-impl Kind {
-    /// True when values of the kind are tested as integers.
-    pub(crate) const fn is_int_like(self) -> bool {
-        !matches!(self, Self::Opaque | Self::Bytes { .. })
-    }
 }
 
 #[cfg(test)]

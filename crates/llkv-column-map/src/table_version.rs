@@ -286,6 +286,15 @@ impl TableVersion {
         })
     }
 
+    /// How a column is stored: for each stored row group the name of the encoding and the size in bytes.
+    #[must_use]
+    pub fn stored_as(&self, field: FieldId) -> Vec<(&'static str, usize)> {
+        self.groups
+            .iter()
+            .filter_map(|group| group.stored_as(field))
+            .collect()
+    }
+
     /// Rows by id: one row for each id, in the order of `row_ids`, with the columns of `fields`. Versions
     /// are not looked at. Single values are decoded, not chunks.
     ///

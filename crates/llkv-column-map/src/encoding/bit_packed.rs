@@ -69,7 +69,7 @@ macro_rules! target {
             }
             #[inline]
             fn plus<L: Lane>(self, lane: L) -> Self {
-                self.wrapping_add(lane.to_u64() as $T)
+                self.wrapping_add(lane.widen() as $T)
             }
         }
     };
@@ -167,6 +167,7 @@ impl ColumnReader for BitPacked {
         &self,
         start: usize,
         test: &Test,
+        _answers: &[bool],
         selection: &mut Selection,
         scratch: &mut Scratch,
     ) -> Result<()> {

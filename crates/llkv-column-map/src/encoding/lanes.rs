@@ -15,9 +15,9 @@ pub(crate) trait Lane: BitPacking + ArrowNativeType {
     /// Bits of the integer.
     const BITS: usize;
     /// Widens.
-    fn to_u64(self) -> u64;
+    fn widen(self) -> u64;
     /// Cuts off higher bits.
-    fn from_u64(value: u64) -> Self;
+    fn cut_from(value: u64) -> Self;
     /// Subtracts, wrapping around.
     fn minus(self, other: Self) -> Self;
 }
@@ -27,11 +27,11 @@ macro_rules! lane {
         impl Lane for $T {
             const BITS: usize = <$T>::BITS as usize;
             #[inline]
-            fn to_u64(self) -> u64 {
+            fn widen(self) -> u64 {
                 self as u64
             }
             #[inline]
-            fn from_u64(value: u64) -> Self {
+            fn cut_from(value: u64) -> Self {
                 value as $T
             }
             #[inline]
@@ -79,11 +79,7 @@ pub(crate) fn pack<L: Lane>(width: usize, values: &[L; BLOCK_ROWS]) -> Result<Ve
 /// # Errors
 /// When the width is above the lane's or the length is not the packed one.
 #[inline]
-pub(crate) fn unpack<L: Lane>(
-    width: usize,
-    packed: &[L],
-    out: &mut [L; BLOCK_ROWS],
-) -> Result<()> {
+pub(crate) fn unpack<L: Lane>(width: usize, packed: &[L], out: &mut [L; BLOCK_ROWS]) -> Result<()> {
     check(width, packed)?;
     // SAFETY: `check` saw to the width and the input's length; the output has 1,024 values.
     unsafe { L::unchecked_unpack(width, packed, out) };
@@ -110,10 +106,14 @@ mod tests {
 
     fn round_trip<L: Lane + std::fmt::Debug>() {
         for width in 0..=L::BITS {
-            let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+            let mask = if width == 64 {
+                u64::MAX
+            } else {
+                (1 << width) - 1
+            };
             let mut values = [L::default(); BLOCK_ROWS];
             for (index, value) in values.iter_mut().enumerate() {
-                *value = L::from_u64((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask);
+                *value = L::cut_from((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask);
             }
             let packed = pack(width, &values).unwrap();
             let mut back = [L::default(); BLOCK_ROWS];

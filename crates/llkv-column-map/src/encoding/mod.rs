@@ -1,9 +1,21 @@
 //! Encodings: how the values of a chunk are laid out, and how they are read back, tested and picked.
 
+mod bit_packed;
+#[cfg(test)]
+mod conformance;
+mod constant;
+mod dictionary;
 pub(crate) mod input;
+mod lanes;
+mod packed;
 pub(crate) mod plain;
+mod profile;
+mod run_end;
+mod sequence;
+mod table;
 
-use crate::chunk::{BodyReader, assemble};
+use crate::bytes::damaged;
+use crate::chunk::{BodyReader, ChunkWriter, assemble};
 use crate::column_buffer::Values;
 use crate::column_test::Test;
 use crate::kind::Kind;
@@ -13,6 +25,7 @@ use arrow::array::ArrayRef;
 use input::Input;
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
+use profile::Profile;
 use std::fmt::Debug;
 
 /// Buffers that readers unpack into, one set per running scan.
@@ -58,11 +71,18 @@ pub(crate) trait ColumnReader: Send + Sync + Debug {
         scratch: &mut Scratch,
     ) -> Result<()>;
 
+    /// What a test says of each of the values that the chunk holds once for many rows (of a dictionary, of
+    /// runs): asked once for each chunk and handed to [`ColumnReader::filter`]. Empty for other chunks.
+    fn answers(&self, _test: &Test) -> Result<Vec<bool>> {
+        Ok(Vec::new())
+    }
+
     /// Drops the rows of the window at `start` whose value fails the test.
     fn filter(
         &self,
         start: usize,
         test: &Test,
+        answers: &[bool],
         selection: &mut Selection,
         scratch: &mut Scratch,
     ) -> Result<()>;
@@ -87,6 +107,39 @@ pub(crate) struct EncodedChunk {
     pub(crate) distinct_estimate: u32,
 }
 
+/// A way to lay out the values of a chunk.
+pub(crate) struct Encoding {
+    /// Its number in files.
+    pub(crate) id: u8,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Roughly the bytes that it takes, or `None` where it cannot hold the values.
+    pub(crate) estimate: fn(&Input, &Profile) -> Option<usize>,
+    /// Writes the values.
+    pub(crate) write: fn(&Input, &Profile, &mut ChunkWriter) -> Result<()>,
+    /// Opens what was written, for a number of rows. Total: any bytes give a reader or an error.
+    pub(crate) open: fn(Kind, usize, &mut BodyReader<'_>) -> Result<Box<dyn ColumnReader>>,
+}
+
+/// All encodings, in the order in which they are preferred at one size.
+pub(crate) static ENCODINGS: [&Encoding; 6] = [
+    &constant::ENCODING,
+    &sequence::ENCODING,
+    &plain::ENCODING,
+    &bit_packed::ENCODING,
+    &dictionary::ENCODING,
+    &run_end::ENCODING,
+];
+
+fn find(id: u8) -> Option<&'static Encoding> {
+    ENCODINGS.iter().copied().find(|e| e.id == id)
+}
+
+/// The name of an encoding by its number in files.
+pub(crate) fn name(id: u8) -> &'static str {
+    find(id).map_or("unknown", |encoding| encoding.name)
+}
+
 /// Opens the values of a chunk of `rows` rows whose header was read up to the encoding's parameters.
 ///
 /// # Errors
@@ -97,36 +150,50 @@ pub(crate) fn open(
     rows: usize,
     body: &mut BodyReader<'_>,
 ) -> Result<Box<dyn ColumnReader>> {
-    match encoding {
-        plain::ID => plain::open(kind, rows, body),
-        other => Err(crate::bytes::damaged(format!(
-            "a chunk of encoding {other}"
-        ))),
-    }
+    let encoding =
+        find(encoding).ok_or_else(|| damaged(format!("a chunk of encoding {encoding}")))?;
+    (encoding.open)(kind, rows, body)
 }
 
-/// Encodes a column.
+/// Encodes a column in the encoding that takes the fewest bytes.
 ///
 /// # Errors
 /// When the array is not in the type's Arrow form.
 pub(crate) fn encode(ty: SqlType, array: &ArrayRef) -> Result<EncodedChunk> {
     let input = Input::new(ty, array)?;
+    let profile = Profile::new(&input);
+    let encoding = ENCODINGS
+        .iter()
+        .filter_map(|encoding| Some((*encoding, (encoding.estimate)(&input, &profile)?)))
+        .min_by_key(|(_, bytes)| *bytes)
+        .map_or(&plain::ENCODING, |(encoding, _)| encoding);
+    encode_as(encoding, &input, &profile)
+}
+
+/// Encodes a column in a given encoding.
+///
+/// # Errors
+/// When the encoding cannot hold the values.
+pub(crate) fn encode_as(
+    encoding: &Encoding,
+    input: &Input,
+    profile: &Profile,
+) -> Result<EncodedChunk> {
     let windows = input.window_stats();
     let stats = merge_stats(&windows);
-    let encoding = plain::ID;
     let bytes = assemble(
-        encoding,
+        encoding.id,
         input.kind,
         input.rows,
         input.nulls.as_ref(),
         &windows,
-        |out| plain::write(&input, out),
+        |out| (encoding.write)(input, profile, out),
     )?;
     Ok(EncodedChunk {
         bytes,
-        encoding,
+        encoding: encoding.id,
         stats,
-        distinct_estimate: 1,
+        distinct_estimate: profile.distinct.min(u32::MAX as usize) as u32,
     })
 }
 

@@ -1,9 +1,9 @@
 //! Unsigned integers in blocks of 1,024, each block with a minimum and a bit width of its own: the common
 //! ground of frame-of-reference and dictionary chunks.
 
+use super::Scratch;
 use super::lanes::{self, Lane};
 use super::plain::out_of_range;
-use super::Scratch;
 use crate::bytes::damaged;
 use crate::chunk::{BodyReader, ChunkWriter};
 use crate::column_buffer::typed;
@@ -85,7 +85,7 @@ pub(crate) fn write(values: &[u64], out: &mut ChunkWriter) -> Result<()> {
 fn pack_into<L: Lane>(width: usize, min: u64, block: &[u64], out: &mut Vec<u8>) -> Result<()> {
     let mut lanes = [L::default(); BLOCK_ROWS];
     for (lane, value) in lanes.iter_mut().zip(block) {
-        *lane = L::from_u64(value - min);
+        *lane = L::cut_from(value - min);
     }
     let packed = lanes::pack(width, &lanes)?;
     out.extend_from_slice(Buffer::from_vec(packed).as_slice());
@@ -138,7 +138,7 @@ impl Block {
         fn go<L: Lane>(block: &Block, index: usize) -> Result<u64> {
             let width = usize::from(block.width);
             let packed = typed::<L>(&block.bits, lanes::packed_len::<L>(width))?;
-            lanes::unpack_one(width, &packed, index).map(L::to_u64)
+            lanes::unpack_one(width, &packed, index).map(L::widen)
         }
         match self.width {
             0 => Ok(0),
@@ -261,7 +261,11 @@ impl Packed {
                 return Err(out_of_range(start, rows, self.rows));
             };
             let from = at % BLOCK_ROWS;
-            each(block.base, block.unpack(scratch)?, from..from + (block_end - at));
+            each(
+                block.base,
+                block.unpack(scratch)?,
+                from..from + (block_end - at),
+            );
             at = block_end;
         }
         Ok(())
@@ -391,14 +395,14 @@ fn filter_lanes<L: Lane>(
     match test {
         PackedTest::Range { low, high } => {
             // One comparison instead of two: distances from the lower bound wrap around below it.
-            let max = L::from_u64(u64::MAX).to_u64();
+            let max = L::cut_from(u64::MAX).widen();
             let low = low.saturating_sub(base);
             let high = high.saturating_sub(base).min(max);
-            let (low, span) = (L::from_u64(low), L::from_u64(high - low));
+            let (low, span) = (L::cut_from(low), L::cut_from(high - low));
             narrow(words, lanes, |v: L| v.minus(low) <= span);
         }
         PackedTest::Not(other) => {
-            let other = L::from_u64(other.wrapping_sub(base));
+            let other = L::cut_from(other.wrapping_sub(base));
             narrow(words, lanes, |v: L| v != other);
         }
         PackedTest::Table(table) => {
@@ -407,7 +411,7 @@ fn filter_lanes<L: Lane>(
                 .and_then(|base| table.get(base..))
                 .unwrap_or_default();
             narrow(words, lanes, |v: L| {
-                table.get(v.to_u64() as usize).copied().unwrap_or(false)
+                table.get(v.widen() as usize).copied().unwrap_or(false)
             });
         }
     }

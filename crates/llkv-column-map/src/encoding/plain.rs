@@ -1,7 +1,8 @@
 //! Plain values as Arrow lays them out: read without a copy, and the form of the rows of the tail.
 
 use super::input::{Input, InputValues};
-use super::{ColumnReader, Scratch, kind_mismatch};
+use super::profile::Profile;
+use super::{ColumnReader, Encoding, Scratch, kind_mismatch};
 use crate::bytes::damaged;
 use crate::chunk::{BodyReader, ChunkWriter, bitmap};
 use crate::column_buffer::{Values, typed};
@@ -45,14 +46,29 @@ pub(crate) fn out_of_range(start: usize, rows: usize, len: usize) -> llkv_result
     damaged(format!("rows {start}+{rows} of a chunk of {len} rows"))
 }
 
-/// The number of the encoding in files.
-pub(crate) const ID: u8 = 1;
+/// See the module.
+pub(crate) static ENCODING: Encoding = Encoding {
+    id: 1,
+    name: "plain",
+    estimate,
+    write,
+    open,
+};
+
+fn estimate(input: &Input, _profile: &Profile) -> Option<usize> {
+    Some(match &input.values {
+        InputValues::Bits(bits) => bits.len() / 8,
+        InputValues::Fixed(raw) => raw.len(),
+        InputValues::Ints(ints) => ints.raw.len(),
+        InputValues::Bytes(strings) => strings.total_bytes + 4 * input.rows,
+    })
+}
 
 /// Writes values plain.
 ///
 /// # Errors
 /// When strings are too long for one chunk.
-pub(crate) fn write(input: &Input, out: &mut ChunkWriter) -> Result<()> {
+fn write(input: &Input, _profile: &Profile, out: &mut ChunkWriter) -> Result<()> {
     match &input.values {
         InputValues::Bits(bits) => out.buffer(bits.sliced().as_slice()),
         InputValues::Fixed(raw) => out.buffer(raw),
@@ -103,11 +119,7 @@ pub(crate) fn write_strings<'a>(
 ///
 /// # Errors
 /// When buffers are too short or strings are not valid.
-pub(crate) fn open(
-    kind: Kind,
-    rows: usize,
-    body: &mut BodyReader<'_>,
-) -> Result<Box<dyn ColumnReader>> {
+fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn ColumnReader>> {
     Ok(match kind {
         Kind::Bit => Box::new(PlainBits {
             bits: bitmap(body.buffer()?, rows)?,
@@ -254,6 +266,7 @@ impl ColumnReader for PlainFixed {
         &self,
         start: usize,
         test: &Test,
+        _answers: &[bool],
         selection: &mut Selection,
         _scratch: &mut Scratch,
     ) -> Result<()> {
@@ -332,6 +345,7 @@ impl ColumnReader for PlainBits {
         &self,
         start: usize,
         test: &Test,
+        _answers: &[bool],
         selection: &mut Selection,
         _scratch: &mut Scratch,
     ) -> Result<()> {
@@ -414,6 +428,7 @@ impl ColumnReader for PlainViews {
         &self,
         start: usize,
         test: &Test,
+        _answers: &[bool],
         selection: &mut Selection,
         _scratch: &mut Scratch,
     ) -> Result<()> {
@@ -512,6 +527,7 @@ impl ColumnReader for PlainBytes {
         &self,
         start: usize,
         test: &Test,
+        _answers: &[bool],
         selection: &mut Selection,
         _scratch: &mut Scratch,
     ) -> Result<()> {

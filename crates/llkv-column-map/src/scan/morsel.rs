@@ -46,10 +46,17 @@ struct Segment {
     start: usize,
     /// Chunks of the projection, opened when the first row survives.
     projected: Option<Vec<Arc<Chunk>>>,
-    /// Predicates that statistics of the segment leave open: index and chunk, best first.
-    tests: Vec<(usize, Option<Arc<Chunk>>)>,
+    /// Predicates that statistics of the segment leave open, best first.
+    tests: Vec<SegmentTest>,
     /// Versions have to be looked at.
     versioned: bool,
+}
+
+/// A predicate on the segment: its index, and once it was needed, the chunk and its answers.
+#[derive(Debug)]
+struct SegmentTest {
+    index: usize,
+    open: Option<(Arc<Chunk>, Vec<bool>)>,
 }
 
 impl MorselReader {
@@ -120,7 +127,7 @@ impl MorselReader {
             for (index, predicate) in self.predicates.iter().enumerate() {
                 match group.judge(predicate.field, &predicate.test) {
                     Verdict::Nothing => verdict = Verdict::Nothing,
-                    Verdict::Unsure => tests.push((index, None)),
+                    Verdict::Unsure => tests.push(SegmentTest { index, open: None }),
                     Verdict::Everything => {}
                 }
             }
@@ -181,15 +188,17 @@ impl MorselReader {
         if segment.tests.len() > 1 {
             self.order_tests(segment);
         }
-        for (index, slot) in &mut segment.tests {
-            let Some(predicate) = self.predicates.get(*index) else {
+        for test in &mut segment.tests {
+            let Some(predicate) = self.predicates.get(test.index) else {
                 continue;
             };
-            let chunk = match slot {
-                Some(chunk) => &*chunk,
+            let (chunk, answers) = match &test.open {
+                Some(open) => open,
                 None => {
                     count_bytes(&self.spec, &segment.group, predicate.field);
-                    slot.insert(segment.group.chunk(predicate.field, predicate.ty)?)
+                    let chunk = segment.group.chunk(predicate.field, predicate.ty)?;
+                    let answers = chunk.answers(&predicate.test)?;
+                    test.open.insert((chunk, answers))
                 }
             };
             match chunk.judge(&predicate.test, start, rows) {
@@ -205,6 +214,7 @@ impl MorselReader {
             chunk.filter(
                 start,
                 &predicate.test,
+                answers,
                 &mut self.selection,
                 &mut self.scratch,
             )?;
@@ -232,7 +242,7 @@ impl MorselReader {
         };
         segment
             .tests
-            .sort_by(|a, b| rank(a.0).total_cmp(&rank(b.0)));
+            .sort_by(|a, b| rank(a.index).total_cmp(&rank(b.index)));
     }
 
     /// Drops the rows of a window that the snapshot does not see.

@@ -55,17 +55,7 @@ impl Selection {
         self.words.iter().all(|w| *w == 0)
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.count() == self.rows
-    }
-
     /// The words of a block of 1,024 rows; bit `i` of word `w` is row `64 * w + i` of the block.
-    pub(crate) fn block(&self, block: usize) -> &[u64] {
-        self.words
-            .get(block * BLOCK_WORDS..(block + 1) * BLOCK_WORDS)
-            .unwrap_or_default()
-    }
-
     pub(crate) fn block_mut(&mut self, block: usize) -> &mut [u64] {
         self.words
             .get_mut(block * BLOCK_WORDS..(block + 1) * BLOCK_WORDS)

@@ -20,7 +20,7 @@ use crate::descriptor::{
     CreatedRun, GroupMeta, IdRun, STORE_MAGIC, StoreHeader, TABLE_MAGIC, seal, unseal,
 };
 use crate::journal;
-use crate::row_group::{GroupData, Layout};
+use crate::row_group::GroupData;
 use crate::table_version::TableVersion;
 use arrow::array::RecordBatch;
 use hashbrown::{HashMap, HashSet};
@@ -357,6 +357,7 @@ impl ColumnStore {
                 groups,
             } => {
                 let mut first = *first_row_id;
+                self.check_layout(*table, groups)?;
                 let groups = groups
                     .iter()
                     .map(|staged| {
@@ -375,6 +376,26 @@ impl ColumnStore {
                 row_ids: row_ids.clone(),
             },
         })
+    }
+
+    /// Staged groups must have been encoded for the layout that the table still has.
+    fn check_layout(&self, table: TableId, groups: &[StagedRowGroup]) -> Result<()> {
+        // A table that the same commit creates has no version yet: its creator staged for its layout.
+        let Some(version) = self.table(table)? else {
+            return Ok(());
+        };
+        let fits = |group: &StagedRowGroup| {
+            group
+                .layout
+                .iter()
+                .all(|(field, ty)| version.layout.iter().all(|(f, t)| f != field || t == ty))
+        };
+        if groups.iter().all(fits) {
+            return Ok(());
+        }
+        Err(Error::internal(format!(
+            "row groups for table {table} were staged with other types"
+        )))
     }
 
     /// Gives a staged group its keys, row ids and creator.
@@ -424,11 +445,6 @@ impl ColumnStore {
         self.sync(&ticket)?;
         self.publish(ticket)
     }
-
-    /// The layout of a table among those published.
-    pub(crate) fn published_tables(&self) -> Vec<Arc<TableVersion>> {
-        self.state.read().tables.values().cloned().collect()
-    }
 }
 
 impl std::fmt::Debug for ColumnStore {
@@ -438,9 +454,4 @@ impl std::fmt::Debug for ColumnStore {
             .field("last_commit", &self.last_commit())
             .finish_non_exhaustive()
     }
-}
-
-/// The layout as the rest of the crate shares it.
-pub(crate) fn shared_layout(layout: &[(FieldId, SqlType)]) -> Arc<Layout> {
-    layout.into()
 }

@@ -1,0 +1,309 @@
+//! Random appends, deletes, checkpoints and reopenings against a table that is a list of rows.
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
+use arrow::datatypes::{Int64Type, UInt64Type};
+use llkv_column_map::{
+    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, ScanSpec, StoreOptions, TableChange,
+};
+use llkv_storage::{BoxedPager, MemPager};
+use llkv_types::{FieldId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
+use proptest::prelude::*;
+use std::ops::Bound;
+use std::sync::Arc;
+
+const TABLE: TableId = TableId(7);
+const LAYOUT: [(FieldId, SqlType); 2] = [(FieldId(1), SqlType::Int64), (FieldId(2), SqlType::Text)];
+
+#[derive(Debug, Clone)]
+struct Row {
+    row_id: RowId,
+    number: Option<i64>,
+    text: Option<String>,
+    created_by: TxnId,
+    deleted_by: TxnId,
+}
+
+impl Row {
+    fn visible(&self, snapshot: TxnId) -> bool {
+        self.created_by <= snapshot && snapshot < self.deleted_by
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u32, u64),
+    Stage(u32, u64),
+    Delete(Vec<prop::sample::Index>),
+    DeleteRange(prop::sample::Index, u32),
+    Checkpoint(u64),
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (1u32..40, any::<u64>()).prop_map(|(n, s)| Step::Append(n, s)),
+        1 => (1u32..9_000, any::<u64>()).prop_map(|(n, s)| Step::Append(n, s)),
+        1 => (1u32..20_000, any::<u64>()).prop_map(|(n, s)| Step::Stage(n, s)),
+        4 => prop::collection::vec(any::<prop::sample::Index>(), 1..20).prop_map(Step::Delete),
+        2 => (any::<prop::sample::Index>(), 1u32..5_000).prop_map(|(i, n)| Step::DeleteRange(i, n)),
+        2 => (0u64..6).prop_map(Step::Checkpoint),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+struct Model {
+    pager: BoxedPager,
+    store: ColumnStore,
+    rows: Vec<Row>,
+    commit_id: TxnId,
+    /// No snapshot below it is looked at any more.
+    bound: TxnId,
+}
+
+fn value(seed: u64, n: u64) -> (Option<i64>, Option<String>) {
+    let x = seed.wrapping_add(n).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+    let number = (!x.is_multiple_of(11)).then_some((x % 5_000) as i64 - 2_000);
+    let text = match x % 4 {
+        0 => None,
+        1 => Some(format!("{}", x % 7)),
+        _ => Some(format!("a text of some length: {x}")),
+    };
+    (number, text)
+}
+
+impl Model {
+    fn new() -> Self {
+        let pager: BoxedPager = Arc::new(MemPager::new());
+        let store = ColumnStore::open(Arc::clone(&pager), StoreOptions::default()).unwrap();
+        let mut model = Self {
+            pager,
+            store,
+            rows: Vec::new(),
+            commit_id: 1,
+            bound: 1,
+        };
+        model.commit(TableChange::Create {
+            table: TABLE,
+            columns: LAYOUT.to_vec(),
+        });
+        model
+    }
+
+    fn commit(&mut self, change: TableChange) {
+        self.commit_id += 1;
+        let record = CommitRecord {
+            commit_id: self.commit_id,
+            changes: vec![change],
+        };
+        self.store.commit(&record).unwrap();
+    }
+
+    fn new_rows(&mut self, count: u32, seed: u64) -> (RowId, RecordBatch) {
+        let first = self.store.table(TABLE).unwrap().unwrap().next_row_id();
+        let values: Vec<_> = (0..u64::from(count)).map(|n| value(seed, n)).collect();
+        let numbers: Int64Array = values.iter().map(|v| v.0).collect();
+        let texts: StringViewArray = values.iter().map(|v| v.1.clone()).collect();
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("a", Arc::new(numbers) as ArrayRef, true),
+            ("b", Arc::new(texts) as ArrayRef, true),
+        ])
+        .unwrap();
+        for (n, (number, text)) in values.into_iter().enumerate() {
+            self.rows.push(Row {
+                row_id: first + n as u64,
+                number,
+                text,
+                created_by: self.commit_id + 1,
+                deleted_by: TXN_ID_NONE,
+            });
+        }
+        (first, batch)
+    }
+
+    fn delete(&mut self, mut at: Vec<usize>) {
+        at.sort_unstable();
+        at.dedup();
+        at.retain(|i| self.rows[*i].deleted_by == TXN_ID_NONE);
+        if at.is_empty() {
+            return;
+        }
+        let row_ids = at.iter().map(|i| self.rows[*i].row_id).collect();
+        self.commit(TableChange::Delete {
+            table: TABLE,
+            row_ids,
+        });
+        for i in at {
+            self.rows[i].deleted_by = self.commit_id;
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Append(count, seed) => {
+                let (first_row_id, batch) = self.new_rows(*count, *seed);
+                self.commit(TableChange::Append {
+                    table: TABLE,
+                    first_row_id,
+                    batch,
+                });
+            }
+            Step::Stage(count, seed) => {
+                let (first_row_id, batch) = self.new_rows(*count, *seed);
+                let group = self.store.stage_row_group(&LAYOUT, &[batch]).unwrap();
+                self.commit(TableChange::AppendStaged {
+                    table: TABLE,
+                    first_row_id,
+                    groups: vec![group],
+                });
+            }
+            Step::Delete(indices) if !self.rows.is_empty() => {
+                let at = indices.iter().map(|i| i.index(self.rows.len())).collect();
+                self.delete(at);
+            }
+            Step::DeleteRange(index, count) if !self.rows.is_empty() => {
+                let from = index.index(self.rows.len());
+                let to = (from + *count as usize).min(self.rows.len());
+                self.delete((from..to).collect());
+            }
+            Step::Delete(_) | Step::DeleteRange(..) => {}
+            Step::Checkpoint(back) => {
+                self.bound = self.bound.max(self.commit_id.saturating_sub(*back));
+                self.store.checkpoint(self.bound).unwrap();
+                assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
+            }
+            Step::Reopen => {
+                let pager = Arc::clone(&self.pager);
+                self.store = ColumnStore::open(pager, StoreOptions::default()).unwrap();
+                assert_eq!(self.store.last_commit(), self.commit_id);
+            }
+        }
+    }
+
+    /// Compares scans, with and without predicates, and single rows.
+    fn check(&self, seed: u64) {
+        let version = self.store.table(TABLE).unwrap().unwrap();
+        for snapshot in [
+            self.bound,
+            self.commit_id.max(self.bound + 1) - 1,
+            self.commit_id,
+        ] {
+            let snapshot = snapshot.max(self.bound);
+            let low = (seed % 3_000) as i64 - 2_000;
+            self.scan(&version, snapshot, Vec::new(), |_| true);
+            let number = |low, high| ColumnPredicate {
+                field: FieldId(1),
+                test: ColumnTest::Range {
+                    low: Bound::Included(Scalar::Int64(low)),
+                    high: Bound::Excluded(Scalar::Int64(high)),
+                },
+            };
+            let between = |row: &Row, by: i64| row.number.is_some_and(|n| n >= low && n < low + by);
+            self.scan(&version, snapshot, vec![number(low, low + 50)], |row| {
+                between(row, 50)
+            });
+            let text = ColumnPredicate {
+                field: FieldId(2),
+                test: ColumnTest::Range {
+                    low: Bound::Unbounded,
+                    high: Bound::Included(Scalar::Text("a".into())),
+                },
+            };
+            self.scan(
+                &version,
+                snapshot,
+                vec![number(low, low + 900), text],
+                |row| between(row, 900) && row.text.as_deref().is_some_and(|t| t <= "a"),
+            );
+            let null = ColumnPredicate {
+                field: FieldId(2),
+                test: ColumnTest::IsNull,
+            };
+            self.scan(&version, snapshot, vec![null], |row| row.text.is_none());
+        }
+        self.gather(&version, seed);
+    }
+
+    fn scan(
+        &self,
+        version: &Arc<llkv_column_map::TableVersion>,
+        snapshot: TxnId,
+        predicates: Vec<ColumnPredicate>,
+        passes: impl Fn(&Row) -> bool,
+    ) {
+        let mut spec = ScanSpec::new(vec![FieldId(2), FieldId(1)], snapshot);
+        spec.with_row_id = true;
+        spec.predicates = predicates;
+        spec.batch_rows = 1_000 + snapshot as usize % 10_000;
+        let limit = spec.batch_rows;
+        let scan = version.scan(spec).unwrap();
+        let mut expected = self
+            .rows
+            .iter()
+            .filter(|row| row.visible(snapshot) && passes(row));
+        for batch in scan.stream() {
+            let batch = batch.unwrap();
+            assert!(batch.num_rows() > 0 && batch.num_rows() <= limit);
+            let texts = batch.column(0).as_string_view();
+            let numbers = batch.column(1).as_primitive::<Int64Type>();
+            let ids = batch.column(2).as_primitive::<UInt64Type>();
+            for at in 0..batch.num_rows() {
+                let row = expected.next().expect("a row too many");
+                assert_eq!(ids.value(at), row.row_id);
+                let number = numbers.is_valid(at).then(|| numbers.value(at));
+                assert_eq!(number, row.number);
+                let text = texts.is_valid(at).then(|| texts.value(at));
+                assert_eq!(text, row.text.as_deref());
+            }
+        }
+        assert!(expected.next().is_none(), "rows are missing");
+    }
+
+    fn gather(&self, version: &llkv_column_map::TableVersion, seed: u64) {
+        let alive: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|row| row.deleted_by == TXN_ID_NONE)
+            .collect();
+        if alive.is_empty() {
+            return;
+        }
+        let rows: Vec<&Row> = (0..30)
+            .map(|n| alive[(value(seed, n).0.unwrap_or(0) + 2_000) as usize % alive.len()])
+            .collect();
+        let ids: Vec<RowId> = rows.iter().map(|row| row.row_id).collect();
+        assert_eq!(version.deleted_by(&ids), vec![TXN_ID_NONE; ids.len()]);
+        let batch = version.gather(&ids, &[FieldId(1), FieldId(2)]).unwrap();
+        let numbers = batch.column(0).as_primitive::<Int64Type>();
+        let texts = batch.column(1).as_string_view();
+        for (at, row) in rows.iter().enumerate() {
+            assert_eq!(numbers.is_valid(at).then(|| numbers.value(at)), row.number);
+            let text = texts.is_valid(at).then(|| texts.value(at));
+            assert_eq!(text, row.text.as_deref());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_answers_like_a_list_of_rows(
+        steps in prop::collection::vec(steps(), 1..40),
+        seed in any::<u64>(),
+    ) {
+        let mut model = Model::new();
+        for (n, step) in steps.iter().enumerate() {
+            model.step(step);
+            if n % 5 == 4 {
+                model.check(seed.wrapping_add(n as u64));
+            }
+        }
+        model.check(seed);
+        model.step(&Step::Reopen);
+        model.check(seed);
+        model.step(&Step::Checkpoint(0));
+        model.check(seed);
+        model.step(&Step::Reopen);
+        model.check(seed);
+    }
+}
