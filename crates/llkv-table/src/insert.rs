@@ -69,6 +69,7 @@ impl StagedTable {
     /// Like [`Self::append`], but for keys.
     pub fn append_versions(&mut self, context: &WriteContext<'_>, rows: RecordBatch) -> Result<()> {
         let rows = self.check_columns(rows)?;
+        self.has_versions = true;
         self.push(context.store, rows)
     }
 
@@ -144,23 +145,17 @@ impl StagedTable {
     ) -> Result<HashMap<KeyBytes, RowId>> {
         let committed = context.store.table(self.table.id())?;
         let mut found = HashMap::new();
+        let mut highest = None;
         if let Some(version) = &committed {
-            let highest = key.highest_stored(|| self.load_highest(context, key, version))?;
-            let maybe: Vec<usize> = match highest {
-                Some(highest) => keys
-                    .iter()
-                    .filter(|(_, k)| *k <= &*highest)
-                    .map(|(r, _)| r)
-                    .collect(),
-                None => Vec::new(),
-            };
+            highest = key.highest_stored(|| self.load_highest(context, key, version))?;
+            let maybe = rows_up_to(keys, highest.as_deref());
             if !maybe.is_empty() {
                 let mut handle = self.handle(committed.clone(), context.snapshot.snapshot_id);
                 (handle.own_groups, handle.own_batches) = (None, Vec::new());
                 probe(&handle, key, columns, keys, &maybe, &mut found)?;
             }
         }
-        let maybe = self.maybe_own(index, key, keys)?;
+        let maybe = self.maybe_own(index, key, keys, highest.as_deref())?;
         if !maybe.is_empty() {
             probe(
                 &self.handle(None, 0),
@@ -174,15 +169,24 @@ impl StagedTable {
         Ok(found)
     }
 
-    /// Rows of the batch whose key the transaction may have inserted already.
-    fn maybe_own(&mut self, index: usize, key: &UniqueKey, keys: &BatchKeys) -> Result<Vec<usize>> {
+    /// Rows of the batch whose key the transaction may have written already: as a new key, or as a new
+    /// version of a row with one of the stored keys.
+    fn maybe_own(
+        &mut self,
+        index: usize,
+        key: &UniqueKey,
+        keys: &BatchKeys,
+        highest_stored: Option<&[u8]>,
+    ) -> Result<Vec<usize>> {
         let handle = self.handle(None, 0);
+        let versions_up_to = highest_stored.filter(|_| self.has_versions);
         let Some(own) = self.keys.get_mut(index) else {
             return Ok(Vec::new());
         };
         let mut maybe = Vec::new();
         for (row, bytes) in keys.iter() {
             let contains = match own.may_contain(bytes) {
+                _ if versions_up_to.is_some_and(|highest| bytes <= highest) => true,
                 Some(contains) => contains,
                 None => {
                     own.load_hashes(key_hashes(&handle, key)?);
@@ -224,6 +228,15 @@ impl StagedTable {
         }
         highest_key(&handle, key, &request)
     }
+}
+
+/// Rows whose key is at most `highest`; none where there is no highest key.
+fn rows_up_to(keys: &BatchKeys, highest: Option<&[u8]>) -> Vec<usize> {
+    let within = |key: &[u8]| highest.is_some_and(|highest| key <= highest);
+    keys.iter()
+        .filter(|(_, key)| within(key))
+        .map(|(row, _)| row)
+        .collect()
 }
 
 fn highest_key(

@@ -40,6 +40,8 @@ pub struct StagedTable {
     next_row_id: RowId,
     deletes: Arc<RoaringTreemap>,
     pub(crate) keys: Vec<OwnKeys>,
+    /// Own rows are among them that replace others of the same keys, which `keys` does not know.
+    pub(crate) has_versions: bool,
 }
 
 /// A place to which a [`StagedTable`] can go back.
@@ -60,6 +62,7 @@ impl StagedTable {
             batches: Vec::new(),
             next_row_id: OWN_ROW_ID_BASE,
             deletes: Arc::default(),
+            has_versions: false,
         }
     }
 
