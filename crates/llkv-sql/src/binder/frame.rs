@@ -1,0 +1,119 @@
+//! A frame: the rows that the expressions of one query see, and what was met while binding them.
+
+use super::scope::Scope;
+use llkv_expr::{AggregateExpr, Expr};
+use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
+
+/// The clause that is being bound: where an aggregate may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clause {
+    /// SELECT list.
+    Select,
+    /// WHERE.
+    Where,
+    /// GROUP BY.
+    GroupBy,
+    /// HAVING.
+    Having,
+    /// ORDER BY.
+    OrderBy,
+    /// JOIN ... ON.
+    On,
+    /// Inside an aggregate's parentheses.
+    Aggregate,
+    /// Anything else that is no query: VALUES, SET, DEFAULT, CHECK.
+    Row,
+}
+
+impl Clause {
+    pub(super) const fn takes_aggregates(self) -> bool {
+        matches!(self, Self::Select | Self::Having | Self::OrderBy)
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT",
+            Self::Where => "WHERE",
+            Self::GroupBy => "GROUP BY",
+            Self::Having => "HAVING",
+            Self::OrderBy => "ORDER BY",
+            Self::On => "JOIN ... ON",
+            Self::Aggregate => "the arguments of an aggregate",
+            Self::Row => "this place",
+        }
+    }
+}
+
+/// A subquery that waits to be applied to the rows of its frame.
+#[derive(Debug)]
+pub(super) struct PendingApply {
+    pub(super) inner: LogicalPlan,
+    pub(super) kind: ApplyKind,
+}
+
+/// A named value of the SELECT list.
+#[derive(Debug, Clone)]
+pub(super) struct Alias {
+    pub(super) name: String,
+    pub(super) expr: Expr,
+}
+
+/// The rows that the expressions of one query see.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) scope: Scope,
+    pub(super) plan: LogicalPlan,
+    pub(super) clause: Clause,
+    /// Subqueries in expressions that see single rows, or groups where there are some.
+    pub(super) pending: Vec<PendingApply>,
+    /// Subqueries in arguments of aggregates and in GROUP BY: applied before grouping.
+    pub(super) row_pending: Vec<PendingApply>,
+    /// Aggregate calls met so far.
+    pub(super) aggregates: Vec<(PlanColumn, AggregateExpr)>,
+    /// Values of the SELECT list that may be named from here.
+    pub(super) aliases: Vec<Alias>,
+    /// An alias was used since this was last cleared.
+    pub(super) alias_used: bool,
+}
+
+impl Frame {
+    pub(super) fn new(scope: Scope, plan: LogicalPlan, clause: Clause) -> Self {
+        Self {
+            scope,
+            plan,
+            clause,
+            pending: Vec::new(),
+            row_pending: Vec::new(),
+            aggregates: Vec::new(),
+            aliases: Vec::new(),
+            alias_used: false,
+        }
+    }
+
+    /// Takes the rows out, to put a node on top of them.
+    pub(super) fn take_plan(&mut self) -> LogicalPlan {
+        std::mem::replace(&mut self.plan, LogicalPlan::one_row())
+    }
+
+    /// Applies the waiting subqueries to the rows.
+    pub(super) fn flush(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            self.apply(pending);
+        }
+    }
+
+    /// Applies the subqueries that must see rows before they are grouped.
+    pub(super) fn flush_rows(&mut self) {
+        for pending in std::mem::take(&mut self.row_pending) {
+            self.apply(pending);
+        }
+    }
+
+    fn apply(&mut self, pending: PendingApply) {
+        self.plan = LogicalPlan::Apply(Apply {
+            outer: Box::new(self.take_plan()),
+            inner: Box::new(pending.inner),
+            kind: pending.kind,
+        });
+    }
+}

@@ -1,0 +1,186 @@
+//! The binder: names and types of a syntax tree, resolved against a catalog.
+//!
+//! One [`Binder`] binds one statement. A query pushes a [`Frame`]: the rows that its expressions see
+//! and the subqueries met in them. Columns get ids that are unique within the statement; a subquery
+//! inside an expression becomes an [`Apply`](llkv_plan::Apply) on the rows of its frame and a column
+//! reference in its place; a name that the innermost frame does not know is looked up in the frames
+//! around it, which is all there is to correlation. Nothing is evaluated but literals.
+
+mod aggregate;
+mod conditions;
+mod copy;
+mod create;
+mod cte;
+mod delete;
+mod equality;
+mod expr;
+mod files;
+mod frame;
+mod from;
+mod functions;
+mod grouping;
+mod insert;
+mod interval;
+mod joins;
+mod limit;
+mod literals;
+mod names;
+mod operators;
+mod order;
+mod output;
+mod parameters;
+mod predicates;
+mod query;
+mod scope;
+mod select;
+mod series;
+mod set_ops;
+mod settings;
+mod show;
+mod statement;
+mod subquery;
+mod types;
+mod update;
+mod values;
+mod views;
+mod wildcard;
+
+pub(crate) use parameters::ParameterMode;
+pub(crate) use statement::Bound;
+
+use crate::dialect::SqlDialect;
+use crate::text::SourceText;
+use cte::CteScope;
+use frame::Frame;
+use llkv_expr::ColumnId;
+use llkv_plan::{CatalogView, PlanColumn};
+use llkv_result::{BindError, Result, Span};
+use llkv_types::SqlType;
+use parameters::Parameters;
+use sqlparser::ast::Spanned;
+
+/// Levels of an expression tree, as bound: what is deeper would overflow a stack in some recursion above.
+const MAX_DEPTH: usize = 1_000;
+
+/// Relations that one statement may name, those inside views and common table expressions included.
+const MAX_RELATIONS: usize = 20_000;
+
+/// Binds one statement.
+pub(crate) struct Binder<'a> {
+    catalog: &'a dyn CatalogView,
+    dialect: SqlDialect,
+    source: SourceText<'a>,
+    next_column: u32,
+    frames: Vec<Frame>,
+    ctes: Vec<CteScope>,
+    parameters: Parameters<'a>,
+    depth: usize,
+    relations: usize,
+    views: usize,
+}
+
+impl<'a> Binder<'a> {
+    /// A binder for a statement of `text`.
+    pub(crate) fn new(
+        catalog: &'a dyn CatalogView,
+        dialect: SqlDialect,
+        text: &'a str,
+        mode: ParameterMode<'a>,
+    ) -> Self {
+        Self {
+            catalog,
+            dialect,
+            source: SourceText::new(text),
+            next_column: 0,
+            frames: Vec::new(),
+            ctes: Vec::new(),
+            parameters: Parameters::new(mode),
+            depth: 0,
+            relations: 0,
+            views: 0,
+        }
+    }
+
+    /// What was found out about the statement's parameters.
+    pub(crate) fn into_parameters(self) -> Parameters<'a> {
+        self.parameters
+    }
+
+    fn new_id(&mut self) -> ColumnId {
+        let id = ColumnId(self.next_column);
+        self.next_column = self.next_column.wrapping_add(1);
+        id
+    }
+
+    fn new_column(&mut self, name: impl Into<String>, ty: SqlType, nullable: bool) -> PlanColumn {
+        PlanColumn {
+            id: self.new_id(),
+            name: name.into(),
+            ty,
+            nullable,
+        }
+    }
+
+    /// Counts a relation against the limit of the statement.
+    fn count_relation(&mut self) -> Result<()> {
+        self.relations += 1;
+        if self.relations > MAX_RELATIONS {
+            return Err(too_complex("the number of relations of the statement", MAX_RELATIONS));
+        }
+        Ok(())
+    }
+
+    fn span(&self, node: &impl Spanned) -> Option<Span> {
+        self.source.span(node.span())
+    }
+
+    fn invalid<T>(&self, message: impl Into<String>, node: &impl Spanned) -> Result<T> {
+        Err(BindError::Invalid {
+            message: message.into(),
+            span: self.span(node),
+        }
+        .into())
+    }
+
+    fn unsupported<T>(&self, feature: impl Into<String>, node: &impl Spanned) -> Result<T> {
+        Err(BindError::Unsupported {
+            feature: feature.into(),
+            span: self.span(node),
+        }
+        .into())
+    }
+
+    fn mismatch<T>(&self, message: impl Into<String>, node: &impl Spanned) -> Result<T> {
+        Err(BindError::TypeMismatch {
+            message: message.into(),
+            span: self.span(node),
+        }
+        .into())
+    }
+}
+
+fn too_complex(what: &str, limit: usize) -> llkv_result::Error {
+    BindError::TooComplex {
+        what: what.into(),
+        limit,
+    }
+    .into()
+}
+
+/// A feature that no place in the text stands for.
+fn unsupported<T>(feature: impl Into<String>) -> Result<T> {
+    Err(BindError::Unsupported {
+        feature: feature.into(),
+        span: None,
+    }
+    .into())
+}
+
+/// A statement that means nothing, where no place in the text is known.
+fn invalid<T>(message: impl Into<String>) -> Result<T> {
+    Err(BindError::Invalid {
+        message: message.into(),
+        span: None,
+    }
+    .into())
+}

@@ -1,0 +1,256 @@
+//! The grammar that each dialect accepts, as hooks of the parser library.
+
+use crate::dialect::SqlDialect;
+use sqlparser::ast::{BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table};
+use sqlparser::dialect::{
+    Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect,
+};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+use std::any::TypeId;
+
+/// The parser's view of a [`SqlDialect`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grammar {
+    dialect: SqlDialect,
+}
+
+impl Grammar {
+    pub(super) const fn new(dialect: SqlDialect) -> Self {
+        Self { dialect }
+    }
+
+    const fn is_sqlite(self) -> bool {
+        matches!(self.dialect, SqlDialect::Sqlite)
+    }
+}
+
+macro_rules! accepts {
+    ($($hook:ident)*) => {
+        $(fn $hook(&self) -> bool { true })*
+    };
+}
+
+impl Dialect for Grammar {
+    /// Some productions of the library ask for the identity of the dialect.
+    fn dialect(&self) -> TypeId {
+        match self.dialect {
+            SqlDialect::Llkv => TypeId::of::<PostgreSqlDialect>(),
+            SqlDialect::Sqlite => TypeId::of::<SQLiteDialect>(),
+            SqlDialect::DuckDb => TypeId::of::<DuckDbDialect>(),
+        }
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        ch.is_alphabetic() || ch == '_' || !ch.is_ascii()
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        ch.is_alphanumeric() || ch == '_' || ch == '$' || !ch.is_ascii()
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '"' || ch == '`' || (self.is_sqlite() && ch == '[')
+    }
+
+    fn identifier_quote_style(&self, _identifier: &str) -> Option<char> {
+        Some('"')
+    }
+
+    fn supports_trailing_commas(&self) -> bool {
+        !self.is_sqlite()
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        !self.is_sqlite()
+    }
+
+    fn supports_boolean_literals(&self) -> bool {
+        true
+    }
+
+    fn supports_array_typedef_with_brackets(&self) -> bool {
+        !self.is_sqlite()
+    }
+
+    accepts! {
+        supports_filter_during_aggregation
+        supports_group_by_expr
+        supports_in_empty_list
+        supports_limit_comma
+        supports_bitwise_shift_operators
+        supports_notnull_operator
+        supports_numeric_literal_underscores
+        supports_comma_separated_trim
+        supports_from_first_select
+        supports_order_by_all
+        supports_select_wildcard_exclude
+        supports_select_wildcard_replace
+        supports_select_wildcard_except
+        supports_start_transaction_modifier
+        supports_explain_with_utility_options
+        supports_extract_comma_syntax
+        allow_extract_custom
+        allow_extract_single_quotes
+        supports_parens_around_table_factor
+        supports_values_as_table_factor
+        supports_named_fn_args_with_eq_operator
+        supports_named_fn_args_with_assignment_operator
+        supports_named_fn_args_with_rarrow_operator
+        supports_string_escape_constant
+        supports_asc_desc_in_column_definition
+        supports_interval_options
+        supports_insert_table_alias
+        supports_unicode_string_literal
+        supports_dollar_placeholder
+        supports_window_clause_named_window_reference
+        supports_group_by_with_modifier
+        supports_parenthesized_set_variables
+    }
+
+    /// Short cuts for the literals and plain names that most expressions are made of: the library
+    /// would first try, and fail, to read each as a type name.
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        match &parser.peek_token_ref().token {
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {
+                Some(parser.parse_value().map(Expr::Value))
+            }
+            Token::Word(word)
+                if word.keyword == Keyword::NoKeyword
+                    && matches!(
+                        parser.peek_nth_token_ref(1).token,
+                        Token::Comma
+                            | Token::RParen
+                            | Token::EOF
+                            | Token::Eq
+                            | Token::Neq
+                            | Token::Lt
+                            | Token::Gt
+                            | Token::LtEq
+                            | Token::GtEq
+                            | Token::Plus
+                            | Token::Minus
+                            | Token::Mul
+                            | Token::Div
+                    ) =>
+            {
+                Some(parser.parse_identifier().map(Expr::Identifier))
+            }
+            _ => None,
+        }
+    }
+
+    fn parse_infix(
+        &self,
+        parser: &mut Parser,
+        expr: &Expr,
+        precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        if parser.consume_token(&Token::DuckIntDiv) {
+            return Some(infix(parser, expr, precedence, BinaryOperator::DuckIntegerDivide));
+        }
+        for (keyword, op) in [
+            (Keyword::GLOB, BinaryOperator::Glob),
+            (Keyword::REGEXP, BinaryOperator::Regexp),
+            (Keyword::MATCH, BinaryOperator::Match),
+        ] {
+            if parser.parse_keyword(keyword) {
+                return Some(infix(parser, expr, precedence, op));
+            }
+        }
+        in_table(parser, expr)
+    }
+
+    /// SQLite's order of precedence differs from the library's default where operators on bits and
+    /// `||` are concerned.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match &parser.peek_token_ref().token {
+            Token::StringConcat if self.is_sqlite() => Some(Ok(CONCAT_PRECEDENCE)),
+            Token::StringConcat => Some(Ok(self.prec_value(Precedence::PgOther))),
+            Token::Ampersand | Token::Pipe | Token::ShiftLeft | Token::ShiftRight => {
+                Some(Ok(BITS_PRECEDENCE))
+            }
+            _ => None,
+        }
+    }
+
+    /// `REPLACE INTO` is an INSERT.
+    fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {
+        if parser.parse_keyword(Keyword::REPLACE) {
+            parser.prev_token();
+            let token = parser.get_current_token().clone();
+            return Some(parser.parse_insert(token));
+        }
+        None
+    }
+}
+
+/// Between `+` (30) and comparisons (20).
+const BITS_PRECEDENCE: u8 = 25;
+/// Above `*` (40), below `::` (50).
+const CONCAT_PRECEDENCE: u8 = 45;
+
+fn infix(
+    parser: &mut Parser,
+    left: &Expr,
+    precedence: u8,
+    op: BinaryOperator,
+) -> Result<Expr, ParserError> {
+    let right = parser.parse_subexpr(precedence)?;
+    Ok(Expr::BinaryOp {
+        left: Box::new(left.clone()),
+        op,
+        right: Box::new(right),
+    })
+}
+
+/// `x [NOT] IN table`: the rows of a table.
+fn in_table(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError>> {
+    let is = |n: usize, keyword: Keyword| {
+        matches!(&parser.peek_nth_token_ref(n).token, Token::Word(w) if w.keyword == keyword)
+    };
+    let negated = is(0, Keyword::NOT);
+    let at = usize::from(negated);
+    let name_follows = is(at, Keyword::IN)
+        && matches!(&parser.peek_nth_token_ref(at + 1).token,
+            Token::Word(w) if w.keyword == Keyword::NoKeyword || w.quote_style.is_some());
+    if !name_follows {
+        return None;
+    }
+    for _ in 0..=at {
+        parser.next_token();
+    }
+    Some(parser.parse_object_name(false).map(|name| Expr::InSubquery {
+        expr: Box::new(left.clone()),
+        subquery: Box::new(rows_of(&name)),
+        negated,
+    }))
+}
+
+fn rows_of(name: &ObjectName) -> Query {
+    let part = |n: usize| {
+        let parts = &name.0;
+        parts.len().checked_sub(n).and_then(|i| {
+            parts
+                .get(i)
+                .and_then(|part| part.as_ident())
+                .map(|ident: &Ident| ident.value.clone())
+        })
+    };
+    Query {
+        with: None,
+        body: Box::new(SetExpr::Table(Box::new(Table {
+            table_name: part(1),
+            schema_name: part(2),
+        }))),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: vec![],
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: vec![],
+    }
+}

@@ -1,0 +1,12 @@
+//! SQL as text: statements of a script, places in it, tokens, the syntax tree.
+
+mod grammar;
+mod location;
+mod parse;
+mod render;
+mod split;
+
+pub(crate) use location::SourceText;
+pub(crate) use parse::{Parsed, parse_expression, parse_query, parse_statement, stack_bytes};
+pub use render::render_error;
+pub use split::{Statements, split_statements};

@@ -1,0 +1,246 @@
+//! From text to the parser's syntax tree, with limits that keep any input from overflowing the stack.
+
+use super::grammar::Grammar;
+use super::location::SourceText;
+use crate::dialect::SqlDialect;
+use llkv_result::{BindError, Error, Result, Span};
+use sqlparser::ast;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+/// Nesting of parentheses, subqueries, CASE, prefix operators: as deep as SQLite and DuckDB go.
+pub(crate) const MAX_NESTING: usize = 1_000;
+
+/// Tokens in one chain of operators. A chain becomes a tree as deep as it is long, and that tree is
+/// taken down recursively: the limit bounds the stack that is set aside for it to 1 GiB, of which
+/// only what is used is ever touched.
+const MAX_CHAIN_TOKENS: usize = 2_000_000;
+
+/// Stack per level of a chain when its tree is taken down, measured at about 200 bytes.
+const CHAIN_STACK_BYTES: usize = 512;
+
+/// Stack that parsing and binding start with.
+const BASE_STACK_BYTES: usize = 256 * 1024;
+
+/// A statement as parsed.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// What the parser knows.
+    Sql(Box<ast::Statement>),
+    /// `EXPLAIN RULES statement`
+    ExplainRules(Box<ast::Statement>),
+    /// `CHECKPOINT`
+    Checkpoint,
+}
+
+/// Parses one statement and calls `f` with it, on a stack that is large enough for both.
+pub(crate) fn parse_statement<R>(
+    text: &str,
+    dialect: SqlDialect,
+    f: impl FnOnce(&Parsed) -> Result<R>,
+) -> Result<R> {
+    let source = SourceText::new(text);
+    with_parser(source, text, dialect, |parser| {
+        let parsed = statement(parser)?;
+        while parser.consume_token(&Token::SemiColon) {}
+        end_of_input(parser)?;
+        Ok(parsed)
+    }, f)
+}
+
+/// Parses an expression from the catalog (a default, a CHECK).
+pub(crate) fn parse_expression<R>(
+    text: &str,
+    dialect: SqlDialect,
+    f: impl FnOnce(&ast::Expr) -> Result<R>,
+) -> Result<R> {
+    with_parser(SourceText::hidden(text), text, dialect, |parser| {
+        let expr = parser.parse_expr()?;
+        end_of_input(parser)?;
+        Ok(expr)
+    }, f)
+}
+
+/// Parses a query from the catalog (a view).
+pub(crate) fn parse_query<R>(
+    text: &str,
+    dialect: SqlDialect,
+    f: impl FnOnce(&ast::Query) -> Result<R>,
+) -> Result<R> {
+    with_parser(SourceText::hidden(text), text, dialect, |parser| {
+        let query = parser.parse_query()?;
+        end_of_input(parser)?;
+        Ok(query)
+    }, |query| f(query))
+}
+
+fn with_parser<T, R>(
+    source: SourceText<'_>,
+    text: &str,
+    dialect: SqlDialect,
+    parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    f: impl FnOnce(&T) -> Result<R>,
+) -> Result<R> {
+    let grammar = Grammar::new(dialect);
+    let tokens = Tokenizer::new(&grammar, text)
+        .tokenize_with_location()
+        .map_err(|e| syntax_error(&e.message, e.location, source))?;
+    let need = stack_bytes(chain_tokens(&tokens)?);
+    stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
+        let mut parser = Parser::new(&grammar)
+            .with_recursion_limit(MAX_NESTING)
+            .with_tokens_with_locations(tokens);
+        let parsed = parse(&mut parser).map_err(|e| parser_error(e, source))?;
+        f(&parsed)
+    })
+}
+
+/// Stack for a tree of `depth` levels.
+pub(crate) const fn stack_bytes(depth: usize) -> usize {
+    BASE_STACK_BYTES + depth * CHAIN_STACK_BYTES
+}
+
+fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
+    let word = |parser: &Parser<'_>, n: usize, text: &str| {
+        matches!(&parser.peek_nth_token_ref(n).token,
+            Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(text))
+    };
+    if word(parser, 0, "CHECKPOINT") {
+        parser.next_token();
+        return Ok(Parsed::Checkpoint);
+    }
+    if word(parser, 0, "EXPLAIN") && word(parser, 1, "RULES") {
+        parser.next_token();
+        parser.next_token();
+        return Ok(Parsed::ExplainRules(Box::new(parser.parse_statement()?)));
+    }
+    Ok(Parsed::Sql(Box::new(parser.parse_statement()?)))
+}
+
+fn end_of_input(parser: &Parser<'_>) -> Result<(), ParserError> {
+    match &parser.peek_token_ref().token {
+        Token::EOF => Ok(()),
+        _ => parser.expected("end of statement", parser.peek_token()),
+    }
+}
+
+/// An upper bound on the depth of the syntax tree: tokens since the last comma, added up over all open
+/// parentheses. Lists, however long, stay flat.
+fn chain_tokens(tokens: &[TokenWithSpan]) -> Result<usize> {
+    let mut open: Vec<usize> = Vec::new();
+    let (mut total, mut here, mut longest) = (0usize, 0usize, 0usize);
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen => {
+                open.push(here + 1);
+                total += here + 1;
+                here = 0;
+            }
+            Token::RParen => {
+                if let Some(outer) = open.pop() {
+                    total -= outer;
+                    here = outer;
+                }
+            }
+            Token::Comma => here = 0,
+            Token::Word(w) if w.keyword == Keyword::SELECT => here = here.min(1) + 1,
+            _ => here += 1,
+        }
+        longest = longest.max(total + here);
+    }
+    if longest > MAX_CHAIN_TOKENS {
+        return Err(BindError::TooComplex {
+            what: "the length of a chain of operators, in words and signs,".into(),
+            limit: MAX_CHAIN_TOKENS,
+        }
+        .into());
+    }
+    Ok(longest)
+}
+
+fn parser_error(error: ParserError, source: SourceText<'_>) -> Error {
+    match error {
+        ParserError::RecursionLimitExceeded => BindError::TooComplex {
+            what: "the nesting of the statement".into(),
+            limit: MAX_NESTING,
+        }
+        .into(),
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
+            let (message, location) = split_location(&message);
+            syntax_error(message, location.unwrap_or_default(), source)
+        }
+    }
+}
+
+/// The parser puts places into its messages: ` at Line: 1, Column: 8`.
+fn split_location(message: &str) -> (&str, Option<Location>) {
+    let Some((text, place)) = message.rsplit_once(" at Line: ") else {
+        return (message, None);
+    };
+    let location = place.split_once(", Column: ").and_then(|(line, column)| {
+        Some(Location::new(line.trim().parse().ok()?, column.trim().parse().ok()?))
+    });
+    (text, location)
+}
+
+fn syntax_error(message: &str, location: Location, source: SourceText<'_>) -> Error {
+    let span: Option<Span> = (location.line > 0)
+        .then(|| source.token_at(location))
+        .flatten();
+    BindError::Syntax {
+        message: message.to_owned(),
+        span,
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<()> {
+        parse_statement(text, SqlDialect::Llkv, |_| Ok(()))
+    }
+
+    /// Runs `f` on a thread with the stack that threads have by default.
+    fn on_small_stack(f: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(f)
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+
+    #[test]
+    fn deep_and_long_statements_end_in_an_answer_or_an_error() {
+        on_small_stack(|| {
+            let n = 100_000;
+            assert!(matches!(
+                parse(&format!("SELECT {}1{}", "(".repeat(n), ")".repeat(n))),
+                Err(Error::Bind(BindError::TooComplex { .. }))
+            ));
+            assert!(parse(&format!("SELECT 1{}", "+1".repeat(n))).is_ok());
+            assert!(parse(&format!("SELECT {}1", "- ".repeat(n))).is_err());
+            assert!(parse(&format!("SELECT {}1", "NOT ".repeat(n))).is_err());
+            assert!(parse(&format!("SELECT {}", "CASE WHEN ".repeat(n))).is_err());
+            assert!(parse(&format!("SELECT * FROM {}", "(".repeat(n))).is_err());
+            assert!(parse(&format!("SELECT {}", "f(".repeat(n))).is_err());
+            assert!(parse(&format!("SELECT 1{}", " UNION SELECT 1".repeat(n))).is_ok());
+            assert!(parse(&format!("SELECT 1{}", "::int".repeat(n))).is_ok());
+        });
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_place() {
+        let text = "SELECT 1\nFRM t WHERE";
+        let error = parse(text).unwrap_err();
+        let span = error.span().unwrap();
+        assert_eq!(&text[span.start..span.end], "t", "{error}");
+        assert!(!error.to_string().contains("Line"), "{error}");
+        let error = parse("SELECT 'abc").unwrap_err();
+        assert_eq!(error.span().unwrap().start, 7, "{error}");
+    }
+}
