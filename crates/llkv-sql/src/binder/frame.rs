@@ -1,7 +1,7 @@
 //! A frame: the rows that the expressions of one query see, and what was met while binding them.
 
 use super::scope::Scope;
-use llkv_expr::{AggregateExpr, Expr};
+use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
 
 /// The clause that is being bound: where an aggregate may stand.
@@ -49,6 +49,16 @@ impl Clause {
 pub(super) struct PendingApply {
     pub(super) inner: LogicalPlan,
     pub(super) kind: ApplyKind,
+}
+
+impl PendingApply {
+    /// The column that stands for the subquery.
+    pub(super) fn value(&self) -> Option<ColumnId> {
+        match &self.kind {
+            ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } => Some(mark.id),
+            _ => self.inner.columns().first().map(|column| column.id),
+        }
+    }
 }
 
 /// A named value of the SELECT list.

@@ -1,0 +1,266 @@
+//! Aggregate calls.
+
+use super::Binder;
+use super::equality::same;
+use super::frame::Clause;
+use super::output::text_of_node;
+use llkv_expr::{AggregateExpr, AggregateFunction, Expr, SortKey};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{
+    self, DuplicateTreatment, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+};
+
+/// Names of aggregate functions.
+const NAMES: [(&str, AggregateFunction); 16] = [
+    ("count", AggregateFunction::Count),
+    ("sum", AggregateFunction::Sum),
+    ("total", AggregateFunction::Total),
+    ("min", AggregateFunction::Min),
+    ("max", AggregateFunction::Max),
+    ("avg", AggregateFunction::Avg),
+    ("mean", AggregateFunction::Avg),
+    ("string_agg", AggregateFunction::StringAgg),
+    ("group_concat", AggregateFunction::StringAgg),
+    ("listagg", AggregateFunction::StringAgg),
+    ("any_value", AggregateFunction::AnyValue),
+    ("first", AggregateFunction::First),
+    ("bool_and", AggregateFunction::BoolAnd),
+    ("every", AggregateFunction::BoolAnd),
+    ("bool_or", AggregateFunction::BoolOr),
+    ("arbitrary", AggregateFunction::First),
+];
+
+impl Binder<'_> {
+    /// The aggregate that a call means: `min(a, b)` is none.
+    pub(super) fn aggregate_named(
+        &self,
+        name: &str,
+        args: &[&FunctionArgExpr],
+    ) -> Option<AggregateFunction> {
+        let function = NAMES.iter().find(|(n, _)| *n == name)?.1;
+        let of_rows = matches!(function, AggregateFunction::Min | AggregateFunction::Max);
+        (!of_rows || args.len() < 2).then_some(function)
+    }
+
+    pub(super) fn bind_aggregate(
+        &mut self,
+        function: AggregateFunction,
+        name: &str,
+        call: &ast::Function,
+        args: &[&FunctionArgExpr],
+    ) -> Result<Expr> {
+        let clause = self.frames.last().map_or(Clause::Row, |frame| frame.clause);
+        if !clause.takes_aggregates() {
+            return self.invalid(format!("the aggregate {name} in {}", clause.name()), call);
+        }
+        let outside = self.enter_aggregate();
+        let bound = self.bind_aggregate_parts(function, name, call, args);
+        self.leave_aggregate(clause, outside);
+        self.add_aggregate(bound?, call)
+    }
+
+    /// Subqueries met from here on see rows, not groups.
+    fn enter_aggregate(&mut self) -> Vec<super::frame::PendingApply> {
+        match self.frames.last_mut() {
+            Some(frame) => {
+                frame.clause = Clause::Aggregate;
+                std::mem::take(&mut frame.pending)
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn leave_aggregate(&mut self, clause: Clause, outside: Vec<super::frame::PendingApply>) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.clause = clause;
+            let inside = std::mem::replace(&mut frame.pending, outside);
+            frame.row_pending.extend(inside);
+        }
+    }
+
+    fn bind_aggregate_parts(
+        &mut self,
+        function: AggregateFunction,
+        name: &str,
+        call: &ast::Function,
+        args: &[&FunctionArgExpr],
+    ) -> Result<AggregateExpr> {
+        let function = match (function, args) {
+            (AggregateFunction::Count, [] | [FunctionArgExpr::Wildcard]) => {
+                AggregateFunction::CountStar
+            }
+            _ => function,
+        };
+        let mut bound = Vec::with_capacity(args.len());
+        if function != AggregateFunction::CountStar {
+            for arg in args {
+                match arg {
+                    FunctionArgExpr::Expr(expr) => {
+                        let arg = self.bind_expr(expr)?;
+                        bound.push(self.aggregate_argument(function, arg));
+                    }
+                    _ => return self.invalid(format!("{name}(*) means nothing"), call),
+                }
+            }
+        }
+        let (distinct, order_by) = self.aggregate_clauses(name, call)?;
+        if function == AggregateFunction::CountStar && distinct {
+            return self.invalid("count(DISTINCT *) means nothing", call);
+        }
+        if function == AggregateFunction::StringAgg {
+            self.bind_separator(name, distinct, call, &mut bound)?;
+        }
+        let filter = match call.filter.as_deref() {
+            None => None,
+            Some(filter) => {
+                let bound = self.bind_expr(filter)?;
+                Some(self.condition(bound, filter)?)
+            }
+        };
+        let ty = self.aggregate_result(function, name, &mut bound, call)?;
+        Ok(AggregateExpr {
+            function,
+            args: bound,
+            distinct,
+            filter,
+            order_by,
+            ty,
+        })
+    }
+
+    fn aggregate_argument(&mut self, function: AggregateFunction, arg: Expr) -> Expr {
+        use AggregateFunction as A;
+        let truth = matches!(function, A::BoolAnd | A::BoolOr);
+        let number = matches!(function, A::Sum | A::Total | A::Avg);
+        match arg.ty() {
+            SqlType::Boolean if self.dialect.booleans_are_integers() && !truth => {
+                arg.cast(SqlType::Int64)
+            }
+            SqlType::Text if self.dialect.text_is_a_number() && number => self.number_of_text(arg),
+            SqlType::Boolean if number && self.dialect == crate::SqlDialect::DuckDb => {
+                arg.cast(SqlType::Int64)
+            }
+            SqlType::Null if number => self.coerce(arg, SqlType::Int64),
+            SqlType::Null if truth => self.coerce(arg, SqlType::Boolean),
+            _ if function == A::StringAgg => self.text_of(arg),
+            _ => self.settle(arg),
+        }
+    }
+
+    /// DISTINCT and ORDER BY within the parentheses.
+    fn aggregate_clauses(
+        &mut self,
+        name: &str,
+        call: &ast::Function,
+    ) -> Result<(bool, Vec<SortKey>)> {
+        let FunctionArguments::List(list) = &call.args else {
+            return Ok((false, vec![]));
+        };
+        let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+        let mut order_by = Vec::new();
+        for clause in &list.clauses {
+            match clause {
+                FunctionArgumentClause::OrderBy(keys) => {
+                    for key in keys {
+                        let expr = self.bind_expr(&key.expr)?;
+                        order_by.push(self.sort_key(expr, &key.options));
+                    }
+                }
+                other => return self.unsupported(format!("{other} in {name}"), call),
+            }
+        }
+        for key in &call.within_group {
+            let expr = self.bind_expr(&key.expr)?;
+            order_by.push(self.sort_key(expr, &key.options));
+        }
+        Ok((distinct, order_by))
+    }
+
+    fn bind_separator(
+        &mut self,
+        name: &str,
+        distinct: bool,
+        call: &ast::Function,
+        args: &mut Vec<Expr>,
+    ) -> Result<()> {
+        match args.len() {
+            1 => args.push(Expr::Literal(Scalar::Text(",".into()))),
+            2 if distinct && self.dialect == crate::SqlDialect::Sqlite => {
+                return self.invalid("DISTINCT aggregates take one argument", call);
+            }
+            2 => {}
+            _ => return self.invalid(format!("{name} takes a text and a separator"), call),
+        }
+        Ok(())
+    }
+
+    fn aggregate_result(
+        &mut self,
+        function: AggregateFunction,
+        name: &str,
+        args: &mut [Expr],
+        call: &ast::Function,
+    ) -> Result<SqlType> {
+        let expected = match function {
+            AggregateFunction::CountStar => 0,
+            AggregateFunction::StringAgg => 2,
+            _ => 1,
+        };
+        if args.len() != expected {
+            return self.invalid(
+                format!("{name} takes {expected} argument{}", if expected == 1 { "" } else { "s" }),
+                call,
+            );
+        }
+        let types: Vec<SqlType> = args.iter().map(Expr::ty).collect();
+        let Some(ty) = llkv_compute::aggregate_type(function, &types) else {
+            let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+            return self.mismatch(format!("{name} does not take {}", types.join(", ")), call);
+        };
+        let wide_sum = function == AggregateFunction::Sum
+            && types.first().is_some_and(|ty| ty.is_integer())
+            && self.dialect.integers_are_wide();
+        Ok(if wide_sum { SqlType::Int64 } else { ty })
+    }
+
+    /// The column of a call: the same call twice is one column.
+    fn add_aggregate(&mut self, call: AggregateExpr, node: &ast::Function) -> Result<Expr> {
+        let known = self.frames.last().and_then(|frame| {
+            frame
+                .aggregates
+                .iter()
+                .find(|(_, other)| same_call(other, &call))
+                .map(|(column, _)| Expr::column(column.id, column.ty))
+        });
+        if let Some(column) = known {
+            return Ok(column);
+        }
+        let nullable = !matches!(
+            call.function,
+            AggregateFunction::Count | AggregateFunction::CountStar | AggregateFunction::Total
+        );
+        let column = self.new_column(text_of_node(node), call.ty, nullable);
+        let expr = Expr::column(column.id, column.ty);
+        match self.frames.last_mut() {
+            Some(frame) => frame.aggregates.push((column, call)),
+            None => return self.invalid("an aggregate outside a query", node),
+        }
+        Ok(expr)
+    }
+}
+
+fn same_call(a: &AggregateExpr, b: &AggregateExpr) -> bool {
+    let filters = match (&a.filter, &b.filter) {
+        (None, None) => true,
+        (Some(a), Some(b)) => same(a, b),
+        _ => false,
+    };
+    a.function == b.function
+        && a.distinct == b.distinct
+        && a.args.len() == b.args.len()
+        && a.args.iter().zip(&b.args).all(|(a, b)| same(a, b))
+        && filters
+        && a.order_by.is_empty()
+        && b.order_by.is_empty()
+}

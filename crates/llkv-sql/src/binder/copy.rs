@@ -1,0 +1,201 @@
+//! COPY: rows from and to files.
+
+use super::Binder;
+use llkv_plan::{ConflictAction, FileFormat, FileOptions, Insert, LogicalPlan, PlanStatement};
+use llkv_result::{FileError, Result};
+use sqlparser::ast::{self, CopyOption, CopySource, CopyTarget};
+use std::path::{Path, PathBuf};
+
+impl Binder<'_> {
+    pub(super) fn bind_copy(
+        &mut self,
+        source: &CopySource,
+        to: bool,
+        target: &CopyTarget,
+        options: &[CopyOption],
+        legacy: &[ast::CopyLegacyOption],
+    ) -> Result<PlanStatement> {
+        let CopyTarget::File { filename } = target else {
+            return super::unsupported("COPY from or to anything but a file");
+        };
+        let options = self.copy_options(options, legacy)?;
+        match (source, to) {
+            (CopySource::Table { table_name, columns }, false) => {
+                self.bind_copy_from(table_name, columns, Path::new(filename), &options)
+            }
+            (CopySource::Table { table_name, columns }, true) => {
+                let source = self.table_rows(table_name, columns)?;
+                Ok(copy_to(source, filename, options))
+            }
+            (CopySource::Query(query), true) => {
+                let source = self.bind_query(query)?;
+                Ok(copy_to(source, filename, options))
+            }
+            (CopySource::Query(query), false) => {
+                self.invalid("COPY FROM needs a table", query.as_ref())
+            }
+        }
+    }
+
+    fn bind_copy_from(
+        &mut self,
+        table: &ast::ObjectName,
+        columns: &[ast::Ident],
+        path: &Path,
+        options: &FileOptions,
+    ) -> Result<PlanStatement> {
+        let info = self.target(table)?;
+        let mut positions = Vec::with_capacity(info.columns.len());
+        for name in columns {
+            positions.push(self.column_position(&info, name)?);
+        }
+        if columns.is_empty() {
+            positions.extend(0..info.columns.len());
+        }
+        let source = self.catalog.open_file(path, options)?;
+        let plan = self.external(source)?;
+        let width = plan.columns().len();
+        if width != positions.len() {
+            return self.invalid(
+                format!("{} has {width} columns, the table takes {}", path.display(), positions.len()),
+                table,
+            );
+        }
+        let source = self.shape(plan, &info, &positions)?;
+        let checks = self.bind_checks(&info, &source.columns())?;
+        Ok(PlanStatement::Insert(Insert {
+            table: info.id,
+            table_name: info.name.clone(),
+            source,
+            checks,
+            on_conflict: ConflictAction::Error,
+            is_copy: true,
+        }))
+    }
+
+    /// The rows of `COPY t (a, b) TO`.
+    fn table_rows(
+        &mut self,
+        name: &ast::ObjectName,
+        columns: &[ast::Ident],
+    ) -> Result<LogicalPlan> {
+        let factor = ast::TableFactor::Table {
+            name: name.clone(),
+            alias: None,
+            args: None,
+            with_hints: vec![],
+            version: None,
+            with_ordinality: false,
+            partitions: vec![],
+            json_path: None,
+            sample: None,
+            index_hints: vec![],
+        };
+        let (plan, scope) = self.bind_relation(&factor)?;
+        if columns.is_empty() {
+            return Ok(plan);
+        }
+        let mut kept = Vec::with_capacity(columns.len());
+        for name in columns {
+            match scope.lookup(None, &name.value) {
+                super::scope::Lookup::Found(column) => kept.push(column.clone()),
+                _ => return self.column_not_found(name, scope.names()),
+            }
+        }
+        Ok(super::subquery::keep(plan, kept))
+    }
+
+    fn copy_options(
+        &self,
+        options: &[CopyOption],
+        legacy: &[ast::CopyLegacyOption],
+    ) -> Result<FileOptions> {
+        let mut result = FileOptions::default();
+        for option in options {
+            match option {
+                CopyOption::Format(name) => {
+                    self.set_file_option(&mut result, "format", &name.value, name)?;
+                }
+                CopyOption::Delimiter(c) => result.delimiter = Some(byte("DELIMITER", *c)?),
+                CopyOption::Null(text) => result.null = Some(text.clone()),
+                CopyOption::Header(header) => result.header = Some(*header),
+                CopyOption::Quote(c) => result.quote = Some(byte("QUOTE", *c)?),
+                CopyOption::Escape(c) => result.escape = Some(byte("ESCAPE", *c)?),
+                other => return super::unsupported(format!("COPY with {other}")),
+            }
+        }
+        for option in legacy {
+            match option {
+                ast::CopyLegacyOption::Csv(_) => result.format = Some(FileFormat::Csv),
+                ast::CopyLegacyOption::Header => result.header = Some(true),
+                ast::CopyLegacyOption::Delimiter(c) => {
+                    result.delimiter = Some(byte("DELIMITER", *c)?);
+                }
+                ast::CopyLegacyOption::Null(text) => result.null = Some(text.clone()),
+                ast::CopyLegacyOption::Parquet => result.format = Some(FileFormat::Parquet),
+                ast::CopyLegacyOption::Json(_) => result.format = Some(FileFormat::Json),
+                other => return super::unsupported(format!("COPY with {other}")),
+            }
+        }
+        Ok(result)
+    }
+
+    /// An option by its name, as COPY and the reading functions spell it.
+    pub(super) fn set_file_option(
+        &self,
+        options: &mut FileOptions,
+        name: &str,
+        value: &str,
+        node: &ast::Ident,
+    ) -> Result<()> {
+        let lower = value.to_ascii_lowercase();
+        match name.to_ascii_lowercase().as_str() {
+            "format" => {
+                options.format = Some(match lower.as_str() {
+                    "csv" | "text" => FileFormat::Csv,
+                    "parquet" => FileFormat::Parquet,
+                    "json" | "ndjson" => FileFormat::Json,
+                    "arrow" | "ipc" => FileFormat::Arrow,
+                    _ => {
+                        return Err(FileError::UnknownFormat {
+                            format: value.to_owned(),
+                        }
+                        .into());
+                    }
+                });
+            }
+            "header" => {
+                options.header = Some(matches!(lower.as_str(), "true" | "t" | "1" | "on" | "yes"));
+            }
+            "delim" | "delimiter" | "sep" => options.delimiter = Some(byte(name, first(value))?),
+            "quote" => options.quote = Some(byte(name, first(value))?),
+            "escape" => options.escape = Some(byte(name, first(value))?),
+            "null" | "nullstr" => options.null = Some(value.to_owned()),
+            "compression" | "codec" => options.compression = Some(lower),
+            _ => return self.unsupported(format!("the file option {name}"), node),
+        }
+        Ok(())
+    }
+}
+
+fn copy_to(source: LogicalPlan, filename: &str, options: FileOptions) -> PlanStatement {
+    PlanStatement::CopyTo {
+        source,
+        path: PathBuf::from(filename),
+        options,
+    }
+}
+
+fn first(value: &str) -> char {
+    match value {
+        "\\t" => '\t',
+        other => other.chars().next().unwrap_or('\0'),
+    }
+}
+
+fn byte(option: &str, c: char) -> Result<u8> {
+    match u8::try_from(u32::from(c)) {
+        Ok(byte) if byte.is_ascii() && byte != 0 => Ok(byte),
+        _ => super::invalid(format!("{option} must be one ASCII character")),
+    }
+}

@@ -1,0 +1,394 @@
+//! CREATE and DROP of tables and views.
+
+use super::frame::{Clause, Frame};
+use super::scope::Scope;
+use super::Binder;
+use llkv_plan::{
+    CheckDefinition, ColumnDefinition, KeyDefinition, LogicalPlan, PlanColumn, PlanStatement,
+    TableDefinition, TableRef,
+};
+use llkv_result::Result;
+use llkv_types::SqlType;
+use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint};
+
+/// Columns that a table may have.
+const MAX_COLUMNS: usize = 16_384;
+
+impl Binder<'_> {
+    pub(super) fn bind_create_table(&mut self, create: &ast::CreateTable) -> Result<PlanStatement> {
+        let rare = [
+            (create.external, "CREATE EXTERNAL TABLE"),
+            (create.like.is_some(), "CREATE TABLE ... LIKE"),
+            (create.clone.is_some(), "CREATE TABLE ... CLONE"),
+            (create.inherits.is_some(), "INHERITS"),
+            (create.partition_by.is_some(), "PARTITION BY"),
+            (create.on_commit.is_some(), "ON COMMIT"),
+        ];
+        if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
+            return self.unsupported(*feature, &create.name);
+        }
+        let name = self.table_ref(&create.name)?;
+        let source = match &create.query {
+            Some(query) => Some(self.bind_query(query)?),
+            None => None,
+        };
+        let definition = match &source {
+            Some(plan) => self.define_from_query(create, name, plan)?,
+            None => self.define(create, name)?,
+        };
+        if definition.columns.len() > MAX_COLUMNS {
+            return Err(super::too_complex("the number of columns", MAX_COLUMNS));
+        }
+        let source = source.map(|plan| {
+            let types: Vec<SqlType> = definition.columns.iter().map(|c| c.ty).collect();
+            self.cast_columns(plan, &types)
+        });
+        Ok(PlanStatement::CreateTable {
+            definition,
+            if_not_exists: create.if_not_exists,
+            or_replace: create.or_replace,
+            source,
+        })
+    }
+
+    /// CREATE TABLE ... AS: columns of the query, names of the list where one is given.
+    fn define_from_query(
+        &mut self,
+        create: &ast::CreateTable,
+        name: TableRef,
+        plan: &LogicalPlan,
+    ) -> Result<TableDefinition> {
+        let of_query = plan.columns();
+        if !create.columns.is_empty() && create.columns.len() != of_query.len() {
+            return self.invalid(
+                format!(
+                    "the table has {} columns, the query {}",
+                    create.columns.len(),
+                    of_query.len()
+                ),
+                &create.name,
+            );
+        }
+        let mut columns: Vec<ColumnDefinition> = Vec::with_capacity(of_query.len());
+        for (position, column) in of_query.into_iter().enumerate() {
+            let given = create.columns.get(position);
+            let ty = match given.map(|given| &given.data_type) {
+                None | Some(ast::DataType::Unspecified) => match column.ty {
+                    SqlType::Null => SqlType::Text,
+                    ty => ty,
+                },
+                Some(ty) => self.bind_type(ty, &create.name)?,
+            };
+            columns.push(ColumnDefinition {
+                name: match given {
+                    Some(given) => given.name.value.clone(),
+                    None => unique_name(&column.name, &columns),
+                },
+                ty,
+                nullable: true,
+                default_sql: None,
+            });
+        }
+        self.refuse_same_names(&columns, create)?;
+        Ok(TableDefinition {
+            name,
+            columns,
+            keys: vec![],
+            checks: vec![],
+            temporary: create.temporary,
+        })
+    }
+
+    fn define(&mut self, create: &ast::CreateTable, name: TableRef) -> Result<TableDefinition> {
+        if create.columns.is_empty() {
+            return self.invalid("a table needs at least one column", &create.name);
+        }
+        let mut table = TableDefinition {
+            name,
+            columns: Vec::with_capacity(create.columns.len()),
+            keys: vec![],
+            checks: vec![],
+            temporary: create.temporary,
+        };
+        for column in &create.columns {
+            self.define_column(column, &mut table)?;
+        }
+        self.refuse_same_names(&table.columns, create)?;
+        for constraint in &create.constraints {
+            self.define_constraint(constraint, &mut table, create)?;
+        }
+        if table.keys.iter().filter(|key| key.primary).count() > 1 {
+            return self.invalid("a table has one primary key", &create.name);
+        }
+        for key in table.keys.iter().filter(|key| key.primary) {
+            for &position in &key.columns {
+                if let Some(column) = table.columns.get_mut(position as usize) {
+                    column.nullable = false;
+                }
+            }
+        }
+        self.verify_expressions(&table)?;
+        Ok(table)
+    }
+
+    fn refuse_same_names(
+        &self,
+        columns: &[ColumnDefinition],
+        create: &ast::CreateTable,
+    ) -> Result<()> {
+        let mut names = hashbrown::HashSet::with_capacity(columns.len());
+        for column in columns {
+            if !names.insert(column.name.to_ascii_lowercase()) {
+                return self.invalid(
+                    format!("column \"{}\" is defined twice", column.name),
+                    &create.name,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn define_column(
+        &mut self,
+        column: &ast::ColumnDef,
+        table: &mut TableDefinition,
+    ) -> Result<()> {
+        let position = table.columns.len() as u32;
+        let mut defined = ColumnDefinition {
+            name: column.name.value.clone(),
+            ty: self.bind_type(&column.data_type, &column.name)?,
+            nullable: true,
+            default_sql: None,
+        };
+        for option in &column.options {
+            let given = option.name.as_ref();
+            match &option.option {
+                ColumnOption::Null | ColumnOption::Comment(_) | ColumnOption::Collation(_) => {}
+                ColumnOption::NotNull => defined.nullable = false,
+                ColumnOption::Default(expr) => defined.default_sql = Some(expr.to_string()),
+                ColumnOption::PrimaryKey(_) => {
+                    add_key(table, given, true, vec![position]);
+                }
+                ColumnOption::Unique(_) => add_key(table, given, false, vec![position]),
+                ColumnOption::Check(check) => {
+                    add_check(table, check.name.as_ref().or(given), &check.expr);
+                }
+                ColumnOption::ForeignKey(_) => {
+                    return self.unsupported("FOREIGN KEY", &column.name);
+                }
+                ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
+                    return self.unsupported("a generated column", &column.name);
+                }
+                ColumnOption::DialectSpecific(tokens)
+                    if tokens.iter().all(|t| is_autoincrement(&t.to_string())) =>
+                {
+                    return self.unsupported("AUTOINCREMENT", &column.name);
+                }
+                other => return self.unsupported(format!("{other}"), &column.name),
+            }
+        }
+        table.columns.push(defined);
+        Ok(())
+    }
+
+    fn define_constraint(
+        &self,
+        constraint: &TableConstraint,
+        table: &mut TableDefinition,
+        create: &ast::CreateTable,
+    ) -> Result<()> {
+        match constraint {
+            TableConstraint::PrimaryKey(key) => {
+                let columns = self.key_columns(&key.columns, table, create)?;
+                add_key(table, key.name.as_ref(), true, columns);
+            }
+            TableConstraint::Unique(key) => {
+                let columns = self.key_columns(&key.columns, table, create)?;
+                add_key(table, key.name.as_ref(), false, columns);
+            }
+            TableConstraint::Check(check) => add_check(table, check.name.as_ref(), &check.expr),
+            TableConstraint::ForeignKey(key) => {
+                return self.unsupported("FOREIGN KEY", &key.foreign_table);
+            }
+            other => return self.unsupported(format!("the constraint {other}"), &create.name),
+        }
+        Ok(())
+    }
+
+    fn key_columns(
+        &self,
+        columns: &[ast::IndexColumn],
+        table: &TableDefinition,
+        create: &ast::CreateTable,
+    ) -> Result<Vec<u32>> {
+        let mut positions = Vec::with_capacity(columns.len());
+        for column in columns {
+            let ast::Expr::Identifier(name) = &column.column.expr else {
+                return self.unsupported("an expression as a key", &create.name);
+            };
+            let position = table
+                .columns
+                .iter()
+                .position(|c| c.name.eq_ignore_ascii_case(&name.value));
+            let Some(position) = position else {
+                return self.column_not_found(name, table.columns.iter().map(|c| c.name.as_str()));
+            };
+            if positions.contains(&(position as u32)) {
+                return self.invalid(format!("\"{}\" is in the key twice", name.value), name);
+            }
+            positions.push(position as u32);
+        }
+        Ok(positions)
+    }
+
+    /// Defaults and CHECKs are bound once now, so that a mistake shows when the table is created.
+    fn verify_expressions(&mut self, table: &TableDefinition) -> Result<()> {
+        let dialect = self.dialect;
+        for column in &table.columns {
+            if let Some(sql) = &column.default_sql {
+                crate::text::parse_expression(sql, dialect, |expr| {
+                    self.apart(dialect, |binder| {
+                        let bound = binder.bind_expr(expr)?;
+                        if bound.ty() != column.ty
+                            && !llkv_compute::can_cast(bound.ty(), column.ty)
+                        {
+                            return super::invalid(format!(
+                                "the default of \"{}\" is {}, the column {}",
+                                column.name,
+                                bound.ty(),
+                                column.ty
+                            ));
+                        }
+                        Ok(())
+                    })
+                })?;
+            }
+        }
+        let columns: Vec<PlanColumn> = table
+            .columns
+            .iter()
+            .map(|c| self.new_column(c.name.as_str(), c.ty, c.nullable))
+            .collect();
+        let scope = Scope::of_relation(Some(&table.name.name), columns);
+        for check in &table.checks {
+            crate::text::parse_expression(&check.sql, dialect, |expr| {
+                self.apart(dialect, |binder| {
+                    let frame = Frame::new(scope.clone(), LogicalPlan::one_row(), Clause::Row);
+                    binder.frames.push(frame);
+                    let bound = binder.bind_expr(expr)?;
+                    binder.condition(bound, expr)?;
+                    match binder.frames.last().is_some_and(|f| !f.pending.is_empty()) {
+                        true => super::unsupported("a subquery in CHECK"),
+                        false => Ok(()),
+                    }
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn bind_create_view(&mut self, view: &ast::CreateView) -> Result<PlanStatement> {
+        if view.materialized {
+            return self.unsupported("a materialized view", &view.name);
+        }
+        if view.temporary {
+            return self.unsupported("a temporary view", &view.name);
+        }
+        let plan = self.bind_query(&view.query)?;
+        let given = view.columns.len();
+        if given > plan.columns().len() {
+            return self.invalid(
+                format!("the view names {given} columns, its query has {}", plan.columns().len()),
+                &view.name,
+            );
+        }
+        Ok(PlanStatement::CreateView {
+            name: self.table_ref(&view.name)?,
+            sql: view.query.to_string(),
+            columns: view.columns.iter().map(|c| c.name.value.clone()).collect(),
+            dialect: self.dialect.name().to_owned(),
+            if_not_exists: view.if_not_exists,
+            or_replace: view.or_replace,
+        })
+    }
+
+    pub(super) fn bind_drop(
+        &self,
+        object: &ObjectType,
+        names: &[ast::ObjectName],
+        if_exists: bool,
+    ) -> Result<PlanStatement> {
+        let mut tables = Vec::with_capacity(names.len());
+        for name in names {
+            tables.push(self.table_ref(name)?);
+        }
+        match object {
+            ObjectType::Table => Ok(PlanStatement::DropTable {
+                names: tables,
+                if_exists,
+            }),
+            ObjectType::View => Ok(PlanStatement::DropView {
+                names: tables,
+                if_exists,
+            }),
+            other => super::unsupported(format!("DROP {other}")),
+        }
+    }
+}
+
+fn is_autoincrement(word: &str) -> bool {
+    word.eq_ignore_ascii_case("AUTOINCREMENT") || word.eq_ignore_ascii_case("AUTO_INCREMENT")
+}
+
+/// A name that no earlier column has: `a`, `a_1`, `a_2`, ...
+fn unique_name(name: &str, columns: &[ColumnDefinition]) -> String {
+    let taken = |name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    if !taken(name) {
+        return name.to_owned();
+    }
+    (1..)
+        .map(|n| format!("{name}_{n}"))
+        .find(|candidate| !taken(candidate))
+        .unwrap_or_default()
+}
+
+fn add_key(
+    table: &mut TableDefinition,
+    name: Option<&ast::Ident>,
+    primary: bool,
+    columns: Vec<u32>,
+) {
+    let known = table.keys.iter().any(|key| key.columns == columns && key.primary == primary);
+    if known && !primary {
+        return;
+    }
+    let kind = if primary { "pkey" } else { "key" };
+    let made = format!("{}_{kind}", table.name.name);
+    let name = name.map_or(made, |name| name.value.clone());
+    let taken = |name: &str| table.keys.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+    let unique = if taken(&name) {
+        (1..)
+            .map(|n| format!("{name}_{n}"))
+            .find(|candidate| !taken(candidate))
+            .unwrap_or_default()
+    } else {
+        name
+    };
+    table.keys.push(KeyDefinition {
+        name: unique,
+        primary,
+        columns,
+    });
+}
+
+fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast::Expr) {
+    let sql = expr.to_string();
+    let number = table.checks.len() + 1;
+    table.checks.push(CheckDefinition {
+        name: name.map_or_else(
+            || format!("{}_check_{number}", table.name.name),
+            |name| name.value.clone(),
+        ),
+        sql,
+    });
+}

@@ -1,0 +1,77 @@
+//! DELETE and TRUNCATE: a query for row ids.
+
+use super::frame::{Clause, Frame};
+use super::from::cross;
+use super::select::filter;
+use super::subquery::keep;
+use super::Binder;
+use llkv_plan::{Delete, Distinct, LogicalPlan, PlanStatement};
+use llkv_result::Result;
+use sqlparser::ast::{self, FromTable};
+
+impl Binder<'_> {
+    pub(super) fn bind_delete(&mut self, delete: &ast::Delete) -> Result<PlanStatement> {
+        let rare = [
+            (delete.returning.is_some(), "RETURNING"),
+            (delete.output.is_some(), "OUTPUT"),
+            (!delete.order_by.is_empty(), "DELETE ... ORDER BY"),
+            (delete.limit.is_some(), "DELETE ... LIMIT"),
+            (!delete.tables.is_empty(), "DELETE from several tables"),
+        ];
+        if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
+            return self.unsupported(*feature, &delete.delete_token.0);
+        }
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+        let [table] = from.as_slice() else {
+            return self.unsupported("DELETE from several tables", &delete.delete_token.0);
+        };
+        if !table.joins.is_empty() {
+            return self.unsupported("DELETE from a join", table);
+        }
+        let (info, rows, row_id) = self.changed_rows(&table.relation)?;
+        let (plan, scope) = match &delete.using {
+            None => rows,
+            Some(using) => {
+                let other = self.bind_from(using)?;
+                cross(rows, other)
+            }
+        };
+        self.frames.push(Frame::new(scope, plan, Clause::Where));
+        let predicate = match &delete.selection {
+            None => Ok(None),
+            Some(condition) => self.bind_row_condition(condition).map(Some),
+        };
+        let Some(mut frame) = self.frames.pop() else {
+            return super::invalid("DELETE without rows");
+        };
+        let mut plan = frame.take_plan();
+        if let Some(predicate) = predicate? {
+            plan = filter(plan, predicate);
+        }
+        let mut source = keep(plan, vec![row_id]);
+        if delete.using.is_some() {
+            source = LogicalPlan::Distinct(Distinct {
+                input: Box::new(source),
+            });
+        }
+        Ok(PlanStatement::Delete(Delete {
+            table: info.id,
+            table_name: info.name.clone(),
+            source,
+        }))
+    }
+
+    /// `TRUNCATE t`: all rows.
+    pub(super) fn bind_truncate(&mut self, truncate: &ast::Truncate) -> Result<PlanStatement> {
+        let [target] = truncate.table_names.as_slice() else {
+            return super::unsupported("TRUNCATE of several tables");
+        };
+        let info = self.target(&target.name)?;
+        let (plan, row_id) = self.scan_with_row_id(&info);
+        Ok(PlanStatement::Delete(Delete {
+            table: info.id,
+            table_name: info.name.clone(),
+            source: keep(plan, vec![row_id]),
+        }))
+    }
+}

@@ -1,0 +1,325 @@
+//! Expressions: the big match, and chains of operators without recursion.
+
+use super::{Binder, MAX_DEPTH, too_complex};
+use crate::text::stack_bytes;
+use llkv_expr::{CastMode, Expr, UnaryOp};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{self, BinaryOperator, CastKind, Spanned, UnaryOperator};
+
+/// Stack that one level of binding may need.
+const LEVEL_STACK_BYTES: usize = 128 * 1024;
+
+impl Binder<'_> {
+    /// Binds an expression in the innermost frame.
+    pub(super) fn bind_expr(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        if self.depth >= MAX_DEPTH {
+            return Err(too_complex("the nesting of an expression", MAX_DEPTH));
+        }
+        self.depth += 1;
+        let bound = stacker::maybe_grow(LEVEL_STACK_BYTES, stack_bytes(8 * MAX_DEPTH), || {
+            self.bind_node(expr)
+        });
+        self.depth -= 1;
+        bound
+    }
+
+    fn bind_node(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        use ast::Expr as E;
+        match expr {
+            E::Value(value) => self.bind_value(value),
+            E::Identifier(name) => self.bind_name(std::slice::from_ref(name)),
+            E::CompoundIdentifier(parts) => self.bind_name(parts),
+            E::Nested(inner) => self.bind_nested(inner),
+            E::BinaryOp { .. } => self.bind_chain(expr),
+            E::UnaryOp { op, expr: operand } => self.bind_unary(*op, operand),
+            E::IsNull(e) => self.bind_test(UnaryOp::IsNull, e),
+            E::IsNotNull(e) => self.bind_test(UnaryOp::IsNotNull, e),
+            E::IsUnknown(e) => self.bind_test(UnaryOp::IsNull, e),
+            E::IsNotUnknown(e) => self.bind_test(UnaryOp::IsNotNull, e),
+            E::IsTrue(e) => self.bind_truth(UnaryOp::IsTrue, e),
+            E::IsNotTrue(e) => self.bind_truth(UnaryOp::IsNotTrue, e),
+            E::IsFalse(e) => self.bind_truth(UnaryOp::IsFalse, e),
+            E::IsNotFalse(e) => self.bind_truth(UnaryOp::IsNotFalse, e),
+            E::IsDistinctFrom(l, r) => self.bind_distinct(l, r, expr, false),
+            E::IsNotDistinctFrom(l, r) => self.bind_distinct(l, r, expr, true),
+            E::Between {
+                expr: value,
+                negated,
+                low,
+                high,
+            } => self.bind_between(value, low, high, *negated, expr),
+            E::InList {
+                expr: value,
+                list,
+                negated,
+            } => self.bind_in_list(value, list, *negated, expr),
+            E::InSubquery {
+                expr: value,
+                subquery,
+                negated,
+            } => self.bind_in_subquery(value, subquery, *negated, expr),
+            E::Exists { subquery, negated } => self.bind_exists(subquery, *negated),
+            E::Subquery(query) => self.bind_scalar_subquery(query, expr),
+            E::AnyOp { .. } | E::AllOp { .. } => self.bind_quantified(expr),
+            E::Like { .. } | E::ILike { .. } => self.bind_like(expr),
+            E::Case {
+                operand,
+                conditions,
+                else_result,
+                ..
+            } => self.bind_case(operand.as_deref(), conditions, else_result.as_deref(), expr),
+            E::Cast {
+                kind,
+                expr: operand,
+                data_type,
+                format: None,
+            } => self.bind_cast(kind, operand, data_type, expr),
+            E::TypedString(typed) => self.bind_typed_string(typed, expr),
+            E::Interval(interval) => self.bind_interval(interval, expr),
+            E::Function(function) => self.bind_function(function),
+            E::Collate { expr: inner, .. } => self.bind_collate(inner, expr),
+            E::Wildcard(_) | E::QualifiedWildcard(..) => {
+                self.invalid("* is not a value; it stands in SELECT lists and count(*)", expr)
+            }
+            E::Tuple(_) => self.unsupported("a row value in this place", expr),
+            other => match self.bind_special_call(other) {
+                Some(bound) => bound,
+                None => self.unsupported(kind_of(other), other),
+            },
+        }
+    }
+
+    /// Parentheses, any number of them at once.
+    fn bind_nested(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        let mut inner = expr;
+        while let ast::Expr::Nested(next) = inner {
+            inner = next;
+        }
+        self.bind_expr(inner)
+    }
+
+    /// `a op b op c ...`: the parser's tree leans to the left and is as deep as the chain is long, so it
+    /// is walked down its spine instead of by recursion. AND and OR come out flat.
+    fn bind_chain(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        let mut spine: Vec<(&BinaryOperator, &ast::Expr, &ast::Expr)> = Vec::new();
+        let mut node = expr;
+        while let ast::Expr::BinaryOp { left, op, right } = node {
+            spine.push((op, right, node));
+            node = left;
+        }
+        let nested = self.depth;
+        let mut result = self.bind_operand(node, &spine)?;
+        let mut levels = 0usize;
+        while let Some((op, right, node)) = spine.pop() {
+            let right_bound = self.bind_operand_beside(&result, op, right)?;
+            let flat = matches!(op, BinaryOperator::And | BinaryOperator::Or);
+            if !flat {
+                levels += 1;
+            }
+            result = self.bind_operator(op, result, right_bound, node)?;
+            if nested + levels > MAX_DEPTH {
+                if !result.is_constant() {
+                    return Err(too_complex("a chain of operators", MAX_DEPTH));
+                }
+                result = Expr::Literal(llkv_compute::fold(&result)?);
+            }
+        }
+        Ok(result)
+    }
+
+    /// The leftmost operand of a chain.
+    fn bind_operand(
+        &mut self,
+        node: &ast::Expr,
+        spine: &[(&BinaryOperator, &ast::Expr, &ast::Expr)],
+    ) -> Result<Expr> {
+        if let (ast::Expr::Tuple(_), Some((op, right, whole))) = (node, spine.last()) {
+            if let ast::Expr::Tuple(_) = right {
+                return self.bind_tuple_comparison(op, node, right, whole);
+            }
+        }
+        self.bind_expr(node)
+    }
+
+    /// The right operand of a chain's step. Row values were compared with the left operand already.
+    fn bind_operand_beside(
+        &mut self,
+        left: &Expr,
+        op: &BinaryOperator,
+        right: &ast::Expr,
+    ) -> Result<Option<Expr>> {
+        match right {
+            ast::Expr::Tuple(_) if is_comparison(op) && left.ty() == SqlType::Boolean => Ok(None),
+            _ => self.bind_expr(right).map(Some),
+        }
+    }
+
+    fn bind_unary(&mut self, op: UnaryOperator, operand: &ast::Expr) -> Result<Expr> {
+        match op {
+            UnaryOperator::Not => {
+                if let ast::Expr::Exists { subquery, negated } = operand {
+                    return self.bind_exists(subquery, !negated);
+                }
+                let inner = self.bind_expr(operand)?;
+                Ok(Expr::unary(UnaryOp::Not, self.condition(inner, operand)?))
+            }
+            UnaryOperator::Minus => self.bind_minus(operand),
+            UnaryOperator::Plus => {
+                let inner = self.bind_expr(operand)?;
+                let fits = inner.ty().is_numeric()
+                    || matches!(inner.ty(), SqlType::Interval | SqlType::Null)
+                    || self.dialect.text_is_a_number();
+                if !fits {
+                    return self.mismatch(format!("+ does not take {}", inner.ty()), operand);
+                }
+                Ok(inner)
+            }
+            UnaryOperator::BitwiseNot => {
+                let inner = self.bind_expr(operand)?;
+                let inner = self.integer_operand(inner, operand)?;
+                Ok(Expr::unary(UnaryOp::BitNot, inner))
+            }
+            other => self.unsupported(format!("the operator {other}"), operand),
+        }
+    }
+
+    /// `-x`. A number's sign is part of the number, so that the smallest one can be written.
+    fn bind_minus(&mut self, operand: &ast::Expr) -> Result<Expr> {
+        if let ast::Expr::Value(value) = operand {
+            if let ast::Value::Number(digits, _) = &value.value {
+                let negative = format!("-{digits}");
+                return self.bind_number(&negative, operand);
+            }
+        }
+        let inner = self.bind_expr(operand)?;
+        let inner = match inner.ty() {
+            SqlType::Boolean if self.dialect.booleans_are_integers() => inner.cast(SqlType::Int64),
+            SqlType::Text if self.dialect.text_is_a_number() => self.number_of_text(inner),
+            SqlType::Null => self.coerce(inner, SqlType::Int32),
+            ty if ty.is_numeric() || ty == SqlType::Interval => inner,
+            ty => return self.mismatch(format!("- does not take {ty}"), operand),
+        };
+        let inner = match inner.ty() {
+            SqlType::UInt8 => inner.cast(SqlType::Int16),
+            SqlType::UInt16 => inner.cast(SqlType::Int32),
+            SqlType::UInt32 => inner.cast(SqlType::Int64),
+            _ => inner,
+        };
+        Ok(Expr::unary(UnaryOp::Negate, inner))
+    }
+
+    fn bind_test(&mut self, op: UnaryOp, operand: &ast::Expr) -> Result<Expr> {
+        let inner = self.bind_expr(operand)?;
+        Ok(Expr::unary(op, self.settle(inner)))
+    }
+
+    fn bind_truth(&mut self, op: UnaryOp, operand: &ast::Expr) -> Result<Expr> {
+        let inner = self.bind_expr(operand)?;
+        Ok(Expr::unary(op, self.condition(inner, operand)?))
+    }
+
+    fn bind_cast(
+        &mut self,
+        kind: &CastKind,
+        operand: &ast::Expr,
+        data_type: &ast::DataType,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        let inner = self.bind_expr(operand)?;
+        let ty = self.bind_type(data_type, node)?;
+        let mode = match kind {
+            CastKind::TryCast | CastKind::SafeCast => CastMode::Try,
+            _ if self.dialect.text_is_a_number() => CastMode::Sqlite,
+            CastKind::Cast | CastKind::DoubleColon => CastMode::Strict,
+        };
+        self.cast_to(inner, ty, mode, node)
+    }
+
+    /// An explicit cast.
+    fn cast_to(
+        &mut self,
+        inner: Expr,
+        ty: SqlType,
+        mode: CastMode,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        if let Expr::Parameter { .. } = inner {
+            return Ok(self.coerce(inner, ty));
+        }
+        let from = inner.ty();
+        if from == ty {
+            return Ok(inner);
+        }
+        if !llkv_compute::can_cast(from, ty) {
+            return self.mismatch(format!("cannot cast {from} to {ty}"), node);
+        }
+        if let Expr::Literal(Scalar::Null(_)) = inner {
+            return Ok(Expr::Literal(Scalar::Null(ty)));
+        }
+        Ok(Expr::Cast {
+            expr: Box::new(inner),
+            ty,
+            mode,
+        })
+    }
+
+    /// `DATE '2020-01-31'`
+    fn bind_typed_string(
+        &mut self,
+        typed: &ast::TypedString,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        let ty = self.bind_type(&typed.data_type, node)?;
+        let text = self.bind_value(&typed.value)?;
+        if text.ty() != SqlType::Text {
+            return self.mismatch(format!("a {ty} literal is written as text"), node);
+        }
+        Ok(text.cast(ty))
+    }
+
+    /// Collations that compare bytes, as all text here does, are taken; others are not known.
+    fn bind_collate(&mut self, inner: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
+        let ast::Expr::Collate { collation, .. } = node else {
+            return self.bind_expr(inner);
+        };
+        let name = collation.to_string().replace('"', "").to_ascii_lowercase();
+        if matches!(name.as_str(), "binary" | "c" | "posix" | "ucs_basic") {
+            return self.bind_expr(inner);
+        }
+        self.unsupported(format!("the collation {collation}"), node)
+    }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    matches!(
+        op,
+        BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+    )
+}
+
+/// What an expression that is not supported is called.
+fn kind_of(expr: &ast::Expr) -> &'static str {
+    use ast::Expr as E;
+    match expr {
+        E::CompoundFieldAccess { .. } | E::Struct { .. } | E::Named { .. } | E::Dictionary(_) => {
+            "a struct"
+        }
+        E::JsonAccess { .. } | E::IsJson { .. } => "a JSON path",
+        E::Array(_) | E::InUnnest { .. } => "a list",
+        E::Map(_) => "a map",
+        E::SimilarTo { .. } => "SIMILAR TO",
+        E::RLike { .. } => "a regular expression as an operator",
+        E::AtTimeZone { .. } => "AT TIME ZONE",
+        E::Overlay { .. } => "OVERLAY",
+        E::GroupingSets(_) | E::Cube(_) | E::Rollup(_) => "GROUPING SETS",
+        E::Lambda(_) => "a lambda",
+        E::Cast { .. } => "CAST with FORMAT",
+        _ => "this expression",
+    }
+}

@@ -1,0 +1,198 @@
+//! Files in FROM: by name in quotes, or by a reading function.
+
+use super::Binder;
+use super::from::Rows;
+use super::series::Series;
+use llkv_expr::Expr;
+use llkv_plan::{ExternalScan, ExternalSource, FileFormat, FileOptions, LogicalPlan};
+use llkv_result::{BindError, ObjectKind, Result};
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgOperator, TableAlias};
+use std::path::Path;
+use std::sync::Arc;
+
+impl Binder<'_> {
+    /// `FROM 'x.parquet'`: the file's rows, and the name that they go by.
+    pub(super) fn bind_file_name(
+        &mut self,
+        name: &ast::ObjectName,
+    ) -> Result<Option<(LogicalPlan, String)>> {
+        let [part] = name.0.as_slice() else {
+            return Ok(None);
+        };
+        let Some(ident) = part.as_ident() else {
+            return Ok(None);
+        };
+        let path = Path::new(&ident.value);
+        let quoted = ident.quote_style.is_some();
+        if !quoted || path.extension().is_none() {
+            return Ok(None);
+        }
+        let source = self.catalog.open_file(path, &FileOptions::default())?;
+        let plan = self.external(source)?;
+        Ok(Some((plan, stem(path))))
+    }
+
+    /// All columns of a source that is no table.
+    pub(super) fn external(&mut self, source: Arc<dyn ExternalSource>) -> Result<LogicalPlan> {
+        let schema = source.schema();
+        let mut columns = Vec::with_capacity(schema.fields().len());
+        for (position, field) in schema.fields().iter().enumerate() {
+            let Some(ty) = SqlType::from_arrow(field.data_type()) else {
+                return super::unsupported(format!(
+                    "the type {} of column \"{}\"",
+                    field.data_type(),
+                    field.name()
+                ));
+            };
+            let column = self.new_column(field.name().as_str(), ty, field.is_nullable());
+            columns.push((position, column));
+        }
+        Ok(LogicalPlan::External(ExternalScan { source, columns }))
+    }
+
+    /// `read_csv('x')`, `range(10)`, ...
+    pub(super) fn bind_table_function(
+        &mut self,
+        name: &ast::ObjectName,
+        args: &[FunctionArg],
+        alias: Option<&TableAlias>,
+    ) -> Result<Rows> {
+        let function = self.simple_name(name)?.value.to_ascii_lowercase();
+        let format = match function.as_str() {
+            "read_csv" | "read_csv_auto" => Some(FileFormat::Csv),
+            "read_parquet" | "parquet_scan" => Some(FileFormat::Parquet),
+            "read_json" | "read_json_auto" | "read_ndjson" => Some(FileFormat::Json),
+            "read_arrow" => Some(FileFormat::Arrow),
+            "range" | "generate_series" => {
+                let plan = self.bind_series(&function, args, name)?;
+                return self.series_rows(plan, alias, &function);
+            }
+            _ => None,
+        };
+        let Some(format) = format else {
+            const KNOWN: [&str; 6] = [
+                "read_csv", "read_parquet", "read_json", "read_arrow", "range", "generate_series",
+            ];
+            return Err(BindError::NotFound {
+                kind: ObjectKind::Function,
+                name: function.clone(),
+                hint: super::names::nearest(&function, KNOWN.into_iter()),
+                span: self.span(name),
+            }
+            .into());
+        };
+        let (path, options) = self.bind_reading(&function, format, args, name)?;
+        let source = self.catalog.open_file(Path::new(&path), &options)?;
+        let plan = self.external(source)?;
+        self.named_rows(plan, alias, Some(&stem(Path::new(&path))))
+    }
+
+    fn bind_reading(
+        &mut self,
+        function: &str,
+        format: FileFormat,
+        args: &[FunctionArg],
+        node: &ast::ObjectName,
+    ) -> Result<(String, FileOptions)> {
+        let mut options = FileOptions {
+            format: Some(format),
+            ..FileOptions::default()
+        };
+        let mut path = None;
+        for arg in args {
+            match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if path.is_none() => {
+                    match self.bind_constant(expr)? {
+                        Scalar::Text(text) => path = Some(text.to_string()),
+                        _ => return self.invalid(format!("{function} takes a file name"), expr),
+                    }
+                }
+                FunctionArg::Named {
+                    name,
+                    arg: FunctionArgExpr::Expr(expr),
+                    operator:
+                        FunctionArgOperator::Equals
+                        | FunctionArgOperator::RightArrow
+                        | FunctionArgOperator::Assignment,
+                } => {
+                    let value = self.bind_constant(expr)?.to_string();
+                    self.set_file_option(&mut options, &name.value, &value, name)?;
+                }
+                other => {
+                    return self.invalid(
+                        format!("{function} takes a file name and named options, not {other}"),
+                        node,
+                    );
+                }
+            }
+        }
+        match path {
+            Some(path) => Ok((path, options)),
+            None => self.invalid(format!("{function} takes a file name"), node),
+        }
+    }
+
+    /// A constant, computed now.
+    pub(super) fn bind_constant(&mut self, node: &ast::Expr) -> Result<Scalar> {
+        match self.bind_expr(node)? {
+            Expr::Literal(scalar) => Ok(scalar),
+            other if other.is_constant() => llkv_compute::fold(&other),
+            _ => self.invalid("a constant is expected", node),
+        }
+    }
+
+    fn bind_series(
+        &mut self,
+        function: &str,
+        args: &[FunctionArg],
+        node: &ast::ObjectName,
+    ) -> Result<LogicalPlan> {
+        let mut bounds = Vec::with_capacity(args.len());
+        for arg in args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else {
+                return self.invalid(format!("{function} takes one to three integers"), node);
+            };
+            let scalar = self.bind_constant(expr)?;
+            let wide = Expr::Literal(scalar).cast(SqlType::Int64);
+            match llkv_compute::fold(&wide)? {
+                Scalar::Int64(bound) => bounds.push(bound),
+                _ => return self.invalid(format!("{function} takes integers"), expr),
+            }
+        }
+        let inclusive = function == "generate_series";
+        let series = match bounds.as_slice() {
+            [stop] => Series::new(function, 0, *stop, 1, inclusive),
+            [start, stop] => Series::new(function, *start, *stop, 1, inclusive),
+            [start, stop, step] => Series::new(function, *start, *stop, *step, inclusive),
+            _ => return self.invalid(format!("{function} takes one to three integers"), node),
+        };
+        match series {
+            Some(series) => self.external(Arc::new(series)),
+            None => self.invalid(format!("the step of {function} is zero"), node),
+        }
+    }
+
+    /// `range(3) t` names the relation, and in PostgreSQL's way its one column too.
+    fn series_rows(
+        &mut self,
+        plan: LogicalPlan,
+        alias: Option<&TableAlias>,
+        function: &str,
+    ) -> Result<Rows> {
+        let (plan, mut scope) = self.named_rows(plan, alias, Some(function))?;
+        let postgres = self.dialect == crate::SqlDialect::Llkv && function == "generate_series";
+        if let (Some(alias), true) = (alias, postgres) {
+            if let ([], Some(column)) = (alias.columns.as_slice(), scope.columns.first_mut()) {
+                column.column.name.clone_from(&alias.name.value);
+            }
+        }
+        Ok((plan, scope))
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}

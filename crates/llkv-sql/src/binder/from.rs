@@ -1,0 +1,224 @@
+//! FROM: relations and the rows that they give.
+
+use super::frame::{Clause, Frame};
+use super::scope::Scope;
+use super::subquery::keep;
+use super::Binder;
+use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Scan, TableInfo};
+use llkv_result::Result;
+use llkv_types::SqlType;
+use sqlparser::ast::{self, TableAlias, TableFactor};
+
+/// Rows, and the names of their columns.
+pub(super) type Rows = (LogicalPlan, Scope);
+
+impl Binder<'_> {
+    /// `FROM a, b JOIN c ...`; one row of no columns where there is no FROM.
+    pub(super) fn bind_from(&mut self, from: &[ast::TableWithJoins]) -> Result<Rows> {
+        let mut rows: Option<Rows> = None;
+        for item in from {
+            rows = Some(match rows.take() {
+                None => self.bind_table_with_joins(item, None)?,
+                Some(left) => self.bind_comma(left, item)?,
+            });
+        }
+        Ok(rows.unwrap_or_else(|| (LogicalPlan::one_row(), Scope::default())))
+    }
+
+    fn bind_comma(&mut self, left: Rows, item: &ast::TableWithJoins) -> Result<Rows> {
+        if is_lateral(&item.relation) {
+            return self.bind_table_with_joins(item, Some(left));
+        }
+        let right = self.bind_table_with_joins(item, None)?;
+        Ok(cross(left, right))
+    }
+
+    /// One relation and what is joined to it; `outer` are the relations before it, where it refers to them.
+    fn bind_table_with_joins(
+        &mut self,
+        item: &ast::TableWithJoins,
+        outer: Option<Rows>,
+    ) -> Result<Rows> {
+        let mut rows = match outer {
+            None => self.bind_relation(&item.relation)?,
+            Some(outer) => self.bind_lateral(outer, &item.relation, ApplyKind::Cross)?,
+        };
+        for join in &item.joins {
+            rows = self.bind_join(rows, join)?;
+        }
+        Ok(rows)
+    }
+
+    /// `LATERAL (SELECT ...)`: for each row of `outer`, the rows that refer to it.
+    pub(super) fn bind_lateral(
+        &mut self,
+        outer: Rows,
+        relation: &TableFactor,
+        kind: ApplyKind,
+    ) -> Result<Rows> {
+        let (plan, scope) = outer;
+        self.frames.push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
+        let inner = self.bind_relation(relation);
+        let scope = self.frames.pop().map(|frame| frame.scope).unwrap_or_default();
+        let (inner, mut inner_scope) = inner?;
+        if matches!(kind, ApplyKind::Left) {
+            inner_scope.set_nullable();
+        }
+        let plan = LogicalPlan::Apply(Apply {
+            outer: Box::new(plan),
+            inner: Box::new(inner),
+            kind,
+        });
+        Ok((plan, scope.join(inner_scope)))
+    }
+
+    pub(super) fn bind_relation(&mut self, relation: &TableFactor) -> Result<Rows> {
+        self.count_relation()?;
+        match relation {
+            TableFactor::Table {
+                name, alias, args, sample, with_ordinality: false, ..
+            } => {
+                if sample.is_some() {
+                    return self.unsupported("TABLESAMPLE", name);
+                }
+                match args {
+                    Some(args) => self.bind_table_function(name, &args.args, alias.as_ref()),
+                    None => self.bind_named(name, alias.as_ref()),
+                }
+            }
+            TableFactor::Function {
+                name,
+                args,
+                alias,
+                with_ordinality: false,
+                ..
+            } => self.bind_table_function(name, args, alias.as_ref()),
+            TableFactor::Derived {
+                subquery,
+                alias,
+                sample: None,
+                ..
+            } => {
+                let plan = self.bind_query(subquery)?;
+                self.named_rows(plan, alias.as_ref(), None)
+            }
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias,
+            } => {
+                let (plan, scope) = self.bind_table_with_joins(table_with_joins, None)?;
+                match alias {
+                    None => Ok((plan, scope)),
+                    Some(_) => {
+                        let columns = scope.star(None).cloned().collect();
+                        let plan = keep(plan, columns);
+                        self.named_rows(plan, alias.as_ref(), None)
+                    }
+                }
+            }
+            other => self.unsupported("this kind of relation", other),
+        }
+    }
+
+    /// A table, a view, a common table expression, a view of the system, a file.
+    fn bind_named(&mut self, name: &ast::ObjectName, alias: Option<&TableAlias>) -> Result<Rows> {
+        let table = self.table_ref(name)?;
+        if table.schema.is_none() {
+            if let Some(plan) = self.bind_cte(&table.name)? {
+                return self.named_rows(plan, alias, Some(&table.name));
+            }
+        }
+        if let Some(info) = self.catalog.table(&table)? {
+            let plan = self.scan(&info);
+            return self.named_rows(plan, alias, Some(&info.name));
+        }
+        if let Some(view) = self.catalog.view(&table)? {
+            let plan = self.bind_view(&view)?;
+            return self.named_rows(plan, alias, Some(&view.name));
+        }
+        if let Some(source) = self.catalog.system_view(&table)? {
+            let plan = self.external(source)?;
+            return self.named_rows(plan, alias, Some(&table.name));
+        }
+        if let Some((plan, stem)) = self.bind_file_name(name)? {
+            return self.named_rows(plan, alias, Some(&stem));
+        }
+        self.table_not_found(&table, name)
+    }
+
+    /// All columns of a table.
+    pub(super) fn scan(&mut self, info: &TableInfo) -> LogicalPlan {
+        let columns = info
+            .columns
+            .iter()
+            .map(|c| (c.field, self.new_column(c.name.as_str(), c.ty, c.nullable)))
+            .collect();
+        LogicalPlan::Scan(Scan {
+            table: info.id,
+            table_name: info.name.clone(),
+            columns,
+            row_id: None,
+            predicates: vec![],
+        })
+    }
+
+    /// All columns of a table, and the row id.
+    pub(super) fn scan_with_row_id(&mut self, info: &TableInfo) -> (LogicalPlan, PlanColumn) {
+        let row_id = self.new_column("rowid", SqlType::UInt64, false);
+        let mut plan = self.scan(info);
+        if let LogicalPlan::Scan(scan) = &mut plan {
+            scan.row_id = Some(row_id.clone());
+        }
+        (plan, row_id)
+    }
+
+    /// Rows under the name, and with the column names, that they have in FROM.
+    pub(super) fn named_rows(
+        &mut self,
+        plan: LogicalPlan,
+        alias: Option<&TableAlias>,
+        default: Option<&str>,
+    ) -> Result<Rows> {
+        let mut columns = plan.columns();
+        let Some(alias) = alias else {
+            return Ok((plan, Scope::of_relation(default, columns)));
+        };
+        if alias.columns.len() > columns.len() {
+            return self.invalid(
+                format!(
+                    "\"{}\" has {} columns, {} names are given",
+                    alias.name.value,
+                    columns.len(),
+                    alias.columns.len()
+                ),
+                &alias.name,
+            );
+        }
+        for (column, name) in columns.iter_mut().zip(&alias.columns) {
+            column.name.clone_from(&name.name.value);
+        }
+        Ok((plan, Scope::of_relation(Some(&alias.name.value), columns)))
+    }
+}
+
+/// All pairs.
+pub(super) fn cross(left: Rows, right: Rows) -> Rows {
+    let plan = LogicalPlan::Join(Join {
+        left: Box::new(left.0),
+        right: Box::new(right.0),
+        kind: JoinKind::Inner,
+        on: vec![],
+        null_equal: vec![],
+        filter: None,
+        mark: None,
+        null_aware_mark: false,
+    });
+    (plan, left.1.join(right.1))
+}
+
+pub(super) const fn is_lateral(relation: &TableFactor) -> bool {
+    matches!(
+        relation,
+        TableFactor::Derived { lateral: true, .. } | TableFactor::Function { lateral: true, .. }
+    )
+}

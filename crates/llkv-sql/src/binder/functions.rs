@@ -1,0 +1,328 @@
+//! Calls of scalar functions, and the special forms that are calls in disguise.
+
+use super::Binder;
+use super::names::nearest;
+use llkv_expr::{BinaryOp, CastMode, Expr, ScalarFunction, UnaryOp};
+use llkv_result::{BindError, ObjectKind, Result};
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
+
+/// A function of the registry, by name or alias.
+pub(super) fn lookup(name: &str) -> Option<&'static ScalarFunction> {
+    llkv_compute::functions::lookup(name)
+}
+
+impl Binder<'_> {
+    /// `f(a, b, ...)`
+    pub(super) fn bind_function(&mut self, function: &ast::Function) -> Result<Expr> {
+        if function.over.is_some() {
+            return self.unsupported("a window function", function);
+        }
+        let Some(name) = function.name.0.last().and_then(|part| part.as_ident()) else {
+            return self.unsupported("this form of call", function);
+        };
+        let lower = name.value.to_ascii_lowercase();
+        let args = self.plain_args(function)?;
+        if let Some(aggregate) = self.aggregate_named(&lower, &args) {
+            return self.bind_aggregate(aggregate, &lower, function, &args);
+        }
+        if function.filter.is_some() || !function.within_group.is_empty() {
+            return self.invalid(format!("{lower} is no aggregate function"), function);
+        }
+        if let FunctionArguments::List(list) = &function.args {
+            if list.duplicate_treatment.is_some() {
+                return self.invalid(format!("DISTINCT in {lower}, which is no aggregate"), function);
+            }
+        }
+        let mut bound = Vec::with_capacity(args.len());
+        for arg in &args {
+            match arg {
+                FunctionArgExpr::Expr(expr) => bound.push(self.bind_expr(expr)?),
+                _ => return self.invalid(format!("{lower}(*) means nothing"), function),
+            }
+        }
+        self.call(&lower, bound, function)
+    }
+
+    /// The arguments, none of them named.
+    fn plain_args<'f>(&self, function: &'f ast::Function) -> Result<Vec<&'f FunctionArgExpr>> {
+        let list = match &function.args {
+            FunctionArguments::None => return Ok(vec![]),
+            FunctionArguments::List(list) => list,
+            FunctionArguments::Subquery(_) => {
+                return self.unsupported("a query as an argument without parentheses", function);
+            }
+        };
+        list.args
+            .iter()
+            .map(|arg| match arg {
+                FunctionArg::Unnamed(expr) => Ok(expr),
+                _ => self.unsupported("a named argument", function),
+            })
+            .collect()
+    }
+
+    /// A call by name, with bound arguments.
+    pub(super) fn call(
+        &mut self,
+        name: &str,
+        args: Vec<Expr>,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        match (name, args.len()) {
+            ("coalesce" | "ifnull", 1..) => return self.coalesce(args, node),
+            ("iif" | "if", 3) => return self.iif(args, node),
+            ("typeof" | "pg_typeof", 1) => return Ok(self.type_name_of(&args)),
+            _ => {}
+        }
+        let name = match (name, args.len()) {
+            ("max", 2..) => "greatest",
+            ("min", 2..) => "least",
+            _ => name,
+        };
+        let Some(function) = lookup(name) else {
+            let names = llkv_compute::functions::all().iter().map(|f| f.name);
+            return Err(BindError::NotFound {
+                kind: ObjectKind::Function,
+                name: name.to_owned(),
+                hint: nearest(name, names),
+                span: self.span(node),
+            }
+            .into());
+        };
+        self.call_function(function, args, node)
+    }
+
+    fn call_function(
+        &mut self,
+        function: &'static ScalarFunction,
+        args: Vec<Expr>,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        let args: Vec<Expr> = args.into_iter().map(|arg| self.sqlite_argument(arg)).collect();
+        let types: Vec<SqlType> = args.iter().map(Expr::ty).collect();
+        let signature = (function.resolve)(&types)
+            .or_else(|| self.resolve_open(function, &args, &types));
+        let Some(signature) = signature else {
+            let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+            return self.mismatch(
+                format!(
+                    "{}({}) does not exist; it is called as {}",
+                    function.name,
+                    types.join(", "),
+                    function.usage
+                ),
+                node,
+            );
+        };
+        let args = args
+            .into_iter()
+            .zip(signature.args)
+            .map(|(arg, ty)| self.implicit(arg, ty))
+            .collect();
+        Ok(Expr::Function {
+            function,
+            args,
+            ty: signature.result,
+        })
+    }
+
+    fn sqlite_argument(&self, arg: Expr) -> Expr {
+        if arg.ty() == SqlType::Boolean && self.dialect.booleans_are_integers() {
+            return arg.cast(SqlType::Int64);
+        }
+        arg
+    }
+
+    fn implicit(&mut self, arg: Expr, ty: SqlType) -> Expr {
+        let numeric_of_text = self.dialect.text_is_a_number() && arg.ty() == SqlType::Text;
+        if numeric_of_text && ty.is_numeric() {
+            return Expr::Cast {
+                expr: Box::new(arg),
+                ty,
+                mode: CastMode::Sqlite,
+            };
+        }
+        self.coerce(arg, ty)
+    }
+
+    /// The signature once literals in quotes are taken for NULLs of any type, or text for numbers and
+    /// numbers for text where SQLite does not mind.
+    fn resolve_open(
+        &self,
+        function: &ScalarFunction,
+        args: &[Expr],
+        types: &[SqlType],
+    ) -> Option<llkv_expr::Signature> {
+        let open: Vec<SqlType> = args
+            .iter()
+            .zip(types)
+            .map(|(arg, ty)| match arg {
+                Expr::Literal(Scalar::Text(_)) => SqlType::Null,
+                _ => *ty,
+            })
+            .collect();
+        (function.resolve)(&open).or_else(|| {
+            if !self.dialect.text_is_a_number() {
+                return None;
+            }
+            let all = |ty: SqlType| vec![ty; types.len()];
+            (function.resolve)(&all(SqlType::Text))
+                .or_else(|| (function.resolve)(&all(SqlType::Float64)))
+        })
+    }
+
+    /// `coalesce(a, b, ...)`: what comes after the first value that is there is not evaluated.
+    fn coalesce(&mut self, mut args: Vec<Expr>, node: &impl Spanned) -> Result<Expr> {
+        let Some(last) = args.pop() else {
+            return self.invalid("coalesce takes at least one argument", node);
+        };
+        if args.is_empty() {
+            return Ok(last);
+        }
+        let branches = args
+            .into_iter()
+            .map(|arg| (Expr::unary(UnaryOp::IsNotNull, self.settle(arg.clone())), arg))
+            .collect();
+        self.case_of(branches, Some(last), node)
+    }
+
+    fn iif(&mut self, args: Vec<Expr>, node: &impl Spanned) -> Result<Expr> {
+        let mut args = args.into_iter();
+        let (Some(condition), Some(then), otherwise) = (args.next(), args.next(), args.next())
+        else {
+            return self.invalid("iif takes three arguments", node);
+        };
+        let condition = self.condition(condition, node)?;
+        self.case_of(vec![(condition, then)], otherwise, node)
+    }
+
+    fn type_name_of(&self, args: &[Expr]) -> Expr {
+        let name = args.first().map_or(SqlType::Null, Expr::ty).to_string();
+        let name = if self.dialect.booleans_are_integers() {
+            sqlite_type_name(args.first().map_or(SqlType::Null, Expr::ty)).to_owned()
+        } else {
+            name
+        };
+        Expr::Literal(Scalar::Text(name.into()))
+    }
+
+    /// EXTRACT, SUBSTRING, POSITION, TRIM, CEIL, FLOOR: calls with a grammar of their own.
+    pub(super) fn bind_special_call(&mut self, node: &ast::Expr) -> Option<Result<Expr>> {
+        use ast::Expr as E;
+        Some(match node {
+            E::Extract { field, expr, .. } => self.bind_extract(&field.to_string(), expr, node),
+            E::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let from = substring_from.as_deref();
+                self.bind_call("substr", [Some(expr.as_ref()), from, substring_for.as_deref()], node)
+            }
+            E::Position { expr, r#in } => {
+                self.bind_call("strpos", [Some(r#in.as_ref()), Some(expr.as_ref()), None], node)
+            }
+            E::Ceil {
+                expr,
+                field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
+            } => self.bind_call("ceil", [Some(expr.as_ref()), None, None], node),
+            E::Floor {
+                expr,
+                field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
+            } => self.bind_call("floor", [Some(expr.as_ref()), None, None], node),
+            E::Trim {
+                trim_where,
+                trim_what,
+                expr,
+                trim_characters,
+            } => {
+                let what = trim_what.as_deref().or_else(|| {
+                    trim_characters.as_ref().and_then(|characters| characters.first())
+                });
+                let name = match trim_where {
+                    None | Some(ast::TrimWhereField::Both) => "trim",
+                    Some(ast::TrimWhereField::Leading) => "ltrim",
+                    Some(ast::TrimWhereField::Trailing) => "rtrim",
+                };
+                self.bind_call(name, [Some(expr.as_ref()), what, None], node)
+            }
+            _ => return None,
+        })
+    }
+
+    fn bind_call(
+        &mut self,
+        name: &str,
+        args: [Option<&ast::Expr>; 3],
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let args = args
+            .into_iter()
+            .flatten()
+            .map(|arg| self.bind_expr(arg))
+            .collect::<Result<Vec<Expr>>>()?;
+        self.call(name, args, node)
+    }
+
+    fn bind_extract(&mut self, field: &str, expr: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
+        let field = field.trim_matches(['\'', '"']).to_ascii_lowercase();
+        let value = self.bind_expr(expr)?;
+        self.call(
+            "date_part",
+            vec![Expr::Literal(Scalar::Text(field.into())), value],
+            node,
+        )
+    }
+
+    /// `x ANY/ALL (subquery)`: those that are IN by another name.
+    pub(super) fn bind_quantified(&mut self, node: &ast::Expr) -> Result<Expr> {
+        let (left, op, right, any) = match node {
+            ast::Expr::AnyOp {
+                left,
+                compare_op,
+                right,
+                ..
+            } => (left, compare_op, right, true),
+            ast::Expr::AllOp {
+                left,
+                compare_op,
+                right,
+            } => (left, compare_op, right, false),
+            other => return self.unsupported("this comparison", other),
+        };
+        let ast::Expr::Subquery(query) = right.as_ref() else {
+            return self.unsupported("ANY or ALL of a list", node);
+        };
+        match (op, any) {
+            (ast::BinaryOperator::Eq, true) => self.bind_in_subquery(left, query, false, node),
+            (ast::BinaryOperator::NotEq, false) => self.bind_in_subquery(left, query, true, node),
+            _ => self.unsupported(
+                format!("{op} {} over a subquery", if any { "ANY" } else { "ALL" }),
+                node,
+            ),
+        }
+    }
+
+    /// Equality that joins use: `left = right`.
+    pub(super) fn equality(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        self.binary(BinaryOp::Eq, left, right, node)
+    }
+}
+
+/// What SQLite's `typeof` says.
+const fn sqlite_type_name(ty: SqlType) -> &'static str {
+    match ty {
+        SqlType::Null => "null",
+        SqlType::Text => "text",
+        SqlType::Blob => "blob",
+        SqlType::Float32 | SqlType::Float64 | SqlType::Decimal { .. } => "real",
+        _ => "integer",
+    }
+}

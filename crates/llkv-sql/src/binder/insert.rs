@@ -1,0 +1,377 @@
+//! INSERT.
+
+use super::frame::{Clause, Frame};
+use super::scope::Scope;
+use super::Binder;
+use crate::text::parse_expression;
+use llkv_expr::Expr;
+use llkv_plan::{
+    ConflictAction, Insert, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
+    TableInfo,
+};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{self, OnConflictAction, OnInsert, SetExpr, SqliteOnConflict, TableObject};
+use std::sync::Arc;
+
+impl Binder<'_> {
+    pub(super) fn bind_insert(&mut self, insert: &ast::Insert) -> Result<PlanStatement> {
+        self.refuse_rare_insert(insert)?;
+        let TableObject::TableName(name) = &insert.table else {
+            return self.unsupported("INSERT into a function or query", &insert.table);
+        };
+        let info = self.target(name)?;
+        let positions = self.insert_columns(insert, &info)?;
+        let source = match &insert.source {
+            None => self.default_values(&info)?,
+            Some(query) => self.insert_source(query, &info, &positions, insert)?,
+        };
+        let checks = self.bind_checks(&info, &source.columns())?;
+        Ok(PlanStatement::Insert(Insert {
+            table: info.id,
+            table_name: info.name.clone(),
+            source,
+            checks,
+            on_conflict: self.conflict_action(insert)?,
+            is_copy: false,
+        }))
+    }
+
+    fn refuse_rare_insert(&self, insert: &ast::Insert) -> Result<()> {
+        let rare = [
+            (insert.returning.is_some(), "RETURNING"),
+            (insert.overwrite, "INSERT OVERWRITE"),
+            (insert.partitioned.is_some(), "PARTITION"),
+            (!insert.assignments.is_empty(), "INSERT ... SET"),
+            (insert.insert_alias.is_some(), "INSERT ... AS"),
+            (insert.output.is_some(), "OUTPUT"),
+            (insert.multi_table_insert_type.is_some(), "INSERT ALL"),
+        ];
+        match rare.iter().find(|(present, _)| *present) {
+            Some((_, feature)) => self.unsupported(*feature, &insert.insert_token.0),
+            None => Ok(()),
+        }
+    }
+
+    /// The table that a statement changes.
+    pub(super) fn target(&self, name: &ast::ObjectName) -> Result<Arc<TableInfo>> {
+        let table = self.table_ref(name)?;
+        if let Some(info) = self.catalog.table(&table)? {
+            return Ok(info);
+        }
+        if self.catalog.view(&table)?.is_some() {
+            return self.invalid(
+                format!("\"{}\" is a view; its rows cannot be changed", table.name),
+                name,
+            );
+        }
+        self.table_not_found(&table, name)
+    }
+
+    /// Positions in the table of the columns that are given, in the order in which they are.
+    fn insert_columns(&self, insert: &ast::Insert, info: &TableInfo) -> Result<Vec<usize>> {
+        if insert.columns.is_empty() {
+            return Ok((0..info.columns.len()).collect());
+        }
+        let mut positions = Vec::with_capacity(insert.columns.len());
+        for name in &insert.columns {
+            let ident = self.simple_name(name)?;
+            let position = self.column_position(info, ident)?;
+            if positions.contains(&position) {
+                return self.invalid(format!("column \"{}\" is listed twice", ident.value), name);
+            }
+            positions.push(position);
+        }
+        Ok(positions)
+    }
+
+    pub(super) fn column_position(&self, info: &TableInfo, name: &ast::Ident) -> Result<usize> {
+        let position = info
+            .columns
+            .iter()
+            .position(|c| c.name.eq_ignore_ascii_case(&name.value));
+        match position {
+            Some(position) => Ok(position),
+            None => self.column_not_found(name, info.columns.iter().map(|c| c.name.as_str())),
+        }
+    }
+
+    /// The rows as given, then shaped to the table.
+    fn insert_source(
+        &mut self,
+        query: &ast::Query,
+        info: &TableInfo,
+        positions: &[usize],
+        insert: &ast::Insert,
+    ) -> Result<LogicalPlan> {
+        let types: Vec<SqlType> = positions
+            .iter()
+            .filter_map(|&position| info.columns.get(position))
+            .map(|column| column.ty)
+            .collect();
+        let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
+        let plan = match query.body.as_ref() {
+            SetExpr::Values(values) if plain => {
+                let width = values.rows.first().map_or(0, |row| row.content.len());
+                self.check_width(width, &types, insert)?;
+                if let Some(values) = self.replace_defaults(values, info, positions) {
+                    self.bind_values(&values, Some(&types))?
+                } else {
+                    self.bind_values(values, Some(&types))?
+                }
+            }
+            _ => {
+                let plan = self.bind_query(query)?;
+                self.check_width(plan.columns().len(), &types, insert)?;
+                plan
+            }
+        };
+        self.shape(plan, info, positions)
+    }
+
+    fn check_width(&self, width: usize, types: &[SqlType], insert: &ast::Insert) -> Result<()> {
+        if width == types.len() {
+            return Ok(());
+        }
+        self.invalid(
+            format!("INSERT has {width} values for {} columns", types.len()),
+            &insert.table,
+        )
+    }
+
+    /// `VALUES (1, DEFAULT)`: the word stands for the column's default.
+    fn replace_defaults(
+        &self,
+        values: &ast::Values,
+        info: &TableInfo,
+        positions: &[usize],
+    ) -> Option<ast::Values> {
+        let is_default = |expr: &ast::Expr| {
+            matches!(expr, ast::Expr::Identifier(name)
+                if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"))
+        };
+        let present = values.rows.iter().any(|row| row.content.iter().any(is_default));
+        if !present {
+            return None;
+        }
+        let mut values = values.clone();
+        for row in &mut values.rows {
+            for (expr, position) in row.content.iter_mut().zip(positions) {
+                let column = info.columns.get(*position);
+                if is_default(expr) {
+                    *expr = column
+                        .and_then(|column| column.default_sql.as_deref())
+                        .and_then(|sql| {
+                            parse_expression(sql, self.dialect, |expr| Ok(expr.clone())).ok()
+                        })
+                        .unwrap_or(ast::Expr::Value(ast::Value::Null.into()));
+                }
+            }
+        }
+        Some(values)
+    }
+
+    /// All columns of the table in their order: given ones cast, the others with their defaults.
+    pub(super) fn shape(
+        &mut self,
+        plan: LogicalPlan,
+        info: &TableInfo,
+        positions: &[usize],
+    ) -> Result<LogicalPlan> {
+        let given = plan.columns();
+        let straight = positions.iter().copied().eq(0..info.columns.len())
+            && given.iter().zip(&info.columns).all(|(g, c)| g.ty == c.ty);
+        if straight {
+            return Ok(plan);
+        }
+        if let LogicalPlan::Values(values) = plan {
+            return self.shape_values(values, info, positions);
+        }
+        let mut projections = Vec::with_capacity(info.columns.len());
+        for (position, column) in info.columns.iter().enumerate() {
+            let source = positions.iter().position(|p| *p == position);
+            let expr = match source.and_then(|at| given.get(at)) {
+                Some(from) => self.assigned_column(from, column.ty, &column.name)?,
+                None => self.default_of(info, position)?,
+            };
+            projections.push(Projection {
+                column: self.new_column(column.name.as_str(), column.ty, true),
+                expr,
+            });
+        }
+        Ok(LogicalPlan::Project(Project {
+            input: Box::new(plan),
+            projections,
+        }))
+    }
+
+    fn assigned_column(&mut self, from: &PlanColumn, ty: SqlType, name: &str) -> Result<Expr> {
+        if from.ty != ty && !llkv_compute::can_cast(from.ty, ty) {
+            return Err(llkv_result::BindError::TypeMismatch {
+                message: format!("column \"{name}\" is {ty}, the value is {}", from.ty),
+                span: None,
+            }
+            .into());
+        }
+        Ok(match from.ty {
+            SqlType::Null => Expr::Literal(Scalar::Null(ty)),
+            own => Expr::column(from.id, own).cast(ty),
+        })
+    }
+
+    /// VALUES stay VALUES: columns change places, constant defaults become arrays.
+    fn shape_values(
+        &mut self,
+        values: llkv_plan::Values,
+        info: &TableInfo,
+        positions: &[usize],
+    ) -> Result<LogicalPlan> {
+        let mut defaults = Vec::with_capacity(info.columns.len());
+        for position in 0..info.columns.len() {
+            defaults.push(match positions.contains(&position) {
+                true => None,
+                false => Some(self.default_of(info, position)?),
+            });
+        }
+        let constant = defaults.iter().flatten().all(Expr::is_constant);
+        if !constant {
+            let plan = LogicalPlan::Values(values);
+            return self.shape_live(plan, info, positions, defaults);
+        }
+        let mut scalars = Vec::with_capacity(defaults.len());
+        for default in defaults {
+            scalars.push(match default {
+                None => None,
+                Some(Expr::Literal(scalar)) => Some(scalar),
+                Some(other) => Some(llkv_compute::fold(&other)?),
+            });
+        }
+        let columns: Vec<PlanColumn> = info
+            .columns
+            .iter()
+            .map(|c| self.new_column(c.name.as_str(), c.ty, true))
+            .collect();
+        let mut batches = Vec::with_capacity(values.batches.len());
+        for batch in &values.batches {
+            let mut arrays = Vec::with_capacity(columns.len());
+            for (position, scalar) in scalars.iter().enumerate() {
+                let given = positions.iter().position(|p| *p == position);
+                arrays.push(match (scalar, given) {
+                    (Some(scalar), _) => scalar.to_array(batch.num_rows())?,
+                    (None, Some(at)) => Arc::clone(batch.column(at)),
+                    (None, None) => return super::invalid("a column without a value"),
+                });
+            }
+            batches.push(super::values::batch_of(&columns, arrays, batch.num_rows())?);
+        }
+        Ok(LogicalPlan::Values(llkv_plan::Values { columns, batches }))
+    }
+
+    fn shape_live(
+        &mut self,
+        plan: LogicalPlan,
+        info: &TableInfo,
+        positions: &[usize],
+        defaults: Vec<Option<Expr>>,
+    ) -> Result<LogicalPlan> {
+        let given = plan.columns();
+        let mut projections = Vec::with_capacity(defaults.len());
+        for (position, (default, column)) in defaults.into_iter().zip(&info.columns).enumerate() {
+            let source = positions.iter().position(|p| *p == position);
+            let expr = match (default, source.and_then(|at| given.get(at))) {
+                (Some(default), _) => default,
+                (None, Some(from)) => self.assigned_column(from, column.ty, &column.name)?,
+                (None, None) => Expr::Literal(Scalar::Null(column.ty)),
+            };
+            projections.push(Projection {
+                column: self.new_column(column.name.as_str(), column.ty, true),
+                expr,
+            });
+        }
+        Ok(LogicalPlan::Project(Project {
+            input: Box::new(plan),
+            projections,
+        }))
+    }
+
+    /// DEFAULT VALUES: one row.
+    fn default_values(&mut self, info: &TableInfo) -> Result<LogicalPlan> {
+        self.shape(LogicalPlan::one_row(), info, &[])
+    }
+
+    /// The default of a column, cast; NULL where it has none.
+    pub(super) fn default_of(&mut self, info: &TableInfo, position: usize) -> Result<Expr> {
+        let Some(column) = info.columns.get(position) else {
+            return super::invalid("a column that is not there");
+        };
+        let Some(sql) = &column.default_sql else {
+            return Ok(Expr::Literal(Scalar::Null(column.ty)));
+        };
+        let dialect = self.dialect;
+        let bound = parse_expression(sql, dialect, |expr| {
+            self.apart(dialect, |binder| binder.bind_expr(expr))
+        })?;
+        Ok(self.coerce(bound, column.ty))
+    }
+
+    /// CHECK constraints over the rows that a statement writes.
+    pub(super) fn bind_checks(
+        &mut self,
+        info: &TableInfo,
+        columns: &[PlanColumn],
+    ) -> Result<Vec<RowCheck>> {
+        if info.checks.is_empty() {
+            return Ok(vec![]);
+        }
+        let named: Vec<PlanColumn> = columns
+            .iter()
+            .zip(&info.columns)
+            .map(|(column, own)| PlanColumn {
+                name: own.name.clone(),
+                ..column.clone()
+            })
+            .collect();
+        let scope = Scope::of_relation(Some(&info.name), named);
+        let dialect = self.dialect;
+        let mut checks = Vec::with_capacity(info.checks.len());
+        for check in &info.checks {
+            let expr = parse_expression(&check.sql, dialect, |expr| {
+                self.apart(dialect, |binder| {
+                    let frame = Frame::new(scope.clone(), LogicalPlan::one_row(), Clause::Row);
+                    binder.frames.push(frame);
+                    let bound = binder.bind_expr(expr)?;
+                    binder.condition(bound, expr)
+                })
+            })?;
+            checks.push(RowCheck {
+                name: check.name.clone(),
+                expr,
+            });
+        }
+        Ok(checks)
+    }
+
+    fn conflict_action(&self, insert: &ast::Insert) -> Result<ConflictAction> {
+        if insert.replace_into {
+            return Ok(ConflictAction::Replace);
+        }
+        match &insert.or {
+            Some(SqliteOnConflict::Ignore) => return Ok(ConflictAction::Ignore),
+            Some(SqliteOnConflict::Replace) => return Ok(ConflictAction::Replace),
+            Some(SqliteOnConflict::Abort) | None => {}
+            Some(other) => {
+                return self.unsupported(format!("INSERT {other}"), &insert.insert_token.0);
+            }
+        }
+        match &insert.on {
+            None => Ok(ConflictAction::Error),
+            Some(OnInsert::OnConflict(conflict)) => match conflict.action {
+                OnConflictAction::DoNothing => Ok(ConflictAction::Ignore),
+                OnConflictAction::DoUpdate(_) => {
+                    self.unsupported("ON CONFLICT DO UPDATE", &insert.insert_token.0)
+                }
+            },
+            Some(_) => self.unsupported("ON DUPLICATE KEY UPDATE", &insert.insert_token.0),
+        }
+    }
+}

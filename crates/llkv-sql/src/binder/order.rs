@@ -1,0 +1,90 @@
+//! ORDER BY.
+
+use super::Binder;
+use super::grouping::ordinal;
+use super::select::SelectItem;
+use llkv_expr::{Expr, SortKey};
+use llkv_plan::PlanColumn;
+use llkv_result::Result;
+use sqlparser::ast::{self, OrderByKind, OrderByOptions, OrderBySort};
+
+impl Binder<'_> {
+    /// Keys over the rows of the innermost frame: ordinals and names of the SELECT list first, then
+    /// expressions.
+    pub(super) fn bind_order_by(
+        &mut self,
+        order_by: &ast::OrderBy,
+        items: &[SelectItem],
+    ) -> Result<Vec<SortKey>> {
+        if order_by.interpolate.is_some() {
+            return super::unsupported("ORDER BY ... INTERPOLATE");
+        }
+        let exprs = match &order_by.kind {
+            OrderByKind::Expressions(exprs) => exprs,
+            OrderByKind::All(options) => {
+                return Ok(items
+                    .iter()
+                    .map(|item| self.sort_key(item.expr.clone(), options))
+                    .collect());
+            }
+        };
+        let mut keys = Vec::with_capacity(exprs.len());
+        for key in exprs {
+            let expr = self.bind_order_key(&key.expr, items)?;
+            keys.push(self.sort_key(expr, &key.options));
+        }
+        Ok(keys)
+    }
+
+    fn bind_order_key(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
+        if let Some(position) = ordinal(expr) {
+            return match position.checked_sub(1).and_then(|i| items.get(i)) {
+                Some(item) => Ok(item.expr.clone()),
+                None => self.invalid(
+                    format!("ORDER BY {position}: the SELECT list has {} values", items.len()),
+                    expr,
+                ),
+            };
+        }
+        if let ast::Expr::Identifier(name) = expr {
+            let named = items
+                .iter()
+                .find(|item| item.name.eq_ignore_ascii_case(&name.value));
+            if let Some(item) = named {
+                return Ok(item.expr.clone());
+            }
+        }
+        let bound = self.bind_expr(expr)?;
+        Ok(self.settle(bound))
+    }
+
+    /// ORDER BY over a result of which only the columns are known: set operations, VALUES.
+    pub(super) fn bind_order_of_result(
+        &mut self,
+        order_by: &ast::OrderBy,
+        columns: &[PlanColumn],
+    ) -> Result<Vec<SortKey>> {
+        let items: Vec<SelectItem> = columns
+            .iter()
+            .map(|column| SelectItem {
+                name: column.name.clone(),
+                expr: Expr::column(column.id, column.ty),
+                nullable: column.nullable,
+                named: false,
+            })
+            .collect();
+        self.bind_order_by(order_by, &items)
+    }
+
+    /// A key with the directions as written, or as the dialect has them.
+    pub(super) fn sort_key(&self, expr: Expr, options: &OrderByOptions) -> SortKey {
+        let descending = matches!(options.sort, Some(OrderBySort::Desc));
+        SortKey {
+            expr,
+            descending,
+            nulls_first: options
+                .nulls_first
+                .unwrap_or_else(|| self.dialect.nulls_first(descending)),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Parameters of prepared statements.
+
+use super::Binder;
+use llkv_expr::Expr;
+use llkv_result::{BindError, Result};
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::ValueWithSpan;
+
+/// Parameters that one statement may have.
+const MAX_PARAMETERS: usize = 65_535;
+
+/// What the binder does with a parameter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ParameterMode<'a> {
+    /// There are none: a statement that is run at once.
+    None,
+    /// They stay, with the types that their places ask for.
+    Prepare,
+    /// They are replaced by these values.
+    Values(&'a [Scalar]),
+}
+
+/// Parameters met in a statement.
+#[derive(Debug)]
+pub(crate) struct Parameters<'a> {
+    mode: ParameterMode<'a>,
+    /// Types, `Null` where nothing asked for one.
+    types: Vec<SqlType>,
+    /// Names of `:name` parameters, by index.
+    names: Vec<Option<String>>,
+    /// Positional `?` met so far.
+    anonymous: usize,
+    /// One stands where only a value can be planned: LIMIT.
+    pub(crate) needs_values: bool,
+}
+
+impl<'a> Parameters<'a> {
+    pub(super) const fn new(mode: ParameterMode<'a>) -> Self {
+        Self {
+            mode,
+            types: Vec::new(),
+            names: Vec::new(),
+            anonymous: 0,
+            needs_values: false,
+        }
+    }
+
+    pub(super) const fn mode(&self) -> ParameterMode<'a> {
+        self.mode
+    }
+
+    /// How many there are: the highest number among them.
+    pub(crate) fn count(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Their types; TEXT where nothing asked for one.
+    pub(crate) fn types(&self) -> Vec<SqlType> {
+        self.types
+            .iter()
+            .map(|ty| match ty {
+                SqlType::Null => SqlType::Text,
+                ty => *ty,
+            })
+            .collect()
+    }
+
+    /// The first place that asks for a type decides.
+    pub(super) fn infer(&mut self, index: usize, ty: SqlType) {
+        if let Some(known @ SqlType::Null) = self.types.get_mut(index) {
+            *known = ty;
+        }
+    }
+
+    fn reserve(&mut self, index: usize) {
+        if self.types.len() <= index {
+            self.types.resize(index + 1, SqlType::Null);
+            self.names.resize(index + 1, None);
+        }
+    }
+
+    fn named(&mut self, name: &str) -> usize {
+        let known = self.names.iter().position(|n| n.as_deref() == Some(name));
+        known.unwrap_or_else(|| {
+            let index = self.types.len();
+            self.reserve(index);
+            if let Some(slot) = self.names.get_mut(index) {
+                *slot = Some(name.to_owned());
+            }
+            index
+        })
+    }
+}
+
+impl Binder<'_> {
+    /// `?`, `?1`, `$1`, `:name`
+    pub(super) fn bind_parameter(&mut self, name: &str, node: &ValueWithSpan) -> Result<Expr> {
+        let index = match name.strip_prefix(['?', '$', ':', '@']) {
+            Some("") => {
+                self.parameters.anonymous += 1;
+                self.parameters.anonymous - 1
+            }
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                match digits.parse::<usize>() {
+                    Ok(number) if (1..=MAX_PARAMETERS).contains(&number) => number - 1,
+                    _ => {
+                        return self.invalid(
+                            format!("parameters are numbered 1 to {MAX_PARAMETERS}"),
+                            node,
+                        );
+                    }
+                }
+            }
+            Some(name) => self.parameters.named(name),
+            None => return self.invalid(format!("\"{name}\" is not a parameter"), node),
+        };
+        if index >= MAX_PARAMETERS {
+            return Err(super::too_complex("the number of parameters", MAX_PARAMETERS));
+        }
+        self.parameters.reserve(index);
+        match self.parameters.mode {
+            ParameterMode::Prepare => Ok(Expr::Parameter {
+                index,
+                ty: SqlType::Null,
+            }),
+            ParameterMode::Values(values) => match values.get(index) {
+                Some(value) => Ok(Expr::Literal(value.clone())),
+                None => Err(BindError::ParameterCount {
+                    expected: index + 1,
+                    given: values.len(),
+                }
+                .into()),
+            },
+            ParameterMode::None => Err(BindError::ParameterCount {
+                expected: index + 1,
+                given: 0,
+            }
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Predicates: BETWEEN, IN, LIKE, IS DISTINCT FROM, row values.
+
+use super::Binder;
+use super::literals::{array_of, convert};
+use llkv_expr::{BinaryOp, Expr, InList, UnaryOp};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{self, BinaryOperator, Spanned};
+
+/// From this many elements on, an IN list of constants travels as an array.
+const VALUES_FROM: usize = 4;
+
+impl Binder<'_> {
+    /// `x [NOT] BETWEEN low AND high`
+    pub(super) fn bind_between(
+        &mut self,
+        value: &ast::Expr,
+        low: &ast::Expr,
+        high: &ast::Expr,
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let value = self.bind_expr(value)?;
+        let low = self.bind_expr(low)?;
+        let high = self.bind_expr(high)?;
+        let above = self.binary(BinaryOp::GtEq, value.clone(), low, node)?;
+        let below = self.binary(BinaryOp::LtEq, value, high, node)?;
+        Ok(negate(Expr::And(vec![above, below]), negated))
+    }
+
+    pub(super) fn bind_distinct(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        node: &ast::Expr,
+        negated: bool,
+    ) -> Result<Expr> {
+        let left = self.bind_expr(left)?;
+        let right = self.bind_expr(right)?;
+        let op = if negated {
+            BinaryOp::IsNotDistinctFrom
+        } else {
+            BinaryOp::IsDistinctFrom
+        };
+        self.binary(op, left, right, node)
+    }
+
+    /// `x [NOT] IN (a, b, ...)`. A list of literals becomes an array at once, however long it is.
+    pub(super) fn bind_in_list(
+        &mut self,
+        value: &ast::Expr,
+        list: &[ast::Expr],
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        if let ast::Expr::Tuple(parts) = value {
+            return self.bind_tuple_in_list(parts, list, negated, node);
+        }
+        let value = self.bind_expr(value)?;
+        if list.is_empty() {
+            return Ok(Expr::boolean(negated));
+        }
+        let items = list
+            .iter()
+            .map(|item| self.bind_expr(item))
+            .collect::<Result<Vec<Expr>>>()?;
+        if self.dialect.booleans_are_integers() && mixes_text(&value, &items) {
+            return self.in_as_comparisons(value, items, negated, node);
+        }
+        let mut meeting: Vec<&Expr> = Vec::with_capacity(items.len() + 1);
+        meeting.push(&value);
+        meeting.extend(&items);
+        let Some(ty) = self.unify(&meeting) else {
+            return self.mismatch(
+                format!("the elements of the list do not compare with {}", value.ty()),
+                node,
+            );
+        };
+        let ty = if ty == SqlType::Null { SqlType::Int32 } else { ty };
+        let value = self.coerce(value, ty);
+        let list = self.in_list_of(ty, items);
+        Ok(Expr::InList {
+            expr: Box::new(value),
+            list,
+            negated,
+        })
+    }
+
+    fn in_list_of(&mut self, ty: SqlType, items: Vec<Expr>) -> InList {
+        if items.len() >= VALUES_FROM {
+            if let Some(array) = literal_array(ty, &items) {
+                return InList::Values(array);
+            }
+        }
+        InList::Exprs(items.into_iter().map(|e| self.coerce(e, ty)).collect())
+    }
+
+    /// SQLite compares each element by the types of its own.
+    fn in_as_comparisons(
+        &mut self,
+        value: Expr,
+        items: Vec<Expr>,
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let mut tests = Vec::with_capacity(items.len());
+        for item in items {
+            tests.push(self.binary(BinaryOp::Eq, value.clone(), item, node)?);
+        }
+        let any = match tests.len() {
+            1 => tests.swap_remove(0),
+            _ => Expr::Or(tests),
+        };
+        Ok(negate(any, negated))
+    }
+
+    /// `(a, b) IN ((1, 2), ...)`
+    fn bind_tuple_in_list(
+        &mut self,
+        parts: &[ast::Expr],
+        list: &[ast::Expr],
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let mut rows = Vec::with_capacity(list.len());
+        for row in list {
+            let ast::Expr::Tuple(values) = row else {
+                return self.mismatch("a row value is compared with row values only", row);
+            };
+            rows.push(self.tuple_equality(parts, values, node)?);
+        }
+        let any = match rows.len() {
+            0 => Expr::boolean(false),
+            1 => rows.swap_remove(0),
+            _ => Expr::Or(rows),
+        };
+        Ok(negate(any, negated))
+    }
+
+    fn tuple_equality(
+        &mut self,
+        left: &[ast::Expr],
+        right: &[ast::Expr],
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        if left.len() != right.len() {
+            return self.invalid("row values of different length are compared", node);
+        }
+        let mut tests = Vec::with_capacity(left.len());
+        for (l, r) in left.iter().zip(right) {
+            let l = self.bind_expr(l)?;
+            let r = self.bind_expr(r)?;
+            tests.push(self.binary(BinaryOp::Eq, l, r, node)?);
+        }
+        Ok(Expr::and(tests))
+    }
+
+    /// `(a, b) = (c, d)`, `(a, b) < (c, d)`: the latter decides by the first difference.
+    pub(super) fn bind_tuple_comparison(
+        &mut self,
+        op: &BinaryOperator,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let (ast::Expr::Tuple(left), ast::Expr::Tuple(right)) = (left, right) else {
+            return self.unsupported("a row value in this place", node);
+        };
+        let (strict, last) = match op {
+            BinaryOperator::Eq => return self.tuple_equality(left, right, node),
+            BinaryOperator::NotEq => {
+                return Ok(negate(self.tuple_equality(left, right, node)?, true));
+            }
+            BinaryOperator::Lt => (BinaryOp::Lt, BinaryOp::Lt),
+            BinaryOperator::LtEq => (BinaryOp::Lt, BinaryOp::LtEq),
+            BinaryOperator::Gt => (BinaryOp::Gt, BinaryOp::Gt),
+            BinaryOperator::GtEq => (BinaryOp::Gt, BinaryOp::GtEq),
+            other => return self.unsupported(format!("{other} on row values"), node),
+        };
+        if left.len() != right.len() {
+            return self.invalid("row values of different length are compared", node);
+        }
+        let mut result: Option<Expr> = None;
+        for (l, r) in left.iter().zip(right).rev() {
+            let l = self.bind_expr(l)?;
+            let r = self.bind_expr(r)?;
+            result = Some(match result {
+                None => self.binary(last, l, r, node)?,
+                Some(rest) => {
+                    let decides = self.binary(strict, l.clone(), r.clone(), node)?;
+                    let equal = self.binary(BinaryOp::Eq, l, r, node)?;
+                    Expr::Or(vec![decides, Expr::and([equal, rest])])
+                }
+            });
+        }
+        Ok(result.unwrap_or_else(|| Expr::boolean(false)))
+    }
+
+    /// `[NOT] LIKE`, `[NOT] ILIKE`
+    pub(super) fn bind_like(&mut self, node: &ast::Expr) -> Result<Expr> {
+        let (ast::Expr::Like {
+            negated,
+            any: false,
+            expr,
+            pattern,
+            escape_char,
+        }
+        | ast::Expr::ILike {
+            negated,
+            any: false,
+            expr,
+            pattern,
+            escape_char,
+        }) = node
+        else {
+            return self.unsupported("LIKE ANY", node);
+        };
+        let ignore_case = matches!(node, ast::Expr::ILike { .. });
+        let escape = match escape_char.as_deref() {
+            None => None,
+            Some(escape) => self.bind_escape(escape)?,
+        };
+        let expr = self.bind_expr(expr)?;
+        let pattern = self.bind_expr(pattern)?;
+        self.like(expr, pattern, escape, ignore_case, *negated, node)
+    }
+
+    fn bind_escape(&mut self, node: &ast::Expr) -> Result<Option<char>> {
+        if let Expr::Literal(Scalar::Text(text)) = self.bind_expr(node)? {
+            let mut chars = text.chars();
+            match (chars.next(), chars.next()) {
+                (None, _) => return Ok(None),
+                (Some(escape), None) => return Ok(Some(escape)),
+                _ => {}
+            }
+        }
+        self.invalid("ESCAPE takes one character", node)
+    }
+
+    pub(super) fn like(
+        &mut self,
+        expr: Expr,
+        pattern: Expr,
+        escape: Option<char>,
+        ignore_case: bool,
+        negated: bool,
+        node: &impl Spanned,
+    ) -> Result<Expr> {
+        let expr = self.like_operand(expr, node)?;
+        let pattern = self.like_operand(pattern, node)?;
+        Ok(Expr::Like {
+            expr: Box::new(expr),
+            pattern: Box::new(pattern),
+            escape,
+            case_insensitive: ignore_case || self.dialect.like_ignores_case(),
+            negated,
+        })
+    }
+
+    fn like_operand(&mut self, expr: Expr, node: &impl Spanned) -> Result<Expr> {
+        match expr.ty() {
+            SqlType::Text => Ok(expr),
+            SqlType::Null => Ok(self.coerce(expr, SqlType::Text)),
+            _ if self.dialect.text_is_a_number() => Ok(self.text_of(expr)),
+            ty => self.mismatch(format!("LIKE takes text, not {ty}"), node),
+        }
+    }
+
+    /// A value as SQLite shows it.
+    pub(super) fn text_of(&mut self, expr: Expr) -> Expr {
+        match expr.ty() {
+            SqlType::Boolean if self.dialect.booleans_are_integers() => {
+                expr.cast(SqlType::Int64).cast(SqlType::Text)
+            }
+            _ => self.coerce(expr, SqlType::Text),
+        }
+    }
+}
+
+/// Literals as one array of a type, where none needs computing.
+pub(super) fn literal_array(ty: SqlType, items: &[Expr]) -> Option<arrow::array::ArrayRef> {
+    let same = items
+        .iter()
+        .all(|item| matches!(item, Expr::Literal(s) if s.sql_type() == ty || s.is_null()));
+    if same {
+        return array_of(ty, items.iter().filter_map(Expr::as_literal).collect::<Vec<_>>().into_iter());
+    }
+    let converted = items
+        .iter()
+        .map(|item| item.as_literal().and_then(|scalar| convert(scalar, ty)))
+        .collect::<Option<Vec<Scalar>>>()?;
+    array_of(ty, converted.iter())
+}
+
+fn mixes_text(value: &Expr, items: &[Expr]) -> bool {
+    let text = |e: &&Expr| e.ty() == SqlType::Text;
+    let texts = items.iter().filter(text).count() + usize::from(text(&value));
+    texts != 0 && texts != items.len() + 1
+}
+
+pub(super) fn negate(expr: Expr, negated: bool) -> Expr {
+    if negated {
+        Expr::unary(UnaryOp::Not, expr)
+    } else {
+        expr
+    }
+}

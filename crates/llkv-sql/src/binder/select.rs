@@ -1,0 +1,390 @@
+//! One SELECT: the clauses in the order in which they are bound, and the nodes they become.
+//!
+//! 1. FROM gives the rows and the scope, [`Binder::bind_from`].
+//! 2. The SELECT list, WHERE, GROUP BY, HAVING and ORDER BY are bound against that one scope; aggregate
+//!    calls become columns on the way and are collected in the frame.
+//! 3. WHERE becomes a Filter. If there are groups, an Aggregate follows, and expressions above it are
+//!    rewritten to its columns, [`Grouping`].
+//! 4. The SELECT list becomes a Project, with the keys of ORDER BY that are not in it as more columns.
+//! 5. DISTINCT, Sort, Limit, and a last Project that takes those columns away again.
+
+use super::Binder;
+use super::equality::same;
+use super::frame::{Alias, Clause, Frame};
+use super::grouping::Grouping;
+use super::limit::Slice;
+use super::subquery::{apply_all, keep};
+use llkv_expr::{Expr, SortKey};
+use llkv_plan::{Distinct, Filter, LogicalPlan, PlanColumn, Project, Projection, Sort};
+use llkv_result::Result;
+use llkv_types::SqlType;
+use sqlparser::ast;
+
+/// A value of the SELECT list.
+#[derive(Debug)]
+pub(super) struct SelectItem {
+    pub(super) name: String,
+    pub(super) expr: Expr,
+    pub(super) nullable: bool,
+    /// True where the name was given with AS.
+    pub(super) named: bool,
+}
+
+/// All that the clauses above FROM bind to.
+struct Bound {
+    items: Vec<SelectItem>,
+    filter: Option<Expr>,
+    groups: Option<Vec<Expr>>,
+    having: Option<Expr>,
+    keys: Vec<SortKey>,
+}
+
+impl Binder<'_> {
+    /// Binds a SELECT with the ORDER BY and LIMIT of its query.
+    pub(super) fn bind_select(
+        &mut self,
+        select: &ast::Select,
+        order_by: Option<&ast::OrderBy>,
+        slice: Slice,
+    ) -> Result<LogicalPlan> {
+        self.refuse_rare_clauses(select)?;
+        let (plan, scope) = self.bind_from(&select.from)?;
+        self.frames.push(Frame::new(scope, plan, Clause::Select));
+        let bound = self.bind_clauses(select, order_by);
+        let frame = self.frames.pop();
+        match (bound, frame) {
+            (Ok(bound), Some(frame)) => self.plan_select(select, bound, frame, slice),
+            (Err(error), _) => Err(error),
+            (_, None) => super::invalid("a query without rows"),
+        }
+    }
+
+    fn refuse_rare_clauses(&self, select: &ast::Select) -> Result<()> {
+        let rare = [
+            (select.top.is_some(), "TOP"),
+            (select.into.is_some(), "SELECT INTO"),
+            (!select.lateral_views.is_empty(), "LATERAL VIEW"),
+            (select.prewhere.is_some(), "PREWHERE"),
+            (!select.connect_by.is_empty(), "CONNECT BY"),
+            (!select.cluster_by.is_empty(), "CLUSTER BY"),
+            (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
+            (!select.sort_by.is_empty(), "SORT BY"),
+            (!select.named_window.is_empty(), "WINDOW"),
+            (select.qualify.is_some(), "QUALIFY"),
+            (select.exclude.is_some(), "EXCLUDE behind the SELECT list"),
+            (
+                matches!(select.distinct, Some(ast::Distinct::On(_))),
+                "DISTINCT ON",
+            ),
+        ];
+        match rare.iter().find(|(present, _)| *present) {
+            Some((_, feature)) => self.unsupported(*feature, &select.select_token.0),
+            None => Ok(()),
+        }
+    }
+
+    fn bind_clauses(
+        &mut self,
+        select: &ast::Select,
+        order_by: Option<&ast::OrderBy>,
+    ) -> Result<Bound> {
+        let items = self.bind_select_list(select)?;
+        self.set_aliases(&items);
+        let filter = match &select.selection {
+            Some(condition) => Some(self.bind_where(condition)?),
+            None => None,
+        };
+        let groups = self.bind_group_by(&select.group_by, &items)?;
+        self.set_clause(Clause::Having);
+        let having = match &select.having {
+            Some(condition) => {
+                let bound = self.bind_expr(condition)?;
+                Some(self.condition(bound, condition)?)
+            }
+            None => None,
+        };
+        self.set_clause(Clause::OrderBy);
+        let keys = match order_by {
+            Some(order_by) => self.bind_order_by(order_by, &items)?,
+            None => vec![],
+        };
+        Ok(Bound {
+            items,
+            filter,
+            groups,
+            having,
+            keys,
+        })
+    }
+
+    pub(super) fn set_clause(&mut self, clause: Clause) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.clause = clause;
+        }
+    }
+
+    fn set_aliases(&mut self, items: &[SelectItem]) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.aliases = items
+                .iter()
+                .filter(|item| item.named)
+                .map(|item| Alias {
+                    name: item.name.clone(),
+                    expr: item.expr.clone(),
+                })
+                .collect();
+        }
+    }
+
+    fn bind_select_list(&mut self, select: &ast::Select) -> Result<Vec<SelectItem>> {
+        if select.flavor == ast::SelectFlavor::FromFirstNoSelect || select.projection.is_empty() {
+            if select.from.is_empty() {
+                return self.invalid("an empty SELECT list", &select.select_token.0);
+            }
+            return self.expand_star(None, &select.select_token.0);
+        }
+        let mut items = Vec::with_capacity(select.projection.len());
+        for item in &select.projection {
+            match item {
+                ast::SelectItem::UnnamedExpr(expr) => {
+                    let bound = self.bind_expr(expr)?;
+                    items.push(self.select_item(super::output::name_of(expr), bound, false));
+                }
+                ast::SelectItem::ExprWithAlias { expr, alias } => {
+                    let bound = self.bind_expr(expr)?;
+                    items.push(self.select_item(alias.value.clone(), bound, true));
+                }
+                ast::SelectItem::Wildcard(options) => {
+                    items.extend(self.bind_wildcard(None, options)?);
+                }
+                ast::SelectItem::QualifiedWildcard(kind, options) => {
+                    items.extend(self.bind_wildcard(Some(kind), options)?);
+                }
+                ast::SelectItem::ExprWithAliases { .. } => {
+                    return self.unsupported("several aliases for one value", item);
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    /// A value of the list, of a type that a result may have.
+    fn select_item(&mut self, name: String, expr: Expr, named: bool) -> SelectItem {
+        let expr = match expr.ty() {
+            SqlType::Boolean if self.dialect.booleans_are_integers() => expr.cast(SqlType::Int64),
+            _ => self.settle(expr),
+        };
+        let nullable = self.may_be_null(&expr);
+        SelectItem {
+            name,
+            expr,
+            nullable,
+            named,
+        }
+    }
+
+    /// False only where no NULL can be: a column that has none, a literal.
+    fn may_be_null(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Literal(scalar) => scalar.is_null(),
+            Expr::Column { id, .. } => {
+                let frame = self.frames.last();
+                let own = frame.and_then(|f| f.scope.columns.iter().find(|c| c.column.id == *id));
+                let aggregate = frame.and_then(|f| f.aggregates.iter().find(|(c, _)| c.id == *id));
+                own.map(|c| c.column.nullable)
+                    .or(aggregate.map(|(c, _)| c.nullable))
+                    .unwrap_or(true)
+            }
+            _ => true,
+        }
+    }
+
+    /// WHERE is bound after the SELECT list, yet its subqueries come first: they decide which rows the
+    /// others see. Only where it names a value of the list are that list's subqueries needed before.
+    fn bind_where(&mut self, condition: &ast::Expr) -> Result<Expr> {
+        self.set_clause(Clause::Where);
+        let of_list = self.frames.last_mut().map(|frame| {
+            frame.alias_used = false;
+            std::mem::take(&mut frame.pending)
+        });
+        let bound = self.bind_expr(condition)?;
+        let bound = self.condition(bound, condition)?;
+        let mentions_aggregate = self.frames.last().is_some_and(|frame| {
+            bound
+                .columns()
+                .any(|id| frame.aggregates.iter().any(|(c, _)| c.id == id))
+        });
+        if mentions_aggregate {
+            return self.invalid("an aggregate in WHERE", condition);
+        }
+        if let (Some(frame), Some(of_list)) = (self.frames.last_mut(), of_list) {
+            let of_where = std::mem::take(&mut frame.pending);
+            if frame.alias_used {
+                frame.row_pending.extend(of_list);
+                frame.row_pending.extend(of_where);
+                frame.flush_rows();
+            } else {
+                frame.pending = of_where;
+                frame.flush();
+                frame.pending = of_list;
+            }
+        }
+        Ok(bound)
+    }
+
+    fn plan_select(
+        &mut self,
+        select: &ast::Select,
+        mut bound: Bound,
+        mut frame: Frame,
+        slice: Slice,
+    ) -> Result<LogicalPlan> {
+        if let Some(predicate) = bound.filter.take() {
+            frame.plan = filter(frame.take_plan(), predicate);
+        }
+        frame.flush_rows();
+        let grouped =
+            bound.groups.is_some() || !frame.aggregates.is_empty() || bound.having.is_some();
+        let mut plan = frame.take_plan();
+        let mut pending = std::mem::take(&mut frame.pending);
+        if grouped {
+            let groups = bound.groups.take().unwrap_or_default();
+            let mut grouping = Grouping::new(self, groups, frame.aggregates, &frame.scope);
+            for item in &mut bound.items {
+                grouping.rewrite(&mut item.expr, &item.name)?;
+            }
+            if let Some(having) = &mut bound.having {
+                grouping.rewrite(having, "HAVING")?;
+            }
+            for key in &mut bound.keys {
+                grouping.rewrite(&mut key.expr, "ORDER BY")?;
+            }
+            for apply in &mut pending {
+                grouping.rewrite_apply(apply)?;
+            }
+            plan = grouping.into_plan(plan);
+        }
+        plan = apply_all(plan, pending);
+        if let Some(predicate) = bound.having {
+            plan = filter(plan, predicate);
+        }
+        let distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
+        self.plan_output(plan, bound.items, bound.keys, distinct, slice, select)
+    }
+
+    /// Project, Distinct, Sort, Limit.
+    fn plan_output(
+        &mut self,
+        plan: LogicalPlan,
+        items: Vec<SelectItem>,
+        keys: Vec<SortKey>,
+        distinct: bool,
+        slice: Slice,
+        select: &ast::Select,
+    ) -> Result<LogicalPlan> {
+        let mut projections = self.project(items);
+        let visible = projections.len();
+        let keys = self.project_keys(keys, &mut projections);
+        if distinct && projections.len() > visible {
+            return self.invalid(
+                "ORDER BY of SELECT DISTINCT takes values of the SELECT list only",
+                &select.select_token.0,
+            );
+        }
+        let columns: Vec<PlanColumn> = projections
+            .iter()
+            .take(visible)
+            .map(|p| p.column.clone())
+            .collect();
+        let hidden = projections.len() > visible;
+        let mut plan = LogicalPlan::Project(Project {
+            input: Box::new(plan),
+            projections,
+        });
+        if distinct {
+            plan = LogicalPlan::Distinct(Distinct {
+                input: Box::new(plan),
+            });
+        }
+        if !keys.is_empty() {
+            plan = LogicalPlan::Sort(Sort {
+                input: Box::new(plan),
+                keys,
+                fetch: None,
+            });
+        }
+        plan = slice.on(plan);
+        Ok(if hidden { keep(plan, columns) } else { plan })
+    }
+
+    /// The columns of the SELECT list. A plain column keeps its id, the first time that it is listed.
+    pub(super) fn project(&mut self, items: Vec<SelectItem>) -> Vec<Projection> {
+        let mut taken = hashbrown::HashSet::new();
+        items
+            .into_iter()
+            .map(|item| {
+                let id = match &item.expr {
+                    Expr::Column { id, .. } if taken.insert(*id) => *id,
+                    _ => self.new_id(),
+                };
+                Projection {
+                    column: PlanColumn {
+                        id,
+                        name: item.name,
+                        ty: item.expr.ty(),
+                        nullable: item.nullable,
+                    },
+                    expr: item.expr,
+                }
+            })
+            .collect()
+    }
+
+    /// Sort keys over the projected columns; what is not among them is projected too.
+    fn project_keys(
+        &mut self,
+        keys: Vec<SortKey>,
+        projections: &mut Vec<Projection>,
+    ) -> Vec<SortKey> {
+        let mut sorted = Vec::with_capacity(keys.len());
+        for key in keys {
+            if matches!(key.expr, Expr::Literal(_)) {
+                continue;
+            }
+            let known = projections.iter().find(|p| same(&p.expr, &key.expr));
+            let column = match known {
+                Some(projection) => projection.column.clone(),
+                None => {
+                    let id = match &key.expr {
+                        Expr::Column { id, .. } => *id,
+                        _ => self.new_id(),
+                    };
+                    let column = PlanColumn {
+                        id,
+                        name: "sort key".into(),
+                        ty: key.expr.ty(),
+                        nullable: true,
+                    };
+                    projections.push(Projection {
+                        column: column.clone(),
+                        expr: key.expr,
+                    });
+                    column
+                }
+            };
+            sorted.push(SortKey {
+                expr: Expr::column(column.id, column.ty),
+                descending: key.descending,
+                nulls_first: key.nulls_first,
+            });
+        }
+        sorted
+    }
+}
+
+pub(super) fn filter(input: LogicalPlan, predicate: Expr) -> LogicalPlan {
+    LogicalPlan::Filter(Filter {
+        input: Box::new(input),
+        predicate,
+    })
+}

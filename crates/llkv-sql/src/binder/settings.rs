@@ -1,0 +1,61 @@
+//! SET and RESET.
+
+use super::Binder;
+use super::statement::Bound;
+use crate::dialect::SqlDialect;
+use llkv_plan::PlanStatement;
+use llkv_result::Result;
+use sqlparser::ast;
+
+impl Binder<'_> {
+    pub(super) fn bind_set(&mut self, set: &ast::Set) -> Result<Bound> {
+        match set {
+            ast::Set::SingleAssignment {
+                variable, values, ..
+            } => {
+                let name = variable.to_string().replace('"', "").to_ascii_lowercase();
+                let mut parts = Vec::with_capacity(values.len());
+                for value in values {
+                    parts.push(self.setting_value(value)?);
+                }
+                self.setting(name, parts.join(", "))
+            }
+            ast::Set::SetTimeZone { value, .. } => {
+                let value = self.setting_value(value)?;
+                self.setting("timezone".into(), value)
+            }
+            other => super::unsupported(format!("{other}")),
+        }
+    }
+
+    fn setting(&self, name: String, value: String) -> Result<Bound> {
+        if name == "dialect" {
+            return Ok(Bound::SetDialect(Some(value.parse::<SqlDialect>()?)));
+        }
+        Ok(Bound::Plan(Box::new(PlanStatement::Set { name, value })))
+    }
+
+    /// A word stands for itself.
+    fn setting_value(&mut self, value: &ast::Expr) -> Result<String> {
+        match value {
+            ast::Expr::Identifier(word) => Ok(word.value.clone()),
+            other => Ok(self.bind_constant(other)?.to_string()),
+        }
+    }
+
+    pub(super) fn bind_reset(&self, reset: &ast::ResetStatement) -> Result<Bound> {
+        match &reset.reset {
+            ast::Reset::ConfigurationParameter(name) => {
+                let name = name.to_string().replace('"', "").to_ascii_lowercase();
+                if name == "dialect" {
+                    return Ok(Bound::SetDialect(None));
+                }
+                Ok(Bound::Plan(Box::new(PlanStatement::Set {
+                    name,
+                    value: "default".into(),
+                })))
+            }
+            other => super::unsupported(format!("RESET {other}")),
+        }
+    }
+}

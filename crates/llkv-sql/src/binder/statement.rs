@@ -1,0 +1,149 @@
+//! Statements: which binder takes which.
+
+use super::Binder;
+use crate::dialect::SqlDialect;
+use crate::text::Parsed;
+use llkv_plan::{ExplainMode, PlanStatement};
+use llkv_result::Result;
+use sqlparser::ast::{self, Statement as S};
+
+/// What a statement was bound to.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// Something for the runtime.
+    Plan(Box<PlanStatement>),
+    /// `SET dialect`; `None` to reset it.
+    SetDialect(Option<SqlDialect>),
+}
+
+impl Binder<'_> {
+    /// Binds a parsed statement.
+    pub(crate) fn bind(&mut self, parsed: &Parsed) -> Result<Bound> {
+        let statement = match parsed {
+            Parsed::Checkpoint => return Ok(plan(PlanStatement::Checkpoint)),
+            Parsed::ExplainRules(inner) => {
+                return self.explained(inner, ExplainMode::Rules).map(plan);
+            }
+            Parsed::Sql(statement) => statement,
+        };
+        match statement.as_ref() {
+            S::Set(set) => self.bind_set(set),
+            S::Reset(reset) => self.bind_reset(reset),
+            other => self.bind_statement(other).map(plan),
+        }
+    }
+
+    fn bind_statement(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
+        match statement {
+            S::Query(query) => self.bind_query(query).map(PlanStatement::Query),
+            S::Insert(insert) => self.bind_insert(insert),
+            S::Update(update) => self.bind_update(update),
+            S::Delete(delete) => self.bind_delete(delete),
+            S::Truncate(truncate) => self.bind_truncate(truncate),
+            S::CreateTable(create) => self.bind_create_table(create),
+            S::CreateView(view) => self.bind_create_view(view),
+            S::Drop {
+                object_type,
+                names,
+                if_exists,
+                ..
+            } => self.bind_drop(object_type, names, *if_exists),
+            S::Copy {
+                source,
+                to,
+                target,
+                options,
+                legacy_options,
+                ..
+            } => self.bind_copy(source, *to, target, options, legacy_options),
+            S::Explain { .. } => self.bind_explain(statement),
+            S::ExplainTable { table_name, .. } => self.bind_describe(table_name),
+            S::ShowTables { .. } => self.bind_show_tables(),
+            S::ShowVariable { variable } => self.bind_show_variable(variable),
+            S::Pragma { name, value, .. } => self.bind_pragma(name, value.as_ref()),
+            other => self.bind_transaction(other),
+        }
+    }
+
+    fn bind_transaction(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
+        Ok(match statement {
+            S::StartTransaction {
+                modes, statements, ..
+            } if statements.is_empty() => PlanStatement::Begin {
+                read_only: modes.iter().any(|mode| {
+                    matches!(
+                        mode,
+                        ast::TransactionMode::AccessMode(ast::TransactionAccessMode::ReadOnly)
+                    )
+                }),
+            },
+            S::Commit { chain: false, .. } => PlanStatement::Commit,
+            S::Rollback {
+                chain: false,
+                savepoint: None,
+            } => PlanStatement::Rollback,
+            S::Rollback {
+                chain: false,
+                savepoint: Some(name),
+            } => PlanStatement::RollbackTo(name.value.clone()),
+            S::Savepoint { name } => PlanStatement::Savepoint(name.value.clone()),
+            S::ReleaseSavepoint { name } => PlanStatement::Release(name.value.clone()),
+            other => return self.unsupported(words_of(other), other),
+        })
+    }
+
+    fn bind_explain(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
+        let S::Explain {
+            describe_alias,
+            analyze,
+            statement,
+            options,
+            ..
+        } = statement
+        else {
+            return self.unsupported("this EXPLAIN", statement);
+        };
+        if *describe_alias != ast::DescribeAlias::Explain {
+            if let S::Query(query) = statement.as_ref() {
+                let plan = self.bind_query(query)?;
+                return self.describe_columns(&plan.columns());
+            }
+        }
+        let wants = |name: &str| {
+            options.iter().flatten().any(|option| {
+                option.name.value.eq_ignore_ascii_case(name)
+                    && !matches!(&option.arg, Some(arg) if is_false(arg))
+            })
+        };
+        let mode = if *analyze || wants("analyze") {
+            ExplainMode::Analyze
+        } else if wants("rules") {
+            ExplainMode::Rules
+        } else {
+            ExplainMode::Plan
+        };
+        self.explained(statement, mode)
+    }
+
+    fn explained(&mut self, statement: &ast::Statement, mode: ExplainMode) -> Result<PlanStatement> {
+        Ok(PlanStatement::Explain {
+            statement: Box::new(self.bind_statement(statement)?),
+            mode,
+        })
+    }
+}
+
+fn plan(statement: PlanStatement) -> Bound {
+    Bound::Plan(Box::new(statement))
+}
+
+fn is_false(expr: &ast::Expr) -> bool {
+    matches!(expr.to_string().to_ascii_lowercase().as_str(), "false" | "off" | "0")
+}
+
+/// The first words of a statement, to name it by.
+fn words_of(statement: &ast::Statement) -> String {
+    let text = super::output::text_of_node(statement);
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    words.join(" ")
+}

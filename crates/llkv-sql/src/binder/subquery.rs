@@ -1,0 +1,147 @@
+//! Subqueries in expressions: each becomes an `Apply` on the rows of its frame.
+
+use super::Binder;
+use super::frame::PendingApply;
+use super::predicates::negate;
+use llkv_expr::Expr;
+use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn, Project, Projection};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast;
+
+impl Binder<'_> {
+    /// `(SELECT ...)` as a value.
+    pub(super) fn bind_scalar_subquery(
+        &mut self,
+        query: &ast::Query,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let inner = self.bind_query(query)?;
+        let columns = inner.columns();
+        let [column] = columns.as_slice() else {
+            return self.invalid(
+                format!("a subquery used as a value has {} columns", columns.len()),
+                node,
+            );
+        };
+        let value = Expr::column(column.id, column.ty);
+        let kind = ApplyKind::Scalar {
+            first_row: self.dialect.scalar_subquery_first_row(),
+        };
+        self.apply(inner, kind, node)?;
+        Ok(value)
+    }
+
+    /// `[NOT] EXISTS (SELECT ...)`
+    pub(super) fn bind_exists(&mut self, query: &ast::Query, negated: bool) -> Result<Expr> {
+        let inner = self.bind_query(query)?;
+        let mark = self.new_column("exists", SqlType::Boolean, false);
+        let value = Expr::column(mark.id, mark.ty);
+        self.apply(inner, ApplyKind::Exists { mark }, query)?;
+        Ok(negate(value, negated))
+    }
+
+    /// `x [NOT] IN (SELECT ...)`, `(x, y) IN (SELECT ...)`
+    pub(super) fn bind_in_subquery(
+        &mut self,
+        value: &ast::Expr,
+        query: &ast::Query,
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let mut parts = value;
+        while let ast::Expr::Nested(inner) = parts {
+            parts = inner;
+        }
+        let mut needle = match parts {
+            ast::Expr::Tuple(parts) => parts
+                .iter()
+                .map(|part| self.bind_expr(part))
+                .collect::<Result<Vec<Expr>>>()?,
+            single => vec![self.bind_expr(single)?],
+        };
+        let inner = self.bind_query(query)?;
+        let columns = inner.columns();
+        if columns.len() != needle.len() {
+            return self.invalid(
+                format!(
+                    "IN compares {} value{} with a subquery of {} columns",
+                    needle.len(),
+                    if needle.len() == 1 { "" } else { "s" },
+                    columns.len()
+                ),
+                node,
+            );
+        }
+        let mut haystack = Vec::with_capacity(columns.len());
+        for (needle, column) in needle.iter_mut().zip(&columns) {
+            let left = std::mem::replace(needle, Expr::Literal(Scalar::Null(SqlType::Null)));
+            let (left, right) = self.common(left, column, node)?;
+            *needle = left;
+            haystack.push(right);
+        }
+        let mark = self.new_column("in", SqlType::Boolean, true);
+        let result = Expr::column(mark.id, mark.ty);
+        let kind = ApplyKind::In {
+            mark,
+            needle,
+            haystack,
+        };
+        self.apply(inner, kind, node)?;
+        Ok(negate(result, negated))
+    }
+
+    /// Both sides of a comparison in one type.
+    fn common(
+        &mut self,
+        left: Expr,
+        column: &PlanColumn,
+        node: &ast::Expr,
+    ) -> Result<(Expr, Expr)> {
+        let right = Expr::column(column.id, column.ty);
+        match self.binary(llkv_expr::BinaryOp::Eq, left, right, node)? {
+            Expr::Binary { left, right, .. } => Ok((*left, *right)),
+            other => Ok((other, Expr::boolean(true))),
+        }
+    }
+
+    fn apply(
+        &mut self,
+        inner: LogicalPlan,
+        kind: ApplyKind,
+        node: &impl sqlparser::ast::Spanned,
+    ) -> Result<()> {
+        match self.frames.last_mut() {
+            Some(frame) => {
+                frame.pending.push(PendingApply { inner, kind });
+                Ok(())
+            }
+            None => self.invalid("a subquery in this place", node),
+        }
+    }
+}
+
+/// The `Apply` nodes of a list of waiting subqueries, on top of `plan`.
+pub(super) fn apply_all(plan: LogicalPlan, pending: Vec<PendingApply>) -> LogicalPlan {
+    pending.into_iter().fold(plan, |outer, pending| {
+        LogicalPlan::Apply(Apply {
+            outer: Box::new(outer),
+            inner: Box::new(pending.inner),
+            kind: pending.kind,
+        })
+    })
+}
+
+/// A projection that keeps columns as they are.
+pub(super) fn keep(input: LogicalPlan, columns: Vec<PlanColumn>) -> LogicalPlan {
+    LogicalPlan::Project(Project {
+        input: Box::new(input),
+        projections: columns
+            .into_iter()
+            .map(|column| Projection {
+                expr: Expr::column(column.id, column.ty),
+                column,
+            })
+            .collect(),
+    })
+}

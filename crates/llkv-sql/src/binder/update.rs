@@ -1,0 +1,228 @@
+//! UPDATE: a query for the row id and all columns with their new values.
+
+use super::frame::{Clause, Frame};
+use super::from::{Rows, cross};
+use super::select::filter;
+use super::subquery::apply_all;
+use super::Binder;
+use llkv_expr::Expr;
+use llkv_plan::{LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast::{self, AssignmentTarget, TableFactor, UpdateTableFromKind};
+use std::sync::Arc;
+
+/// A column that SET names, by position, and its value.
+type Assigned = (usize, Expr);
+
+impl Binder<'_> {
+    pub(super) fn bind_update(&mut self, update: &ast::Update) -> Result<PlanStatement> {
+        let rare = [
+            (update.returning.is_some(), "RETURNING"),
+            (update.output.is_some(), "OUTPUT"),
+            (update.or.is_some(), "UPDATE OR"),
+            (!update.order_by.is_empty(), "UPDATE ... ORDER BY"),
+            (update.limit.is_some(), "UPDATE ... LIMIT"),
+            (!update.table.joins.is_empty(), "UPDATE of a join"),
+        ];
+        if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
+            return self.unsupported(*feature, &update.update_token.0);
+        }
+        let (info, rows, row_id) = self.changed_rows(&update.table.relation)?;
+        let (plan, scope) = match &update.from {
+            None => rows,
+            Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => {
+                let other = self.bind_from(from)?;
+                cross(rows, other)
+            }
+        };
+        let own: Vec<PlanColumn> = scope
+            .columns
+            .iter()
+            .take(info.columns.len())
+            .map(|c| c.column.clone())
+            .collect();
+        self.frames.push(Frame::new(scope, plan, Clause::Where));
+        let bound = self.bind_update_clauses(update, &info);
+        let Some(mut frame) = self.frames.pop() else {
+            return super::invalid("UPDATE without rows");
+        };
+        let (predicate, assigned) = bound?;
+        // The condition's subqueries were applied below it already; those of SET come above.
+        let mut plan = frame.take_plan();
+        if let Some(predicate) = predicate {
+            plan = filter(plan, predicate);
+        }
+        plan = apply_all(plan, frame.pending);
+        self.plan_update(&info, plan, row_id, &own, assigned)
+    }
+
+    /// The table that a statement changes, its rows with their ids, under the name they have there.
+    pub(super) fn changed_rows(
+        &mut self,
+        relation: &TableFactor,
+    ) -> Result<(Arc<TableInfo>, Rows, PlanColumn)> {
+        let TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            ..
+        } = relation
+        else {
+            return self.unsupported("a change of anything but a table", relation);
+        };
+        let info = self.target(name)?;
+        let (plan, row_id) = self.scan_with_row_id(&info);
+        let (plan, mut scope) = self.named_rows(plan, alias.as_ref(), Some(&info.name))?;
+        // The row id is for the statement, not for its text.
+        scope.columns.truncate(info.columns.len());
+        Ok((info, (plan, scope), row_id))
+    }
+
+    fn bind_update_clauses(
+        &mut self,
+        update: &ast::Update,
+        info: &TableInfo,
+    ) -> Result<(Option<Expr>, Vec<Assigned>)> {
+        let predicate = match &update.selection {
+            None => None,
+            Some(condition) => Some(self.bind_row_condition(condition)?),
+        };
+        self.set_clause(Clause::Row);
+        let mut assigned: Vec<Assigned> = Vec::with_capacity(update.assignments.len());
+        for assignment in &update.assignments {
+            for (position, expr) in self.bind_assignment(assignment, info)? {
+                // The last one wins, as in SQLite; elsewhere it is an error.
+                if let Some(known) = assigned.iter_mut().find(|(p, _)| *p == position) {
+                    if self.dialect != crate::SqlDialect::Sqlite {
+                        return self.invalid("a column is set twice", assignment);
+                    }
+                    known.1 = expr;
+                } else {
+                    assigned.push((position, expr));
+                }
+            }
+        }
+        Ok((predicate, assigned))
+    }
+
+    /// WHERE of UPDATE and DELETE; its subqueries are applied to the rows at once.
+    pub(super) fn bind_row_condition(&mut self, condition: &ast::Expr) -> Result<Expr> {
+        let bound = self.bind_expr(condition)?;
+        let bound = self.condition(bound, condition)?;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.flush();
+        }
+        Ok(bound)
+    }
+
+    fn bind_assignment(
+        &mut self,
+        assignment: &ast::Assignment,
+        info: &TableInfo,
+    ) -> Result<Vec<Assigned>> {
+        match &assignment.target {
+            AssignmentTarget::ColumnName(name) => {
+                let position = self.column_position(info, self.simple_name(name)?)?;
+                let value = self.bind_new_value(&assignment.value, info, position)?;
+                Ok(vec![(position, value)])
+            }
+            AssignmentTarget::Tuple(names) => {
+                let ast::Expr::Tuple(values) = &assignment.value else {
+                    return self.unsupported("SET (a, b) = a subquery", assignment);
+                };
+                if values.len() != names.len() {
+                    return self.invalid(
+                        format!("SET has {} columns and {} values", names.len(), values.len()),
+                        assignment,
+                    );
+                }
+                let mut assigned = Vec::with_capacity(names.len());
+                for (name, value) in names.iter().zip(values) {
+                    let position = self.column_position(info, self.simple_name(name)?)?;
+                    assigned.push((position, self.bind_new_value(value, info, position)?));
+                }
+                Ok(assigned)
+            }
+        }
+    }
+
+    fn bind_new_value(
+        &mut self,
+        value: &ast::Expr,
+        info: &TableInfo,
+        position: usize,
+    ) -> Result<Expr> {
+        let Some(column) = info.columns.get(position) else {
+            return super::invalid("a column that is not there");
+        };
+        if let ast::Expr::Identifier(word) = value {
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("DEFAULT") {
+                return self.default_of(info, position);
+            }
+        }
+        let bound = self.bind_expr(value)?;
+        let from = bound.ty();
+        if from != column.ty && !llkv_compute::can_cast(from, column.ty) {
+            return self.mismatch(
+                format!("column \"{}\" is {}, the value is {from}", column.name, column.ty),
+                value,
+            );
+        }
+        Ok(self.coerce(bound, column.ty))
+    }
+
+    fn plan_update(
+        &mut self,
+        info: &TableInfo,
+        plan: LogicalPlan,
+        row_id: PlanColumn,
+        own: &[PlanColumn],
+        assigned: Vec<Assigned>,
+    ) -> Result<PlanStatement> {
+        let changed = assigned
+            .iter()
+            .filter_map(|(position, _)| info.columns.get(*position))
+            .map(|column| column.field)
+            .collect();
+        let mut values: Vec<Option<Expr>> = vec![None; info.columns.len()];
+        for (position, expr) in assigned {
+            if let Some(slot) = values.get_mut(position) {
+                *slot = Some(expr);
+            }
+        }
+        let mut projections = vec![Projection {
+            expr: Expr::column(row_id.id, SqlType::UInt64),
+            column: row_id,
+        }];
+        for ((value, column), own) in values.into_iter().zip(&info.columns).zip(own) {
+            let projection = match value {
+                None => Projection {
+                    expr: Expr::column(own.id, own.ty),
+                    column: own.clone(),
+                },
+                Some(expr) => Projection {
+                    column: self.new_column(column.name.as_str(), column.ty, true),
+                    expr: match expr {
+                        Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
+                        other => other,
+                    },
+                },
+            };
+            projections.push(projection);
+        }
+        let columns: Vec<PlanColumn> =
+            projections.iter().skip(1).map(|p| p.column.clone()).collect();
+        let checks = self.bind_checks(info, &columns)?;
+        Ok(PlanStatement::Update(Update {
+            table: info.id,
+            table_name: info.name.clone(),
+            source: LogicalPlan::Project(Project {
+                input: Box::new(plan),
+                projections,
+            }),
+            changed,
+            checks,
+        }))
+    }
+}

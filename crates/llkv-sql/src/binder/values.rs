@@ -1,0 +1,197 @@
+//! VALUES: rows of literals become Arrow arrays here, once, column by column.
+
+use super::frame::{Clause, Frame};
+use super::literals::array_of;
+use super::predicates::literal_array;
+use super::scope::Scope;
+use super::subquery::apply_all;
+use super::Binder;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
+use llkv_expr::Expr;
+use llkv_plan::{LogicalPlan, PlanColumn, Project, Projection, UnionAll, Values};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast;
+use std::sync::Arc;
+
+/// A row of VALUES that is no row of constants: its expressions, and its subqueries.
+type LiveRow = (Vec<Expr>, Vec<super::frame::PendingApply>);
+
+impl Binder<'_> {
+    /// `VALUES (..), (..)`. With `expected`, each column takes that type, as INSERT asks.
+    pub(super) fn bind_values(
+        &mut self,
+        values: &ast::Values,
+        expected: Option<&[SqlType]>,
+    ) -> Result<LogicalPlan> {
+        let width = values.rows.first().map_or(0, |row| row.content.len());
+        let mut columns: Vec<Vec<Expr>> = (0..width)
+            .map(|_| Vec::with_capacity(values.rows.len()))
+            .collect();
+        let mut pending = Vec::with_capacity(1);
+        let mut live = false;
+        for row in &values.rows {
+            if row.content.len() != width {
+                return self.invalid(
+                    format!("VALUES lists of different length: {width} and {}", row.content.len()),
+                    values,
+                );
+            }
+            let (exprs, subqueries) = self.bind_row(&row.content)?;
+            live |= !subqueries.is_empty();
+            if live || !subqueries.is_empty() {
+                pending.resize_with(columns.first().map_or(0, Vec::len), Vec::new);
+                pending.push(subqueries);
+            }
+            for (column, expr) in columns.iter_mut().zip(exprs) {
+                live |= !expr.is_constant();
+                column.push(expr);
+            }
+        }
+        let types = self.column_types(&columns, expected, values)?;
+        pending.resize_with(values.rows.len(), Vec::new);
+        if live {
+            return self.live_values(columns, &types, pending);
+        }
+        self.constant_values(columns, &types)
+    }
+
+    /// One row, in a frame of its own in which subqueries gather.
+    fn bind_row(&mut self, row: &[ast::Expr]) -> Result<LiveRow> {
+        let simple = row.iter().all(|expr| matches!(expr, ast::Expr::Value(_)));
+        if simple {
+            let exprs = row.iter().map(|expr| self.bind_expr(expr));
+            return Ok((exprs.collect::<Result<_>>()?, vec![]));
+        }
+        let frame = Frame::new(Scope::default(), LogicalPlan::one_row(), Clause::Row);
+        self.frames.push(frame);
+        let exprs: Result<Vec<Expr>> = row.iter().map(|expr| self.bind_expr(expr)).collect();
+        let pending = self.frames.pop().map(|frame| frame.pending);
+        Ok((exprs?, pending.unwrap_or_default()))
+    }
+
+    fn column_types(
+        &mut self,
+        columns: &[Vec<Expr>],
+        expected: Option<&[SqlType]>,
+        node: &ast::Values,
+    ) -> Result<Vec<SqlType>> {
+        if let Some(expected) = expected {
+            if expected.len() == columns.len() {
+                return Ok(expected.to_vec());
+            }
+        }
+        let mut types = Vec::with_capacity(columns.len());
+        for column in columns {
+            let exprs: Vec<&Expr> = column.iter().collect();
+            match self.unify(&exprs) {
+                Some(SqlType::Null) | None if column.iter().all(|e| e.ty() == SqlType::Null) => {
+                    types.push(SqlType::Text);
+                }
+                Some(ty) => types.push(ty),
+                None => {
+                    return self.mismatch("the values of a column have no common type", node);
+                }
+            }
+        }
+        Ok(types)
+    }
+
+    /// Constants: one batch.
+    pub(super) fn constant_values(
+        &mut self,
+        columns: Vec<Vec<Expr>>,
+        types: &[SqlType],
+    ) -> Result<LogicalPlan> {
+        let rows = columns.first().map_or(0, Vec::len);
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
+        let mut plan_columns: Vec<PlanColumn> = Vec::with_capacity(columns.len());
+        for (position, (column, ty)) in columns.into_iter().zip(types).enumerate() {
+            let array = self.constant_array(*ty, column)?;
+            let nullable = array.null_count() > 0;
+            plan_columns.push(self.new_column(format!("column{}", position + 1), *ty, nullable));
+            arrays.push(array);
+        }
+        let batch = batch_of(&plan_columns, arrays, rows)?;
+        Ok(LogicalPlan::Values(Values {
+            columns: plan_columns,
+            batches: vec![batch],
+        }))
+    }
+
+    /// One column of constants as an array: literals at once, the rest through the evaluator.
+    pub(super) fn constant_array(&mut self, ty: SqlType, column: Vec<Expr>) -> Result<ArrayRef> {
+        if let Some(array) = literal_array(ty, &column) {
+            return Ok(array);
+        }
+        let mut scalars: Vec<Scalar> = Vec::with_capacity(column.len());
+        for expr in column {
+            scalars.push(match self.assign(expr, ty) {
+                Expr::Literal(scalar) => scalar,
+                other => llkv_compute::fold(&other)?,
+            });
+        }
+        array_of(ty, scalars.iter()).ok_or_else(|| {
+            llkv_result::Error::internal(format!("constants of a column are not all {ty}"))
+        })
+    }
+
+    /// A value on its way into a column of a type.
+    pub(super) fn assign(&mut self, expr: Expr, ty: SqlType) -> Expr {
+        self.coerce(expr, ty)
+    }
+
+    /// Rows with parameters, subqueries or functions of the time: a projection each.
+    fn live_values(
+        &mut self,
+        columns: Vec<Vec<Expr>>,
+        types: &[SqlType],
+        pending: Vec<Vec<super::frame::PendingApply>>,
+    ) -> Result<LogicalPlan> {
+        let mut sources: Vec<std::vec::IntoIter<Expr>> =
+            columns.into_iter().map(Vec::into_iter).collect();
+        let mut inputs = Vec::with_capacity(pending.len());
+        for subqueries in pending {
+            let mut projections = Vec::with_capacity(types.len());
+            for (position, (source, ty)) in sources.iter_mut().zip(types).enumerate() {
+                let value = source.next().unwrap_or(Expr::Literal(Scalar::Null(*ty)));
+                projections.push(Projection {
+                    column: self.new_column(format!("column{}", position + 1), *ty, true),
+                    expr: self.assign(value, *ty),
+                });
+            }
+            inputs.push(LogicalPlan::Project(Project {
+                input: Box::new(apply_all(LogicalPlan::one_row(), subqueries)),
+                projections,
+            }));
+        }
+        if inputs.len() == 1 {
+            return Ok(inputs.swap_remove(0));
+        }
+        let columns = types
+            .iter()
+            .enumerate()
+            .map(|(position, ty)| self.new_column(format!("column{}", position + 1), *ty, true))
+            .collect();
+        Ok(LogicalPlan::UnionAll(UnionAll { inputs, columns }))
+    }
+}
+
+/// A batch with the columns' names and types.
+pub(super) fn batch_of(
+    columns: &[PlanColumn],
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|c| Field::new(c.name.as_str(), c.ty.to_arrow(), c.nullable))
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        arrays,
+        &options,
+    )?)
+}

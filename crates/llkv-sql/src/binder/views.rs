@@ -1,0 +1,47 @@
+//! Views: their text, bound where they are used.
+
+use super::cte::renamed;
+use super::{Binder, too_complex};
+use crate::dialect::SqlDialect;
+use crate::text::{SourceText, parse_query};
+use llkv_plan::{LogicalPlan, ViewInfo};
+use llkv_result::Result;
+
+/// Views inside views.
+const MAX_VIEW_DEPTH: usize = 64;
+
+impl Binder<'_> {
+    pub(super) fn bind_view(&mut self, view: &ViewInfo) -> Result<LogicalPlan> {
+        if self.views >= MAX_VIEW_DEPTH {
+            return Err(too_complex("the nesting of views", MAX_VIEW_DEPTH));
+        }
+        let dialect: SqlDialect = view.dialect.parse()?;
+        let plan = parse_query(&view.sql, dialect, |query| {
+            self.apart(dialect, |binder| {
+                binder.views += 1;
+                let plan = binder.bind_query(query);
+                binder.views -= 1;
+                plan
+            })
+        })?;
+        Ok(if view.columns.is_empty() {
+            plan
+        } else {
+            renamed(plan, view.columns.iter().map(String::as_str))
+        })
+    }
+
+    /// Binds text of the catalog: it sees nothing of the statement around it.
+    pub(super) fn apart<R>(&mut self, dialect: SqlDialect, f: impl FnOnce(&mut Self) -> R) -> R {
+        let frames = std::mem::take(&mut self.frames);
+        let ctes = std::mem::take(&mut self.ctes);
+        let source = std::mem::replace(&mut self.source, SourceText::hidden(""));
+        let own = std::mem::replace(&mut self.dialect, dialect);
+        let result = f(self);
+        self.dialect = own;
+        self.source = source;
+        self.ctes = ctes;
+        self.frames = frames;
+        result
+    }
+}
