@@ -4,11 +4,11 @@ use super::Binder;
 use llkv_expr::{BinaryOp, Expr};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, Spanned};
+use sqlparser::ast;
 
 impl Binder<'_> {
     /// An expression as a condition: BOOLEAN, or in SQLite any number but 0.
-    pub(super) fn condition(&mut self, expr: Expr, node: &impl Spanned) -> Result<Expr> {
+    pub(super) fn condition(&mut self, expr: Expr, node: &impl super::place::Place) -> Result<Expr> {
         match expr.ty() {
             SqlType::Boolean => Ok(expr),
             SqlType::Null => Ok(self.coerce(expr, SqlType::Boolean)),
@@ -37,7 +37,7 @@ impl Binder<'_> {
         &mut self,
         left: Expr,
         right: Expr,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let right = self.condition(right, node)?;
         Ok(match self.condition(left, node)? {
@@ -49,7 +49,7 @@ impl Binder<'_> {
         })
     }
 
-    pub(super) fn bind_or(&mut self, left: Expr, right: Expr, node: &impl Spanned) -> Result<Expr> {
+    pub(super) fn bind_or(&mut self, left: Expr, right: Expr, node: &impl super::place::Place) -> Result<Expr> {
         let right = self.condition(right, node)?;
         Ok(match self.condition(left, node)? {
             Expr::Or(mut parts) => {
@@ -89,7 +89,7 @@ impl Binder<'_> {
         &mut self,
         branches: Vec<(Expr, Expr)>,
         otherwise: Option<Expr>,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let results: Vec<&Expr> = branches
             .iter()

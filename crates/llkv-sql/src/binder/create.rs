@@ -250,7 +250,7 @@ impl Binder<'_> {
                     self.apart(dialect, |binder| {
                         let bound = binder.bind_expr(expr)?;
                         if bound.ty() != column.ty
-                            && !llkv_compute::can_cast(bound.ty(), column.ty)
+                            && !llkv_compute::coercion::can_cast(bound.ty(), column.ty)
                         {
                             return super::invalid(format!(
                                 "the default of \"{}\" is {}, the column {}",

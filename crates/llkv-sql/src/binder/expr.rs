@@ -5,7 +5,7 @@ use crate::text::stack_bytes;
 use llkv_expr::{CastMode, Expr, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, BinaryOperator, CastKind, Spanned, UnaryOperator};
+use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
 
 /// Stack that one level of binding may need.
 const LEVEL_STACK_BYTES: usize = 128 * 1024;
@@ -224,7 +224,7 @@ impl Binder<'_> {
         kind: &CastKind,
         operand: &ast::Expr,
         data_type: &ast::DataType,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let inner = self.bind_expr(operand)?;
         let ty = self.bind_type(data_type, node)?;
@@ -242,7 +242,7 @@ impl Binder<'_> {
         inner: Expr,
         ty: SqlType,
         mode: CastMode,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         if let Expr::Parameter { .. } = inner {
             return Ok(self.coerce(inner, ty));
@@ -251,7 +251,7 @@ impl Binder<'_> {
         if from == ty {
             return Ok(inner);
         }
-        if !llkv_compute::can_cast(from, ty) {
+        if !llkv_compute::coercion::can_cast(from, ty) {
             return self.mismatch(format!("cannot cast {from} to {ty}"), node);
         }
         if let Expr::Literal(Scalar::Null(_)) = inner {
@@ -268,7 +268,7 @@ impl Binder<'_> {
     fn bind_typed_string(
         &mut self,
         typed: &ast::TypedString,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let ty = self.bind_type(&typed.data_type, node)?;
         let text = self.bind_value(&typed.value)?;

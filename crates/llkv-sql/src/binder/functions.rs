@@ -5,7 +5,7 @@ use super::names::nearest;
 use llkv_expr::{BinaryOp, CastMode, Expr, ScalarFunction, UnaryOp};
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 /// A function of the registry, by name or alias.
 pub(super) fn lookup(name: &str) -> Option<&'static ScalarFunction> {
@@ -67,7 +67,7 @@ impl Binder<'_> {
         &mut self,
         name: &str,
         args: Vec<Expr>,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         match (name, args.len()) {
             ("coalesce" | "ifnull", 1..) => return self.coalesce(args, node),
@@ -81,7 +81,7 @@ impl Binder<'_> {
             _ => name,
         };
         let Some(function) = lookup(name) else {
-            let names = llkv_compute::functions::all().iter().map(|f| f.name);
+            let names = llkv_compute::functions::all().map(|f| f.name);
             return Err(BindError::NotFound {
                 kind: ObjectKind::Function,
                 name: name.to_owned(),
@@ -97,7 +97,7 @@ impl Binder<'_> {
         &mut self,
         function: &'static ScalarFunction,
         args: Vec<Expr>,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let args: Vec<Expr> = args.into_iter().map(|arg| self.sqlite_argument(arg)).collect();
         let types: Vec<SqlType> = args.iter().map(Expr::ty).collect();
@@ -173,7 +173,7 @@ impl Binder<'_> {
     }
 
     /// `coalesce(a, b, ...)`: what comes after the first value that is there is not evaluated.
-    fn coalesce(&mut self, mut args: Vec<Expr>, node: &impl Spanned) -> Result<Expr> {
+    fn coalesce(&mut self, mut args: Vec<Expr>, node: &impl super::place::Place) -> Result<Expr> {
         let Some(last) = args.pop() else {
             return self.invalid("coalesce takes at least one argument", node);
         };
@@ -187,7 +187,7 @@ impl Binder<'_> {
         self.case_of(branches, Some(last), node)
     }
 
-    fn iif(&mut self, args: Vec<Expr>, node: &impl Spanned) -> Result<Expr> {
+    fn iif(&mut self, args: Vec<Expr>, node: &impl super::place::Place) -> Result<Expr> {
         let mut args = args.into_iter();
         let (Some(condition), Some(then), otherwise) = (args.next(), args.next(), args.next())
         else {
@@ -310,7 +310,7 @@ impl Binder<'_> {
         &mut self,
         left: Expr,
         right: Expr,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         self.binary(BinaryOp::Eq, left, right, node)
     }

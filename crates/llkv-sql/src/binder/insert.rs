@@ -206,7 +206,7 @@ impl Binder<'_> {
     }
 
     fn assigned_column(&mut self, from: &PlanColumn, ty: SqlType, name: &str) -> Result<Expr> {
-        if from.ty != ty && !llkv_compute::can_cast(from.ty, ty) {
+        if from.ty != ty && !llkv_compute::coercion::can_cast(from.ty, ty) {
             return Err(llkv_result::BindError::TypeMismatch {
                 message: format!("column \"{name}\" is {ty}, the value is {}", from.ty),
                 span: None,

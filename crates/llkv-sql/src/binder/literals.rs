@@ -13,7 +13,7 @@ use arrow::datatypes::{
 use llkv_expr::Expr;
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{Spanned, Value, ValueWithSpan};
+use sqlparser::ast::{Value, ValueWithSpan};
 use std::sync::Arc;
 
 impl Binder<'_> {
@@ -42,7 +42,7 @@ impl Binder<'_> {
     }
 
     /// A number: the narrowest of INTEGER, BIGINT and DECIMAL that holds it; DOUBLE with an exponent.
-    pub(super) fn bind_number(&self, digits: &str, node: &impl Spanned) -> Result<Expr> {
+    pub(super) fn bind_number(&self, digits: &str, node: &impl super::place::Place) -> Result<Expr> {
         match self.number(digits) {
             Some(scalar) => Ok(Expr::Literal(scalar)),
             None => self.invalid(format!("\"{digits}\" is not a number"), node),

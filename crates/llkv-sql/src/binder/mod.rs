@@ -29,6 +29,7 @@ mod operators;
 mod order;
 mod output;
 mod parameters;
+mod place;
 mod predicates;
 mod query;
 mod scope;
@@ -57,7 +58,7 @@ use llkv_plan::{CatalogView, PlanColumn};
 use llkv_result::{BindError, Result, Span};
 use llkv_types::SqlType;
 use parameters::Parameters;
-use sqlparser::ast::Spanned;
+use place::Place;
 
 /// Levels of an expression tree, as bound: what is deeper would overflow a stack in some recursion above.
 const MAX_DEPTH: usize = 1_000;
@@ -130,11 +131,11 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    fn span(&self, node: &impl Spanned) -> Option<Span> {
-        self.source.span(node.span())
+    fn span(&self, node: &impl Place) -> Option<Span> {
+        self.source.span(node.place())
     }
 
-    fn invalid<T>(&self, message: impl Into<String>, node: &impl Spanned) -> Result<T> {
+    fn invalid<T>(&self, message: impl Into<String>, node: &impl Place) -> Result<T> {
         Err(BindError::Invalid {
             message: message.into(),
             span: self.span(node),
@@ -142,7 +143,7 @@ impl<'a> Binder<'a> {
         .into())
     }
 
-    fn unsupported<T>(&self, feature: impl Into<String>, node: &impl Spanned) -> Result<T> {
+    fn unsupported<T>(&self, feature: impl Into<String>, node: &impl Place) -> Result<T> {
         Err(BindError::Unsupported {
             feature: feature.into(),
             span: self.span(node),
@@ -150,7 +151,7 @@ impl<'a> Binder<'a> {
         .into())
     }
 
-    fn mismatch<T>(&self, message: impl Into<String>, node: &impl Spanned) -> Result<T> {
+    fn mismatch<T>(&self, message: impl Into<String>, node: &impl Place) -> Result<T> {
         Err(BindError::TypeMismatch {
             message: message.into(),
             span: self.span(node),

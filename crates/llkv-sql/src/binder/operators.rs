@@ -3,11 +3,11 @@
 use super::literals::{convert, tight_decimal};
 use super::{Binder, functions};
 use crate::dialect::ZeroDivision;
-use llkv_compute::{binary_signature, common_type};
+use llkv_compute::coercion::{binary_signature, common_type};
 use llkv_expr::{BinaryOp, CastMode, Expr};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, BinaryOperator, Spanned};
+use sqlparser::ast::{self, BinaryOperator};
 
 impl Binder<'_> {
     /// One step of a chain: `left op right`. No right operand: the comparison of row values `left`.
@@ -90,7 +90,7 @@ impl Binder<'_> {
         op: BinaryOp,
         left: Expr,
         right: Expr,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         if op == BinaryOp::Modulo {
             return self.bind_modulo(left, right, node);
@@ -104,7 +104,7 @@ impl Binder<'_> {
         op: BinaryOp,
         left: Expr,
         right: Expr,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let (lt, rt) = (left.ty(), right.ty());
         let Some((left_ty, right_ty, ty)) = binary_signature(op, lt, rt) else {
@@ -201,7 +201,7 @@ impl Binder<'_> {
     }
 
     /// `/`
-    fn bind_division(&mut self, left: Expr, right: Expr, node: &impl Spanned) -> Result<Expr> {
+    fn bind_division(&mut self, left: Expr, right: Expr, node: &impl super::place::Place) -> Result<Expr> {
         let (left, right) = self.meet(BinaryOp::Divide, left, right);
         let integers = left.ty().is_integer() && right.ty().is_integer();
         let (left, right) = if integers && !self.dialect.integer_division() {
@@ -221,7 +221,7 @@ impl Binder<'_> {
         &mut self,
         left: Expr,
         right: Expr,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let (left, right) = self.meet(BinaryOp::Divide, left, right);
         let integers = left.ty().is_integer() && right.ty().is_integer();
@@ -234,7 +234,7 @@ impl Binder<'_> {
         }
     }
 
-    fn bind_modulo(&mut self, left: Expr, right: Expr, node: &impl Spanned) -> Result<Expr> {
+    fn bind_modulo(&mut self, left: Expr, right: Expr, node: &impl super::place::Place) -> Result<Expr> {
         let (left, right) = self.meet(BinaryOp::Modulo, left, right);
         let (left, right) = if self.dialect.booleans_are_integers() {
             let integer = |expr: Expr| match expr.ty() {
@@ -254,7 +254,7 @@ impl Binder<'_> {
     }
 
     /// The divisor: NULL in place of zero where the dialect wants no error.
-    fn divisor(&mut self, divisor: Expr, node: &impl Spanned) -> Result<Expr> {
+    fn divisor(&mut self, divisor: Expr, node: &impl super::place::Place) -> Result<Expr> {
         if self.dialect.zero_division() == ZeroDivision::Error || divisor.ty() == SqlType::Null {
             return Ok(divisor);
         }
@@ -275,7 +275,7 @@ impl Binder<'_> {
     }
 
     /// An operand of `~`.
-    pub(super) fn integer_operand(&mut self, expr: Expr, node: &impl Spanned) -> Result<Expr> {
+    pub(super) fn integer_operand(&mut self, expr: Expr, node: &impl super::place::Place) -> Result<Expr> {
         match expr.ty() {
             ty if ty.is_integer() => Ok(expr),
             SqlType::Null => Ok(self.coerce(expr, SqlType::Int64)),

@@ -5,7 +5,7 @@ use super::literals::{array_of, convert};
 use llkv_expr::{BinaryOp, Expr, InList, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, BinaryOperator, Spanned};
+use sqlparser::ast::{self, BinaryOperator};
 
 /// From this many elements on, an IN list of constants travels as an array.
 const VALUES_FROM: usize = 4;
@@ -244,7 +244,7 @@ impl Binder<'_> {
         escape: Option<char>,
         ignore_case: bool,
         negated: bool,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Expr> {
         let expr = self.like_operand(expr, node)?;
         let pattern = self.like_operand(pattern, node)?;
@@ -257,7 +257,7 @@ impl Binder<'_> {
         })
     }
 
-    fn like_operand(&mut self, expr: Expr, node: &impl Spanned) -> Result<Expr> {
+    fn like_operand(&mut self, expr: Expr, node: &impl super::place::Place) -> Result<Expr> {
         match expr.ty() {
             SqlType::Text => Ok(expr),
             SqlType::Null => Ok(self.coerce(expr, SqlType::Text)),

@@ -1,7 +1,7 @@
 //! UNION, EXCEPT, INTERSECT.
 
 use super::{Binder, MAX_DEPTH, too_complex};
-use llkv_compute::common_type;
+use llkv_compute::coercion::common_type;
 use llkv_expr::Expr;
 use llkv_plan::{
     Distinct, LogicalPlan, PlanColumn, Project, Projection, SetOp, SetOpKind, UnionAll,

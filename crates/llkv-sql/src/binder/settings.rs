@@ -55,7 +55,7 @@ impl Binder<'_> {
                     value: "default".into(),
                 })))
             }
-            other => super::unsupported(format!("RESET {other}")),
+            _ => super::unsupported("RESET of anything but a setting"),
         }
     }
 }

@@ -109,7 +109,7 @@ impl Binder<'_> {
         &mut self,
         inner: LogicalPlan,
         kind: ApplyKind,
-        node: &impl sqlparser::ast::Spanned,
+        node: &impl super::place::Place,
     ) -> Result<()> {
         match self.frames.last_mut() {
             Some(frame) => {

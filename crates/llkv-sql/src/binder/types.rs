@@ -4,7 +4,7 @@ use super::Binder;
 use crate::dialect::SqlDialect;
 use llkv_result::{BindError, ObjectKind, Result, Span};
 use llkv_types::SqlType;
-use sqlparser::ast::{DataType, ExactNumberInfo, Spanned, TimezoneInfo};
+use sqlparser::ast::{DataType, ExactNumberInfo, TimezoneInfo};
 
 /// DECIMAL without digits: as in DuckDB, since a column needs a scale.
 const DEFAULT_DECIMAL: SqlType = SqlType::Decimal {
@@ -20,7 +20,7 @@ const HUGE_INTEGER: SqlType = SqlType::Decimal {
 
 impl Binder<'_> {
     /// The type that a type name means in the dialect.
-    pub(super) fn bind_type(&self, ty: &DataType, node: &impl Spanned) -> Result<SqlType> {
+    pub(super) fn bind_type(&self, ty: &DataType, node: &impl super::place::Place) -> Result<SqlType> {
         let span = self.span(node);
         match self.dialect {
             SqlDialect::Sqlite => sqlite_type(ty, span),

@@ -163,7 +163,7 @@ impl Binder<'_> {
         }
         let bound = self.bind_expr(value)?;
         let from = bound.ty();
-        if from != column.ty && !llkv_compute::can_cast(from, column.ty) {
+        if from != column.ty && !llkv_compute::coercion::can_cast(from, column.ty) {
             return self.mismatch(
                 format!("column \"{}\" is {}, the value is {from}", column.name, column.ty),
                 value,

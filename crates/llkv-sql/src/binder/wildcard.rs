@@ -4,7 +4,7 @@ use super::Binder;
 use super::select::SelectItem;
 use llkv_expr::Expr;
 use llkv_result::{BindError, ObjectKind, Result};
-use sqlparser::ast::{self, ExcludeSelectItem, SelectItemQualifiedWildcardKind, Spanned};
+use sqlparser::ast::{self, ExcludeSelectItem, SelectItemQualifiedWildcardKind};
 
 impl Binder<'_> {
     pub(super) fn bind_wildcard(
@@ -59,7 +59,7 @@ impl Binder<'_> {
     pub(super) fn expand_star(
         &self,
         relation: Option<&str>,
-        node: &impl Spanned,
+        node: &impl super::place::Place,
     ) -> Result<Vec<SelectItem>> {
         let items: Vec<SelectItem> = self
             .frames

@@ -169,7 +169,7 @@ fn parser_error(error: ParserError, source: SourceText<'_>) -> Error {
         .into(),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (message, location) = split_location(&message);
-            syntax_error(message, location.unwrap_or_default(), source)
+            syntax_error(message, location.unwrap_or(Location::empty()), source)
         }
     }
 }
