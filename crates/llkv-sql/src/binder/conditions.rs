@@ -74,7 +74,8 @@ impl Binder<'_> {
             let condition = self.bind_expr(&when.condition)?;
             let condition = match &operand {
                 Some(operand) => {
-                    self.binary(BinaryOp::Eq, operand.clone(), condition, &when.condition)?
+                    let operand = self.copy_of(operand)?;
+                    self.binary(BinaryOp::Eq, operand, condition, &when.condition)?
                 }
                 None => self.condition(condition, &when.condition)?,
             };

@@ -173,17 +173,31 @@ impl Binder<'_> {
     }
 
     /// `coalesce(a, b, ...)`: what comes after the first value that is there is not evaluated.
-    fn coalesce(&mut self, mut args: Vec<Expr>, node: &impl super::place::Place) -> Result<Expr> {
+    fn coalesce(&mut self, args: Vec<Expr>, node: &impl super::place::Place) -> Result<Expr> {
+        let meeting: Vec<&Expr> = args.iter().collect();
+        let (Some(ty), Some(function)) = (self.unify(&meeting), lookup("coalesce")) else {
+            return self.coalesce_as_case(args, node);
+        };
+        let args = args.into_iter().map(|arg| self.coerce(arg, ty)).collect();
+        Ok(Expr::Function { function, args, ty })
+    }
+
+    fn coalesce_as_case(
+        &mut self,
+        mut args: Vec<Expr>,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         let Some(last) = args.pop() else {
             return self.invalid("coalesce takes at least one argument", node);
         };
         if args.is_empty() {
             return Ok(last);
         }
-        let branches = args
-            .into_iter()
-            .map(|arg| (Expr::unary(UnaryOp::IsNotNull, self.settle(arg.clone())), arg))
-            .collect();
+        let mut branches = Vec::with_capacity(args.len());
+        for arg in args {
+            let copy = self.copy_of(&arg)?;
+            branches.push((Expr::unary(UnaryOp::IsNotNull, self.settle(copy)), arg));
+        }
         self.case_of(branches, Some(last), node)
     }
 

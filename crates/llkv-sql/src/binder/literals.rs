@@ -120,7 +120,7 @@ fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
 
 /// A literal in another type, where that takes no cast: integers of another width, an integer as a
 /// decimal or double, a decimal with another number of digits, NULL.
-pub(super) fn convert(scalar: &Scalar, ty: SqlType) -> Option<Scalar> {
+pub(crate) fn convert(scalar: &Scalar, ty: SqlType) -> Option<Scalar> {
     if scalar.sql_type() == ty {
         return Some(scalar.clone());
     }

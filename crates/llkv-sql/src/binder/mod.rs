@@ -46,14 +46,15 @@ mod values;
 mod views;
 mod wildcard;
 
+pub(crate) use literals::convert;
 pub(crate) use parameters::ParameterMode;
-pub(crate) use statement::Bound;
+pub use statement::BoundStatement;
 
 use crate::dialect::SqlDialect;
 use crate::text::SourceText;
 use cte::CteScope;
 use frame::Frame;
-use llkv_expr::ColumnId;
+use llkv_expr::{ColumnId, Expr};
 use llkv_plan::{CatalogView, PlanColumn};
 use llkv_result::{BindError, Result, Span};
 use llkv_types::SqlType;
@@ -65,6 +66,10 @@ const MAX_DEPTH: usize = 1_000;
 
 /// Relations that one statement may name, those inside views and common table expressions included.
 const MAX_RELATIONS: usize = 20_000;
+
+/// Nodes of expressions that stand in a plan more often than in the text: `x BETWEEN a AND b` is two
+/// comparisons of x, and nested forms like it would double the plan at each level.
+const MAX_COPIED_NODES: usize = 1_000_000;
 
 /// Binds one statement.
 pub(crate) struct Binder<'a> {
@@ -78,6 +83,7 @@ pub(crate) struct Binder<'a> {
     depth: usize,
     relations: usize,
     views: usize,
+    copied: usize,
 }
 
 impl<'a> Binder<'a> {
@@ -99,6 +105,7 @@ impl<'a> Binder<'a> {
             depth: 0,
             relations: 0,
             views: 0,
+            copied: 0,
         }
     }
 
@@ -129,6 +136,18 @@ impl<'a> Binder<'a> {
             return Err(too_complex("the number of relations of the statement", MAX_RELATIONS));
         }
         Ok(())
+    }
+
+    /// A second copy of an expression, counted against the limit of the statement.
+    fn copy_of(&mut self, expr: &Expr) -> Result<Expr> {
+        expr.visit(&mut |_| self.copied += 1);
+        if self.copied > MAX_COPIED_NODES {
+            return Err(too_complex(
+                "the size of the expressions that the statement repeats",
+                MAX_COPIED_NODES,
+            ));
+        }
+        Ok(expr.clone())
     }
 
     fn span(&self, node: &impl Place) -> Option<Span> {

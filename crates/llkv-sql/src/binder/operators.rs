@@ -266,7 +266,7 @@ impl Binder<'_> {
         if functions::lookup("nullif").is_some() {
             return self.call("nullif", vec![divisor, zero], node);
         }
-        let is_zero = Expr::compare(BinaryOp::Eq, divisor.clone(), zero);
+        let is_zero = Expr::compare(BinaryOp::Eq, self.copy_of(&divisor)?, zero);
         Ok(Expr::Case {
             branches: vec![(is_zero, Expr::Literal(Scalar::Null(ty)))],
             otherwise: Some(Box::new(divisor)),

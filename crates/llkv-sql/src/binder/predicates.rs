@@ -23,7 +23,8 @@ impl Binder<'_> {
         let value = self.bind_expr(value)?;
         let low = self.bind_expr(low)?;
         let high = self.bind_expr(high)?;
-        let above = self.binary(BinaryOp::GtEq, value.clone(), low, node)?;
+        let again = self.copy_of(&value)?;
+        let above = self.binary(BinaryOp::GtEq, again, low, node)?;
         let below = self.binary(BinaryOp::LtEq, value, high, node)?;
         Ok(negate(Expr::And(vec![above, below]), negated))
     }
@@ -105,7 +106,8 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let mut tests = Vec::with_capacity(items.len());
         for item in items {
-            tests.push(self.binary(BinaryOp::Eq, value.clone(), item, node)?);
+            let value = self.copy_of(&value)?;
+            tests.push(self.binary(BinaryOp::Eq, value, item, node)?);
         }
         let any = match tests.len() {
             1 => tests.swap_remove(0),
@@ -187,7 +189,8 @@ impl Binder<'_> {
             result = Some(match result {
                 None => self.binary(last, l, r, node)?,
                 Some(rest) => {
-                    let decides = self.binary(strict, l.clone(), r.clone(), node)?;
+                    let (left, right) = (self.copy_of(&l)?, self.copy_of(&r)?);
+                    let decides = self.binary(strict, left, right, node)?;
                     let equal = self.binary(BinaryOp::Eq, l, r, node)?;
                     Expr::Or(vec![decides, Expr::and([equal, rest])])
                 }

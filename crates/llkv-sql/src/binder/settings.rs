@@ -1,14 +1,14 @@
 //! SET and RESET.
 
 use super::Binder;
-use super::statement::Bound;
+use super::statement::BoundStatement;
 use crate::dialect::SqlDialect;
 use llkv_plan::PlanStatement;
 use llkv_result::Result;
 use sqlparser::ast;
 
 impl Binder<'_> {
-    pub(super) fn bind_set(&mut self, set: &ast::Set) -> Result<Bound> {
+    pub(super) fn bind_set(&mut self, set: &ast::Set) -> Result<BoundStatement> {
         match set {
             ast::Set::SingleAssignment {
                 variable, values, ..
@@ -28,11 +28,11 @@ impl Binder<'_> {
         }
     }
 
-    fn setting(&self, name: String, value: String) -> Result<Bound> {
+    fn setting(&self, name: String, value: String) -> Result<BoundStatement> {
         if name == "dialect" {
-            return Ok(Bound::SetDialect(Some(value.parse::<SqlDialect>()?)));
+            return Ok(BoundStatement::SetDialect(Some(value.parse::<SqlDialect>()?)));
         }
-        Ok(Bound::Plan(Box::new(PlanStatement::Set { name, value })))
+        Ok(BoundStatement::Plan(Box::new(PlanStatement::Set { name, value })))
     }
 
     /// A word stands for itself.
@@ -43,14 +43,14 @@ impl Binder<'_> {
         }
     }
 
-    pub(super) fn bind_reset(&self, reset: &ast::ResetStatement) -> Result<Bound> {
+    pub(super) fn bind_reset(&self, reset: &ast::ResetStatement) -> Result<BoundStatement> {
         match &reset.reset {
             ast::Reset::ConfigurationParameter(name) => {
                 let name = name.to_string().replace('"', "").to_ascii_lowercase();
                 if name == "dialect" {
-                    return Ok(Bound::SetDialect(None));
+                    return Ok(BoundStatement::SetDialect(None));
                 }
-                Ok(Bound::Plan(Box::new(PlanStatement::Set {
+                Ok(BoundStatement::Plan(Box::new(PlanStatement::Set {
                     name,
                     value: "default".into(),
                 })))

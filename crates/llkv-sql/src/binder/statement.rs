@@ -9,7 +9,7 @@ use sqlparser::ast::{self, Statement as S};
 
 /// What a statement was bound to.
 #[derive(Debug)]
-pub(crate) enum Bound {
+pub enum BoundStatement {
     /// Something for the runtime.
     Plan(Box<PlanStatement>),
     /// `SET dialect`; `None` to reset it.
@@ -18,7 +18,7 @@ pub(crate) enum Bound {
 
 impl Binder<'_> {
     /// Binds a parsed statement.
-    pub(crate) fn bind(&mut self, parsed: &Parsed) -> Result<Bound> {
+    pub(crate) fn bind(&mut self, parsed: &Parsed) -> Result<BoundStatement> {
         let statement = match parsed {
             Parsed::Checkpoint => return Ok(plan(PlanStatement::Checkpoint)),
             Parsed::ExplainRules(inner) => {
@@ -133,8 +133,8 @@ impl Binder<'_> {
     }
 }
 
-fn plan(statement: PlanStatement) -> Bound {
-    Bound::Plan(Box::new(statement))
+fn plan(statement: PlanStatement) -> BoundStatement {
+    BoundStatement::Plan(Box::new(statement))
 }
 
 fn is_false(expr: &ast::Expr) -> bool {

@@ -1,0 +1,44 @@
+//! Binding alone: from text to a plan, with any catalog and no database.
+
+use crate::binder::{Binder, BoundStatement, ParameterMode};
+use crate::dialect::SqlDialect;
+use crate::text::parse_statement;
+use llkv_plan::CatalogView;
+use llkv_result::{BindError, Result};
+
+/// Parses one statement and binds it against a catalog.
+///
+/// # Errors
+/// Every [`BindError`]: syntax, names, types, what is not supported; and what the catalog gives.
+pub fn bind(
+    sql: &str,
+    dialect: SqlDialect,
+    catalog: &dyn CatalogView,
+) -> Result<BoundStatement> {
+    parse_statement(sql, dialect, |parsed| {
+        let mut binder = Binder::new(catalog, dialect, sql, ParameterMode::None);
+        binder.bind(parsed)
+    })
+}
+
+/// The error of a statement that stands `offset` bytes into its script.
+pub(crate) fn shifted(error: llkv_result::Error, offset: usize) -> llkv_result::Error {
+    match error {
+        llkv_result::Error::Bind(mut error) => {
+            if let BindError::Syntax { span, .. }
+            | BindError::NotFound { span, .. }
+            | BindError::Ambiguous { span, .. }
+            | BindError::TypeMismatch { span, .. }
+            | BindError::Invalid { span, .. }
+            | BindError::Unsupported { span, .. } = &mut error
+            {
+                if let Some(span) = span {
+                    span.start += offset;
+                    span.end += offset;
+                }
+            }
+            error.into()
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,105 @@
+//! What a prepared statement has seen of the catalog, to know when it must look again.
+
+use llkv_plan::{
+    CatalogView, ExternalSource, FileOptions, TableInfo, TableRef, TableStatistics, ViewInfo,
+};
+use llkv_result::Result;
+use llkv_types::TableId;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An answer of the catalog.
+#[derive(Debug, Clone)]
+enum Answer {
+    Table(TableRef, Option<Arc<TableInfo>>),
+    View(TableRef, Option<Arc<ViewInfo>>),
+    /// A file or a view of the system: its schema is read at each execution.
+    Volatile,
+}
+
+/// The answers that a binding rests on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dependencies {
+    answers: Vec<Answer>,
+}
+
+impl Dependencies {
+    /// True where the catalog would give the same answers now.
+    pub(crate) fn are_current(&self, catalog: &dyn CatalogView) -> Result<bool> {
+        for answer in &self.answers {
+            let same = match answer {
+                Answer::Table(name, known) => match (known, catalog.table(name)?) {
+                    (None, None) => true,
+                    (Some(a), Some(b)) => Arc::ptr_eq(a, &b) || **a == *b,
+                    _ => false,
+                },
+                Answer::View(name, known) => *known == catalog.view(name)?,
+                Answer::Volatile => false,
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A catalog that remembers what it was asked.
+pub(crate) struct RecordingCatalog<'c> {
+    catalog: &'c dyn CatalogView,
+    answers: Mutex<Vec<Answer>>,
+}
+
+impl<'c> RecordingCatalog<'c> {
+    pub(crate) const fn new(catalog: &'c dyn CatalogView) -> Self {
+        Self {
+            catalog,
+            answers: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn into_dependencies(self) -> Dependencies {
+        let answers = self.answers.into_inner();
+        Dependencies {
+            answers: answers.unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    fn record(&self, answer: Answer) {
+        let answers = self.answers.lock();
+        answers.unwrap_or_else(PoisonError::into_inner).push(answer);
+    }
+}
+
+impl CatalogView for RecordingCatalog<'_> {
+    fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>> {
+        let table = self.catalog.table(name)?;
+        self.record(Answer::Table(name.clone(), table.clone()));
+        Ok(table)
+    }
+
+    fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
+        let view = self.catalog.view(name)?;
+        self.record(Answer::View(name.clone(), view.clone()));
+        Ok(view)
+    }
+
+    fn system_view(&self, name: &TableRef) -> Result<Option<Arc<dyn ExternalSource>>> {
+        self.record(Answer::Volatile);
+        self.catalog.system_view(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.record(Answer::Volatile);
+        self.catalog.names()
+    }
+
+    fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
+        self.record(Answer::Volatile);
+        self.catalog.open_file(path, options)
+    }
+
+    fn statistics(&self, table: TableId) -> TableStatistics {
+        self.catalog.statistics(table)
+    }
+}

@@ -1,0 +1,127 @@
+//! Prepared statements: bound once, run with values.
+
+use crate::binder::{Binder, BoundStatement, ParameterMode};
+use crate::dependencies::{Dependencies, RecordingCatalog};
+use crate::substitute::substitute;
+use crate::text::parse_statement;
+use crate::{Session, SqlDialect};
+use llkv_plan::{CatalogView, PlanStatement};
+use llkv_result::{BindError, Result, StatementResult};
+use llkv_types::{Scalar, SqlType};
+use std::sync::{Mutex, PoisonError};
+
+/// A statement that is parsed and bound once and run any number of times, in its session's transaction.
+/// It is bound anew when a table or view that it names has changed.
+#[derive(Debug)]
+pub struct PreparedStatement {
+    session: Session,
+    text: String,
+    dialect: SqlDialect,
+    bound: Mutex<Prepared>,
+}
+
+/// What binding gave.
+#[derive(Debug, Clone)]
+struct Prepared {
+    /// With parameters in the place of values; `None` where the values decide what the plan is.
+    template: Option<PlanStatement>,
+    types: Vec<SqlType>,
+    dependencies: Dependencies,
+}
+
+impl PreparedStatement {
+    pub(crate) fn new(session: Session, text: &str) -> Result<Self> {
+        let dialect = session.dialect();
+        let catalog = session.state().runtime.catalog_view();
+        let prepared = prepare(text, dialect, &catalog)?;
+        Ok(Self {
+            session,
+            text: text.to_owned(),
+            dialect,
+            bound: Mutex::new(prepared),
+        })
+    }
+
+    /// Parameters that it takes.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.bound().types.len()
+    }
+
+    /// The types that the places of the parameters ask for.
+    #[must_use]
+    pub fn parameter_types(&self) -> Vec<SqlType> {
+        self.bound().types.clone()
+    }
+
+    /// Runs the statement with values for its parameters, in their order. A value of another type than
+    /// its place asks for is cast.
+    ///
+    /// # Errors
+    /// When there are too few or too many values, one cannot be cast, or the statement fails.
+    pub fn execute(&self, values: &[Scalar]) -> Result<StatementResult> {
+        let mut state = self.session.state();
+        let catalog = state.runtime.catalog_view();
+        let mut bound = self.bound();
+        if !bound.dependencies.are_current(&catalog)? {
+            *bound = prepare(&self.text, self.dialect, &catalog)?;
+        }
+        if values.len() != bound.types.len() {
+            return Err(BindError::ParameterCount {
+                expected: bound.types.len(),
+                given: values.len(),
+            }
+            .into());
+        }
+        let plan = match &bound.template {
+            Some(template) => substitute(template.clone(), values)?,
+            None => bind_with(&self.text, self.dialect, &catalog, values)?,
+        };
+        drop(bound);
+        state.run(plan)
+    }
+
+    fn bound(&self) -> std::sync::MutexGuard<'_, Prepared> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Binds with the parameters left open.
+fn prepare(text: &str, dialect: SqlDialect, catalog: &dyn CatalogView) -> Result<Prepared> {
+    let recording = RecordingCatalog::new(catalog);
+    let (plan, types, needs_values) = parse_statement(text, dialect, |parsed| {
+        let mut binder = Binder::new(&recording, dialect, text, ParameterMode::Prepare);
+        let plan = plan_of(binder.bind(parsed)?)?;
+        let parameters = binder.into_parameters();
+        Ok((plan, parameters.types(), parameters.needs_values))
+    })?;
+    Ok(Prepared {
+        template: (!needs_values).then_some(plan),
+        types,
+        dependencies: recording.into_dependencies(),
+    })
+}
+
+/// Binds with values: for statements whose plan depends on them, such as `LIMIT ?`.
+fn bind_with(
+    text: &str,
+    dialect: SqlDialect,
+    catalog: &dyn CatalogView,
+    values: &[Scalar],
+) -> Result<PlanStatement> {
+    parse_statement(text, dialect, |parsed| {
+        let mode = ParameterMode::Values(values);
+        plan_of(Binder::new(catalog, dialect, text, mode).bind(parsed)?)
+    })
+}
+
+fn plan_of(bound: BoundStatement) -> Result<PlanStatement> {
+    match bound {
+        BoundStatement::Plan(plan) => Ok(*plan),
+        BoundStatement::SetDialect(_) => Err(BindError::Unsupported {
+            feature: "SET dialect as a prepared statement".into(),
+            span: None,
+        }
+        .into()),
+    }
+}

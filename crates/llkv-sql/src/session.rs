@@ -1,0 +1,142 @@
+//! A connection: scripts, queries, prepared statements.
+
+use crate::bind::{bind, shifted};
+use crate::binder::BoundStatement;
+use crate::text::stack_bytes;
+use crate::{PreparedStatement, SqlDialect, split_statements};
+use llkv_plan::PlanStatement;
+use llkv_result::{BindError, Error, Result, SelectStream, StatementResult};
+use llkv_runtime::{
+    CancelToken, OnStatementError, OperatorStatistics, RuntimeEngine, RuntimeSession,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Stack that optimizing and starting the deepest plan takes.
+const PLAN_STACK_BYTES: usize = 1 << 20;
+
+/// A connection to a database. Statements run one after another; clones are the same connection.
+#[derive(Debug, Clone)]
+pub struct Session {
+    state: Arc<Mutex<SessionState>>,
+}
+
+/// What the statements of a session share.
+#[derive(Debug)]
+pub(crate) struct SessionState {
+    pub(crate) runtime: RuntimeSession,
+    pub(crate) dialect: SqlDialect,
+    default_dialect: SqlDialect,
+}
+
+impl Session {
+    pub(crate) fn new(engine: &RuntimeEngine, dialect: SqlDialect) -> Self {
+        let mut state = SessionState {
+            runtime: engine.session(),
+            dialect,
+            default_dialect: dialect,
+        };
+        state.set_dialect(dialect);
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Runs all statements of a script, one after another, up to the first that fails.
+    ///
+    /// # Errors
+    /// Of the first statement that fails, with its place in the script. What ran before it stays.
+    pub fn execute(&self, script: &str) -> Result<Vec<StatementResult>> {
+        let mut results = Vec::new();
+        for (statement, offset) in split_statements(script) {
+            let result = self.state().execute(statement);
+            results.push(result.map_err(|error| shifted(error, offset))?);
+        }
+        Ok(results)
+    }
+
+    /// Runs one statement that gives rows.
+    ///
+    /// # Errors
+    /// When it fails, when it gives no rows, or when there is more than one statement.
+    pub fn sql(&self, query: &str) -> Result<SelectStream> {
+        match self.state().execute(query)? {
+            StatementResult::Select(stream) => Ok(stream),
+            _ => Err(BindError::Invalid {
+                message: "the statement gives no rows".into(),
+                span: None,
+            }
+            .into()),
+        }
+    }
+
+    /// Prepares a statement, with `?`, `$1` or `:name` in the place of values.
+    ///
+    /// # Errors
+    /// When the text cannot be bound.
+    pub fn prepare(&self, statement: &str) -> Result<PreparedStatement> {
+        PreparedStatement::new(self.clone(), statement)
+    }
+
+    /// Changes the dialect, as `SET dialect` does.
+    pub fn set_dialect(&self, dialect: SqlDialect) {
+        self.state().set_dialect(dialect);
+    }
+
+    /// The dialect in which text is read.
+    #[must_use]
+    pub fn dialect(&self) -> SqlDialect {
+        self.state().dialect
+    }
+
+    /// True between BEGIN and the end of its transaction.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.state().runtime.in_transaction()
+    }
+
+    /// The token that stops the running statement, from any thread.
+    #[must_use]
+    pub fn cancel_token(&self) -> CancelToken {
+        self.state().runtime.cancel_token()
+    }
+
+    /// What the operators of the last statement that ran a plan have counted so far.
+    #[must_use]
+    pub fn last_statistics(&self) -> Option<OperatorStatistics> {
+        self.state().runtime.last_statistics()
+    }
+
+    /// The state; a panic elsewhere does not lock it for ever.
+    pub(crate) fn state(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SessionState {
+    /// One statement: parsed, bound against what the session sees, run.
+    fn execute(&mut self, statement: &str) -> Result<StatementResult> {
+        let catalog = self.runtime.catalog_view();
+        match bind(statement, self.dialect, &catalog)? {
+            BoundStatement::Plan(plan) => self.run(*plan),
+            BoundStatement::SetDialect(dialect) => {
+                self.set_dialect(dialect.unwrap_or(self.default_dialect));
+                Ok(StatementResult::Utility { tag: "SET" })
+            }
+        }
+    }
+
+    /// Runs a bound statement, on a stack that the deepest plan fits.
+    pub(crate) fn run(&mut self, plan: PlanStatement) -> Result<StatementResult, Error> {
+        let need = stack_bytes(0) + PLAN_STACK_BYTES;
+        stacker::maybe_grow(need, 4 * need, || self.runtime.execute(plan))
+    }
+
+    /// A dialect is also how a failed statement leaves its transaction.
+    fn set_dialect(&mut self, dialect: SqlDialect) {
+        self.dialect = dialect;
+        self.runtime.set_on_statement_error(match dialect {
+            SqlDialect::Sqlite => OnStatementError::UndoStatement,
+            SqlDialect::Llkv | SqlDialect::DuckDb => OnStatementError::AbortTransaction,
+        });
+    }
+}

@@ -1,0 +1,77 @@
+//! Statements of absurd size and depth end in an answer or a clear error, on the stack of an ordinary thread.
+
+mod common;
+
+use common::TestCatalog;
+use llkv_result::{BindError, Error, Result};
+use llkv_sql::{BoundStatement, SqlDialect, bind};
+use std::time::Instant;
+
+/// Binds on a thread of 2 MiB; what comes back was bound and dropped there.
+fn bind_small(sql: String) -> Result<()> {
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let run = move || {
+        let bound = bind(&sql, SqlDialect::Llkv, &TestCatalog::new())?;
+        drop(bound);
+        Ok(())
+    };
+    thread.spawn(run).unwrap().join().unwrap()
+}
+
+fn is_too_complex(result: Result<()>) -> bool {
+    matches!(result, Err(Error::Bind(BindError::TooComplex { .. })))
+}
+
+const N: usize = 100_000;
+
+#[test]
+fn nesting() {
+    assert!(is_too_complex(bind_small(format!(
+        "SELECT {}1{}",
+        "(".repeat(N),
+        ")".repeat(N)
+    ))));
+    bind_small(format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500))).unwrap();
+    assert!(is_too_complex(bind_small(format!("SELECT {} 1", "NOT ".repeat(N)))));
+    let queries = format!("SELECT {}1{}", "(SELECT ".repeat(300), ")".repeat(300));
+    bind_small(queries).unwrap();
+    let cases = format!("SELECT {}1{}", "CASE WHEN TRUE THEN ".repeat(N), " END".repeat(N));
+    assert!(bind_small(cases).is_err());
+    let betweens = "(".repeat(60) + "1" + &" BETWEEN 0 AND 1)".repeat(60);
+    let result = bind_small(format!("SELECT {betweens}"));
+    assert!(result.is_err());
+}
+
+#[test]
+fn chains() {
+    bind_small(format!("SELECT 1{}", "+1".repeat(N))).unwrap();
+    assert!(is_too_complex(bind_small(format!("SELECT a{} FROM t1", "+1".repeat(N)))));
+    bind_small(format!("SELECT a FROM t1 WHERE a = 1{}", " AND b = 2".repeat(N))).unwrap();
+    bind_small(format!("SELECT a FROM t1 WHERE a = 1{}", " OR b = 2".repeat(N))).unwrap();
+    bind_small(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(10_000))).unwrap();
+    let casts = format!("SELECT 1{}", "::int".repeat(N));
+    assert!(is_too_complex(bind_small(casts)));
+}
+
+#[test]
+fn a_million_elements() {
+    let start = Instant::now();
+    let list: Vec<String> = (0..1_000_000).map(|i| i.to_string()).collect();
+    bind_small(format!("SELECT a FROM t1 WHERE a IN ({})", list.join(","))).unwrap();
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
+
+#[test]
+fn many_rows_and_columns() {
+    let rows: Vec<String> = (0..100_000).map(|i| format!("({i}, -{i}, 'text {i}')")).collect();
+    bind_small(format!("SELECT * FROM (VALUES {}) v", rows.join(","))).unwrap();
+    let columns: Vec<String> = (0..2_000).map(|i| format!("a + {i} AS c{i}")).collect();
+    bind_small(format!("SELECT {} FROM t1 ORDER BY c1999", columns.join(","))).unwrap();
+    let columns: Vec<String> = (0..2_000).map(|i| format!("c{i} INTEGER NOT NULL")).collect();
+    let bound = bind(
+        &format!("CREATE TABLE wide ({})", columns.join(",")),
+        SqlDialect::Llkv,
+        &TestCatalog::new(),
+    );
+    assert!(matches!(bound, Ok(BoundStatement::Plan(_))));
+}
