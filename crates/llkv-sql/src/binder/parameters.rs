@@ -49,11 +49,6 @@ impl<'a> Parameters<'a> {
         self.mode
     }
 
-    /// How many there are: the highest number among them.
-    pub(crate) fn count(&self) -> usize {
-        self.types.len()
-    }
-
     /// Their types; TEXT where nothing asked for one.
     pub(crate) fn types(&self) -> Vec<SqlType> {
         self.types
