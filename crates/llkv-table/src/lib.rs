@@ -1,4 +1,60 @@
-//! Tables, system catalog, constraints and versioned scans over llkv-column-map
+//! Tables, system catalog, constraints and versioned scans over llkv-column-map.
+//!
+//! - A [`Table`] is what all transactions share of a table: its definition, its unique keys, its row locks.
+//! - A [`TableHandle`] is the table as one transaction sees it at one moment: the rows committed at its
+//!   snapshot, and its own. [`TableHandle::scan_stream`] cuts it into morsels.
+//! - A [`StagedTable`] holds what a transaction has written and not committed. Nothing of it is in the
+//!   file but full row groups, to which nothing refers; [`StagedTable::changes`] is what a commit logs.
+//! - [`SysCatalog`] is table 0, an ordinary table whose rows describe all others. [`CatalogState`] is what
+//!   they say at one moment.
+//! - [`lower_predicate`] turns a conjunct of a WHERE clause into a test that storage decides exactly.
+//!
+//! Two snapshots over one table:
+//!
+//! ```
+//! use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+//! use llkv_storage::MemPager;
+//! use llkv_table::{ColMeta, ColumnStore, ScanRequest, StoreOptions, Table, TableMeta};
+//! use llkv_transaction::TxnIdManager;
+//! use llkv_types::{FieldId, SqlType, TableId};
+//! use std::sync::Arc;
+//!
+//! let store = ColumnStore::open(Arc::new(MemPager::new()), StoreOptions::default())?;
+//! let transactions = TxnIdManager::new(store.last_commit());
+//! let meta = TableMeta {
+//!     id: TableId(1),
+//!     name: "t".into(),
+//!     columns: vec![ColMeta {
+//!         field: FieldId(0),
+//!         name: "a".into(),
+//!         ty: SqlType::Int32,
+//!         nullable: true,
+//!         default_sql: None,
+//!     }],
+//!     keys: vec![],
+//!     checks: vec![],
+//!     next_field: 1,
+//! };
+//! let table = Table::create(&store, &transactions, meta)?;
+//! let before = transactions.begin_transaction();
+//! let values: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+//! table.append(&store, &transactions, RecordBatch::try_from_iter([("a", values)])?)?;
+//! let after = transactions.begin_transaction();
+//!
+//! let count = |snapshot| -> llkv_result::Result<usize> {
+//!     let scan = table.scan_stream(&store, snapshot, &ScanRequest::new(vec![]))?;
+//!     let mut rows = 0;
+//!     for morsel in 0..scan.morsel_count() {
+//!         for batch in scan.read(morsel)? {
+//!             rows += batch?.num_rows();
+//!         }
+//!     }
+//!     Ok(rows)
+//! };
+//! assert_eq!(count(before.snapshot())?, 0);
+//! assert_eq!(count(after.snapshot())?, 3);
+//! # Ok::<(), llkv_result::Error>(())
+//! ```
 
 mod catalog;
 mod filter;
@@ -12,6 +68,7 @@ mod own_keys;
 mod request;
 mod scan;
 mod staged;
+mod standalone;
 mod table;
 
 pub use catalog::{CatalogDiff, CatalogObject, CatalogState, SysCatalog};
