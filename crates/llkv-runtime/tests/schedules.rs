@@ -1,6 +1,6 @@
 //! Random schedules of concurrent sessions against a model of snapshot isolation.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod common;
 #[path = "common/model.rs"]
