@@ -2,8 +2,17 @@
 //!
 //! The binder gives a [`PlanStatement`]; [`optimize`] applies the ordered list of rules to the
 //! [`LogicalPlan`] in it; the executor cuts the result into pipelines.
+//!
+//! A rule is a value of [`RULES`], a file each. To write a new one, look at its neighbours: a unit
+//! struct, its name, the kinds of nodes without which it need not run, and a function that
+//! rewrites the tree in place. In debug builds the plan is [validated](validate) after each rule.
+//!
+//! Subqueries are [`LogicalPlan::Apply`] nodes until the rule `unnest` makes joins of them, so an
+//! optimized plan has none. Columns have ids that are unique in a statement; nodes hand them on, and
+//! a rule that copies a part of a plan gives the copy's columns new ids.
 
 mod analysis;
+mod builder;
 mod catalog;
 mod column_set;
 pub mod estimate;
@@ -16,6 +25,7 @@ mod statement;
 mod validate;
 mod walk;
 
+pub use builder::{ColumnIds, PlanBuilder, aggregate_call};
 pub use catalog::{
     CatalogView, ColumnInfo, ColumnStatistics, TableInfo, TableRef, TableStatistics, ViewInfo,
 };

@@ -147,7 +147,7 @@ impl<'a> Estimator<'a> {
                 }
             }
             LogicalPlan::Join(n) => match inputs {
-                [left, right] => join(n, left, right),
+                [left, right] => self.join_of(n, left, right),
                 _ => first(),
             },
             LogicalPlan::Apply(_) => match inputs {
@@ -195,6 +195,12 @@ impl<'a> Estimator<'a> {
                 }
             }
         }
+    }
+
+    /// Estimates a join whose inputs are estimated already.
+    #[must_use]
+    pub fn join_of(&self, n: &Join, left: &Estimate, right: &Estimate) -> Estimate {
+        join(n, left, right)
     }
 
     fn scan(&self, scan: &Scan) -> Estimate {

@@ -12,10 +12,13 @@ pub(super) fn filter(input: LogicalPlan, predicates: Vec<Expr>) -> LogicalPlan {
         return input;
     }
     match input {
-        LogicalPlan::Filter(inner) => LogicalPlan::Filter(Filter {
-            input: inner.input,
-            predicate: Expr::and([inner.predicate].into_iter().chain(predicates)),
-        }),
+        LogicalPlan::Filter(inner) => {
+            predicates.retain(|p| !crate::estimate::conjuncts(&inner.predicate).contains(p));
+            LogicalPlan::Filter(Filter {
+                input: inner.input,
+                predicate: Expr::and([inner.predicate].into_iter().chain(predicates)),
+            })
+        }
         other => LogicalPlan::Filter(Filter {
             input: Box::new(other),
             predicate: Expr::and(predicates),

@@ -1,26 +1,44 @@
 //! The rules, a file each, in the order in which they run.
 
 mod build;
+mod build_sides;
+mod empty_relations;
+mod infer_predicates;
+mod limits;
 mod merge_projections;
 mod outer_joins;
 mod prune_columns;
 mod push_down_filters;
+mod push_down_semi_joins;
 mod rebind;
+mod redundant;
+mod reorder_joins;
+mod simplify;
 mod unnest;
 
 use crate::Rule;
-use llkv_expr::Expr;
-
-/// The value of a constant expression; the expression itself where it is none or its evaluation fails.
-fn fold(expr: Expr) -> Expr {
-    expr
-}
+use simplify::fold;
 
 /// All rules in order. A rule may stand more than once: later rules make work for earlier ones.
 pub static RULES: &[&dyn Rule] = &[
+    &simplify::Simplify,
+    &push_down_filters::PushDownFilters,
     &unnest::Unnest,
     &outer_joins::SimplifyOuterJoins,
     &push_down_filters::PushDownFilters,
+    &infer_predicates::InferPredicates,
+    &push_down_filters::PushDownFilters,
+    &infer_predicates::InferPredicates,
+    &push_down_filters::PushDownFilters,
+    &simplify::Simplify,
+    &empty_relations::RemoveEmptyRelations,
+    &redundant::RemoveRedundantWork,
+    &limits::PushDownLimits,
+    &merge_projections::MergeProjections,
+    &prune_columns::PruneColumns,
+    &push_down_semi_joins::PushDownSemiJoins,
+    &reorder_joins::ReorderJoins,
+    &build_sides::ChooseBuildSides,
     &merge_projections::MergeProjections,
     &prune_columns::PruneColumns,
 ];

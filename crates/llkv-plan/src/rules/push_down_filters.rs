@@ -2,12 +2,12 @@
 //! between two sides become join keys.
 
 use super::build::{conjunction, empty, equality, filter, pass, project, replace};
-use crate::analysis::{is_never_true, is_volatile};
+use crate::analysis::{is_always_true, is_never_true, is_volatile};
 use crate::column_set::ColumnSet;
 use crate::walk::NodeKinds;
 use crate::{
-    Aggregate, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection, Rule, RuleContext,
-    SetOp, UnionAll,
+    Aggregate, Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection,
+    Rule, RuleContext, Scan, SetOp, UnionAll,
 };
 use hashbrown::HashMap;
 use llkv_expr::{BinaryOp, ColumnId, Expr, UnaryOp};
@@ -36,7 +36,7 @@ impl Rule for PushDownFilters {
 }
 
 /// The plan with the predicates applied to its rows, as deep as they go.
-fn push(plan: LogicalPlan, mut predicates: Vec<Expr>) -> LogicalPlan {
+pub(super) fn push(plan: LogicalPlan, mut predicates: Vec<Expr>) -> LogicalPlan {
     if predicates.iter().any(is_never_true) {
         return empty(plan.columns());
     }
@@ -58,11 +58,8 @@ fn push_stable(plan: LogicalPlan, predicates: Vec<Expr>) -> LogicalPlan {
             all.extend(predicates);
             push(*n.input, all)
         }
-        LogicalPlan::Scan(mut n) => {
-            n.predicates.extend(predicates);
-            n.predicates.retain(|p| !crate::analysis::is_always_true(p));
-            LogicalPlan::Scan(n)
-        }
+        LogicalPlan::Scan(n) => into_scan(n, predicates),
+        LogicalPlan::Apply(n) => through_apply(n, predicates),
         LogicalPlan::Project(n) => through_project(n, predicates),
         LogicalPlan::Join(n) => through_join(n, predicates),
         LogicalPlan::Aggregate(n) => through_aggregate(n, predicates),
@@ -84,6 +81,39 @@ fn push_stable(plan: LogicalPlan, predicates: Vec<Expr>) -> LogicalPlan {
             filter(other, predicates)
         }
     }
+}
+
+/// A scan tests what it reads itself; a predicate of a subquery that reads the rows around it stays
+/// above.
+fn into_scan(mut n: Scan, predicates: Vec<Expr>) -> LogicalPlan {
+    if predicates.is_empty() {
+        return LogicalPlan::Scan(n);
+    }
+    let own = n.columns.iter().map(|(_, c)| c).chain(&n.row_id);
+    let own: ColumnSet = own.map(|c| c.id).collect();
+    let (inside, above): (Vec<Expr>, Vec<Expr>) = predicates
+        .into_iter()
+        .partition(|p| ColumnSet::of_expr(p).is_subset(&own));
+    for predicate in inside {
+        if !is_always_true(&predicate) && !n.predicates.contains(&predicate) {
+            n.predicates.push(predicate);
+        }
+    }
+    filter(LogicalPlan::Scan(n), above)
+}
+
+/// What is tested of outer rows alone is tested before their subqueries run.
+fn through_apply(mut n: Apply, predicates: Vec<Expr>) -> LogicalPlan {
+    let mut own = n.inner.column_set();
+    if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {
+        own.insert(mark.id);
+    }
+    let (above, below): (Vec<Expr>, Vec<Expr>) = predicates
+        .into_iter()
+        .partition(|p| ColumnSet::of_expr(p).intersects(&own));
+    replace(&mut n.outer, |outer| push(outer, below));
+    replace(&mut n.inner, |inner| push(inner, Vec::new()));
+    filter(LogicalPlan::Apply(n), above)
 }
 
 /// Puts expressions in the place of columns.
@@ -287,11 +317,40 @@ fn place_inner(predicate: Expr, sides: &Sides, places: &mut Places) {
         Side::Right => places.right.push(predicate),
         Side::Both => match sides.key(predicate) {
             Ok(key) => places.on.push(key),
-            Err(other) => places.filter.push(other),
+            Err(other) => {
+                places.left.extend(implied_of(&other, &sides.left));
+                places.right.extend(implied_of(&other, &sides.right));
+                places.filter.push(other);
+            }
         },
         // A constant, or a column from around a subquery: one side suffices.
         Side::Neither => places.left.push(predicate),
     }
+}
+
+/// What `(a AND x) OR (b AND y)` implies of the side of `a` and `b`: `a OR b`.
+fn implied_of(predicate: &Expr, side: &ColumnSet) -> Option<Expr> {
+    let Expr::Or(branches) = predicate else {
+        return None;
+    };
+    let mut implied = Vec::with_capacity(branches.len());
+    for branch in branches {
+        let own: Vec<Expr> = crate::estimate::conjuncts(branch)
+            .iter()
+            .filter(|part| {
+                let columns = ColumnSet::of_expr(part);
+                !columns.is_empty() && columns.is_subset(side)
+            })
+            .cloned()
+            .collect();
+        if own.is_empty() {
+            return None;
+        }
+        implied.push(Expr::and(own));
+    }
+    let mut implied = Expr::Or(implied);
+    super::simplify::simplify(&mut implied);
+    Some(implied)
 }
 
 /// Distributes what stands in ON.

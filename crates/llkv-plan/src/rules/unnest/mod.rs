@@ -13,6 +13,7 @@ mod pull_up;
 
 use crate::column_set::ColumnSet;
 use crate::rules::build::column;
+use crate::rules::reorder_joins::restore;
 use crate::walk::{NodeKinds, take};
 use crate::{Apply, ApplyKind, Limit, LogicalPlan, Rule, RuleContext};
 use attach::{Link, attach};
@@ -43,10 +44,13 @@ impl Rule for Unnest {
 
 fn walk(plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<()> {
     plan.try_for_each_input_mut(&mut |input| walk(input, context))?;
-    if matches!(plan, LogicalPlan::Apply(_))
-        && let LogicalPlan::Apply(apply) = take(plan)
-    {
-        *plan = unnest(apply, context)?;
+    if matches!(plan, LogicalPlan::Apply(_)) {
+        // Keys of the join stand beside the columns of the subquery: nobody above expects them.
+        let columns = plan.columns();
+        if let LogicalPlan::Apply(apply) = take(plan) {
+            *plan = unnest(apply, context)?;
+            restore(plan, columns);
+        }
     }
     Ok(())
 }

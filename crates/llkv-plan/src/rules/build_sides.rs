@@ -1,0 +1,80 @@
+//! The smaller input of an outer join becomes the build side, the right one.
+
+use super::reorder_joins::restore;
+use crate::walk::NodeKinds;
+use crate::{Join, JoinKind, LogicalPlan, Rule, RuleContext};
+use llkv_result::Result;
+
+/// Sides are exchanged where the build side is expected to be larger by this factor: estimates of
+/// near equal sides are no reason.
+const LARGER: f64 = 1.5;
+
+/// The rule.
+pub(super) struct ChooseBuildSides;
+
+impl Rule for ChooseBuildSides {
+    fn name(&self) -> &'static str {
+        "choose_build_sides"
+    }
+
+    fn description(&self) -> &'static str {
+        "Exchanges the inputs of outer joins so that the smaller one is the build side."
+    }
+
+    fn needs(&self) -> NodeKinds {
+        NodeKinds::OUTER_JOIN
+    }
+
+    fn rewrite(&self, plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<bool> {
+        let mut changed = false;
+        walk(plan, true, context, &mut changed);
+        Ok(changed)
+    }
+}
+
+/// `exact`: somebody counts on the order of the columns.
+fn walk(plan: &mut LogicalPlan, exact: bool, context: &mut RuleContext<'_>, changed: &mut bool) {
+    let columns = match plan {
+        LogicalPlan::Join(n) if swaps(n, context) => {
+            let columns = if exact { plan.columns() } else { Vec::new() };
+            if let LogicalPlan::Join(n) = plan {
+                swap(n);
+                *changed = true;
+            }
+            columns
+        }
+        _ => Vec::new(),
+    };
+    let below = match plan {
+        LogicalPlan::Project(_) | LogicalPlan::Aggregate(_) => false,
+        LogicalPlan::UnionAll(_) | LogicalPlan::SetOp(_) | LogicalPlan::Distinct(_) => true,
+        _ => exact && columns.is_empty(),
+    };
+    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
+        walk(input, below, context, changed);
+        Ok(())
+    });
+    if !columns.is_empty() {
+        restore(plan, columns);
+    }
+}
+
+fn swaps(n: &Join, context: &RuleContext<'_>) -> bool {
+    matches!(n.kind, JoinKind::Left | JoinKind::Right | JoinKind::Full) && {
+        let left = context.estimator.of(&n.left).rows;
+        let right = context.estimator.of(&n.right).rows;
+        right > left * LARGER
+    }
+}
+
+fn swap(n: &mut Join) {
+    std::mem::swap(&mut n.left, &mut n.right);
+    for (l, r) in &mut n.on {
+        std::mem::swap(l, r);
+    }
+    n.kind = match n.kind {
+        JoinKind::Left => JoinKind::Right,
+        JoinKind::Right => JoinKind::Left,
+        other => other,
+    };
+}
