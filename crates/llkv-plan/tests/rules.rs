@@ -2,6 +2,7 @@
 //!
 //! Rewrite the files with `INSTA_UPDATE=always cargo test -p llkv-plan --test rules`.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // helpers of tests are tests
 #[path = "reference/tpch.rs"]
 mod tpch;
 

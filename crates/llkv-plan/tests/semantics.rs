@@ -1,6 +1,7 @@
 //! The optimizer keeps the rows of a plan: random plans over random data, optimized and not, run by
 //! a naive interpreter.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // helpers of tests are tests
 #[path = "reference/generate.rs"]
 mod generate;
 #[path = "reference/mod.rs"]
