@@ -1,4 +1,10 @@
-//! The expression evaluator, casts, functions and accumulators over Arrow arrays
+//! The expression evaluator, casts, functions and accumulators over Arrow arrays.
+//!
+//! Everything that LLKV computes with values is computed here, once: the planner folds constants with
+//! [`fold`], the executor runs a [`PreparedExpr`] over batches, and as both are the same code they give
+//! the same answers. The binder asks [`coercion`] which types meet in an operator and [`functions`]
+//! what a name means; operators group with [`hash_columns`] and [`GroupsAccumulator`]s.
+#![doc = include_str!("../README.md")]
 
 mod aggregate;
 mod arithmetic;
@@ -11,6 +17,9 @@ mod hash;
 mod keys;
 mod prepared;
 mod value;
+
+#[cfg(test)]
+mod tests;
 
 pub use aggregate::{GroupsAccumulator, aggregate_type, create_accumulator};
 pub use cast::{cast, cast_scalar};

@@ -65,7 +65,12 @@ pub(super) fn numeric_prefix(conversion: Conversion, array: &ArrayRef) -> Result
             let limit = limit(precision);
             let parse = |row: usize| {
                 let digits = prefix(texts.value(row), false);
-                let value = parse::decimal(digits, scale).unwrap_or(0);
+                let beyond = || match float(digits) {
+                    x if x.abs() < 1.0 => 0,
+                    x if x < 0.0 => -limit,
+                    _ => limit,
+                };
+                let value = parse::decimal(digits, scale).unwrap_or_else(beyond);
                 value.clamp(1 - limit, limit - 1)
             };
             if precision <= SqlType::DECIMAL64_PRECISION {

@@ -1,11 +1,39 @@
 //! The scalar functions: a registry of values, a file per family.
+//!
+//! A function is a [`ScalarFunction`] in its family's list. `coalesce`, `ifnull` and `if` evaluate only the
+//! arguments they need: the evaluator has nodes of its own for them.
+
+mod args;
+mod conditional;
+mod datetime;
+mod datetime_make;
+mod datetime_parts;
+mod math;
+mod misc;
+mod numeric;
+mod printf;
+mod regexp;
+mod search;
+mod strftime;
+mod string;
+mod string_build;
 
 use llkv_expr::ScalarFunction;
 
-mod numeric;
-
 /// All functions, family by family.
-static FAMILIES: &[&[ScalarFunction]] = &[numeric::FUNCTIONS];
+static FAMILIES: &[&[ScalarFunction]] = &[
+    numeric::FUNCTIONS,
+    math::FUNCTIONS,
+    string::FUNCTIONS,
+    string_build::FUNCTIONS,
+    search::FUNCTIONS,
+    regexp::FUNCTIONS,
+    conditional::FUNCTIONS,
+    datetime::FUNCTIONS,
+    datetime_parts::FUNCTIONS,
+    datetime_make::FUNCTIONS,
+    misc::FUNCTIONS,
+];
 
 /// Every function.
 pub fn all() -> impl Iterator<Item = &'static ScalarFunction> {
@@ -13,6 +41,11 @@ pub fn all() -> impl Iterator<Item = &'static ScalarFunction> {
 }
 
 /// The function of a name or alias, in any case.
+///
+/// ```
+/// let upper = llkv_compute::functions::lookup("UCASE").unwrap();
+/// assert_eq!(upper.name, "upper");
+/// ```
 #[must_use]
 pub fn lookup(name: &str) -> Option<&'static ScalarFunction> {
     let name = name.to_ascii_lowercase();

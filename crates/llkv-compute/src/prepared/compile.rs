@@ -3,6 +3,7 @@
 //! A node whose operands are constants is evaluated here, once. Where that gives an error the node
 //! stays as it is: the error belongs to the rows that reach it.
 
+use super::eval::deep;
 use super::frame::Frame;
 use super::in_list::InSet;
 use super::like::LikePattern;
@@ -21,6 +22,10 @@ const EAGER_CASE_COST: u32 = 24;
 
 /// Compiles an expression.
 pub(super) fn compile(expr: &Expr) -> Result<Node> {
+    deep(|| compile_level(expr))
+}
+
+fn compile_level(expr: &Expr) -> Result<Node> {
     match expr {
         Expr::Column { id, ty } => Ok(Node::Column {
             position: id.0 as usize,

@@ -1,6 +1,7 @@
 //! Evaluation of compiled expressions.
 //!
-//! Each step that recurses is kept in a function of its own: a deep tree costs only small frames.
+//! A tree may be as deep as the statement that it came from: where the stack runs short, [`deep`]
+//! continues on another.
 
 use super::frame::Frame;
 use super::node::Node;
@@ -14,12 +15,30 @@ use llkv_result::Result;
 use llkv_types::SqlType;
 use std::sync::Arc;
 
+/// Bytes of stack that one level of the tree may need at most, in a debug build.
+const RED_ZONE: usize = 128 << 10;
+
+/// Bytes of stack that are added when fewer are left.
+const STACK_SEGMENT: usize = 1 << 20;
+
+/// Runs one level of a recursion over a tree, on a new stack segment where the old one runs short.
+pub(super) fn deep<T>(level: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, level)
+}
+
 impl Node {
     /// The value for the rows of a frame, of which there is at least one.
     pub(super) fn eval(&self, frame: &Frame<'_>) -> Result<Value> {
         match self {
             Self::Column { position, .. } => frame.column(*position).map(Value::Rows),
             Self::Constant(array) => Ok(Value::Constant(array.clone())),
+            inner => deep(|| inner.eval_inner(frame)),
+        }
+    }
+
+    fn eval_inner(&self, frame: &Frame<'_>) -> Result<Value> {
+        match self {
+            Self::Column { .. } | Self::Constant(_) => self.eval(frame),
             Self::Unary { op, operand } => unary(*op, operand, frame),
             Self::Compare(inner) => {
                 let (left, right) = operands(&inner.1, &inner.2, frame)?;

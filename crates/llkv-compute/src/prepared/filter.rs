@@ -1,5 +1,6 @@
 //! WHERE: the rows for which a predicate is TRUE.
 
+use super::eval::deep;
 use super::frame::Frame;
 use super::node::{Node, Part};
 use crate::arrays::true_mask;
@@ -19,7 +20,7 @@ pub(super) fn filter(node: &Node, frame: &Frame<'_>) -> Result<BooleanBuffer> {
         return Ok(BooleanBuffer::new_unset(0));
     }
     match node {
-        Node::Logic { parts, any: false } => conjunction(parts, frame),
+        Node::Logic { parts, any: false } => deep(|| conjunction(parts, frame)),
         _ => truth(&node.eval(frame)?, frame.rows),
     }
 }

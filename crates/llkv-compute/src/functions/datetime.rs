@@ -1,0 +1,313 @@
+//! Arithmetic with moments: truncating, counting, the clock.
+
+use super::args::{build, exactly, invalid, natives, out_of_range, signature, texts};
+use super::datetime_parts::{Moment, Part};
+use super::numeric::{function, operator};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{
+    Date32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType,
+};
+use llkv_expr::{BinaryOp, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_result::Result;
+use llkv_types::SqlType;
+use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use SqlType::{Date, Interval, Text, Timestamp, TimestampTz};
+
+fn truncated_type(types: &[SqlType]) -> Option<Signature> {
+    match types {
+        [Text | SqlType::Null, TimestampTz] => signature(&[Text, TimestampTz], TimestampTz),
+        _ => exactly(types, &[Text, Timestamp], Timestamp),
+    }
+}
+
+/// The start of the part that a moment lies in.
+fn truncate(part: Part, moment: Moment) -> Option<i64> {
+    let year = i64::from(moment.date.year);
+    let month = i64::from(moment.date.month);
+    let day = |year, month| CivilDate::to_days(year, month, 1);
+    // Centuries and millennia begin with a year 1.
+    let era = |unit: i64| day((year - 1).div_euclid(unit) * unit + 1, 1);
+    let clock = |unit: i64| moment.micros().checked_sub(moment.clock % unit);
+    let days = match part {
+        Part::Millennium => era(1_000)?,
+        Part::Century => era(100)?,
+        Part::Decade => day(year.div_euclid(10) * 10, 1)?,
+        Part::Year | Part::DayOfYear => day(year, 1)?,
+        Part::IsoYear => {
+            let (_, week) = moment.iso_week();
+            let monday = i64::from(moment.days) - (moment.iso_weekday() - 1) - (week - 1) * 7;
+            i32::try_from(monday).ok()?
+        }
+        Part::Quarter => day(year, (month - 1) / 3 * 3 + 1)?,
+        Part::Month => day(year, month)?,
+        Part::Week => moment.days - (moment.iso_weekday() - 1) as i32,
+        Part::Day | Part::Weekday | Part::IsoWeekday | Part::Julian => moment.days,
+        Part::Hour => return clock(3_600 * MICROS_PER_SECOND),
+        Part::Minute => return clock(60 * MICROS_PER_SECOND),
+        Part::Second | Part::Epoch => return clock(MICROS_PER_SECOND),
+        Part::Millisecond => return clock(1_000),
+        Part::Microsecond => return Some(moment.micros()),
+    };
+    i64::from(days).checked_mul(MICROS_PER_DAY)
+}
+
+fn known_part(function: &'static str, name: &str) -> Result<Part> {
+    Part::from_name(name).ok_or_else(|| invalid(function, format!("unknown part '{name}'")))
+}
+
+fn date_trunc(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let (name, x) = (
+        texts(args, 0)?,
+        natives::<TimestampMicrosecondType>(args, 1)?,
+    );
+    build::<TimestampMicrosecondType>(args, |row| {
+        let (Some(name), Some(x)) = (name.get(row), x.get(row)) else {
+            return Ok(None);
+        };
+        match truncate(known_part("date_trunc", name)?, Moment::new(x)) {
+            Some(value) => Ok(Some(value)),
+            None => Err(out_of_range("date_trunc", Timestamp)),
+        }
+    })
+}
+
+fn difference_type(types: &[SqlType]) -> Option<Signature> {
+    exactly(types, &[Text, Timestamp, Timestamp], SqlType::Int64)
+}
+
+/// How many starts of the part lie between two moments.
+fn date_diff(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let name = texts(args, 0)?;
+    let from = natives::<TimestampMicrosecondType>(args, 1)?;
+    let to = natives::<TimestampMicrosecondType>(args, 2)?;
+    build::<Int64Type>(args, |row| {
+        let (Some(name), Some(from), Some(to)) = (name.get(row), from.get(row), to.get(row)) else {
+            return Ok(None);
+        };
+        let part = known_part("date_diff", name)?;
+        let count = |x: i64| boundaries(part, Moment::new(x));
+        match count(to).checked_sub(count(from)) {
+            Some(count) => Ok(Some(count)),
+            None => Err(out_of_range("date_diff", SqlType::Int64)),
+        }
+    })
+}
+
+/// A number that grows by one with each start of the part.
+fn boundaries(part: Part, moment: Moment) -> i64 {
+    let year = i64::from(moment.date.year);
+    let months = year * 12 + i64::from(moment.date.month) - 1;
+    let micros = moment.micros();
+    match part {
+        Part::Millennium => year.div_euclid(1_000),
+        Part::Century => year.div_euclid(100),
+        Part::Decade => year.div_euclid(10),
+        Part::Year => year,
+        Part::IsoYear => moment.iso_week().0,
+        Part::Quarter => months.div_euclid(3),
+        Part::Month => months,
+        Part::Week => (i64::from(moment.days) + 3).div_euclid(7),
+        Part::Day | Part::DayOfYear | Part::Weekday | Part::IsoWeekday | Part::Julian => {
+            i64::from(moment.days)
+        }
+        Part::Hour => micros.div_euclid(3_600 * MICROS_PER_SECOND),
+        Part::Minute => micros.div_euclid(60 * MICROS_PER_SECOND),
+        Part::Second | Part::Epoch => micros.div_euclid(MICROS_PER_SECOND),
+        Part::Millisecond => micros.div_euclid(1_000),
+        Part::Microsecond => micros,
+    }
+}
+
+fn operator_type(op: BinaryOp, types: &[SqlType]) -> Option<Signature> {
+    let [left, right] = types else {
+        return None;
+    };
+    if !left.is_temporal() {
+        return None;
+    }
+    let (left, right, result) = crate::coercion::binary_signature(op, *left, *right)?;
+    signature(&[left, right], result)
+}
+
+/// Microseconds since 1970-01-01 UTC.
+fn clock_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    })
+}
+
+fn now(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let now = clock_micros();
+    build::<TimestampMicrosecondType>(args, |_| Ok(Some(now)))
+}
+
+fn current_date(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let today = clock_micros().div_euclid(MICROS_PER_DAY) as i32;
+    build::<Date32Type>(args, |_| Ok(Some(today)))
+}
+
+/// Years, months and days as people count them, then the time.
+fn age_between(later: i64, earlier: i64) -> Option<IntervalMonthDayNano> {
+    if later < earlier {
+        let turned = age_between(earlier, later)?;
+        return Some(IntervalMonthDayNano::new(
+            -turned.months,
+            -turned.days,
+            -turned.nanoseconds,
+        ));
+    }
+    let (to, from) = (Moment::new(later), Moment::new(earlier));
+    let count = |date: CivilDate| i64::from(date.year) * 12 + i64::from(date.month);
+    let mut months = count(to.date) - count(from.date);
+    let start = |months| -> Option<i64> {
+        i64::from(from.date.add_months(months)?)
+            .checked_mul(MICROS_PER_DAY)?
+            .checked_add(from.clock)
+    };
+    let mut reached = start(months).unwrap_or(i64::MAX);
+    if reached > later {
+        months -= 1;
+        reached = start(months)?;
+    }
+    let rest = later.checked_sub(reached)?;
+    Some(IntervalMonthDayNano::new(
+        i32::try_from(months).ok()?,
+        i32::try_from(rest / MICROS_PER_DAY).ok()?,
+        rest % MICROS_PER_DAY * 1_000,
+    ))
+}
+
+fn age(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let later = natives::<TimestampMicrosecondType>(args, 0)?;
+    let earlier = natives::<TimestampMicrosecondType>(args, 1)?;
+    build::<IntervalMonthDayNanoType>(args, |row| {
+        let (Some(later), Some(earlier)) = (later.get(row), earlier.get(row)) else {
+            return Ok(None);
+        };
+        match age_between(later, earlier) {
+            Some(age) => Ok(Some(age)),
+            None => Err(out_of_range("age", Interval)),
+        }
+    })
+}
+
+fn last_day(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let x = natives::<TimestampMicrosecondType>(args, 0)?;
+    build::<Date32Type>(args, |row| {
+        Ok(x.get(row).and_then(|x| {
+            let date = Moment::new(x).date;
+            let first = CivilDate { day: 1, ..date };
+            first.add_months(1).map(|next| next - 1)
+        }))
+    })
+}
+
+/// A function of the statement's time.
+macro_rules! clock {
+    ($name:literal, $aliases:expr, $description:literal, $example:expr, $ty:expr, $kernel:expr) => {
+        ScalarFunction {
+            volatility: Volatility::Stable,
+            ..function!(
+                $name,
+                $aliases,
+                "no argument",
+                $description,
+                $example,
+                |types| exactly(types, &[], $ty),
+                $kernel
+            )
+        }
+    };
+}
+
+/// The family.
+pub(super) static FUNCTIONS: &[ScalarFunction] = &[
+    function!(
+        "date_trunc",
+        &["datetrunc"],
+        "date_trunc(part, x)",
+        "The start of the part that x lies in.",
+        (
+            "date_trunc('month', TIMESTAMP '2024-05-17 10:00:00')",
+            "2024-05-01 00:00:00"
+        ),
+        truncated_type,
+        date_trunc
+    ),
+    function!(
+        "date_diff",
+        &["datediff"],
+        "date_diff(part, from, to)",
+        "How many starts of the part lie between two moments.",
+        (
+            "date_diff('month', DATE '2024-01-31', DATE '2024-03-01')",
+            "2"
+        ),
+        difference_type,
+        date_diff
+    ),
+    function!(
+        "date_add",
+        &[],
+        "date_add(x, interval)",
+        "x moved by an interval.",
+        (
+            "date_add(DATE '2024-01-31', INTERVAL '1 month')",
+            "2024-02-29 00:00:00"
+        ),
+        |types| operator_type(BinaryOp::Add, types),
+        |args| operator(BinaryOp::Add, args)
+    ),
+    function!(
+        "date_sub",
+        &[],
+        "date_sub(x, interval)",
+        "x moved back by an interval.",
+        (
+            "date_sub(DATE '2024-03-31', INTERVAL '1 month')",
+            "2024-02-29 00:00:00"
+        ),
+        |types| operator_type(BinaryOp::Subtract, types),
+        |args| operator(BinaryOp::Subtract, args)
+    ),
+    function!(
+        "age",
+        &[],
+        "age(later, earlier)",
+        "Years, months and days between two moments.",
+        (
+            "age(DATE '2024-03-01', DATE '2023-01-31')",
+            "1 year 1 month 1 day"
+        ),
+        |types| exactly(types, &[Timestamp, Timestamp], Interval),
+        age
+    ),
+    function!(
+        "last_day",
+        &[],
+        "last_day(x)",
+        "The last day of the month.",
+        ("last_day(DATE '2024-02-10')", "2024-02-29"),
+        |types| exactly(types, &[Timestamp], Date),
+        last_day
+    ),
+    clock!(
+        "now",
+        &["current_timestamp", "transaction_timestamp"],
+        "The time now, in UTC.",
+        ("now() > TIMESTAMP '2020-01-01'", "true"),
+        TimestampTz,
+        now
+    ),
+    clock!(
+        "current_date",
+        &["today"],
+        "The date now, in UTC.",
+        ("current_date > DATE '2020-01-01'", "true"),
+        Date,
+        current_date
+    ),
+];

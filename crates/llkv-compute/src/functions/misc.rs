@@ -1,0 +1,227 @@
+//! What fits no other family.
+
+use super::args::{array, build_text, exactly, invalid, is_constant, signature, texts};
+use super::conditional::custom;
+use super::numeric::function;
+use super::printf;
+use crate::arrays::sql_type;
+use crate::cast::parse;
+use arrow::array::{ArrayRef, BinaryViewBuilder};
+use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_result::{Error, Result};
+use llkv_types::{Scalar, SqlType, text};
+use std::fmt::Write;
+use std::sync::Arc;
+
+use SqlType::Text;
+
+/// One argument of any type, text out.
+fn any_to_text(types: &[SqlType]) -> Option<Signature> {
+    match types {
+        [ty] => signature(&[*ty], Text),
+        _ => None,
+    }
+}
+
+/// The argument's value in a row.
+fn scalar(args: &FunctionArgs<'_>, at: usize, row: usize) -> Result<Scalar> {
+    let row = if is_constant(args, at) { 0 } else { row };
+    Scalar::from_array(array(args, at)?.as_ref(), row)
+}
+
+fn type_of(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let name = sql_type(array(args, 0)?.as_ref())?.to_string();
+    build_text(args.rows, |_, out| {
+        out.push_str(&name);
+        Ok(Some(()))
+    })
+}
+
+/// The value as a SQL literal.
+fn quote(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    build_text(args.rows, |row, out| {
+        let value = scalar(args, 0, row)?;
+        match &value {
+            Scalar::Text(text) => {
+                out.push('\'');
+                out.push_str(&text.replace('\'', "''"));
+                out.push('\'');
+            }
+            Scalar::Blob(bytes) => {
+                out.push_str("X'");
+                write_hex(out, bytes)?;
+                out.push('\'');
+            }
+            other => write!(out, "{other}").map_err(refused)?,
+        }
+        Ok(Some(()))
+    })
+}
+
+fn refused(_: std::fmt::Error) -> Error {
+    Error::internal("a text refused a value")
+}
+
+fn write_hex(out: &mut String, bytes: &[u8]) -> Result<()> {
+    bytes
+        .iter()
+        .try_for_each(|byte| write!(out, "{byte:02X}"))
+        .map_err(refused)
+}
+
+/// The bytes of a text or blob, the digits of an integer.
+fn hex(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    build_text(args.rows, |row, out| {
+        match scalar(args, 0, row)? {
+            Scalar::Null(_) => return Ok(None),
+            Scalar::Text(text) => write_hex(out, text.as_bytes())?,
+            Scalar::Blob(bytes) => write_hex(out, &bytes)?,
+            Scalar::Int64(v) => write!(out, "{v:X}").map_err(refused)?,
+            other => write_hex(out, other.to_string().as_bytes())?,
+        }
+        Ok(Some(()))
+    })
+}
+
+fn hex_type(types: &[SqlType]) -> Option<Signature> {
+    match types {
+        [ty] if ty.is_integer() => signature(&[SqlType::Int64], Text),
+        _ => any_to_text(types),
+    }
+}
+
+fn unhex(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let x = texts(args, 0)?;
+    let mut out = BinaryViewBuilder::with_capacity(args.rows);
+    for row in 0..args.rows {
+        match x.get(row) {
+            None => out.append_null(),
+            Some(digits) => match parse::hex(digits) {
+                Some(bytes) => out.append_value(bytes),
+                None => return Err(invalid("unhex", format!("'{digits}' is not hexadecimal"))),
+            },
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+/// A format and any arguments.
+fn formatted(types: &[SqlType]) -> Option<Signature> {
+    let (Text | SqlType::Null, rest) = types.split_first()? else {
+        return None;
+    };
+    let mut args = vec![Text];
+    args.extend_from_slice(rest);
+    signature(&args, Text)
+}
+
+fn format(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let pattern = texts(args, 0)?;
+    build_text(args.rows, |row, out| {
+        let Some(pattern) = pattern.get(row) else {
+            return Ok(None);
+        };
+        let values = (1..args.arrays.len())
+            .map(|at| scalar(args, at, row))
+            .collect::<Result<Vec<_>>>()?;
+        printf::write(out, pattern, values.into_iter())?;
+        Ok(Some(()))
+    })
+}
+
+fn blob_text(types: &[SqlType]) -> Option<Signature> {
+    exactly(types, &[SqlType::Blob], Text)
+}
+
+/// A blob's bytes as text.
+fn decode(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let x = super::args::blobs(args, 0)?;
+    build_text(args.rows, |row, out| {
+        let Some(bytes) = x.get(row) else {
+            return Ok(None);
+        };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => out.push_str(text),
+            Err(_) => {
+                let shown = text::Shown(|out| text::write_blob(out, bytes));
+                return Err(invalid("decode", format!("{shown} is no UTF-8")));
+            }
+        }
+        Ok(Some(()))
+    })
+}
+
+fn encode(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    Ok(Arc::new(
+        crate::arrays::text(array(args, 0)?)?
+            .clone()
+            .to_binary_view(),
+    ))
+}
+
+/// The family.
+pub(super) static FUNCTIONS: &[ScalarFunction] = &[
+    custom!(
+        "typeof",
+        &["pg_typeof"],
+        "typeof(x)",
+        "The name of the type.",
+        ("typeof(1.5)", "DECIMAL(2,1)"),
+        any_to_text,
+        type_of
+    ),
+    custom!(
+        "quote",
+        &[],
+        "quote(x)",
+        "The value as a SQL literal.",
+        ("quote('it''s')", "'it''s'"),
+        any_to_text,
+        quote
+    ),
+    function!(
+        "hex",
+        &["to_hex"],
+        "hex(x)",
+        "Bytes or an integer in hexadecimal digits.",
+        ("hex('AB')", "4142"),
+        hex_type,
+        hex
+    ),
+    function!(
+        "unhex",
+        &["from_hex"],
+        "unhex(text)",
+        "Bytes from hexadecimal digits.",
+        ("unhex('4142')", "\\x4142"),
+        |types| exactly(types, &[Text], SqlType::Blob),
+        unhex
+    ),
+    function!(
+        "encode",
+        &[],
+        "encode(text)",
+        "The bytes of a text.",
+        ("encode('AB')", "\\x4142"),
+        |types| exactly(types, &[Text], SqlType::Blob),
+        encode
+    ),
+    function!(
+        "decode",
+        &[],
+        "decode(blob)",
+        "A text from its bytes.",
+        ("decode(unhex('4142'))", "AB"),
+        blob_text,
+        decode
+    ),
+    custom!(
+        "printf",
+        &["format"],
+        "printf(format, x, ...)",
+        "Values by a format such as %d, %5.2f or %-10s.",
+        ("printf('%03d|%.2f|%s', 7, 1.5, 'x')", "007|1.50|x"),
+        formatted,
+        format
+    ),
+];

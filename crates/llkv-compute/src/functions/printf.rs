@@ -1,0 +1,224 @@
+//! The format of `printf`: `%` with flags, width, precision and a letter, as in C and SQLite.
+
+use super::args::invalid;
+use llkv_result::Result;
+use llkv_types::{Scalar, text};
+use std::iter::Peekable;
+use std::str::Chars;
+
+const NAME: &str = "printf";
+
+/// The widest field and longest fraction: a typo must not take all memory.
+const MAX_WIDTH: usize = 10_000;
+
+/// What stands between `%` and the letter.
+#[derive(Default)]
+struct Field {
+    left: bool,
+    zeros: bool,
+    plus: bool,
+    space: bool,
+    comma: bool,
+    width: usize,
+    precision: Option<usize>,
+}
+
+/// Writes arguments by a format; arguments that are missing are NULL.
+///
+/// # Errors
+/// `InvalidArgument` for a field that means nothing.
+pub(super) fn write(
+    out: &mut String,
+    format: &str,
+    mut args: impl Iterator<Item = Scalar>,
+) -> Result<()> {
+    let mut chars = format.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        let field = field(&mut chars)?;
+        let letter = loop {
+            match chars.next() {
+                // Lengths mean nothing here.
+                Some('l' | 'h' | 'q' | 'z') if chars.peek().is_some() => {}
+                Some(letter) => break letter,
+                None => return Err(invalid(NAME, "the format ends within a field")),
+            }
+        };
+        if letter == '%' {
+            out.push('%');
+            continue;
+        }
+        let value = args
+            .next()
+            .unwrap_or(Scalar::Null(llkv_types::SqlType::Null));
+        let body = body(letter, &field, &value)?;
+        pad(out, &field, &body, !matches!(letter, 's' | 'c'));
+    }
+    Ok(())
+}
+
+fn field(chars: &mut Peekable<Chars<'_>>) -> Result<Field> {
+    let mut field = Field::default();
+    loop {
+        match chars.peek() {
+            Some('-') => field.left = true,
+            Some('0') => field.zeros = true,
+            Some('+') => field.plus = true,
+            Some(' ') => field.space = true,
+            Some(',') => field.comma = true,
+            _ => break,
+        }
+        chars.next();
+    }
+    field.width = number(chars)?.unwrap_or(0);
+    if chars.next_if_eq(&'.').is_some() {
+        field.precision = Some(number(chars)?.unwrap_or(0));
+    }
+    Ok(field)
+}
+
+fn number(chars: &mut Peekable<Chars<'_>>) -> Result<Option<usize>> {
+    let mut value = None;
+    while let Some(digit) = chars
+        .next_if(char::is_ascii_digit)
+        .and_then(|c| c.to_digit(10))
+    {
+        let next = value.unwrap_or(0) * 10 + digit as usize;
+        if next > MAX_WIDTH {
+            return Err(invalid(NAME, format!("a field wider than {MAX_WIDTH}")));
+        }
+        value = Some(next);
+    }
+    Ok(value)
+}
+
+fn integer(value: &Scalar) -> i128 {
+    match value {
+        Scalar::Boolean(v) => i128::from(*v),
+        Scalar::Int8(v) => i128::from(*v),
+        Scalar::Int16(v) => i128::from(*v),
+        Scalar::Int32(v) => i128::from(*v),
+        Scalar::Int64(v) => i128::from(*v),
+        Scalar::UInt8(v) => i128::from(*v),
+        Scalar::UInt16(v) => i128::from(*v),
+        Scalar::UInt32(v) => i128::from(*v),
+        Scalar::UInt64(v) => i128::from(*v),
+        Scalar::Null(_) => 0,
+        other => float(other) as i128,
+    }
+}
+
+fn float(value: &Scalar) -> f64 {
+    match value {
+        Scalar::Float64(v) => *v,
+        Scalar::Float32(v) => f64::from(*v),
+        Scalar::Decimal { value, scale, .. } => {
+            crate::cast::decimal::decimal_to_f64(*value, *scale)
+        }
+        Scalar::Text(text) => text.trim().parse().unwrap_or(0.0),
+        other => integer(other) as f64,
+    }
+}
+
+fn body(letter: char, field: &Field, value: &Scalar) -> Result<String> {
+    let precision = field.precision.unwrap_or(6);
+    Ok(match letter {
+        'd' | 'i' => signed(
+            field,
+            integer(value) < 0,
+            grouped(field, integer(value).unsigned_abs().to_string()),
+        ),
+        'u' => grouped(field, (integer(value) as u64).to_string()),
+        'x' => format!("{:x}", integer(value) as u64),
+        'X' => format!("{:X}", integer(value) as u64),
+        'o' => format!("{:o}", integer(value) as u64),
+        'f' | 'F' => {
+            let x = float(value);
+            signed(
+                field,
+                x.is_sign_negative(),
+                format!("{:.precision$}", x.abs()),
+            )
+        }
+        'e' | 'E' => {
+            let x = float(value);
+            let text = exponent(&format!("{:.precision$e}", x.abs()));
+            let text = if letter == 'E' {
+                text.to_uppercase()
+            } else {
+                text
+            };
+            signed(field, x.is_sign_negative(), text)
+        }
+        'g' | 'G' => text::Shown(|out| text::write_f64(out, float(value)))
+            .to_string()
+            .trim_end_matches(".0")
+            .to_owned(),
+        's' | 'c' if value.is_null() => String::new(),
+        's' | 'c' => {
+            let shown = value.to_string();
+            let limit = if letter == 'c' {
+                Some(1)
+            } else {
+                field.precision
+            };
+            limit.map_or(shown.clone(), |limit| shown.chars().take(limit).collect())
+        }
+        other => return Err(invalid(NAME, format!("unknown field %{other}"))),
+    })
+}
+
+/// `1e5` as `1e+05`.
+fn exponent(text: &str) -> String {
+    match text.split_once('e') {
+        Some((mantissa, digits)) => match digits.strip_prefix('-') {
+            Some(digits) => format!("{mantissa}e-{digits:0>2}"),
+            None => format!("{mantissa}e+{digits:0>2}"),
+        },
+        None => text.to_owned(),
+    }
+}
+
+fn signed(field: &Field, negative: bool, magnitude: String) -> String {
+    match (negative, field.plus, field.space) {
+        (true, ..) => format!("-{magnitude}"),
+        (false, true, _) => format!("+{magnitude}"),
+        (false, false, true) => format!(" {magnitude}"),
+        _ => magnitude,
+    }
+}
+
+/// Digits in groups of three, with the flag `,`.
+fn grouped(field: &Field, digits: String) -> String {
+    if !field.comma {
+        return digits;
+    }
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn pad(out: &mut String, field: &Field, body: &str, number: bool) {
+    let missing = field.width.saturating_sub(body.chars().count());
+    if field.left {
+        out.push_str(body);
+        out.extend(std::iter::repeat_n(' ', missing));
+    } else if field.zeros && number {
+        let digits = body.trim_start_matches(['-', '+', ' ']);
+        let sign = body.len() - digits.len();
+        out.push_str(body.get(..sign).unwrap_or(""));
+        out.extend(std::iter::repeat_n('0', missing));
+        out.push_str(digits);
+    } else {
+        out.extend(std::iter::repeat_n(' ', missing));
+        out.push_str(body);
+    }
+}
