@@ -181,7 +181,7 @@ fn check(rule: &str, plan: &LogicalPlan, columns: &[PlanColumn]) -> Result<()> {
         && now
             .iter()
             .zip(columns)
-            .all(|(a, b)| a.id == b.id && a.ty == b.ty);
+            .all(|(a, b)| a.id == b.id && a.ty == b.ty && a.name == b.name);
     if same {
         Ok(())
     } else {

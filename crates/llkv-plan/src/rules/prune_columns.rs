@@ -29,8 +29,23 @@ impl Rule for PruneColumns {
     }
 
     fn rewrite(&self, plan: &mut LogicalPlan, _context: &mut RuleContext<'_>) -> Result<bool> {
+        let columns = plan.columns();
         prune_exact(plan);
+        keep_names(plan, columns);
         Ok(true)
+    }
+}
+
+/// A projection that only gives names is dropped, but for those of the result.
+fn keep_names(plan: &mut LogicalPlan, columns: Vec<PlanColumn>) {
+    let mut at = 0;
+    let mut same = true;
+    plan.for_each_column(&mut |c| {
+        same &= columns.get(at).is_some_and(|wanted| wanted.name == c.name);
+        at += 1;
+    });
+    if !same {
+        restore(plan, Some(columns));
     }
 }
 

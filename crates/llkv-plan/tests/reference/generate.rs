@@ -133,9 +133,15 @@ impl<'a> Generator<'a> {
         let mut projections = Vec::new();
         for c in own {
             if self.below(3) != 1 {
+                let expr = Expr::column(c.id, c.ty);
+                let name = if self.below(2) == 0 {
+                    c.name.clone()
+                } else {
+                    format!("{}_renamed", c.name)
+                };
                 projections.push(Projection {
-                    expr: Expr::column(c.id, c.ty),
-                    column: c,
+                    column: PlanColumn { name, ..c },
+                    expr,
                 });
             }
         }
