@@ -57,7 +57,6 @@ pub(crate) fn float_bits(value: f64) -> i64 {
 
 /// `$body` with the array's length and a function from a row to its value as an `i64`, the same for
 /// equal values; `None` for the types that need more.
-
 macro_rules! with_small_keys {
     ($array:expr, $ty:expr, |$len:ident, $key:ident| $body:expr) => {{
         use arrow::datatypes as dt;

@@ -77,7 +77,8 @@ fn scale(interval: IntervalMonthDayNano, factor: f64) -> Option<IntervalMonthDay
     let nanos =
         (interval.nanoseconds as f64 * factor + (days - whole_days) * NANOS_PER_DAY as f64).round();
     let fits = |value: f64| value.is_finite() && value.abs() < f64::from(i32::MAX);
-    if !fits(whole_months) || !fits(whole_days) || !(nanos.abs() < i64::MAX as f64) {
+    if !fits(whole_months) || !fits(whole_days) || nanos.is_nan() || nanos.abs() >= i64::MAX as f64
+    {
         return None;
     }
     Some(IntervalMonthDayNano::new(
@@ -235,23 +236,25 @@ fn intervals(op: BinaryOp, pair: Pair<'_>, ty: SqlType) -> Result<Value> {
 }
 
 fn interval_and_number(op: BinaryOp, pair: Pair<'_>, ty: SqlType) -> Result<Value> {
-    let divide = op == BinaryOp::Divide;
-    let zero_divisor =
-        divide && matches!(Pair::side::<Float64Type>(pair.right)?, Side::One(v) if v == 0.0);
-    let result = run::<IntervalMonthDayNanoType, Float64Type, IntervalMonthDayNanoType>(
-        op,
-        pair,
-        ty,
-        |l, r| (Scalar::Interval(l), Scalar::Float64(r)),
-        |interval, number| match divide {
+    let left = Pair::side::<IntervalMonthDayNanoType>(pair.left)?;
+    let right = Pair::side::<Float64Type>(pair.right)?;
+    let divides = op == BinaryOp::Divide;
+    let values = pair.apply(left, right, |interval, number| {
+        checked(match divides {
             true if number == 0.0 => None,
             true => scale(interval, 1.0 / number),
             false => scale(interval, number),
-        },
-    );
-    match result {
-        Err(_) if zero_divisor => Err(EvalError::DivisionByZero.into()),
-        other => other,
+        })
+    });
+    match values {
+        Ok(values) => Ok(pair.finish::<IntervalMonthDayNanoType>(values, ty.to_arrow())),
+        Err(refused) if divides && refused.right == 0.0 => Err(EvalError::DivisionByZero.into()),
+        Err(Refused { left, right }) => Err(out_of_range(
+            op,
+            Scalar::Interval(left),
+            Scalar::Float64(right),
+            ty,
+        )),
     }
 }
 

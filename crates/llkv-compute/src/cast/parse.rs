@@ -76,7 +76,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 /// Bytes from pairs of hexadecimal digits.
 pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);

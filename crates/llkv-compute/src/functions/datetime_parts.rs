@@ -96,10 +96,14 @@ impl Part {
     /// The part of a name, singular or plural, in any case.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
-        let singular = name
-            .strip_suffix('s')
-            .filter(|n| n.len() > 1)
-            .unwrap_or(&name);
+        let singular = match name.as_str() {
+            "ms" => "millisecond",
+            "us" => "microsecond",
+            name => name
+                .strip_suffix('s')
+                .filter(|singular| singular.len() > 1)
+                .unwrap_or(name),
+        };
         Some(match singular {
             "millennium" | "millennia" => Self::Millennium,
             "century" | "centurie" => Self::Century,
@@ -117,8 +121,8 @@ impl Part {
             "hour" | "h" | "hr" => Self::Hour,
             "minute" | "m" | "min" => Self::Minute,
             "second" | "sec" => Self::Second,
-            "millisecond" | "m_" | "msec" => Self::Millisecond,
-            "microsecond" | "usec" | "u" => Self::Microsecond,
+            "millisecond" | "msec" => Self::Millisecond,
+            "microsecond" | "usec" => Self::Microsecond,
             "epoch" => Self::Epoch,
             _ => return None,
         })

@@ -72,6 +72,9 @@ fn dividing_by_zero_is_an_error_but_not_for_null_rows() {
             assert!(over_columns(&expr, &left, &zero).is_err());
         }
     }
+    let day = Scalar::Interval(arrow::datatypes::IntervalMonthDayNano::new(0, 1, 0));
+    let halved = op(BinaryOp::Divide, day, Scalar::Float64(0.0));
+    assert_eq!(shown(&halved), "error: division by zero");
     let null = op(BinaryOp::Divide, Scalar::Null(SqlType::Int32), int(0));
     assert_eq!(shown(&null), "NULL");
 }

@@ -317,6 +317,7 @@ fn moments() {
         ("minute", vec![at()], "5"),
         ("second", vec![at()], "6"),
         ("millisecond", vec![at()], "6789"),
+        ("date_part", vec![text("ms"), at()], "6789.0"),
         ("century", vec![date("2000-12-31")], "20"),
         ("century", vec![date("2001-01-01")], "21"),
         ("epoch", vec![moment("1970-01-01 00:00:01.5")], "1.5"),
