@@ -81,6 +81,7 @@ pub trait Pager: Send + Sync {
     ///
     /// # Errors
     /// On I/O errors, on a full disk, on a read-only or poisoned pager: then nothing of it was kept.
+    /// Only when the pager is poisoned by this very call, which it says, is the outcome unknown.
     fn log(&self, batch: WriteBatch) -> Result<CommitId>;
 
     /// Returns when every batch up to `upto` is durable. Callers that wait together share one sync.

@@ -2,6 +2,7 @@
 
 use super::GRANULE;
 use super::core::Core;
+use super::extent::ExtentRef;
 use super::space::FIRST_EXTENT;
 use super::tree::{Cell, Node, first_key};
 use super::value::Slot;
@@ -22,6 +23,8 @@ pub struct Verified {
 /// The walk over one version of the tree.
 struct Walk<'a> {
     core: &'a Core,
+    /// The generation in preparation: no extent can be of a later one.
+    newest: u64,
     found: Verified,
     /// Extents by offset, in granules' length.
     owned: BTreeMap<u64, u64>,
@@ -37,6 +40,7 @@ impl Core {
         };
         let mut walk = Walk {
             core: self,
+            newest: state.generation + 1,
             found: Verified::default(),
             owned: BTreeMap::new(),
         };
@@ -44,7 +48,7 @@ impl Core {
             walk.visit(root, tree.level(), 0)?;
         }
         if let Some(list) = &state.free_list {
-            walk.own(list.at.offset, list.at.len)?;
+            walk.own(&list.at)?;
         }
         let main = &self.store.main;
         if walk.found.keys != key_count {
@@ -56,7 +60,7 @@ impl Core {
             walk.owned.entry(offset).or_insert(len);
         }
         for (offset, len) in space.free_ranges() {
-            walk.own(offset, len)?;
+            walk.own_range(offset, len)?;
         }
         walk.tiles_the_file(space.totals().0)?;
         Ok(walk.found)
@@ -64,7 +68,15 @@ impl Core {
 }
 
 impl Walk<'_> {
-    fn own(&mut self, offset: u64, len: u64) -> Result<()> {
+    fn own(&mut self, at: &ExtentRef) -> Result<()> {
+        if at.generation > self.newest {
+            let detail = format!("generation {} is yet to come", at.generation);
+            return Err(self.core.store.main.corrupt(at.offset, None, detail));
+        }
+        self.own_range(at.offset, at.len)
+    }
+
+    fn own_range(&mut self, offset: u64, len: u64) -> Result<()> {
         let len = len.max(1).next_multiple_of(GRANULE);
         if self.owned.insert(offset, len).is_some() {
             let main = &self.core.store.main;
@@ -78,7 +90,7 @@ impl Walk<'_> {
         if let Some(page) = cell.page() {
             store.verify(&page.at, None)?;
             self.found.pages += 1;
-            self.own(page.at.offset, page.at.len)?;
+            self.own(&page.at)?;
         }
         match cell.node(&**store, level, first)? {
             Node::Inner(slots) => {
@@ -106,7 +118,7 @@ impl Walk<'_> {
             Slot::Stored(extent) => {
                 self.core.store.verify(&extent.at, Some(key))?;
                 self.found.value_bytes += extent.at.len;
-                self.own(extent.at.offset, extent.at.len)?;
+                self.own(&extent.at)?;
             }
         }
         Ok(())

@@ -98,6 +98,7 @@ impl Core {
             return Err(error);
         }
         state.free_list = free_list;
+        self.store.set_generation(state.generation + 1);
         self.finish(&capture, log);
         Ok(())
     }

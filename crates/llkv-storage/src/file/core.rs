@@ -39,7 +39,8 @@ pub(crate) struct Core {
     pub(crate) poisoned: AtomicBool,
 }
 
-/// The state after the last logged batch.
+/// The state after the last logged batch. A clone is a snapshot.
+#[derive(Clone)]
 pub(crate) struct Published {
     pub(crate) tree: Tree,
     pub(crate) key_count: u64,

@@ -5,7 +5,7 @@
 //! pointer. A segment is free for its next use when a durable root covers all frames in it.
 
 use super::frame::{self, Kind, SECTOR};
-use crate::disk::{Disk, FileHandle, OpenMode};
+use crate::disk::{Disk, FileHandle, OpenMode, io_error};
 use llkv_result::Result;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,8 +86,10 @@ impl Log {
         if file.size()? == size {
             self.prepared = [self.segment_bytes, size];
             self.file = Some(file);
+            return Ok(());
         }
-        Ok(())
+        drop(file);
+        self.remove_file()
     }
 
     pub(crate) fn file(&self) -> Option<&FileHandle> {
@@ -157,16 +159,24 @@ impl Log {
     fn open_file(&mut self) -> Result<&FileHandle> {
         if self.file.is_none() {
             let file = FileHandle::open(&*self.disk, &self.path, OpenMode::Create)?;
-            file.set_size(0)?;
-            file.reserve(2 * self.segment_bytes)?;
-            file.sync_data()?;
-            let synced = self.disk.sync_folder(&self.path);
-            synced.map_err(|e| crate::disk::io_error(&self.path, "sync folder", 0, 0, e))?;
+            if let Err(error) = self.allocate(&file) {
+                // Without a frame in it the file means nothing, and it may stand in nobody's way.
+                let _ = self.remove_file();
+                return Err(error);
+            }
             self.prepared = [0, self.segment_bytes];
             self.file = Some(file);
         }
         let missing = || llkv_result::Error::internal("the log is not open");
         self.file.as_ref().ok_or_else(missing)
+    }
+
+    fn allocate(&self, file: &FileHandle) -> Result<()> {
+        file.set_size(0)?;
+        file.reserve(2 * self.segment_bytes)?;
+        file.sync_data()?;
+        let synced = self.disk.sync_folder(&self.path);
+        Ok(synced.map_err(|e| io_error(&self.path, "sync folder", 0, 0, e))?)
     }
 
     /// Writes zeros ahead where the segment was never written.
@@ -231,10 +241,14 @@ impl Log {
 
     /// Removes the file: the database is closed and needs no log.
     pub(crate) fn remove(&mut self) -> Result<()> {
-        if self.file.take().is_some() {
-            let removed = self.disk.remove(&self.path);
-            removed.map_err(|e| crate::disk::io_error(&self.path, "remove", 0, 0, e))?;
+        match self.file.take() {
+            Some(_) => self.remove_file(),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn remove_file(&self) -> Result<()> {
+        let removed = self.disk.remove(&self.path);
+        Ok(removed.map_err(|e| io_error(&self.path, "remove", 0, 0, e))?)
     }
 }

@@ -10,6 +10,9 @@ use super::tree::{FANOUT, LEVEL_BITS};
 use super::value::INLINE_MAX;
 use super::{GRANULE, space};
 
+/// Generations and commit ids stay below this, so that counting on never overflows.
+pub(crate) const MAX_COUNT: u64 = 1 << 62;
+
 const MAGIC: u32 = u32::from_le_bytes(*b"LKMP");
 const HEADER: usize = 32;
 const SLOT: usize = 28;
@@ -135,6 +138,9 @@ fn decode_entry(
 
 /// Checks that an extent lies within a file that ends at `end`.
 pub(crate) fn check(at: &ExtentRef, end: u64) -> Result<(), &'static str> {
+    if at.generation >= MAX_COUNT {
+        return Err("an extent has an impossible generation");
+    }
     let fits = at.offset >= space::FIRST_EXTENT
         && at.offset.is_multiple_of(GRANULE)
         && at
@@ -157,7 +163,7 @@ mod tests {
 
     fn entry() -> impl Strategy<Value = Entry<Vec<u8>>> {
         prop_oneof![
-            (17_u64..1 << 20, 0..1_u64 << 30, any::<u64>(), any::<u64>()).prop_map(
+            (17_u64..1 << 20, 0..1_u64 << 30, any::<u64>(), 0..MAX_COUNT).prop_map(
                 |(granule, len, checksum, generation)| Entry::Extent(ExtentRef {
                     offset: granule * GRANULE,
                     len,

@@ -103,6 +103,15 @@ fn create(disk: &dyn Disk, path: &Path, options: &FilePagerOptions) -> Result<Fi
     let draft_path = with_suffix(path, "-new");
     let draft = FileHandle::open(disk, &draft_path, OpenMode::Create)?;
     draft.try_lock(LockMode::Exclusive)?;
+    if disk.exists(path).unwrap_or(false)
+        && FileHandle::open(disk, path, OpenMode::Read)?.size()? > 0
+    {
+        // Somebody else has made it since we looked, perhaps of this very draft.
+        return Err(StorageError::Locked {
+            path: path.to_path_buf(),
+        }
+        .into());
+    }
     let root = Root {
         generation: 1,
         end: FIRST_EXTENT,
@@ -240,7 +249,6 @@ fn assemble(
         options.read_mode,
         options.pool_bytes,
     );
-    store.set_generation(root.generation + 1);
     space.fill(&read_free_list(&store, &root)?);
     let stored =
         |at: ExtentRef| (at.offset != 0).then(|| Arc::new(Extent::stored(at, Arc::clone(&space))));
@@ -252,6 +260,7 @@ fn assemble(
         key_count: root.key_count,
         next_key: root.next_key,
         last: root.commit,
+        generation: root.generation,
         retired: Vec::new(),
     };
     if let Some(log) = log {
@@ -262,9 +271,11 @@ fn assemble(
         key_count,
         next_key,
         last,
+        generation,
         retired,
         ..
     } = replay;
+    store.set_generation(generation + 1);
     let log = Log::new(
         Arc::clone(&disk),
         log_path(path),
@@ -295,7 +306,7 @@ fn assemble(
         sync_done: Condvar::new(),
         checkpoint: Mutex::new(CheckpointState {
             root,
-            generation: root.generation,
+            generation,
             durable_slot: found.slot,
             mirrored: found.mirrored,
             free_list: stored(root.free_list),
@@ -318,6 +329,8 @@ struct Replay<'a> {
     key_count: u64,
     next_key: u64,
     last: u64,
+    /// The newest generation of any extent: checkpoints that came to nothing have used some up.
+    generation: u64,
     retired: Vec<(u64, Arc<Extent>)>,
 }
 
@@ -375,13 +388,14 @@ impl Replay<'_> {
     }
 
     /// The extent that a frame names: taken out of the free space.
-    fn claim(&self, at: ExtentRef, log: &FileHandle, frame_at: u64) -> Result<Arc<Extent>> {
+    fn claim(&mut self, at: ExtentRef, log: &FileHandle, frame_at: u64) -> Result<Arc<Extent>> {
         let end = self.store.main.size()?.next_multiple_of(GRANULE);
         let space = &self.store.space;
         if page::check(&at, end).is_err() || !space.claim(at.offset, at.len) {
             let detail = format!("a frame names {} bytes at {}", at.len, at.offset);
             return Err(log.corrupt(frame_at, None, detail));
         }
+        self.generation = self.generation.max(at.generation);
         let extent = Arc::new(Extent::fresh(at, Arc::clone(space), 0));
         extent.adopt();
         space.adopt(at.offset, REPLAY_EPOCH);
@@ -403,7 +417,7 @@ impl Replay<'_> {
         let record = Record::decode(payload).ok_or_else(bad)?;
         for key in record.frees {
             let removed = self.set(key, None)?;
-            self.key_count -= u64::from(removed);
+            self.key_count = self.key_count.saturating_sub(u64::from(removed));
         }
         for (key, put) in record.puts {
             let value = match put {

@@ -2,7 +2,7 @@
 
 use super::bytes::Reader;
 use super::extent::ExtentRef;
-use super::page::{self, MAX_PAGE};
+use super::page::{self, MAX_COUNT, MAX_PAGE};
 use super::tree::MAX_LEVEL;
 use super::{FORMAT, space};
 use xxhash_rust::xxh3::xxh3_64;
@@ -145,6 +145,9 @@ impl Root {
     fn check(&self) -> Result<(), &'static str> {
         if self.end < space::FIRST_EXTENT || self.end > space::MAX_FILE {
             return Err("the root gives the file an impossible end");
+        }
+        if self.generation.max(self.commit) >= MAX_COUNT {
+            return Err("the root has an impossible generation or commit id");
         }
         if self.manifest.offset != 0 {
             page::check(&self.manifest, self.end)?;

@@ -1,6 +1,6 @@
 //! The life of a batch: staged outside the lock, one log frame within it, then readable.
 
-use super::core::{CommitState, Core};
+use super::core::{CommitState, Core, Published};
 use super::extent::Extent;
 use super::frame::{self, HEADER, Kind};
 use super::options::PlantedBug;
@@ -30,7 +30,34 @@ struct Staged {
     payload: Option<Arc<Extent>>,
 }
 
+/// Batches with more keys are applied to a copy of the tree, which costs a copy of each node touched.
+const IN_PLACE: usize = 500;
+
+/// What the tree let go of.
+#[derive(Default)]
+struct Gone {
+    pages: Vec<Arc<Extent>>,
+    values: Vec<Arc<Value>>,
+}
+
 impl Staged {
+    /// Sets the keys of the batch.
+    fn apply(&self, published: &mut Published, id: u64, gone: &mut Gone) -> Result<()> {
+        for key in &self.frees {
+            let removed = published.tree.set(*key, None, &mut gone.pages)?;
+            published.key_count = published.key_count.saturating_sub(removed.is_some().into());
+            gone.values.extend(removed);
+        }
+        for (key, value) in &self.puts {
+            let value = Some(Arc::clone(value));
+            let replaced = published.tree.set(*key, value, &mut gone.pages)?;
+            published.key_count += u64::from(replaced.is_none());
+            gone.values.extend(replaced);
+        }
+        published.commit = id;
+        Ok(())
+    }
+
     /// The batch failed: its extents belong to nobody again.
     fn abandon(&self) {
         self.adopted.iter().for_each(|extent| extent.disown());
@@ -228,28 +255,19 @@ impl Core {
         for extent in &staged.adopted {
             store.space.adopt(extent.at.offset, commit.epoch);
         }
-        let mut pages = Vec::new();
-        let mut old = Vec::new();
-        {
-            let mut published = self.published.write();
-            for key in &staged.frees {
-                let removed = published.tree.set(*key, None, &mut pages)?;
-                published.key_count -= u64::from(removed.is_some());
-                old.extend(removed);
-            }
-            for (key, value) in &staged.puts {
-                let replaced = published
-                    .tree
-                    .set(*key, Some(Arc::clone(value)), &mut pages)?;
-                published.key_count += u64::from(replaced.is_none());
-                old.extend(replaced);
-            }
-            published.commit = id;
+        let mut gone = Gone::default();
+        if staged.puts.len() + staged.frees.len() <= IN_PLACE {
+            staged.apply(&mut self.published.write(), id, &mut gone)?;
+        } else {
+            // Readers go on with the former tree while the next one is made.
+            let mut next = self.published.read().clone();
+            staged.apply(&mut next, id, &mut gone)?;
+            *self.published.write() = next;
         }
-        for page in pages {
+        for page in gone.pages {
             commit.retire(page, store, bug);
         }
-        for value in old {
+        for value in gone.values {
             commit.retire_value(&value, store, bug);
         }
         if let Some(payload) = &staged.payload {
