@@ -13,45 +13,56 @@ use llkv_storage::disk::{LockMode, OpenMode};
 use llkv_storage::{Disk, DiskFile, FilePager, FilePagerOptions, Pager};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const SYNC: Duration = Duration::from_millis(500);
 
 /// A disk on which syncing the main file takes long.
 #[derive(Debug)]
-struct SlowDisk(SimDisk);
+struct SlowDisk {
+    disk: SimDisk,
+    commits: Arc<AtomicU64>,
+    /// How many commits went through during each sync of the main file.
+    meanwhile: Arc<Mutex<Vec<u64>>>,
+}
 
 struct SlowFile {
     file: Arc<dyn DiskFile>,
-    slow: bool,
+    commits: Arc<AtomicU64>,
+    /// For the main file.
+    meanwhile: Option<Arc<Mutex<Vec<u64>>>>,
 }
 
 impl Disk for SlowDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.0.open(path, mode)?;
-        let slow = path == Path::new("slow.llkv");
-        Ok(Arc::new(SlowFile { file, slow }))
+        let is_main = path == Path::new("slow.llkv");
+        Ok(Arc::new(SlowFile {
+            file: self.disk.open(path, mode)?,
+            commits: Arc::clone(&self.commits),
+            meanwhile: is_main.then(|| Arc::clone(&self.meanwhile)),
+        }))
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
-        self.0.exists(path)
+        self.disk.exists(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
+        self.disk.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.remove(path)
+        self.disk.remove(path)
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.0.sync_folder(path)
+        self.disk.sync_folder(path)
     }
 
     fn entropy(&self) -> u64 {
-        self.0.entropy()
+        self.disk.entropy()
     }
 }
 
@@ -81,8 +92,11 @@ impl DiskFile for SlowFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.slow {
+        if let Some(meanwhile) = &self.meanwhile {
+            let before = self.commits.load(Ordering::SeqCst);
             std::thread::sleep(SYNC);
+            let after = self.commits.load(Ordering::SeqCst);
+            meanwhile.lock().unwrap().push(after - before);
         }
         self.file.sync_data()
     }
@@ -101,28 +115,36 @@ fn commits_go_on_while_the_log_is_folded_in() {
     let disk = SimDisk::new(1);
     // Made on the quick disk: creation syncs too.
     drop(FilePager::open_on(Arc::new(disk.clone()), "slow.llkv", options()).unwrap());
-    let slow = Arc::new(SlowDisk(disk));
-    let pager = FilePager::open_on(slow, "slow.llkv", options()).unwrap();
-    let mut worst = Duration::ZERO;
-    let mut folded = false;
-    for number in 0..260_u64 {
-        let before = pager.stats().log_bytes;
-        let start = Instant::now();
+    let commits = Arc::new(AtomicU64::new(0));
+    let meanwhile = Arc::new(Mutex::new(Vec::new()));
+    let slow = SlowDisk {
+        disk,
+        commits: Arc::clone(&commits),
+        meanwhile: Arc::clone(&meanwhile),
+    };
+    let pager = FilePager::open_on(Arc::new(slow), "slow.llkv", options()).unwrap();
+    // The first fill the log to where it asks for a checkpoint; the others come while that runs.
+    for number in 0..560_u64 {
         pager
             .commit(puts(&[(number % 50, &number.to_le_bytes())]))
             .unwrap();
-        worst = worst.max(start.elapsed());
-        folded |= pager.stats().log_bytes < before;
-        std::thread::sleep(Duration::from_millis(15));
+        commits.fetch_add(1, Ordering::SeqCst);
+        if number > 370 {
+            std::thread::sleep(Duration::from_millis(15));
+        }
     }
-    assert!(folded, "no checkpoint ran");
-    assert!(worst < SYNC * 4 / 5, "a commit waited for {worst:?}");
-    assert_eq!(get(&pager, 9).unwrap(), 259_u64.to_le_bytes());
+    let meanwhile = std::mem::take(&mut *meanwhile.lock().unwrap());
+    assert!(meanwhile.len() >= 3, "no checkpoint ran");
+    assert!(
+        meanwhile.iter().all(|count| *count > 0),
+        "commits waited: {meanwhile:?}"
+    );
+    assert_eq!(get(&pager, 9).unwrap(), 559_u64.to_le_bytes());
 }
 
 fn options() -> FilePagerOptions {
     FilePagerOptions {
-        log_bytes: 128 << 10,
+        log_bytes: 512 << 10,
         ..FilePagerOptions::default()
     }
 }

