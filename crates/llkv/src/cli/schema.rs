@@ -1,0 +1,59 @@
+//! `.tables` and `.schema`, from `information_schema`.
+
+use crate::cli::Stop;
+use crate::cli::output::write_out;
+use crate::cli::shell::Shell;
+use arrow::array::{Array, AsArray};
+use llkv::{Error, Result};
+
+/// Rows of a query whose columns are all text.
+fn text_rows(shell: &mut Shell, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+    let mut rows = Vec::new();
+    for batch in shell.connection.query(sql)? {
+        let batch = batch.map_err(Error::from_arrow)?;
+        for row in 0..batch.num_rows() {
+            let cell = |column: &dyn Array| {
+                column
+                    .is_valid(row)
+                    .then(|| column.as_string_view().value(row).to_string())
+            };
+            rows.push(batch.columns().iter().map(|c| cell(c.as_ref())).collect());
+        }
+    }
+    Ok(rows)
+}
+
+/// Names of tables and views, a line each.
+pub(crate) fn tables(shell: &mut Shell) -> Result<(), Stop> {
+    let sql = "SELECT CAST(table_name AS VARCHAR) FROM information_schema.tables \
+               WHERE table_schema = 'main' ORDER BY table_name";
+    for row in text_rows(shell, sql)? {
+        write_out(&format!(
+            "{}\n",
+            row.into_iter().flatten().collect::<String>()
+        ))?;
+    }
+    Ok(())
+}
+
+/// `CREATE` statements of one table or of all.
+pub(crate) fn show(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
+    let only = table
+        .map(|t| format!("AND lower(table_name) = lower('{}')", t.replace('\'', "''")))
+        .unwrap_or_default();
+    let sql = format!(
+        "SELECT CAST(sql AS VARCHAR) FROM information_schema.tables \
+         WHERE table_schema = 'main' {only} ORDER BY table_name"
+    );
+    let rows = text_rows(shell, &sql)?;
+    if let (Some(name), true) = (table, rows.is_empty()) {
+        return Err(Stop::Error(format!("no table or view is called {name}")));
+    }
+    for row in rows {
+        write_out(&format!(
+            "{};\n",
+            row.into_iter().flatten().collect::<String>()
+        ))?;
+    }
+    Ok(())
+}

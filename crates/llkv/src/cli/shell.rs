@@ -1,0 +1,118 @@
+//! The state of a shell: what was typed so far, and how statements are run and shown.
+
+use crate::cli::output::{Format, print, write_out};
+use crate::cli::{Stop, dot, tell};
+use llkv::{Connection, Database, StatementResult, render_error, split_statements};
+use std::time::Instant;
+
+/// Rows of a table that are shown unless `.maxrows` says otherwise.
+const DEFAULT_MAX_ROWS: usize = 1_000;
+
+/// What the shell wants after a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The next line starts something new.
+    Ready,
+    /// The statement goes on.
+    More,
+    /// `.quit`
+    Quit,
+}
+
+/// A connection and what belongs to showing its results.
+pub(crate) struct Shell {
+    pub(crate) connection: Connection,
+    pub(crate) format: Format,
+    pub(crate) timer: bool,
+    pub(crate) max_rows: usize,
+    pending: String,
+}
+
+impl Shell {
+    pub(crate) fn new(database: &Database, format: Format) -> Result<Self, Stop> {
+        Ok(Self {
+            connection: database.connect()?,
+            format,
+            timer: false,
+            max_rows: DEFAULT_MAX_ROWS,
+            pending: String::new(),
+        })
+    }
+
+    /// Takes one line: a dot command, or a piece of SQL that is run once its semicolon has come.
+    ///
+    /// # Errors
+    /// [`Stop::Reported`] when a statement failed; what was typed is forgotten.
+    pub(crate) fn feed(&mut self, line: &str) -> Result<Outcome, Stop> {
+        if self.pending.trim().is_empty() && line.trim_start().starts_with('.') {
+            self.pending.clear();
+            return dot::run(self, line.trim());
+        }
+        self.pending.push_str(line);
+        if !line.ends_with('\n') {
+            self.pending.push('\n');
+        }
+        if !line.contains(';') || !split_statements(&self.pending).is_complete() {
+            let blank = self.pending.trim().is_empty();
+            return Ok(if blank { Outcome::Ready } else { Outcome::More });
+        }
+        self.finish()
+    }
+
+    /// Runs what was typed, complete or not: the end of a script needs no semicolon.
+    ///
+    /// # Errors
+    /// As [`Shell::feed`].
+    pub(crate) fn finish(&mut self) -> Result<Outcome, Stop> {
+        let script = std::mem::take(&mut self.pending);
+        for (statement, _) in split_statements(&script) {
+            self.run(statement)?;
+        }
+        Ok(Outcome::Ready)
+    }
+
+    /// Forgets what was typed.
+    pub(crate) fn discard(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Runs one statement and shows its result, its time, or its error.
+    ///
+    /// # Errors
+    /// [`Stop::Reported`] when it failed.
+    pub(crate) fn run(&mut self, sql: &str) -> Result<(), Stop> {
+        let start = Instant::now();
+        let outcome = self
+            .connection
+            .run(sql)
+            .and_then(|results| results.into_iter().try_for_each(|result| self.show(result)));
+        if self.timer {
+            let seconds = start.elapsed().as_secs_f64();
+            write_out(&format!("Run Time (s): real {seconds:.6}\n"))?;
+        }
+        outcome.map_err(|error| {
+            tell(&render_error(&error, sql));
+            Stop::Reported
+        })
+    }
+
+    fn show(&self, result: StatementResult) -> llkv::Result<()> {
+        let text = match result {
+            StatementResult::Select(stream) => {
+                return print(stream, self.format, self.max_rows).map(|_| ());
+            }
+            // Only people read counts; a pipe holds rows alone.
+            _ if self.format != Format::Table => return Ok(()),
+            StatementResult::Insert { rows } => counted("INSERT", rows),
+            StatementResult::Update { rows } => counted("UPDATE", rows),
+            StatementResult::Delete { rows } => counted("DELETE", rows),
+            StatementResult::Copy { rows } => counted("COPY", rows),
+            _ => return Ok(()),
+        };
+        write_out(&text)
+    }
+}
+
+fn counted(word: &str, rows: u64) -> String {
+    format!("{word} {rows}\n")
+}
