@@ -3,8 +3,9 @@
 use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::dialect::SqlDialect;
 use crate::text::parse_statement;
-use llkv_plan::CatalogView;
-use llkv_result::{BindError, Result};
+use llkv_plan::{CatalogView, ExternalSource, PlanStatement, TableRef};
+use llkv_result::{BindError, CatalogError, ObjectKind, Result};
+use std::sync::Arc;
 
 /// Parses one statement and binds it against a catalog.
 ///
@@ -19,6 +20,23 @@ pub fn bind(
         let mut binder = Binder::new(catalog, dialect, sql, ParameterMode::None);
         binder.bind(parsed)
     })
+}
+
+/// An INSERT of a source's rows, columns by position, into a table.
+pub(crate) fn bind_append(
+    table: &str,
+    source: Arc<dyn ExternalSource>,
+    dialect: SqlDialect,
+    catalog: &dyn CatalogView,
+) -> Result<PlanStatement> {
+    let name = TableRef { schema: None, name: table.to_owned() };
+    let info = catalog.table(&name)?.ok_or_else(|| CatalogError::NotFound {
+        kind: ObjectKind::Table,
+        name: table.to_owned(),
+    })?;
+    let positions: Vec<usize> = (0..info.columns.len()).collect();
+    Binder::new(catalog, dialect, "", ParameterMode::None)
+        .bind_append(&info, &positions, source, false)
 }
 
 /// The error of a statement that stands `offset` bytes into its script.

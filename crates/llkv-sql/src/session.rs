@@ -1,10 +1,10 @@
 //! A connection: scripts, queries, prepared statements.
 
-use crate::bind::{bind, shifted};
+use crate::bind::{bind, bind_append, shifted};
 use crate::binder::BoundStatement;
 use crate::text::stack_bytes;
 use crate::{PreparedStatement, SqlDialect, split_statements};
-use llkv_plan::PlanStatement;
+use llkv_plan::{ExternalSource, PlanStatement};
 use llkv_result::{BindError, Error, Result, SelectStream, StatementResult};
 use llkv_runtime::{
     CancelToken, OnStatementError, OperatorStatistics, RuntimeEngine, RuntimeSession,
@@ -77,6 +77,21 @@ impl Session {
         PreparedStatement::new(self.clone(), statement)
     }
 
+    /// Appends the rows of a source to a table, columns by position: the way in for Arrow data.
+    ///
+    /// # Errors
+    /// When there is no such table, types do not fit, or a constraint refuses a row; then no row is kept.
+    pub fn insert_from(
+        &self,
+        table: &str,
+        source: Arc<dyn ExternalSource>,
+    ) -> Result<StatementResult> {
+        let mut state = self.state();
+        let catalog = state.runtime.catalog_view();
+        let plan = bind_append(table, source, state.dialect, &catalog)?;
+        state.run(plan)
+    }
+
     /// Changes the dialect, as `SET dialect` does.
     pub fn set_dialect(&self, dialect: SqlDialect) {
         self.state().set_dialect(dialect);
@@ -116,7 +131,8 @@ impl SessionState {
     /// One statement: parsed, bound against what the session sees, run.
     fn execute(&mut self, statement: &str) -> Result<StatementResult> {
         let catalog = self.runtime.catalog_view();
-        match bind(statement, self.dialect, &catalog)? {
+        let bound = bind(statement, self.dialect, &catalog);
+        match bound.inspect_err(|error| self.runtime.note_error(error))? {
             BoundStatement::Plan(plan) => self.run(*plan),
             BoundStatement::SetDialect(dialect) => {
                 self.set_dialect(dialect.unwrap_or(self.default_dialect));

@@ -1,10 +1,15 @@
 //! COPY: rows from and to files.
 
 use super::Binder;
-use llkv_plan::{ConflictAction, FileFormat, FileOptions, Insert, LogicalPlan, PlanStatement};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use llkv_plan::{
+    ConflictAction, ExternalSource, FileFormat, FileOptions, Insert, LogicalPlan, PlanStatement,
+    TableInfo,
+};
 use llkv_result::{FileError, Result};
 use sqlparser::ast::{self, CopyOption, CopySource, CopyTarget};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 impl Binder<'_> {
     pub(super) fn bind_copy(
@@ -52,24 +57,37 @@ impl Binder<'_> {
         if columns.is_empty() {
             positions.extend(0..info.columns.len());
         }
-        let source = self.catalog.open_file(path, options)?;
+        let options = FileOptions {
+            columns: Some(target_schema(&info, &positions)),
+            ..options.clone()
+        };
+        let source = self.catalog.open_file(path, &options)?;
+        self.bind_append(&info, &positions, source, true)
+    }
+
+    /// The rows of a source, by position, into columns of a table.
+    pub(crate) fn bind_append(
+        &mut self,
+        info: &TableInfo,
+        positions: &[usize],
+        source: Arc<dyn ExternalSource>,
+        is_copy: bool,
+    ) -> Result<PlanStatement> {
+        let name = source.name();
         let plan = self.external(source)?;
-        let width = plan.columns().len();
-        if width != positions.len() {
-            return self.invalid(
-                format!("{} has {width} columns, the table takes {}", path.display(), positions.len()),
-                table,
-            );
+        let (width, wanted) = (plan.columns().len(), positions.len());
+        if width != wanted {
+            return super::invalid(format!("{name} has {width} columns, the table takes {wanted}"));
         }
-        let source = self.shape(plan, &info, &positions)?;
-        let checks = self.bind_checks(&info, &source.columns())?;
+        let source = self.shape(plan, info, positions)?;
+        let checks = self.bind_checks(info, &source.columns())?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
             table_name: info.name.clone(),
             source,
             checks,
             on_conflict: ConflictAction::Error,
-            is_copy: true,
+            is_copy,
         }))
     }
 
@@ -176,6 +194,13 @@ impl Binder<'_> {
         }
         Ok(())
     }
+}
+
+/// The columns that a file is read into: their types, not those that its values seem to have.
+fn target_schema(info: &TableInfo, positions: &[usize]) -> SchemaRef {
+    let columns = positions.iter().filter_map(|&position| info.columns.get(position));
+    let fields = columns.map(|c| Field::new(&c.name, c.ty.to_arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn copy_to(source: LogicalPlan, filename: &str, options: FileOptions) -> PlanStatement {

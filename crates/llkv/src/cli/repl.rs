@@ -5,7 +5,10 @@ use crate::cli::{Stop, dot, tell};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
-use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter, Validator};
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::validate::Validator;
+use rustyline::{Config, Context, Editor, Helper};
 use std::path::PathBuf;
 
 /// Words worth completing.
@@ -44,8 +47,14 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// Completes dot commands and keywords.
-#[derive(Helper, Highlighter, Hinter, Validator)]
 struct Words;
+
+impl Helper for Words {}
+impl Highlighter for Words {}
+impl Validator for Words {}
+impl Hinter for Words {
+    type Hint = String;
+}
 
 impl Completer for Words {
     type Candidate = Pair;
