@@ -53,6 +53,7 @@ mod commit;
 mod context;
 mod copy;
 mod ddl;
+mod definition_sql;
 mod dispatch;
 mod dml;
 mod engine;

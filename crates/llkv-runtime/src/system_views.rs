@@ -1,6 +1,7 @@
 //! The system's own views: `information_schema` and `llkv_tables`.
 
 use crate::SessionCatalog;
+use crate::definition_sql::definition_sql;
 use arrow::array::{
     ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt64Array,
 };
@@ -43,6 +44,11 @@ const VIEWS: &[Definition] = &[
         schema: "main",
         name: "llkv_tables",
         rows: llkv_tables,
+    },
+    Definition {
+        schema: "main",
+        name: "llkv_schema",
+        rows: llkv_schema,
     },
 ];
 
@@ -87,6 +93,21 @@ fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ("table_schema", texts(objects.iter().map(|_| "main"))),
         ("table_name", texts(objects.iter().map(|o| o.name()))),
         ("table_type", texts(objects.iter().map(kind))),
+    ])?)
+}
+
+/// Every object with the statement that creates it again.
+fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let objects: Vec<&CatalogObject> = catalog.objects().collect();
+    let kind = |object: &&CatalogObject| match object {
+        CatalogObject::Table(_) => "table",
+        CatalogObject::View(_) => "view",
+    };
+    let definitions: Vec<String> = objects.iter().map(|o| definition_sql(o)).collect();
+    Ok(RecordBatch::try_from_iter([
+        ("type", texts(objects.iter().map(kind))),
+        ("name", texts(objects.iter().map(|o| o.name()))),
+        ("sql", texts(definitions.iter().map(String::as_str))),
     ])?)
 }
 

@@ -11,11 +11,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Every [`BindError`]: syntax, names, types, what is not supported; and what the catalog gives.
-pub fn bind(
-    sql: &str,
-    dialect: SqlDialect,
-    catalog: &dyn CatalogView,
-) -> Result<BoundStatement> {
+pub fn bind(sql: &str, dialect: SqlDialect, catalog: &dyn CatalogView) -> Result<BoundStatement> {
     parse_statement(sql, dialect, |parsed| {
         let mut binder = Binder::new(catalog, dialect, sql, ParameterMode::None);
         binder.bind(parsed)
@@ -29,11 +25,16 @@ pub(crate) fn bind_append(
     dialect: SqlDialect,
     catalog: &dyn CatalogView,
 ) -> Result<PlanStatement> {
-    let name = TableRef { schema: None, name: table.to_owned() };
-    let info = catalog.table(&name)?.ok_or_else(|| CatalogError::NotFound {
-        kind: ObjectKind::Table,
+    let name = TableRef {
+        schema: None,
         name: table.to_owned(),
-    })?;
+    };
+    let info = catalog
+        .table(&name)?
+        .ok_or_else(|| CatalogError::NotFound {
+            kind: ObjectKind::Table,
+            name: table.to_owned(),
+        })?;
     let positions: Vec<usize> = (0..info.columns.len()).collect();
     Binder::new(catalog, dialect, "", ParameterMode::None)
         .bind_append(&info, &positions, source, false)

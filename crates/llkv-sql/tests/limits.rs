@@ -32,10 +32,17 @@ fn nesting() {
         ")".repeat(N)
     ))));
     bind_small(format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500))).unwrap();
-    assert!(is_too_complex(bind_small(format!("SELECT {} 1", "NOT ".repeat(N)))));
+    assert!(is_too_complex(bind_small(format!(
+        "SELECT {} 1",
+        "NOT ".repeat(N)
+    ))));
     let queries = format!("SELECT {}1{}", "(SELECT ".repeat(300), ")".repeat(300));
     bind_small(queries).unwrap();
-    let cases = format!("SELECT {}1{}", "CASE WHEN TRUE THEN ".repeat(N), " END".repeat(N));
+    let cases = format!(
+        "SELECT {}1{}",
+        "CASE WHEN TRUE THEN ".repeat(N),
+        " END".repeat(N)
+    );
     assert!(bind_small(cases).is_err());
     let betweens = "(".repeat(60) + "1" + &" BETWEEN 0 AND 1)".repeat(60);
     let result = bind_small(format!("SELECT {betweens}"));
@@ -45,9 +52,20 @@ fn nesting() {
 #[test]
 fn chains() {
     bind_small(format!("SELECT 1{}", "+1".repeat(N))).unwrap();
-    assert!(is_too_complex(bind_small(format!("SELECT a{} FROM t1", "+1".repeat(N)))));
-    bind_small(format!("SELECT a FROM t1 WHERE a = 1{}", " AND b = 2".repeat(N))).unwrap();
-    bind_small(format!("SELECT a FROM t1 WHERE a = 1{}", " OR b = 2".repeat(N))).unwrap();
+    assert!(is_too_complex(bind_small(format!(
+        "SELECT a{} FROM t1",
+        "+1".repeat(N)
+    ))));
+    bind_small(format!(
+        "SELECT a FROM t1 WHERE a = 1{}",
+        " AND b = 2".repeat(N)
+    ))
+    .unwrap();
+    bind_small(format!(
+        "SELECT a FROM t1 WHERE a = 1{}",
+        " OR b = 2".repeat(N)
+    ))
+    .unwrap();
     bind_small(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(10_000))).unwrap();
     let casts = format!("SELECT 1{}", "::int".repeat(N));
     assert!(is_too_complex(bind_small(casts)));
@@ -63,11 +81,19 @@ fn a_million_elements() {
 
 #[test]
 fn many_rows_and_columns() {
-    let rows: Vec<String> = (0..100_000).map(|i| format!("({i}, -{i}, 'text {i}')")).collect();
+    let rows: Vec<String> = (0..100_000)
+        .map(|i| format!("({i}, -{i}, 'text {i}')"))
+        .collect();
     bind_small(format!("SELECT * FROM (VALUES {}) v", rows.join(","))).unwrap();
     let columns: Vec<String> = (0..2_000).map(|i| format!("a + {i} AS c{i}")).collect();
-    bind_small(format!("SELECT {} FROM t1 ORDER BY c1999", columns.join(","))).unwrap();
-    let columns: Vec<String> = (0..2_000).map(|i| format!("c{i} INTEGER NOT NULL")).collect();
+    bind_small(format!(
+        "SELECT {} FROM t1 ORDER BY c1999",
+        columns.join(",")
+    ))
+    .unwrap();
+    let columns: Vec<String> = (0..2_000)
+        .map(|i| format!("c{i} INTEGER NOT NULL"))
+        .collect();
     let bound = bind(
         &format!("CREATE TABLE wide ({})", columns.join(",")),
         SqlDialect::Llkv,

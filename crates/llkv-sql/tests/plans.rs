@@ -31,15 +31,18 @@ fn show(sql: &str, dialect: SqlDialect) -> String {
             )
         }
         PlanStatement::Update(update) => {
-            format!("UPDATE {} {:?}\n{}", update.table_name, update.changed, shown(&update.source))
+            format!(
+                "UPDATE {} {:?}\n{}",
+                update.table_name,
+                update.changed,
+                shown(&update.source)
+            )
         }
         PlanStatement::Delete(delete) => {
             format!("DELETE {}\n{}", delete.table_name, shown(&delete.source))
         }
         PlanStatement::CreateTable {
-            definition,
-            source,
-            ..
+            definition, source, ..
         } => {
             let source = source.map(|plan| shown(&plan)).unwrap_or_default();
             format!("{definition:#?}\n{source}")
@@ -49,7 +52,9 @@ fn show(sql: &str, dialect: SqlDialect) -> String {
 }
 
 fn all(dialect: SqlDialect, statements: &[&str]) -> String {
-    let shown = statements.iter().map(|sql| format!("-- {sql}\n{}\n", show(sql, dialect)));
+    let shown = statements
+        .iter()
+        .map(|sql| format!("-- {sql}\n{}\n", show(sql, dialect)));
     shown.collect::<Vec<_>>().join("\n")
 }
 

@@ -209,7 +209,10 @@ impl Binder<'_> {
         };
         if args.len() != expected {
             return self.invalid(
-                format!("{name} takes {expected} argument{}", if expected == 1 { "" } else { "s" }),
+                format!(
+                    "{name} takes {expected} argument{}",
+                    if expected == 1 { "" } else { "s" }
+                ),
                 call,
             );
         }

@@ -8,7 +8,11 @@ use sqlparser::ast;
 
 impl Binder<'_> {
     /// An expression as a condition: BOOLEAN, or in SQLite any number but 0.
-    pub(super) fn condition(&mut self, expr: Expr, node: &impl super::place::Place) -> Result<Expr> {
+    pub(super) fn condition(
+        &mut self,
+        expr: Expr,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         match expr.ty() {
             SqlType::Boolean => Ok(expr),
             SqlType::Null => Ok(self.coerce(expr, SqlType::Boolean)),
@@ -49,7 +53,12 @@ impl Binder<'_> {
         })
     }
 
-    pub(super) fn bind_or(&mut self, left: Expr, right: Expr, node: &impl super::place::Place) -> Result<Expr> {
+    pub(super) fn bind_or(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         let right = self.condition(right, node)?;
         Ok(match self.condition(left, node)? {
             Expr::Or(mut parts) => {
@@ -100,7 +109,10 @@ impl Binder<'_> {
         let Some(ty) = self.unify(&results) else {
             let types: Vec<String> = results.iter().map(|e| e.ty().to_string()).collect();
             return self.mismatch(
-                format!("the results of CASE have no common type: {}", types.join(", ")),
+                format!(
+                    "the results of CASE have no common type: {}",
+                    types.join(", ")
+                ),
                 node,
             );
         };

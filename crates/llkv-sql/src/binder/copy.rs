@@ -25,10 +25,20 @@ impl Binder<'_> {
         };
         let options = self.copy_options(options, legacy)?;
         match (source, to) {
-            (CopySource::Table { table_name, columns }, false) => {
-                self.bind_copy_from(table_name, columns, Path::new(filename), &options)
-            }
-            (CopySource::Table { table_name, columns }, true) => {
+            (
+                CopySource::Table {
+                    table_name,
+                    columns,
+                },
+                false,
+            ) => self.bind_copy_from(table_name, columns, Path::new(filename), &options),
+            (
+                CopySource::Table {
+                    table_name,
+                    columns,
+                },
+                true,
+            ) => {
                 let source = self.table_rows(table_name, columns)?;
                 Ok(copy_to(source, filename, options))
             }
@@ -77,7 +87,9 @@ impl Binder<'_> {
         let plan = self.external(source)?;
         let (width, wanted) = (plan.columns().len(), positions.len());
         if width != wanted {
-            return super::invalid(format!("{name} has {width} columns, the table takes {wanted}"));
+            return super::invalid(format!(
+                "{name} has {width} columns, the table takes {wanted}"
+            ));
         }
         let source = self.shape(plan, info, positions)?;
         let checks = self.bind_checks(info, &source.columns())?;
@@ -198,7 +210,9 @@ impl Binder<'_> {
 
 /// The columns that a file is read into: their types, not those that its values seem to have.
 fn target_schema(info: &TableInfo, positions: &[usize]) -> SchemaRef {
-    let columns = positions.iter().filter_map(|&position| info.columns.get(position));
+    let columns = positions
+        .iter()
+        .filter_map(|&position| info.columns.get(position));
     let fields = columns.map(|c| Field::new(&c.name, c.ty.to_arrow(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -1,8 +1,8 @@
 //! CREATE and DROP of tables and views.
 
+use super::Binder;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
-use super::Binder;
 use llkv_plan::{
     CheckDefinition, ColumnDefinition, KeyDefinition, LogicalPlan, PlanColumn, PlanStatement,
     TableDefinition, TableRef,
@@ -298,7 +298,10 @@ impl Binder<'_> {
         let given = view.columns.len();
         if given > plan.columns().len() {
             return self.invalid(
-                format!("the view names {given} columns, its query has {}", plan.columns().len()),
+                format!(
+                    "the view names {given} columns, its query has {}",
+                    plan.columns().len()
+                ),
                 &view.name,
             );
         }
@@ -358,14 +361,22 @@ fn add_key(
     primary: bool,
     columns: Vec<u32>,
 ) {
-    let known = table.keys.iter().any(|key| key.columns == columns && key.primary == primary);
+    let known = table
+        .keys
+        .iter()
+        .any(|key| key.columns == columns && key.primary == primary);
     if known && !primary {
         return;
     }
     let kind = if primary { "pkey" } else { "key" };
     let made = format!("{}_{kind}", table.name.name);
     let name = name.map_or(made, |name| name.value.clone());
-    let taken = |name: &str| table.keys.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+    let taken = |name: &str| {
+        table
+            .keys
+            .iter()
+            .any(|key| key.name.eq_ignore_ascii_case(name))
+    };
     let unique = if taken(&name) {
         (1..)
             .map(|n| format!("{name}_{n}"))

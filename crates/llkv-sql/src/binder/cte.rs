@@ -31,7 +31,10 @@ impl Binder<'_> {
         };
         for cte in &with.cte_tables {
             let name = &cte.alias.name;
-            if scope.names().any(|known| known.eq_ignore_ascii_case(&name.value)) {
+            if scope
+                .names()
+                .any(|known| known.eq_ignore_ascii_case(&name.value))
+            {
                 return self.invalid(format!("WITH names \"{}\" twice", name.value), name);
             }
             scope.ctes.push(Rc::new(cte.clone()));
@@ -42,13 +45,18 @@ impl Binder<'_> {
 
     /// The rows of a common table expression, if one has the name.
     pub(super) fn bind_cte(&mut self, name: &str) -> Result<Option<LogicalPlan>> {
-        let found = self.ctes.iter().enumerate().rev().find_map(|(level, scope)| {
-            scope
-                .ctes
-                .iter()
-                .position(|cte| cte.alias.name.value.eq_ignore_ascii_case(name))
-                .map(|position| (level, position))
-        });
+        let found = self
+            .ctes
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(level, scope)| {
+                scope
+                    .ctes
+                    .iter()
+                    .position(|cte| cte.alias.name.value.eq_ignore_ascii_case(name))
+                    .map(|position| (level, position))
+            });
         let Some((level, position)) = found else {
             return Ok(None);
         };
@@ -96,10 +104,7 @@ impl Binder<'_> {
 }
 
 /// The plan with its first columns renamed.
-pub(super) fn renamed<'n>(
-    plan: LogicalPlan,
-    names: impl Iterator<Item = &'n str>,
-) -> LogicalPlan {
+pub(super) fn renamed<'n>(plan: LogicalPlan, names: impl Iterator<Item = &'n str>) -> LogicalPlan {
     let mut columns = plan.columns();
     for (column, name) in columns.iter_mut().zip(names) {
         column.name = name.to_owned();

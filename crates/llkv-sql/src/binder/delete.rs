@@ -1,10 +1,10 @@
 //! DELETE and TRUNCATE: a query for row ids.
 
+use super::Binder;
 use super::frame::{Clause, Frame};
 use super::from::cross;
 use super::select::filter;
 use super::subquery::keep;
-use super::Binder;
 use llkv_plan::{Delete, Distinct, LogicalPlan, PlanStatement};
 use llkv_result::Result;
 use sqlparser::ast::{self, FromTable};

@@ -79,9 +79,10 @@ impl Binder<'_> {
             E::Interval(interval) => self.bind_interval(interval, expr),
             E::Function(function) => self.bind_function(function),
             E::Collate { expr: inner, .. } => self.bind_collate(inner, expr),
-            E::Wildcard(_) | E::QualifiedWildcard(..) => {
-                self.invalid("* is not a value; it stands in SELECT lists and count(*)", expr)
-            }
+            E::Wildcard(_) | E::QualifiedWildcard(..) => self.invalid(
+                "* is not a value; it stands in SELECT lists and count(*)",
+                expr,
+            ),
             E::Tuple(_) => self.unsupported("a row value in this place", expr),
             other => match self.bind_special_call(other) {
                 Some(bound) => bound,

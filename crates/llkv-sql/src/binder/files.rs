@@ -72,7 +72,12 @@ impl Binder<'_> {
         };
         let Some(format) = format else {
             const KNOWN: [&str; 6] = [
-                "read_csv", "read_parquet", "read_json", "read_arrow", "range", "generate_series",
+                "read_csv",
+                "read_parquet",
+                "read_json",
+                "read_arrow",
+                "range",
+                "generate_series",
             ];
             return Err(BindError::NotFound {
                 kind: ObjectKind::Function,

@@ -1,9 +1,9 @@
 //! FROM: relations and the rows that they give.
 
+use super::Binder;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::subquery::keep;
-use super::Binder;
 use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Scan, TableInfo};
 use llkv_result::Result;
 use llkv_types::SqlType;
@@ -57,9 +57,14 @@ impl Binder<'_> {
         kind: ApplyKind,
     ) -> Result<Rows> {
         let (plan, scope) = outer;
-        self.frames.push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
+        self.frames
+            .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
         let inner = self.bind_relation(relation);
-        let scope = self.frames.pop().map(|frame| frame.scope).unwrap_or_default();
+        let scope = self
+            .frames
+            .pop()
+            .map(|frame| frame.scope)
+            .unwrap_or_default();
         let (inner, mut inner_scope) = inner?;
         if matches!(kind, ApplyKind::Left) {
             inner_scope.set_nullable();
@@ -76,7 +81,12 @@ impl Binder<'_> {
         self.count_relation()?;
         match relation {
             TableFactor::Table {
-                name, alias, args, sample, with_ordinality: false, ..
+                name,
+                alias,
+                args,
+                sample,
+                with_ordinality: false,
+                ..
             } => {
                 if sample.is_some() {
                     return self.unsupported("TABLESAMPLE", name);

@@ -31,7 +31,10 @@ impl Binder<'_> {
         }
         if let FunctionArguments::List(list) = &function.args {
             if list.duplicate_treatment.is_some() {
-                return self.invalid(format!("DISTINCT in {lower}, which is no aggregate"), function);
+                return self.invalid(
+                    format!("DISTINCT in {lower}, which is no aggregate"),
+                    function,
+                );
             }
         }
         let mut bound = Vec::with_capacity(args.len());
@@ -99,10 +102,13 @@ impl Binder<'_> {
         args: Vec<Expr>,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        let args: Vec<Expr> = args.into_iter().map(|arg| self.sqlite_argument(arg)).collect();
+        let args: Vec<Expr> = args
+            .into_iter()
+            .map(|arg| self.sqlite_argument(arg))
+            .collect();
         let types: Vec<SqlType> = args.iter().map(Expr::ty).collect();
-        let signature = (function.resolve)(&types)
-            .or_else(|| self.resolve_open(function, &args, &types));
+        let signature =
+            (function.resolve)(&types).or_else(|| self.resolve_open(function, &args, &types));
         let Some(signature) = signature else {
             let types: Vec<String> = types.iter().map(ToString::to_string).collect();
             return self.mismatch(
@@ -233,11 +239,17 @@ impl Binder<'_> {
                 ..
             } => {
                 let from = substring_from.as_deref();
-                self.bind_call("substr", [Some(expr.as_ref()), from, substring_for.as_deref()], node)
+                self.bind_call(
+                    "substr",
+                    [Some(expr.as_ref()), from, substring_for.as_deref()],
+                    node,
+                )
             }
-            E::Position { expr, r#in } => {
-                self.bind_call("strpos", [Some(r#in.as_ref()), Some(expr.as_ref()), None], node)
-            }
+            E::Position { expr, r#in } => self.bind_call(
+                "strpos",
+                [Some(r#in.as_ref()), Some(expr.as_ref()), None],
+                node,
+            ),
             E::Ceil {
                 expr,
                 field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
@@ -253,7 +265,9 @@ impl Binder<'_> {
                 trim_characters,
             } => {
                 let what = trim_what.as_deref().or_else(|| {
-                    trim_characters.as_ref().and_then(|characters| characters.first())
+                    trim_characters
+                        .as_ref()
+                        .and_then(|characters| characters.first())
                 });
                 let name = match trim_where {
                     None | Some(ast::TrimWhereField::Both) => "trim",

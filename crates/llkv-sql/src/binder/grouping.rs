@@ -65,7 +65,10 @@ impl Binder<'_> {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),
                 None => self.invalid(
-                    format!("GROUP BY {position}: the SELECT list has {} values", items.len()),
+                    format!(
+                        "GROUP BY {position}: the SELECT list has {} values",
+                        items.len()
+                    ),
                     expr,
                 ),
             };

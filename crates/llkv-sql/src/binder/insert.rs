@@ -1,8 +1,8 @@
 //! INSERT.
 
+use super::Binder;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
-use super::Binder;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
@@ -109,7 +109,8 @@ impl Binder<'_> {
             .filter_map(|&position| info.columns.get(position))
             .map(|column| column.ty)
             .collect();
-        let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
+        let plain =
+            query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
         let plan = match query.body.as_ref() {
             SetExpr::Values(values) if plain => {
                 let width = values.rows.first().map_or(0, |row| row.content.len());
@@ -150,7 +151,10 @@ impl Binder<'_> {
             matches!(expr, ast::Expr::Identifier(name)
                 if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"))
         };
-        let present = values.rows.iter().any(|row| row.content.iter().any(is_default));
+        let present = values
+            .rows
+            .iter()
+            .any(|row| row.content.iter().any(is_default));
         if !present {
             return None;
         }

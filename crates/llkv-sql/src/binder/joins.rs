@@ -52,9 +52,7 @@ impl Binder<'_> {
     ) -> Result<Rows> {
         let always = match constraint {
             JoinConstraint::None => true,
-            JoinConstraint::On(ast::Expr::Value(value)) => {
-                value.value == ast::Value::Boolean(true)
-            }
+            JoinConstraint::On(ast::Expr::Value(value)) => value.value == ast::Value::Boolean(true),
             _ => false,
         };
         match (kind, constraint) {
@@ -138,11 +136,7 @@ impl Binder<'_> {
         for name in names {
             let l = self.using_column(&left.1, name)?;
             let r = self.using_column(&right.1, name)?;
-            let equal = self.equality(
-                Expr::column(l.id, l.ty),
-                Expr::column(r.id, r.ty),
-                name,
-            )?;
+            let equal = self.equality(Expr::column(l.id, l.ty), Expr::column(r.id, r.ty), name)?;
             tests.push(equal);
             pairs.push((l, r));
         }
@@ -246,7 +240,11 @@ fn merge(scope: Scope, pairs: &[(PlanColumn, PlanColumn)], keep_right: bool) -> 
     let mut columns = scope.columns;
     let mut merged = Vec::with_capacity(columns.len());
     for (l, r) in pairs {
-        let (kept, hidden) = if keep_right { (r.id, l.id) } else { (l.id, r.id) };
+        let (kept, hidden) = if keep_right {
+            (r.id, l.id)
+        } else {
+            (l.id, r.id)
+        };
         for column in &mut columns {
             column.hidden |= column.column.id == hidden;
         }

@@ -42,7 +42,11 @@ impl Binder<'_> {
     }
 
     /// A number: the narrowest of INTEGER, BIGINT and DECIMAL that holds it; DOUBLE with an exponent.
-    pub(super) fn bind_number(&self, digits: &str, node: &impl super::place::Place) -> Result<Expr> {
+    pub(super) fn bind_number(
+        &self,
+        digits: &str,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         match self.number(digits) {
             Some(scalar) => Ok(Expr::Literal(scalar)),
             None => self.invalid(format!("\"{digits}\" is not a number"), node),
@@ -61,9 +65,14 @@ impl Binder<'_> {
             return Some(Scalar::Int64(wide));
         }
         let clean: String = digits.chars().filter(|c| *c != '_').collect();
-        if let Some(hex) = clean.strip_prefix("0x").or_else(|| clean.strip_prefix("0X")) {
+        if let Some(hex) = clean
+            .strip_prefix("0x")
+            .or_else(|| clean.strip_prefix("0X"))
+        {
             // SQLite reads 64 bits of two's complement.
-            return u64::from_str_radix(hex, 16).ok().map(|bits| Scalar::Int64(bits as i64));
+            return u64::from_str_radix(hex, 16)
+                .ok()
+                .map(|bits| Scalar::Int64(bits as i64));
         }
         if clean.len() != digits.len() {
             return self.number(&clean);
@@ -300,14 +309,18 @@ fn decimals<'s>(
                 None => builder.append_null(),
             }
         }
-        let array = builder.finish().with_precision_and_scale(precision, scale as i8);
+        let array = builder
+            .finish()
+            .with_precision_and_scale(precision, scale as i8);
         return Some(Arc::new(array.ok()?));
     }
     let mut builder = Decimal128Builder::with_capacity(values.len());
     for value in values {
         builder.append_option(value?);
     }
-    let array = builder.finish().with_precision_and_scale(precision, scale as i8);
+    let array = builder
+        .finish()
+        .with_precision_and_scale(precision, scale as i8);
     Some(Arc::new(array.ok()?))
 }
 
@@ -327,7 +340,10 @@ mod tests {
     #[test]
     fn literals_convert_only_where_nothing_is_lost() {
         assert_eq!(convert(&Scalar::Int32(300), SqlType::Int8), None);
-        assert_eq!(convert(&Scalar::Int32(3), SqlType::Int64), Some(Scalar::Int64(3)));
+        assert_eq!(
+            convert(&Scalar::Int32(3), SqlType::Int64),
+            Some(Scalar::Int64(3))
+        );
         let ty = SqlType::Decimal {
             precision: 4,
             scale: 2,

@@ -133,7 +133,10 @@ impl<'a> Binder<'a> {
     fn count_relation(&mut self) -> Result<()> {
         self.relations += 1;
         if self.relations > MAX_RELATIONS {
-            return Err(too_complex("the number of relations of the statement", MAX_RELATIONS));
+            return Err(too_complex(
+                "the number of relations of the statement",
+                MAX_RELATIONS,
+            ));
         }
         Ok(())
     }

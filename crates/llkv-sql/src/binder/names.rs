@@ -181,7 +181,12 @@ pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
     let allowed = 1 + lower.chars().count() / 4;
     names
         .filter(|candidate| candidate.len() <= LONGEST)
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, candidate)| (*distance, *candidate))
         .map(|(_, candidate)| candidate.to_owned())
@@ -195,7 +200,10 @@ mod tests {
     fn the_nearest_name_is_near() {
         let names = ["price", "quantity", "id"];
         assert_eq!(nearest("prise", names.into_iter()), Some("price".into()));
-        assert_eq!(nearest("QUANTITIY", names.into_iter()), Some("quantity".into()));
+        assert_eq!(
+            nearest("QUANTITIY", names.into_iter()),
+            Some("quantity".into())
+        );
         assert_eq!(nearest("banana", names.into_iter()), None);
     }
 }

@@ -127,7 +127,8 @@ impl Binder<'_> {
             return (left, right);
         }
         let both_text = left.ty() == SqlType::Text && right.ty() == SqlType::Text;
-        let numbers = !op.is_comparison() || (!both_text && (is_number(&left) || is_number(&right)));
+        let numbers =
+            !op.is_comparison() || (!both_text && (is_number(&left) || is_number(&right)));
         let left = self.sqlite_operand(left, numbers);
         (left, self.sqlite_operand(right, numbers))
     }
@@ -183,7 +184,11 @@ impl Binder<'_> {
         };
         Expr::Cast {
             expr: Box::new(expr),
-            ty: if integer { SqlType::Int64 } else { SqlType::Float64 },
+            ty: if integer {
+                SqlType::Int64
+            } else {
+                SqlType::Float64
+            },
             mode: CastMode::Sqlite,
         }
     }
@@ -201,7 +206,12 @@ impl Binder<'_> {
     }
 
     /// `/`
-    fn bind_division(&mut self, left: Expr, right: Expr, node: &impl super::place::Place) -> Result<Expr> {
+    fn bind_division(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         let (left, right) = self.meet(BinaryOp::Divide, left, right);
         let integers = left.ty().is_integer() && right.ty().is_integer();
         let (left, right) = if integers && !self.dialect.integer_division() {
@@ -234,7 +244,12 @@ impl Binder<'_> {
         }
     }
 
-    fn bind_modulo(&mut self, left: Expr, right: Expr, node: &impl super::place::Place) -> Result<Expr> {
+    fn bind_modulo(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         let (left, right) = self.meet(BinaryOp::Modulo, left, right);
         let (left, right) = if self.dialect.booleans_are_integers() {
             let integer = |expr: Expr| match expr.ty() {
@@ -275,11 +290,17 @@ impl Binder<'_> {
     }
 
     /// An operand of `~`.
-    pub(super) fn integer_operand(&mut self, expr: Expr, node: &impl super::place::Place) -> Result<Expr> {
+    pub(super) fn integer_operand(
+        &mut self,
+        expr: Expr,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         match expr.ty() {
             ty if ty.is_integer() => Ok(expr),
             SqlType::Null => Ok(self.coerce(expr, SqlType::Int64)),
-            SqlType::Boolean if self.dialect.booleans_are_integers() => Ok(expr.cast(SqlType::Int64)),
+            SqlType::Boolean if self.dialect.booleans_are_integers() => {
+                Ok(expr.cast(SqlType::Int64))
+            }
             SqlType::Text | SqlType::Float64 if self.dialect.text_is_a_number() => Ok(Expr::Cast {
                 expr: Box::new(expr),
                 ty: SqlType::Int64,

@@ -41,7 +41,10 @@ impl Binder<'_> {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),
                 None => self.invalid(
-                    format!("ORDER BY {position}: the SELECT list has {} values", items.len()),
+                    format!(
+                        "ORDER BY {position}: the SELECT list has {} values",
+                        items.len()
+                    ),
                     expr,
                 ),
             };

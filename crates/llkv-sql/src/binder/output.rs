@@ -10,9 +10,10 @@ const LONGEST_NAME_BYTES: usize = 120;
 pub(super) fn name_of(expr: &ast::Expr) -> String {
     match expr {
         ast::Expr::Identifier(name) => name.value.clone(),
-        ast::Expr::CompoundIdentifier(parts) => {
-            parts.last().map(|part| part.value.clone()).unwrap_or_default()
-        }
+        ast::Expr::CompoundIdentifier(parts) => parts
+            .last()
+            .map(|part| part.value.clone())
+            .unwrap_or_default(),
         ast::Expr::Nested(inner) if !matches!(**inner, ast::Expr::Nested(_)) => name_of(inner),
         other => text_of_node(other),
     }

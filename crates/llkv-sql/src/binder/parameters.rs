@@ -110,7 +110,10 @@ impl Binder<'_> {
             None => return self.invalid(format!("\"{name}\" is not a parameter"), node),
         };
         if index >= MAX_PARAMETERS {
-            return Err(super::too_complex("the number of parameters", MAX_PARAMETERS));
+            return Err(super::too_complex(
+                "the number of parameters",
+                MAX_PARAMETERS,
+            ));
         }
         self.parameters.reserve(index);
         match self.parameters.mode {

@@ -73,11 +73,18 @@ impl Binder<'_> {
         meeting.extend(&items);
         let Some(ty) = self.unify(&meeting) else {
             return self.mismatch(
-                format!("the elements of the list do not compare with {}", value.ty()),
+                format!(
+                    "the elements of the list do not compare with {}",
+                    value.ty()
+                ),
                 node,
             );
         };
-        let ty = if ty == SqlType::Null { SqlType::Int32 } else { ty };
+        let ty = if ty == SqlType::Null {
+            SqlType::Int32
+        } else {
+            ty
+        };
         let value = self.coerce(value, ty);
         let list = self.in_list_of(ty, items);
         Ok(Expr::InList {
@@ -286,7 +293,14 @@ pub(super) fn literal_array(ty: SqlType, items: &[Expr]) -> Option<arrow::array:
         .iter()
         .all(|item| matches!(item, Expr::Literal(s) if s.sql_type() == ty || s.is_null()));
     if same {
-        return array_of(ty, items.iter().filter_map(Expr::as_literal).collect::<Vec<_>>().into_iter());
+        return array_of(
+            ty,
+            items
+                .iter()
+                .filter_map(Expr::as_literal)
+                .collect::<Vec<_>>()
+                .into_iter(),
+        );
     }
     let converted = items
         .iter()

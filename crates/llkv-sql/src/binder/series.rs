@@ -107,7 +107,11 @@ mod tests {
         batches
             .flat_map(|batch| {
                 let batch = batch.unwrap();
-                batch.column(0).as_primitive::<Int64Type>().values().to_vec()
+                batch
+                    .column(0)
+                    .as_primitive::<Int64Type>()
+                    .values()
+                    .to_vec()
             })
             .collect()
     }
@@ -119,7 +123,10 @@ mod tests {
         assert_eq!(values(5, 0, -2, false), [5, 3, 1]);
         assert_eq!(values(3, 3, 1, false), Vec::<i64>::new());
         assert_eq!(values(3, 3, 1, true), [3]);
-        assert_eq!(values(i64::MAX - 1, i64::MAX, 1, true), [i64::MAX - 1, i64::MAX]);
+        assert_eq!(
+            values(i64::MAX - 1, i64::MAX, 1, true),
+            [i64::MAX - 1, i64::MAX]
+        );
         assert!(Series::new("range", 0, 1, 0, true).is_none());
     }
 }

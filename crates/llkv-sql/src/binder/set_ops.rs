@@ -139,7 +139,11 @@ impl Binder<'_> {
                 };
                 nullable |= own.nullable;
             }
-            let ty = if ty == SqlType::Null { SqlType::Text } else { ty };
+            let ty = if ty == SqlType::Null {
+                SqlType::Text
+            } else {
+                ty
+            };
             columns.push(self.new_column(column.name.clone(), ty, nullable));
         }
         let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();
@@ -153,7 +157,11 @@ impl Binder<'_> {
     /// The plan with its columns cast to `types`, by position.
     pub(super) fn cast_columns(&mut self, plan: LogicalPlan, types: &[SqlType]) -> LogicalPlan {
         let columns = plan.columns();
-        if columns.iter().zip(types).all(|(column, ty)| column.ty == *ty) {
+        if columns
+            .iter()
+            .zip(types)
+            .all(|(column, ty)| column.ty == *ty)
+        {
             return plan;
         }
         let projections = columns

@@ -30,9 +30,14 @@ impl Binder<'_> {
 
     fn setting(&self, name: String, value: String) -> Result<BoundStatement> {
         if name == "dialect" {
-            return Ok(BoundStatement::SetDialect(Some(value.parse::<SqlDialect>()?)));
+            return Ok(BoundStatement::SetDialect(Some(
+                value.parse::<SqlDialect>()?,
+            )));
         }
-        Ok(BoundStatement::Plan(Box::new(PlanStatement::Set { name, value })))
+        Ok(BoundStatement::Plan(Box::new(PlanStatement::Set {
+            name,
+            value,
+        })))
     }
 
     /// A word stands for itself.

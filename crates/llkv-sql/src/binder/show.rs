@@ -33,7 +33,9 @@ impl Binder<'_> {
     pub(super) fn bind_describe(&mut self, name: &ast::ObjectName) -> Result<PlanStatement> {
         let table = self.table_ref(name)?;
         if let Some(info) = self.catalog.table(&table)? {
-            let rows = (0..info.columns.len()).map(|i| description(&info, i)).collect();
+            let rows = (0..info.columns.len())
+                .map(|i| description(&info, i))
+                .collect();
             return self.rows(&DESCRIPTION, rows);
         }
         let ast_table = ast::TableFactor::Table {
@@ -114,7 +116,10 @@ impl Binder<'_> {
                     text(&column.name),
                     text(&column.ty.to_string()),
                     Scalar::Int64(i64::from(!column.nullable)),
-                    column.default_sql.as_deref().map_or(Scalar::Null(SqlType::Text), text),
+                    column
+                        .default_sql
+                        .as_deref()
+                        .map_or(Scalar::Null(SqlType::Text), text),
                     Scalar::Int64(key),
                 ]
             })
@@ -181,6 +186,9 @@ fn description(info: &TableInfo, position: usize) -> Vec<Scalar> {
         text(&column.ty.to_string()),
         text(if column.nullable { "YES" } else { "NO" }),
         key.map_or(Scalar::Null(SqlType::Text), text),
-        column.default_sql.as_deref().map_or(Scalar::Null(SqlType::Text), text),
+        column
+            .default_sql
+            .as_deref()
+            .map_or(Scalar::Null(SqlType::Text), text),
     ]
 }

@@ -125,7 +125,11 @@ impl Binder<'_> {
         self.explained(statement, mode)
     }
 
-    fn explained(&mut self, statement: &ast::Statement, mode: ExplainMode) -> Result<PlanStatement> {
+    fn explained(
+        &mut self,
+        statement: &ast::Statement,
+        mode: ExplainMode,
+    ) -> Result<PlanStatement> {
         Ok(PlanStatement::Explain {
             statement: Box::new(self.bind_statement(statement)?),
             mode,
@@ -138,7 +142,10 @@ fn plan(statement: PlanStatement) -> BoundStatement {
 }
 
 fn is_false(expr: &ast::Expr) -> bool {
-    matches!(expr.to_string().to_ascii_lowercase().as_str(), "false" | "off" | "0")
+    matches!(
+        expr.to_string().to_ascii_lowercase().as_str(),
+        "false" | "off" | "0"
+    )
 }
 
 /// The first words of a statement, to name it by.

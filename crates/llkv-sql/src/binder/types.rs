@@ -20,7 +20,11 @@ const HUGE_INTEGER: SqlType = SqlType::Decimal {
 
 impl Binder<'_> {
     /// The type that a type name means in the dialect.
-    pub(super) fn bind_type(&self, ty: &DataType, node: &impl super::place::Place) -> Result<SqlType> {
+    pub(super) fn bind_type(
+        &self,
+        ty: &DataType,
+        node: &impl super::place::Place,
+    ) -> Result<SqlType> {
         let span = self.span(node);
         match self.dialect {
             SqlDialect::Sqlite => sqlite_type(ty, span),
@@ -124,9 +128,26 @@ fn custom(name: &str, arguments: &[String], span: Option<Span>) -> Result<SqlTyp
 }
 
 const TYPE_NAMES: [&str; 20] = [
-    "boolean", "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint",
-    "uinteger", "ubigint", "real", "double", "decimal", "varchar", "text", "blob", "date", "time",
-    "timestamp", "interval",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "integer",
+    "bigint",
+    "hugeint",
+    "utinyint",
+    "usmallint",
+    "uinteger",
+    "ubigint",
+    "real",
+    "double",
+    "decimal",
+    "varchar",
+    "text",
+    "blob",
+    "date",
+    "time",
+    "timestamp",
+    "interval",
 ];
 
 fn decimal(digits: &ExactNumberInfo, span: Option<Span>) -> Result<SqlType> {

@@ -1,10 +1,10 @@
 //! UPDATE: a query for the row id and all columns with their new values.
 
+use super::Binder;
 use super::frame::{Clause, Frame};
 use super::from::{Rows, cross};
 use super::select::filter;
 use super::subquery::apply_all;
-use super::Binder;
 use llkv_expr::Expr;
 use llkv_plan::{LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update};
 use llkv_result::Result;
@@ -133,7 +133,11 @@ impl Binder<'_> {
                 };
                 if values.len() != names.len() {
                     return self.invalid(
-                        format!("SET has {} columns and {} values", names.len(), values.len()),
+                        format!(
+                            "SET has {} columns and {} values",
+                            names.len(),
+                            values.len()
+                        ),
                         assignment,
                     );
                 }
@@ -165,7 +169,10 @@ impl Binder<'_> {
         let from = bound.ty();
         if from != column.ty && !llkv_compute::coercion::can_cast(from, column.ty) {
             return self.mismatch(
-                format!("column \"{}\" is {}, the value is {from}", column.name, column.ty),
+                format!(
+                    "column \"{}\" is {}, the value is {from}",
+                    column.name, column.ty
+                ),
                 value,
             );
         }
@@ -211,8 +218,11 @@ impl Binder<'_> {
             };
             projections.push(projection);
         }
-        let columns: Vec<PlanColumn> =
-            projections.iter().skip(1).map(|p| p.column.clone()).collect();
+        let columns: Vec<PlanColumn> = projections
+            .iter()
+            .skip(1)
+            .map(|p| p.column.clone())
+            .collect();
         let checks = self.bind_checks(info, &columns)?;
         Ok(PlanStatement::Update(Update {
             table: info.id,

@@ -1,11 +1,11 @@
 //! VALUES: rows of literals become Arrow arrays here, once, column by column.
 
+use super::Binder;
 use super::frame::{Clause, Frame};
 use super::literals::array_of;
 use super::predicates::literal_array;
 use super::scope::Scope;
 use super::subquery::apply_all;
-use super::Binder;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 use llkv_expr::Expr;
@@ -34,7 +34,10 @@ impl Binder<'_> {
         for row in &values.rows {
             if row.content.len() != width {
                 return self.invalid(
-                    format!("VALUES lists of different length: {width} and {}", row.content.len()),
+                    format!(
+                        "VALUES lists of different length: {width} and {}",
+                        row.content.len()
+                    ),
                     values,
                 );
             }

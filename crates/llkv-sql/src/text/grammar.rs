@@ -2,9 +2,7 @@
 
 use crate::dialect::SqlDialect;
 use sqlparser::ast::{BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table};
-use sqlparser::dialect::{
-    Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect,
-};
+use sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
@@ -148,7 +146,12 @@ impl Dialect for Grammar {
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
         if parser.consume_token(&Token::DuckIntDiv) {
-            return Some(infix(parser, expr, precedence, BinaryOperator::DuckIntegerDivide));
+            return Some(infix(
+                parser,
+                expr,
+                precedence,
+                BinaryOperator::DuckIntegerDivide,
+            ));
         }
         for (keyword, op) in [
             (Keyword::GLOB, BinaryOperator::Glob),
@@ -207,9 +210,7 @@ fn infix(
 
 /// `x [NOT] IN table`: the rows of a table.
 fn in_table(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError>> {
-    let is = |n: usize, keyword: Keyword| {
-        matches!(&parser.peek_nth_token_ref(n).token, Token::Word(w) if w.keyword == keyword)
-    };
+    let is = |n: usize, keyword: Keyword| matches!(&parser.peek_nth_token_ref(n).token, Token::Word(w) if w.keyword == keyword);
     let negated = is(0, Keyword::NOT);
     let at = usize::from(negated);
     let name_follows = is(at, Keyword::IN)
@@ -221,11 +222,15 @@ fn in_table(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError
     for _ in 0..=at {
         parser.next_token();
     }
-    Some(parser.parse_object_name(false).map(|name| Expr::InSubquery {
-        expr: Box::new(left.clone()),
-        subquery: Box::new(rows_of(&name)),
-        negated,
-    }))
+    Some(
+        parser
+            .parse_object_name(false)
+            .map(|name| Expr::InSubquery {
+                expr: Box::new(left.clone()),
+                subquery: Box::new(rows_of(&name)),
+                negated,
+            }),
+    )
 }
 
 fn rows_of(name: &ObjectName) -> Query {

@@ -29,7 +29,10 @@ impl<'a> SourceText<'a> {
         }
         let start = self.byte(span.start)?;
         let end = self.byte(span.end).unwrap_or(self.text.len());
-        Some(Span::new(start, end.max(start + 1).min(self.text.len().max(start))))
+        Some(Span::new(
+            start,
+            end.max(start + 1).min(self.text.len().max(start)),
+        ))
     }
 
     /// The token that starts at a location.

@@ -41,12 +41,18 @@ pub(crate) fn parse_statement<R>(
     f: impl FnOnce(&Parsed) -> Result<R>,
 ) -> Result<R> {
     let source = SourceText::new(text);
-    with_parser(source, text, dialect, |parser| {
-        let parsed = statement(parser)?;
-        while parser.consume_token(&Token::SemiColon) {}
-        end_of_input(parser)?;
-        Ok(parsed)
-    }, f)
+    with_parser(
+        source,
+        text,
+        dialect,
+        |parser| {
+            let parsed = statement(parser)?;
+            while parser.consume_token(&Token::SemiColon) {}
+            end_of_input(parser)?;
+            Ok(parsed)
+        },
+        f,
+    )
 }
 
 /// Parses an expression from the catalog (a default, a CHECK).
@@ -55,11 +61,17 @@ pub(crate) fn parse_expression<R>(
     dialect: SqlDialect,
     f: impl FnOnce(&ast::Expr) -> Result<R>,
 ) -> Result<R> {
-    with_parser(SourceText::hidden(text), text, dialect, |parser| {
-        let expr = parser.parse_expr()?;
-        end_of_input(parser)?;
-        Ok(expr)
-    }, f)
+    with_parser(
+        SourceText::hidden(text),
+        text,
+        dialect,
+        |parser| {
+            let expr = parser.parse_expr()?;
+            end_of_input(parser)?;
+            Ok(expr)
+        },
+        f,
+    )
 }
 
 /// Parses a query from the catalog (a view).
@@ -68,11 +80,17 @@ pub(crate) fn parse_query<R>(
     dialect: SqlDialect,
     f: impl FnOnce(&ast::Query) -> Result<R>,
 ) -> Result<R> {
-    with_parser(SourceText::hidden(text), text, dialect, |parser| {
-        let query = parser.parse_query()?;
-        end_of_input(parser)?;
-        Ok(query)
-    }, |query| f(query))
+    with_parser(
+        SourceText::hidden(text),
+        text,
+        dialect,
+        |parser| {
+            let query = parser.parse_query()?;
+            end_of_input(parser)?;
+            Ok(query)
+        },
+        |query| f(query),
+    )
 }
 
 fn with_parser<T, R>(
@@ -180,7 +198,10 @@ fn split_location(message: &str) -> (&str, Option<Location>) {
         return (message, None);
     };
     let location = place.split_once(", Column: ").and_then(|(line, column)| {
-        Some(Location::new(line.trim().parse().ok()?, column.trim().parse().ok()?))
+        Some(Location::new(
+            line.trim().parse().ok()?,
+            column.trim().parse().ok()?,
+        ))
     });
     (text, location)
 }

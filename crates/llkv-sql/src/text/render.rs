@@ -24,7 +24,10 @@ pub fn render_error(error: &Error, sql: &str) -> String {
     let start = floor_boundary(sql, span.start);
     let end = floor_boundary(sql, span.end.clamp(start, sql.len()));
     let window_start = floor_boundary(sql, start.saturating_sub(WINDOW_BYTES));
-    let window_end = floor_boundary(sql, (end.min(start + WINDOW_BYTES) + WINDOW_BYTES).min(sql.len()));
+    let window_end = floor_boundary(
+        sql,
+        (end.min(start + WINDOW_BYTES) + WINDOW_BYTES).min(sql.len()),
+    );
     let line_start = sql[window_start..start]
         .rfind('\n')
         .map_or(window_start, |n| window_start + n + 1);

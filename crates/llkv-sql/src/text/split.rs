@@ -96,7 +96,10 @@ fn scan(script: &str, start: usize) -> Piece {
             }
             _ => Some(at + 1),
         };
-        let comment = matches!((byte, bytes.get(at + 1)), (b'-', Some(b'-')) | (b'/', Some(b'*')));
+        let comment = matches!(
+            (byte, bytes.get(at + 1)),
+            (b'-', Some(b'-')) | (b'/', Some(b'*'))
+        );
         has_content |= !comment && !byte.is_ascii_whitespace() && byte != b';';
         match next {
             Some(next) => at = next,
@@ -218,8 +221,14 @@ mod tests {
         assert_eq!(texts("SELECT 1; SELECT 2"), ["SELECT 1", "SELECT 2"]);
         assert_eq!(texts("SELECT 'a;''b;' ;;"), ["SELECT 'a;''b;'"]);
         assert_eq!(texts("-- only; a comment\n;"), Vec::<&str>::new());
-        assert_eq!(texts("/* a; /* b; */ */ SELECT 1;"), ["/* a; /* b; */ */ SELECT 1"]);
-        assert_eq!(texts("SELECT $q$ ; $q$; SELECT $1"), ["SELECT $q$ ; $q$", "SELECT $1"]);
+        assert_eq!(
+            texts("/* a; /* b; */ */ SELECT 1;"),
+            ["/* a; /* b; */ */ SELECT 1"]
+        );
+        assert_eq!(
+            texts("SELECT $q$ ; $q$; SELECT $1"),
+            ["SELECT $q$ ; $q$", "SELECT $1"]
+        );
         assert_eq!(texts("SELECT \"x;y\"; SELECT `x;y`").len(), 2);
     }
 

@@ -96,12 +96,18 @@ impl TestCatalog {
 
 impl CatalogView for TestCatalog {
     fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>> {
-        let found = self.tables.iter().find(|t| t.name.eq_ignore_ascii_case(&name.name));
+        let found = self
+            .tables
+            .iter()
+            .find(|t| t.name.eq_ignore_ascii_case(&name.name));
         Ok(found.cloned())
     }
 
     fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
-        let found = self.views.iter().find(|t| t.name.eq_ignore_ascii_case(&name.name));
+        let found = self
+            .views
+            .iter()
+            .find(|t| t.name.eq_ignore_ascii_case(&name.name));
         Ok(found.cloned())
     }
 
@@ -111,7 +117,9 @@ impl CatalogView for TestCatalog {
 
     fn names(&self) -> Vec<String> {
         let tables = self.tables.iter().map(|t| t.name.clone());
-        tables.chain(self.views.iter().map(|v| v.name.clone())).collect()
+        tables
+            .chain(self.views.iter().map(|v| v.name.clone()))
+            .collect()
     }
 
     fn open_file(&self, path: &Path, _options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {

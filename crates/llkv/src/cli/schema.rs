@@ -1,4 +1,4 @@
-//! `.tables` and `.schema`, from `information_schema`.
+//! `.tables` and `.schema`, from the view `llkv_schema`.
 
 use crate::cli::Stop;
 use crate::cli::output::write_out;
@@ -25,8 +25,7 @@ fn text_rows(shell: &mut Shell, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
 
 /// Names of tables and views, a line each.
 pub(crate) fn tables(shell: &mut Shell) -> Result<(), Stop> {
-    let sql = "SELECT CAST(table_name AS VARCHAR) FROM information_schema.tables \
-               WHERE table_schema = 'main' ORDER BY table_name";
+    let sql = "SELECT name FROM llkv_schema ORDER BY name";
     for row in text_rows(shell, sql)? {
         write_out(&format!(
             "{}\n",
@@ -39,12 +38,9 @@ pub(crate) fn tables(shell: &mut Shell) -> Result<(), Stop> {
 /// `CREATE` statements of one table or of all.
 pub(crate) fn show(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
     let only = table
-        .map(|t| format!("AND lower(table_name) = lower('{}')", t.replace('\'', "''")))
+        .map(|t| format!("WHERE lower(name) = lower('{}')", t.replace('\'', "''")))
         .unwrap_or_default();
-    let sql = format!(
-        "SELECT CAST(sql AS VARCHAR) FROM information_schema.tables \
-         WHERE table_schema = 'main' {only} ORDER BY table_name"
-    );
+    let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY type, name");
     let rows = text_rows(shell, &sql)?;
     if let (Some(name), true) = (table, rows.is_empty()) {
         return Err(Stop::Error(format!("no table or view is called {name}")));

@@ -1,0 +1,66 @@
+//! Definitions of tables and views as SQL text that creates them again.
+
+use llkv_table::{CatalogObject, TableMeta};
+
+/// The CREATE statement of a catalog object, without a semicolon.
+pub(crate) fn definition_sql(object: &CatalogObject) -> String {
+    match object {
+        CatalogObject::Table(table) => table_sql(table.meta()),
+        CatalogObject::View(view) => {
+            let columns: Vec<String> = view.columns.iter().map(|c| quoted(c)).collect();
+            let columns = match columns.as_slice() {
+                [] => String::new(),
+                some => format!(" ({})", some.join(", ")),
+            };
+            format!(
+                "CREATE VIEW {}{columns} AS {}",
+                quoted(&view.name),
+                view.sql
+            )
+        }
+    }
+}
+
+fn table_sql(table: &TableMeta) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for column in &table.columns {
+        let mut part = format!("{} {}", quoted(&column.name), column.ty);
+        if !column.nullable {
+            part.push_str(" NOT NULL");
+        }
+        if let Some(default) = &column.default_sql {
+            part.push_str(" DEFAULT ");
+            part.push_str(default);
+        }
+        parts.push(part);
+    }
+    for key in &table.keys {
+        let by_field = |field| table.columns.iter().find(|column| column.field == *field);
+        let names = key.fields.iter().filter_map(by_field);
+        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
+        parts.push(format!("{kind} ({})", names.join(", ")));
+    }
+    parts.extend(
+        table
+            .checks
+            .iter()
+            .map(|check| format!("CHECK ({})", check.sql)),
+    );
+    format!(
+        "CREATE TABLE {} ({})",
+        quoted(&table.name),
+        parts.join(", ")
+    )
+}
+
+/// A name as it must be written: in quotes unless it is a plain lower-case word.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    if starts_well && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
