@@ -34,10 +34,11 @@ impl RuntimeContext {
     /// Commits a transaction: after this returns, it is durable and every new snapshot sees it. Gives back
     /// its id, or `None` when it changed nothing. On an error before the log nothing of it remains; after a
     /// failed sync the outcome is unknown until the file is opened again.
-    pub(crate) fn commit(&self, transaction: &Transaction) -> Result<Option<TxnId>> {
+    pub(crate) fn commit(&self, transaction: &mut Transaction) -> Result<Option<TxnId>> {
         if !transaction.has_changes() {
             return Ok(None);
         }
+        transaction.settle()?;
         let logged = {
             let mut queue = self.commits.lock();
             let diff = transaction.validate(&queue.catalog)?;

@@ -50,7 +50,7 @@ impl RuntimeSession {
             None => {
                 let mut transaction = Transaction::begin(&self.context, false);
                 let result = self.run(&mut transaction, statement)?;
-                self.context.commit(&transaction)?;
+                self.context.commit(&mut transaction)?;
                 Ok(result)
             }
         }
@@ -126,11 +126,11 @@ impl RuntimeSession {
     /// # Errors
     /// When none is in progress; a retryable conflict, or a failure of the disk: then it is rolled back.
     pub fn commit(&mut self) -> Result<bool> {
-        let transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
+        let mut transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
         if transaction.is_aborted {
             return Ok(false);
         }
-        self.context.commit(&transaction)?;
+        self.context.commit(&mut transaction)?;
         Ok(true)
     }
 

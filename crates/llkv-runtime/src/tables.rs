@@ -27,7 +27,7 @@ impl TransactionTables {
         for staged in transaction.staged_tables() {
             let id = staged.table().id();
             let committed = context.store.table(id)?;
-            written.insert(id, staged.handle(committed, snapshot_id));
+            written.insert(id, staged.handle(&context.store, committed, snapshot_id)?);
         }
         Ok(Self {
             catalog: Arc::clone(transaction.catalog()),

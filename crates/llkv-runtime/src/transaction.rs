@@ -106,6 +106,11 @@ impl Transaction {
         self.catalog.diff(&self.base_catalog)
     }
 
+    /// Waits for the row groups that are being written early.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        self.tables.values_mut().try_for_each(StagedTable::settle)
+    }
+
     pub(crate) fn record_keys(&self, commit_id: TxnId, gc_bound: TxnId) {
         for staged in self.written_tables() {
             staged.record_keys(commit_id, gc_bound);

@@ -47,7 +47,8 @@ fn payments(ids: &[i64], amounts: &[i64]) -> Result<RecordBatch> {
 }
 
 fn main() -> Result<()> {
-    let store = ColumnStore::open(Arc::new(MemPager::new()), StoreOptions::default())?;
+    let pager = Arc::new(MemPager::new());
+    let store = Arc::new(ColumnStore::open(pager, StoreOptions::default())?);
     let transactions = TxnIdManager::new(store.last_commit());
     let column = |field, name: &str| ColMeta {
         field: FieldId(field),

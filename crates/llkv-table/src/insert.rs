@@ -150,15 +150,19 @@ impl StagedTable {
             highest = key.highest_stored(|| self.load_highest(context, key, version))?;
             let maybe = rows_up_to(keys, highest.as_deref());
             if !maybe.is_empty() {
-                let mut handle = self.handle(committed.clone(), context.snapshot.snapshot_id);
+                let mut handle = self.handle(
+                    context.store,
+                    committed.clone(),
+                    context.snapshot.snapshot_id,
+                )?;
                 (handle.own_groups, handle.own_batches) = (None, Vec::new());
                 probe(&handle, key, columns, keys, &maybe, &mut found)?;
             }
         }
-        let maybe = self.maybe_own(index, key, keys, highest.as_deref())?;
+        let maybe = self.maybe_own(context, index, keys, highest.as_deref())?;
         if !maybe.is_empty() {
             probe(
-                &self.handle(None, 0),
+                &self.handle(context.store, None, 0)?,
                 key,
                 columns,
                 keys,
@@ -173,14 +177,15 @@ impl StagedTable {
     /// version of a row with one of the stored keys.
     fn maybe_own(
         &mut self,
+        context: &WriteContext<'_>,
         index: usize,
-        key: &UniqueKey,
         keys: &BatchKeys,
         highest_stored: Option<&[u8]>,
     ) -> Result<Vec<usize>> {
-        let handle = self.handle(None, 0);
+        let handle = self.handle(context.store, None, 0)?;
         let versions_up_to = highest_stored.filter(|_| self.has_versions);
-        let Some(own) = self.keys.get_mut(index) else {
+        let table = Arc::clone(&self.table);
+        let (Some(own), Some(key)) = (self.keys.get_mut(index), table.keys().get(index)) else {
             return Ok(Vec::new());
         };
         let mut maybe = Vec::new();

@@ -19,7 +19,7 @@
 //! use llkv_types::{FieldId, SqlType, TableId};
 //! use std::sync::Arc;
 //!
-//! let store = ColumnStore::open(Arc::new(MemPager::new()), StoreOptions::default())?;
+//! let store = Arc::new(ColumnStore::open(Arc::new(MemPager::new()), StoreOptions::default())?);
 //! let transactions = TxnIdManager::new(store.last_commit());
 //! let meta = TableMeta {
 //!     id: TableId(1),
@@ -58,6 +58,7 @@
 
 mod catalog;
 mod filter;
+mod group_encoder;
 mod handle;
 mod insert;
 mod keys;

@@ -1,5 +1,6 @@
 //! The rows of one table that one transaction has written and not committed.
 
+use crate::group_encoder::GroupEncoder;
 use crate::memory::MemoryBatch;
 use crate::own_keys::OwnKeys;
 use crate::{OWN_ROW_ID_BASE, Table, TableHandle};
@@ -9,9 +10,9 @@ use arrow::datatypes::DataType;
 use llkv_column_map::{ColumnStore, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
 use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
-use llkv_types::{ROW_GROUP_ROWS, RowId, TXN_ID_NONE};
+use llkv_types::{ROW_GROUP_ROWS, RowId, TXN_ID_NONE, TxnId};
 use roaring::RoaringTreemap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Neighbouring batches are joined until they have this many rows.
 const JOINED_ROWS: usize = 8_192;
@@ -20,7 +21,7 @@ const JOINED_ROWS: usize = 8_192;
 #[derive(Debug, Clone, Copy)]
 pub struct WriteContext<'a> {
     /// Where the committed rows are, and where full row groups go early.
-    pub store: &'a ColumnStore,
+    pub store: &'a Arc<ColumnStore>,
     /// Which snapshots are in use.
     pub transactions: &'a TxnIdManager,
     /// What the transaction sees.
@@ -34,9 +35,13 @@ pub struct StagedTable {
     pub(crate) table: Arc<Table>,
     /// Full row groups, encoded and written early, with the id of their first row.
     groups: Vec<(RowId, StagedRowGroup)>,
-    /// The groups in a form that scans read.
-    groups_version: Option<Arc<TableVersion>>,
+    /// The groups in a form that scans read, made when it is first asked for.
+    groups_version: OnceLock<Arc<TableVersion>>,
+    /// Rows in memory, those that are being encoded first.
     batches: Vec<MemoryBatch>,
+    encoder: GroupEncoder,
+    /// From this row on, rows are not being encoded.
+    loose_from: RowId,
     next_row_id: RowId,
     deletes: Arc<RoaringTreemap>,
     pub(crate) keys: Vec<OwnKeys>,
@@ -58,8 +63,10 @@ impl StagedTable {
             keys: table.keys().iter().map(|_| OwnKeys::default()).collect(),
             table,
             groups: Vec::new(),
-            groups_version: None,
+            groups_version: OnceLock::new(),
             batches: Vec::new(),
+            encoder: GroupEncoder::default(),
+            loose_from: OWN_ROW_ID_BASE,
             next_row_id: OWN_ROW_ID_BASE,
             deletes: Arc::default(),
             has_versions: false,
@@ -79,23 +86,45 @@ impl StagedTable {
     }
 
     /// The table as the transaction sees it now. `committed` is absent for a table that it created.
-    #[must_use]
-    pub fn handle(&self, committed: Option<Arc<TableVersion>>, snapshot_id: u64) -> TableHandle {
-        TableHandle {
+    ///
+    /// # Errors
+    /// When a group that was written early contradicts itself.
+    pub fn handle(
+        &self,
+        store: &ColumnStore,
+        committed: Option<Arc<TableVersion>>,
+        snapshot_id: TxnId,
+    ) -> Result<TableHandle> {
+        Ok(TableHandle {
             schema: Arc::clone(self.table.schema()),
             committed: committed.map(|version| (version, snapshot_id)),
-            own_groups: self.groups_version.clone(),
+            own_groups: self.groups_version(store)?,
             own_batches: self.batches.clone(),
             own_deletes: Arc::clone(&self.deletes),
-        }
+        })
     }
 
-    /// Adds rows that were checked. A row group's worth of them is encoded and written at once, so a
-    /// transaction of any size stays in bounded memory.
+    fn groups_version(&self, store: &ColumnStore) -> Result<Option<Arc<TableVersion>>> {
+        if self.groups.is_empty() {
+            return Ok(None);
+        }
+        if let Some(version) = self.groups_version.get() {
+            return Ok(Some(Arc::clone(version)));
+        }
+        let layout = self.table.meta().layout();
+        let version =
+            TableVersion::of_staged(self.table.id(), &layout, &self.groups, store.pager())?;
+        Ok(Some(Arc::clone(
+            self.groups_version.get_or_init(|| Arc::new(version)),
+        )))
+    }
+
+    /// Adds rows that were checked. A row group's worth of them is encoded and written at once, by other
+    /// threads, so a transaction of any size stays in bounded memory.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub(crate) fn push(&mut self, store: &ColumnStore, rows: RecordBatch) -> Result<()> {
+    pub(crate) fn push(&mut self, store: &Arc<ColumnStore>, rows: RecordBatch) -> Result<()> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
@@ -104,13 +133,17 @@ impl StagedTable {
         self.batches.push(MemoryBatch { first_row_id, rows });
         self.join_small()?;
         while self.loose_rows() >= ROW_GROUP_ROWS {
-            self.write_group(store)?;
+            self.start_group(store)?;
         }
-        Ok(())
+        self.take_arrived(rayon::current_num_threads())
     }
 
     fn loose_rows(&self) -> usize {
-        self.batches.iter().map(|b| b.rows.num_rows()).sum()
+        let loose = self
+            .batches
+            .iter()
+            .filter(|b| b.first_row_id >= self.loose_from);
+        loose.map(|b| b.rows.num_rows()).sum()
     }
 
     /// Joins the last batches as a binary counter does, so that many small appends stay cheap to scan.
@@ -118,7 +151,8 @@ impl StagedTable {
         while let [.., before, last] = self.batches.as_slice() {
             let (old, new) = (before.rows.num_rows(), last.rows.num_rows());
             let adjacent = before.first_row_id + old as u64 == last.first_row_id;
-            if !adjacent || new * 2 < old || old + new > JOINED_ROWS {
+            let is_loose = before.first_row_id >= self.loose_from;
+            if !is_loose || !adjacent || new * 2 < old || old + new > JOINED_ROWS {
                 break;
             }
             let schema = before.rows.schema();
@@ -131,47 +165,61 @@ impl StagedTable {
         Ok(())
     }
 
-    /// Encodes the oldest loose rows as one row group. Rows without neighbours (a savepoint was rolled
+    /// Has the oldest loose rows encoded as one row group. Rows without neighbours (a savepoint was rolled
     /// back between them) end the group early.
-    fn write_group(&mut self, store: &ColumnStore) -> Result<()> {
-        let Some(first) = self.batches.first() else {
+    fn start_group(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
+        let at = self
+            .batches
+            .partition_point(|b| b.first_row_id < self.loose_from);
+        let Some(first_row_id) = self.batches.get(at).map(|b| b.first_row_id) else {
             return Ok(());
         };
-        let first_row_id = first.first_row_id;
-        let (mut parts, mut rows, mut used) = (Vec::new(), 0usize, 0usize);
-        for batch in &self.batches {
-            if first_row_id + rows as u64 != batch.first_row_id || rows == ROW_GROUP_ROWS {
+        let (mut parts, mut rows) = (Vec::new(), 0usize);
+        let mut rest: Option<(usize, MemoryBatch)> = None;
+        for (index, batch) in self.batches.iter_mut().enumerate().skip(at) {
+            let next = first_row_id + rows as u64;
+            if batch.first_row_id != next || rows == ROW_GROUP_ROWS {
                 break;
             }
-            let take = batch.rows.num_rows().min(ROW_GROUP_ROWS - rows);
-            parts.push(batch.rows.slice(0, take));
+            let all = batch.rows.num_rows();
+            let take = all.min(ROW_GROUP_ROWS - rows);
+            if take < all {
+                let first_row_id = next + take as u64;
+                let rows = batch.rows.slice(take, all - take);
+                rest = Some((index + 1, MemoryBatch { first_row_id, rows }));
+                batch.rows = batch.rows.slice(0, take);
+            }
+            parts.push(batch.rows.clone());
             rows += take;
-            used += usize::from(take == batch.rows.num_rows());
         }
+        if let Some((index, batch)) = rest {
+            self.batches.insert(index, batch);
+        }
+        self.loose_from = first_row_id + rows as u64;
         let layout = self.table.meta().layout();
-        let group = store.stage_row_group(&layout, &parts)?;
-        self.batches.drain(..used);
-        let next = first_row_id + rows as u64;
-        if let Some(rest) = self.batches.first_mut().filter(|b| b.first_row_id < next) {
-            let taken = (next - rest.first_row_id) as usize;
-            rest.rows = rest.rows.slice(taken, rest.rows.num_rows() - taken);
-            rest.first_row_id = next;
-        }
-        self.groups.push((first_row_id, group));
-        self.refresh_groups(store)
+        self.encoder.start(store, layout, first_row_id, parts);
+        Ok(())
     }
 
-    fn refresh_groups(&mut self, store: &ColumnStore) -> Result<()> {
-        self.groups_version = match self.groups.as_slice() {
-            [] => None,
-            groups => {
-                let layout = self.table.meta().layout();
-                let version =
-                    TableVersion::of_staged(self.table.id(), &layout, groups, store.pager())?;
-                Some(Arc::new(version))
-            }
-        };
+    /// Takes the groups that have arrived in the place of their plain rows; waits until at most `in_flight`
+    /// are on their way.
+    fn take_arrived(&mut self, in_flight: usize) -> Result<()> {
+        while let Some((first_row_id, group)) = self.encoder.next_arrived(in_flight)? {
+            let end = first_row_id + group.rows() as u64;
+            self.batches
+                .retain(|b| b.first_row_id < first_row_id || b.first_row_id >= end);
+            self.groups.push((first_row_id, group));
+            self.groups_version = OnceLock::new();
+        }
         Ok(())
+    }
+
+    /// Waits for the row groups that are being written: before a commit, which else would log their rows.
+    ///
+    /// # Errors
+    /// When one could not be written.
+    pub fn settle(&mut self) -> Result<()> {
+        self.take_arrived(0)
     }
 
     /// Deletes rows that the transaction sees, and gives back those it had not deleted yet.
@@ -226,13 +274,14 @@ impl StagedTable {
     /// are there again.
     ///
     /// # Errors
-    /// When written groups cannot be described anew.
+    /// When a row group could not be written.
     pub fn rollback_to(
         &mut self,
         context: &WriteContext<'_>,
         mark: StagedMark,
         undeleted: &RoaringTreemap,
     ) -> Result<()> {
+        self.settle()?;
         let deletes = Arc::make_mut(&mut self.deletes);
         *deletes -= undeleted;
         deletes.insert_range(mark.next_row_id..self.next_row_id);
@@ -240,11 +289,8 @@ impl StagedTable {
             .pending()
             .release(context.snapshot.txn_id, undeleted);
         self.batches.retain(|b| b.first_row_id < mark.next_row_id);
-        let groups = self.groups.len();
         self.groups.retain(|(first, _)| *first < mark.next_row_id);
-        if groups != self.groups.len() {
-            self.refresh_groups(context.store)?;
-        }
+        self.groups_version = OnceLock::new();
         Ok(())
     }
 

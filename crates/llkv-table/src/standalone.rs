@@ -36,7 +36,7 @@ impl Table {
     /// When a row violates a constraint, or the store cannot write: then none is appended.
     pub fn append(
         self: &Arc<Self>,
-        store: &ColumnStore,
+        store: &Arc<ColumnStore>,
         transactions: &Arc<TxnIdManager>,
         rows: RecordBatch,
     ) -> Result<TxnId> {
@@ -51,7 +51,7 @@ impl Table {
     /// When a row is gone already, or the store cannot write: then none is deleted.
     pub fn delete(
         self: &Arc<Self>,
-        store: &ColumnStore,
+        store: &Arc<ColumnStore>,
         transactions: &Arc<TxnIdManager>,
         rows: impl IntoIterator<Item = RowId>,
     ) -> Result<TxnId> {
@@ -63,7 +63,7 @@ impl Table {
 
     fn write(
         self: &Arc<Self>,
-        store: &ColumnStore,
+        store: &Arc<ColumnStore>,
         transactions: &Arc<TxnIdManager>,
         change: impl FnOnce(&mut StagedTable, &WriteContext<'_>) -> Result<()>,
     ) -> Result<TxnId> {
@@ -75,6 +75,7 @@ impl Table {
         };
         let mut staged = StagedTable::new(Arc::clone(self));
         let committed = change(&mut staged, &context).and_then(|()| {
+            staged.settle()?;
             let version = store.table(self.id())?;
             let (changes, _) = staged.changes(version.map_or(0, |v| v.next_row_id()))?;
             commit(store, transactions, changes)
