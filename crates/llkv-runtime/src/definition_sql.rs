@@ -1,6 +1,7 @@
 //! Definitions of tables and views as SQL text that creates them again.
 
 use llkv_table::{CatalogObject, TableMeta};
+use llkv_types::FieldId;
 
 /// The CREATE statement of a catalog object, without a semicolon.
 pub(crate) fn definition_sql(object: &CatalogObject) -> String {
@@ -35,7 +36,7 @@ fn table_sql(table: &TableMeta) -> String {
         parts.push(part);
     }
     for key in &table.keys {
-        let by_field = |field| table.columns.iter().find(|column| column.field == *field);
+        let by_field = |field: &FieldId| table.columns.iter().find(|column| column.field == *field);
         let names = key.fields.iter().filter_map(by_field);
         let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
         let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
