@@ -1,7 +1,16 @@
 //! Encoded, versioned Arrow columns in a key-value pager: chunks, statistics, pruning.
 //!
-//! A [`ColumnStore`] keeps tables of Arrow columns. It knows no SQL and no transactions: it appends rows, marks
-//! rows as deleted, and scans what a snapshot sees of them.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to start reading
+//! [`ColumnStore`] keeps the published [`TableVersion`]s. `journal` is what a commit writes, `tail` the rows committed
+//! since the last checkpoint, `store/checkpoint` and `store/compaction` what seals them. `row_group` is rows that lie
+//! together, `chunk` one of their columns, `encoding` a file for each way to lay out its values. `scan/morsel` is the
+//! loop that all reading goes through: statistics, predicates, versions, then the columns asked for.
+//!
+//! # What this crate does not know
+//! Expressions (the table lowers predicates to [`ColumnTest`]s), transactions (commits come numbered and in order),
+//! names of columns, and which pager is below.
 
 mod bytes;
 mod chunk;

@@ -375,6 +375,6 @@ fn the_encoding_follows_the_shape() {
     assert_eq!(int(Shape::Any(1)), "plain");
     let text = |shape: Shape| chosen(SqlType::Text, &array(SqlType::Text, &shape, rows, 0));
     assert_eq!(text(Shape::Few(vec![1, 2, 3, 4], 1)), "dictionary");
-    assert_eq!(text(Shape::Any(1)), "plain");
+    assert_eq!(text(Shape::Any(1)), "fsst");
     assert_eq!(text(Shape::Same(1)), "constant");
 }

@@ -5,6 +5,7 @@ mod bit_packed;
 mod conformance;
 mod constant;
 mod dictionary;
+mod fsst;
 pub(crate) mod input;
 mod lanes;
 mod packed;
@@ -122,13 +123,14 @@ pub(crate) struct Encoding {
 }
 
 /// All encodings, in the order in which they are preferred at one size.
-pub(crate) static ENCODINGS: [&Encoding; 6] = [
+pub(crate) static ENCODINGS: [&Encoding; 7] = [
     &constant::ENCODING,
     &sequence::ENCODING,
     &plain::ENCODING,
     &bit_packed::ENCODING,
     &dictionary::ENCODING,
     &run_end::ENCODING,
+    &fsst::ENCODING,
 ];
 
 fn find(id: u8) -> Option<&'static Encoding> {

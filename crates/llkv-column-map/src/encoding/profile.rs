@@ -1,6 +1,7 @@
 //! What choosing an encoding needs to know of a column's values.
 
 use super::dictionary::Dictionary;
+use super::fsst::Trained;
 use super::input::{Input, InputValues, Ints, Strings};
 use super::packed::packed_bytes;
 use hashbrown::HashSet;
@@ -23,6 +24,8 @@ pub(crate) struct Profile {
     pub(crate) packed_bytes: usize,
     /// The dictionary, where one seemed worth the work.
     pub(crate) dictionary: Option<Dictionary>,
+    /// A symbol table for strings that repeat in pieces.
+    pub(crate) trained: Option<Trained>,
     /// Roughly how many distinct values there are.
     pub(crate) distinct: usize,
 }
@@ -75,6 +78,7 @@ impl Profile {
                 true => Dictionary::of_ints(&ints.offsets),
                 false => None,
             },
+            trained: None,
             distinct,
         }
     }
@@ -92,6 +96,10 @@ impl Profile {
             None => input.rows * seen / sampled.max(1),
         };
         Self {
+            trained: match dictionary {
+                Some(_) => None,
+                None => Trained::new(input, strings),
+            },
             constant: dictionary.as_ref().is_some_and(|d| d.len() == 1),
             dictionary,
             distinct,
