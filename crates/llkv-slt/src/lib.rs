@@ -51,6 +51,7 @@ pub use engine::{
     EngineError, EngineStatistics, OperatorTime, Outcome, SltConnection, SltDatabase, SltEngine,
     Target,
 };
+pub use engines::LlkvEngine;
 #[cfg(feature = "engine-sqlite")]
 pub use engines::SqliteEngine;
 pub use expected::{ExpectedFailures, ListError};

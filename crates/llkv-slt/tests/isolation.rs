@@ -1,5 +1,8 @@
 //! Aborts and hangs in worker processes: this test is its own worker, so it has no harness.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod scripted;
 
 use llkv_slt::{Isolation, SltOptions, SltRunner, Storage, serve};

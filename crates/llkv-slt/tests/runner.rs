@@ -1,5 +1,8 @@
 //! Files through the whole runner, against a scripted database.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod scripted;
 
 use llkv_slt::{Dialect, ExpectedFailures, Isolation, SltOptions, SltRunner, Storage, Summary};

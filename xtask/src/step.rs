@@ -1,0 +1,62 @@
+//! What tasks are made of: commands, messages, the workspace's root.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Nothing, or what went wrong in words.
+pub(crate) type TaskResult = Result<(), String>;
+
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    own.parent().map(PathBuf::from).unwrap_or(own)
+}
+
+/// A line on standard output.
+pub(crate) fn say(text: &str) {
+    // A closed standard output is no reason to stop a check.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A line on standard error.
+pub(crate) fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+}
+
+/// A cargo command in the workspace's root, without standard input.
+pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be started or does not succeed.
+pub(crate) fn run(command: &mut Command) -> TaskResult {
+    let name = command_text(command);
+    let status = command
+        .status()
+        .map_err(|error| format!("`{name}` does not start: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{name}` failed: {status}"))
+    }
+}
+
+fn command_text(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy().into_owned()];
+    words.extend(
+        command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned()),
+    );
+    words.join(" ")
+}
