@@ -76,6 +76,8 @@ pub(crate) struct StoreHeader {
     pub(crate) applied: TxnId,
     /// Keys that nothing refers to any more but readers of the process that wrote this.
     pub(crate) retired: Vec<u64>,
+    /// Tables that were dropped but that snapshots from before might still look at.
+    pub(crate) dropped: Vec<u32>,
 }
 
 const VERSION: u16 = 1;

@@ -9,6 +9,7 @@ use crate::tail;
 use llkv_result::Result;
 use llkv_storage::{Blob, WriteBatch};
 use llkv_types::{PhysicalKey, TableId, TxnId};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 /// A table of the checkpoint: what it was made of and what became of it.
@@ -27,6 +28,9 @@ impl ColumnStore {
     /// When the pager fails or stored bytes are damaged; what was published stays published.
     pub fn checkpoint(&self, gc_bound: TxnId) -> Result<()> {
         let mut keep = self.checkpoints.lock();
+        for table in &keep.header.dropped {
+            self.table(TableId(*table))?;
+        }
         let (versions, applied) = self.consistent_versions();
         let mut batch = WriteBatch::default();
         let (gone, live): (Vec<_>, Vec<_>) = versions
@@ -86,6 +90,15 @@ impl ColumnStore {
             .retain(|retired| !retired.free(&mut batch.frees));
         let header = StoreHeader {
             applied,
+            dropped: built
+                .iter()
+                .filter(|table| table.from.dropped_by.is_some())
+                .map(|table| table.from.table.0)
+                .chain(keep.header.dropped.iter().copied())
+                .filter(|table| gone.iter().all(|version| version.table.0 != *table))
+                .collect::<BTreeSet<u32>>()
+                .into_iter()
+                .collect(),
             retired: keep
                 .retired
                 .iter()
