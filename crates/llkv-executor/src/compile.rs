@@ -1,6 +1,7 @@
 //! From the logical plan to the physical tree: ids become positions, columns nobody reads are left out.
 
 mod join;
+mod shared;
 mod sources;
 
 use crate::keys::SortKeys;
@@ -10,7 +11,7 @@ use crate::operators::{
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Prepared, position, prepare_all};
-use llkv_expr::{ColumnId, Expr};
+use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
     Aggregate, Distinct, Limit, LogicalPlan, PlanColumn, Project, SetOp, Sort, UnionAll,
 };
@@ -135,25 +136,52 @@ fn project(node: &Project, required: Required<'_>) -> Result<Box<dyn Operator>> 
 }
 
 fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operator>> {
-    let kept: Vec<_> = node
-        .aggregates
-        .iter()
+    let kept = node.aggregates.iter();
+    let (columns, mut calls): (Vec<PlanColumn>, Vec<AggregateExpr>) = kept
         .filter(|(column, _)| wanted(required, column))
-        .collect();
-    let mut read: Vec<&Expr> = node.groups.iter().map(|g| &g.expr).collect();
-    for (_, call) in &kept {
-        read.extend(call.args.iter().chain(&call.filter));
-        read.extend(call.order_by.iter().map(|key| &key.expr));
+        .cloned()
+        .unzip();
+    let detail = format!(
+        "[{}] [{}]",
+        list(node.groups.iter().map(|g| &g.expr)),
+        list(&calls)
+    );
+    let shared = shared::share(&mut calls);
+    let mut read = columns_of(node.groups.iter().map(|g| &g.expr));
+    for call in &calls {
+        read.extend(columns_of(call.args.iter().chain(&call.filter)));
+        read.extend(columns_of(call.order_by.iter().map(|key| &key.expr)));
     }
-    let input = compile(&node.input, Some(&columns_of(read)))?;
+    let input = if shared.is_empty() {
+        compile(&node.input, Some(&read))?
+    } else {
+        with_shared(&node.input, &read, &shared)?
+    };
     let groups = node.groups.iter().map(|g| g.column.clone());
-    let columns = groups.chain(kept.iter().map(|(c, _)| c.clone())).collect();
-    let keys = list(node.groups.iter().map(|g| &g.expr));
-    let calls = list(kept.iter().map(|(_, call)| call));
-    let info = OperatorInfo::new("aggregate", format!("[{keys}] [{calls}]"), columns);
-    let calls: Vec<_> = kept.iter().map(|(_, call)| call).collect();
+    let info = OperatorInfo::new("aggregate", detail, groups.chain(columns).collect());
     let operator = AggregateOperator::new(info, input, &node.groups, &calls)?;
     Ok(Box::new(operator))
+}
+
+/// The input with the columns `read`, of which some are computed here.
+fn with_shared(
+    plan: &LogicalPlan,
+    read: &HashSet<ColumnId>,
+    shared: &[llkv_plan::Projection],
+) -> Result<Box<dyn Operator>> {
+    let below = with_columns(Some(read), shared.iter().map(|p| &p.expr));
+    let input = compile(plan, below.as_ref())?;
+    let columns = &input.info().columns;
+    let passed = positions(columns, Some(read));
+    let mut output = picked(columns, &passed);
+    output.extend(shared.iter().map(|p| p.column.clone()));
+    let mut exprs: Vec<Prepared> = passed.into_iter().map(Prepared::Column).collect();
+    exprs.extend(prepare_all(shared.iter().map(|p| &p.expr), columns)?);
+    Ok(Box::new(ProjectOperator {
+        info: OperatorInfo::new("project", list(shared.iter().map(|p| &p.expr)), output),
+        projection: Arc::new(Projection { exprs }),
+        input,
+    }))
 }
 
 fn distinct(node: &Distinct) -> Result<Box<dyn Operator>> {

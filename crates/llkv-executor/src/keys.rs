@@ -1,14 +1,13 @@
 //! Keys of joins and groups: several columns packed into one integer where they fit, rows of bytes else.
 
-mod canonical;
 mod group_table;
+mod originals;
 mod packed;
 mod row_keys;
 mod sort_keys;
 mod word;
 mod word_table;
 
-pub(crate) use canonical::canonical;
 pub(crate) use group_table::GroupTable;
 pub(crate) use packed::{PackedLayout, Packing};
 pub(crate) use row_keys::RowKeys;

@@ -84,7 +84,8 @@ impl Run {
                     return Ok(());
                 }
                 self.check()?;
-                let result = work(part).inspect_err(|_| next.store(parts, Ordering::Relaxed))?;
+                let result =
+                    guarded(|| work(part)).inspect_err(|_| next.store(parts, Ordering::Relaxed))?;
                 done.lock().push((part, result));
             }
         })?;

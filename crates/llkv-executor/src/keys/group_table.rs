@@ -1,19 +1,23 @@
 //! Group numbers for rows by their key columns.
 
+use super::Word;
+use super::originals::Originals;
 use super::packed::{PackedLayout, Packing};
 use super::row_keys::{RowKeys, hash_rows};
 use super::word_table::WordTable;
-use super::{Word, canonical};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow_row::Rows;
 use hashbrown::HashTable;
+use llkv_compute::{key_type, normalized};
 use llkv_result::Result;
+use llkv_types::SqlType;
 
 /// Gives equal keys equal numbers, counted from zero in order of first appearance. NULLs are equal.
 pub(crate) struct GroupTable {
     types: Vec<DataType>,
     store: Store,
+    originals: Originals,
 }
 
 enum Store {
@@ -44,14 +48,23 @@ struct RowStore {
 impl GroupTable {
     /// A table for key columns of these types. `nullable` may be wrong; being right makes it narrower.
     pub(crate) fn new(columns: &[(DataType, bool)]) -> Result<Self> {
+        let originals = Originals::new(columns.iter().map(|(t, _)| t));
+        let columns: Vec<(DataType, bool)> = columns
+            .iter()
+            .map(|(data_type, nullable)| (normal_type(data_type), *nullable))
+            .collect();
         let types: Vec<DataType> = columns.iter().map(|(t, _)| t.clone()).collect();
-        let store = match PackedLayout::new(columns) {
+        let store = match PackedLayout::new(&columns) {
             _ if columns.is_empty() => Store::One { seen: false },
             Some(layout) if layout.bits() <= 64 => Store::Narrow(PackedStore::new(layout)),
             Some(layout) => Store::Wide(PackedStore::new(layout)),
             None => Store::Rows(RowStore::new(&types)?),
         };
-        Ok(Self { types, store })
+        Ok(Self {
+            types,
+            store,
+            originals,
+        })
     }
 
     /// Groups so far.
@@ -79,11 +92,11 @@ impl GroupTable {
     /// The group number of each row.
     pub(crate) fn intern(
         &mut self,
-        columns: &[ArrayRef],
+        keys: &[ArrayRef],
         rows: usize,
         groups: &mut Vec<u32>,
     ) -> Result<()> {
-        let columns: Vec<ArrayRef> = columns.iter().map(canonical).collect();
+        let columns: Vec<ArrayRef> = keys.iter().map(normalized).collect::<Result<_>>()?;
         let fits = match &mut self.store {
             Store::One { seen } => {
                 *seen |= rows > 0;
@@ -104,11 +117,18 @@ impl GroupTable {
                 store.intern(&columns, groups)?;
             }
         }
+        self.originals.note(keys, groups);
         Ok(())
     }
 
     /// The keys of the groups `start .. start + count`.
     pub(crate) fn keys(&self, start: usize, count: usize) -> Result<Vec<ArrayRef>> {
+        let mut keys = self.normal_keys(start, count)?;
+        self.originals.restore(&mut keys, start, count);
+        Ok(keys)
+    }
+
+    fn normal_keys(&self, start: usize, count: usize) -> Result<Vec<ArrayRef>> {
         match &self.store {
             Store::One { .. } => Ok(Vec::new()),
             Store::Narrow(store) => store.keys(start, count),
@@ -119,12 +139,17 @@ impl GroupTable {
 
     /// Goes over to rows of bytes once a key comes that has no packed form. Numbers stay.
     fn unpack(&mut self) -> Result<()> {
-        let keys = self.keys(0, self.len())?;
+        let keys = self.normal_keys(0, self.len())?;
         let mut store = RowStore::new(&self.types)?;
         store.intern(&keys, &mut Vec::new())?;
         self.store = Store::Rows(store);
         Ok(())
     }
+}
+
+/// The type of normalized keys.
+fn normal_type(data_type: &DataType) -> DataType {
+    SqlType::from_arrow(data_type).map_or_else(|| data_type.clone(), key_type)
 }
 
 impl<W: Word> PackedStore<W> {
@@ -195,7 +220,7 @@ impl RowStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Array, Float64Array, Int64Array, StringViewArray};
+    use arrow::array::{Array, AsArray, Float64Array, Int64Array, StringViewArray};
     use std::sync::Arc;
 
     #[test]
@@ -221,6 +246,21 @@ mod tests {
     }
 
     #[test]
+    fn intervals_of_one_length_are_one_group_shown_as_first_seen() {
+        use arrow::array::IntervalMonthDayNanoArray;
+        use arrow::datatypes::IntervalMonthDayNano;
+        let month = IntervalMonthDayNano::new(1, 0, 0);
+        let days = IntervalMonthDayNano::new(0, 30, 0);
+        let array = IntervalMonthDayNanoArray::from(vec![None, Some(month), Some(days), None]);
+        let mut table = GroupTable::new(&[(array.data_type().clone(), true)]).unwrap();
+        let mut groups = Vec::new();
+        table.intern(&[Arc::new(array)], 4, &mut groups).unwrap();
+        assert_eq!(groups, [0, 1, 1, 0]);
+        let expected: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(vec![None, Some(month)]));
+        assert_eq!(table.keys(0, 2).unwrap(), [expected]);
+    }
+
+    #[test]
     fn zeros_and_nans_are_one_group_each() {
         let mut table =
             GroupTable::new(&[(DataType::Float64, false), (DataType::Int64, true)]).unwrap();
@@ -231,6 +271,4 @@ mod tests {
         assert_eq!(groups, [0, 0, 1, 1]);
         assert_eq!(table.keys(0, 2).unwrap()[1].null_count(), 0);
     }
-
-    use arrow::array::AsArray;
 }

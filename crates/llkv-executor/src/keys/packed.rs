@@ -87,7 +87,7 @@ impl PackedLayout {
         self.bits
     }
 
-    /// Packs the columns, whose floats must be canonical.
+    /// Packs the columns, whose values must be normalized.
     pub(crate) fn pack<W: Word>(
         &self,
         columns: &[ArrayRef],

@@ -24,7 +24,7 @@ impl RowKeys {
         self.converter.empty_rows(0, 0)
     }
 
-    /// The rows of `columns`, whose floats must be canonical.
+    /// The rows of `columns`, whose values must be normalized.
     pub(crate) fn encode(&self, columns: &[ArrayRef], out: &mut Rows) -> Result<()> {
         out.clear();
         Ok(self.converter.append(out, columns)?)

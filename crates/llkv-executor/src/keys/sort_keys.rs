@@ -1,11 +1,11 @@
 //! Keys of ORDER BY as rows of bytes whose order is the order asked for.
 
-use super::canonical;
 use crate::batch::Batch;
 use crate::resolve::Prepared;
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::SortOptions;
 use arrow_row::{RowConverter, Rows, SortField};
+use llkv_compute::{key_type, normalized};
 use llkv_expr::SortKey;
 use llkv_plan::PlanColumn;
 use llkv_result::Result;
@@ -35,7 +35,7 @@ impl SortKeys {
                 descending: key.descending,
                 nulls_first: key.nulls_first,
             };
-            SortField::new_with_options(key.expr.ty().to_arrow(), options)
+            SortField::new_with_options(key_type(key.expr.ty()), options)
         });
         Ok(Self {
             converter: RowConverter::new(fields.collect())?,
@@ -55,7 +55,7 @@ impl SortKeys {
     pub(crate) fn encode(&self, batch: &Batch) -> Result<Rows> {
         let exprs = self.exprs.iter();
         let columns: Result<Vec<ArrayRef>> =
-            exprs.map(|e| Ok(canonical(&e.evaluate(batch)?))).collect();
+            exprs.map(|e| normalized(&e.evaluate(batch)?)).collect();
         Ok(self.converter.convert_columns(&columns?)?)
     }
 

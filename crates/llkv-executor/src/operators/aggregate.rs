@@ -56,7 +56,7 @@ impl AggregateOperator {
         info: OperatorInfo,
         input: Box<dyn Operator>,
         groups: &[Projection],
-        calls: &[&AggregateExpr],
+        calls: &[AggregateExpr],
     ) -> Result<Self> {
         let columns = &input.info().columns;
         let calls: Result<Vec<Call>> = calls.iter().map(|c| Call::new(c, columns)).collect();

@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 
 /// Batches that may wait per morsel. A worker whose morsel is not yet wanted can run this far ahead; so
-/// the memory held is at most this times the workers, however slow the consumer is.
+/// what is held is at most this times the workers, and as much in the consumer's hands, however slow it is.
 const BATCHES_PER_MORSEL: usize = 16;
 
 #[derive(Default)]
@@ -72,8 +72,9 @@ impl OrderedQueue {
                 return false;
             };
             if queue.batches.len() < BATCHES_PER_MORSEL {
+                let was_empty = queue.batches.is_empty();
                 queue.batches.push_back(batch);
-                if morsel == current {
+                if was_empty && morsel == current {
                     self.filled.notify_one();
                 }
                 return true;
@@ -111,27 +112,28 @@ impl OrderedQueue {
         self.room.notify_all();
     }
 
-    /// The next batch in order, waiting for it; `None` after the last morsel.
-    pub(crate) fn pop(&self) -> Result<Option<Batch>> {
+    /// The next batches in order, waiting for them; none after the last morsel. All that are there are handed
+    /// out at once, so that consumer and workers meet rarely.
+    pub(crate) fn pop(&self) -> Result<VecDeque<Batch>> {
         let mut state = self.state.lock();
         loop {
             if let Some(error) = state.error.take() {
                 return Err(error);
             }
             if state.current >= self.total {
-                return Ok(None);
+                return Ok(VecDeque::new());
             }
             let current = state.current;
             let front = state.morsel(current).map(|queue| {
-                let batch = queue.batches.pop_front();
-                (batch, queue.finished)
+                let batches = std::mem::take(&mut queue.batches);
+                (batches, queue.finished)
             });
             match front {
-                Some((Some(batch), _)) => {
+                Some((batches, _)) if !batches.is_empty() => {
                     self.room.notify_all();
-                    return Ok(Some(batch));
+                    return Ok(batches);
                 }
-                Some((None, true)) => {
+                Some((_, true)) => {
                     state.morsels.pop_front();
                     state.current += 1;
                 }

@@ -1,7 +1,7 @@
 //! Runs a pipeline into a sink on one or several threads.
 
 use super::{Chain, Flow, MorselReader, Pipeline, Place, Sink, Stage};
-use crate::run::{Run, on_threads};
+use crate::run::{Run, guarded, on_threads};
 use llkv_result::Result;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -185,8 +185,8 @@ fn run_group<S: Sink>(
         };
         let mut local = slot.lock();
         if let Some(local) = local.as_mut() {
-            shared
-                .work(local)
+            // Errors and panics alike end the other workers.
+            guarded(|| shared.work(local))
                 .inspect_err(|_| shared.stop.store(true, Ordering::Relaxed))?;
         }
         Ok(())

@@ -73,7 +73,7 @@ impl PipelineStream {
         loop {
             let batch = match &mut self.current {
                 Some(Runner::Serial(serial)) => serial.next(&self.run)?,
-                Some(Runner::Parallel(parallel)) => parallel.queue.pop()?,
+                Some(Runner::Parallel(parallel)) => parallel.next()?,
                 None => None,
             };
             if batch.is_some() {
@@ -133,6 +133,8 @@ impl Serial {
 /// A group on threads of its own.
 struct Parallel {
     queue: Arc<OrderedQueue>,
+    /// Batches taken out of the queue.
+    ready: VecDeque<Batch>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -179,9 +181,17 @@ impl Parallel {
         }
         (!threads.is_empty()).then_some(Self {
             queue,
+            ready: VecDeque::new(),
             stop,
             threads,
         })
+    }
+
+    fn next(&mut self) -> Result<Option<Batch>> {
+        if self.ready.is_empty() {
+            self.ready = self.queue.pop()?;
+        }
+        Ok(self.ready.pop_front())
     }
 }
 

@@ -18,6 +18,16 @@ pub(super) struct Call {
     order: Vec<Prepared>,
 }
 
+/// Rows for an accumulator.
+#[derive(Default)]
+pub(super) struct Fed {
+    pub(super) args: Vec<ArrayRef>,
+    /// The rows that count; all where it is absent.
+    pub(super) mask: Option<BooleanArray>,
+    /// The groups of the rows, where they are not those of the batch.
+    pub(super) groups: Option<Vec<u32>>,
+}
+
 impl Call {
     pub(super) fn new(call: &AggregateExpr, columns: &[PlanColumn]) -> Result<Self> {
         let filter = call.filter.as_ref();
@@ -52,30 +62,53 @@ impl Call {
         self.args.len()
     }
 
-    /// The arguments for each row.
-    pub(super) fn arguments(&self, batch: &Batch) -> Result<Vec<ArrayRef>> {
-        self.args.iter().map(|arg| arg.evaluate(batch)).collect()
+    /// What an accumulator is to be fed of a batch. Arguments that are computed are computed only for the
+    /// rows that pass the call's filter: `sum(1 / x) FILTER (WHERE x <> 0)` does not fail.
+    pub(super) fn fed(&self, batch: &Batch, groups: &[u32]) -> Result<Fed> {
+        let Some(filter) = &self.filter else {
+            return Ok(Fed {
+                args: self.arguments(batch)?,
+                ..Fed::default()
+            });
+        };
+        let mask = filter.evaluate_predicate(batch)?;
+        if self.args.iter().all(|arg| arg.as_column().is_some()) {
+            return Ok(Fed {
+                args: self.arguments(batch)?,
+                mask: Some(mask),
+                groups: None,
+            });
+        }
+        let kept = batch.clone().filter(&mask)?;
+        let rows = mask.values().set_indices();
+        let groups = rows.filter_map(|row| groups.get(row).copied());
+        Ok(Fed {
+            args: self.arguments(&kept)?,
+            mask: None,
+            groups: Some(groups.collect()),
+        })
     }
 
-    /// The rows that count; all where there is no filter.
-    pub(super) fn mask(&self, batch: &Batch) -> Result<Option<BooleanArray>> {
-        let filter = self.filter.as_ref();
-        filter.map(|f| f.evaluate_predicate(batch)).transpose()
+    /// The arguments for each row.
+    fn arguments(&self, batch: &Batch) -> Result<Vec<ArrayRef>> {
+        self.args.iter().map(|arg| arg.evaluate(batch)).collect()
     }
 
     /// What is kept of a batch until all rows are there: the group keys, the arguments, the keys of the
     /// order, of the rows that count.
     pub(super) fn buffered(&self, batch: &Batch, keys: &[ArrayRef]) -> Result<Batch> {
-        let mut columns = keys.to_vec();
-        columns.extend(self.arguments(batch)?);
+        let mut kept = Batch::new(keys.to_vec(), batch.rows);
+        let mut rows = batch.clone();
+        if let Some(filter) = &self.filter {
+            let mask = filter.evaluate_predicate(batch)?;
+            kept = kept.filter(&mask)?;
+            rows = rows.filter(&mask)?;
+        }
+        kept.columns.extend(self.arguments(&rows)?);
         for key in &self.order {
-            columns.push(key.evaluate(batch)?);
+            kept.columns.push(key.evaluate(&rows)?);
         }
-        let kept = Batch::new(columns, batch.rows);
-        match self.mask(batch)? {
-            Some(mask) => kept.filter(&mask),
-            None => Ok(kept),
-        }
+        Ok(kept)
     }
 
     /// The order of buffered rows, whose key columns begin at `position`.

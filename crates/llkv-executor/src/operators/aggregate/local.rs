@@ -99,18 +99,15 @@ impl Partial {
         self.table.intern(&keys, batch.rows, &mut self.groups)?;
         for (state, call) in self.states.iter_mut().zip(&spec.calls) {
             match state {
-                State::Direct(accumulator) if spec.is_ungrouped() => {
-                    let mask = call.mask(batch)?;
-                    accumulator.update_single(
-                        &call.arguments(batch)?,
-                        batch.rows,
-                        mask.as_ref(),
-                    )?;
-                }
                 State::Direct(accumulator) => {
-                    let (args, mask) = (call.arguments(batch)?, call.mask(batch)?);
-                    let groups = self.table.len();
-                    accumulator.update(&args, &self.groups, groups, mask.as_ref())?;
+                    let fed = call.fed(batch, &self.groups)?;
+                    let groups = fed.groups.as_deref().unwrap_or(&self.groups);
+                    let mask = fed.mask.as_ref();
+                    if spec.is_ungrouped() {
+                        accumulator.update_single(&fed.args, groups.len(), mask)?;
+                    } else {
+                        accumulator.update(&fed.args, groups, self.table.len(), mask)?;
+                    }
                 }
                 State::Buffered { rows, bytes } => {
                     let kept = call.buffered(batch, &keys)?;

@@ -3,11 +3,12 @@
 use super::chains::Chains;
 use super::dense::DenseKeys;
 use crate::batch::all_valid;
-use crate::keys::{PackedLayout, Packing, RowKeys, Word, canonical, hash_bytes};
+use crate::keys::{PackedLayout, Packing, RowKeys, Word, hash_bytes};
 use arrow::array::ArrayRef;
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use arrow_row::Rows;
+use llkv_compute::normalized;
 use llkv_result::Result;
 
 /// Build rows by key, in the form that fits the keys. Row numbers go out plus one; zero means none.
@@ -55,7 +56,7 @@ impl JoinIndex {
         if keys.is_empty() {
             return Ok(Self::All { rows: rows as u32 });
         }
-        let keys: Vec<ArrayRef> = keys.iter().map(canonical).collect();
+        let keys: Vec<ArrayRef> = keys.iter().map(normalized).collect::<Result<_>>()?;
         let valid = valid_rows(&keys, null_equal);
         if let ([key], [false]) = (keys.as_slice(), null_equal)
             && let Some(dense) = DenseKeys::new(key)?
@@ -99,7 +100,7 @@ impl JoinIndex {
             probe.first.resize(rows, u32::from(*candidates > 0));
             return Ok(());
         }
-        let keys: Vec<ArrayRef> = keys.iter().map(canonical).collect();
+        let keys: Vec<ArrayRef> = keys.iter().map(normalized).collect::<Result<_>>()?;
         match self {
             Self::All { .. } => {}
             Self::Dense {

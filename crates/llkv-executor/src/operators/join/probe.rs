@@ -4,11 +4,11 @@ use super::BuiltJoin;
 use super::index::Probe;
 use super::null_aware::NullProbe;
 use crate::batch::{Batch, take_one};
-use crate::keys::canonical;
 use crate::pipeline::{Step, StepState};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::cmp;
+use llkv_compute::normalized;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, ExecError, Result};
 use std::sync::Arc;
@@ -329,8 +329,8 @@ impl ProbeState {
             return Ok(());
         }
         let probe = UInt32Array::from(self.probe_rows.clone());
-        let left = take_one(&canonical(probe_key), &probe)?;
-        let right = take_one(&canonical(build_key), &self.build_indices())?;
+        let left = take_one(&normalized(probe_key)?, &probe)?;
+        let right = take_one(&normalized(build_key)?, &self.build_indices())?;
         let equal = cmp::eq(&left, &right)?;
         for (at, row) in self.probe_rows.iter().enumerate() {
             if equal.is_null(at)

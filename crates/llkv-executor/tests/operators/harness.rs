@@ -1,0 +1,148 @@
+//! Builds plans over constant rows and runs them in every configuration.
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::concat;
+use arrow::datatypes::{Field, Schema};
+use llkv_executor::{ExecutionContext, MemoryBudget, QueryExecutor};
+use llkv_expr::{ColumnId, Expr};
+use llkv_plan::{LogicalPlan, PlanColumn, Values};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use std::sync::Arc;
+
+/// A row as texts; NULL is `None`.
+pub type Row = Vec<Option<String>>;
+
+/// A row as values.
+pub type Tuple = Vec<Scalar>;
+
+pub fn column(id: u32, ty: SqlType) -> PlanColumn {
+    PlanColumn {
+        id: ColumnId(id),
+        name: format!("c{id}"),
+        ty,
+        nullable: true,
+    }
+}
+
+pub fn col(id: u32, ty: SqlType) -> Expr {
+    Expr::column(ColumnId(id), ty)
+}
+
+pub fn int(value: i64) -> Scalar {
+    Scalar::Int64(value)
+}
+
+pub fn maybe_int(value: Option<i64>) -> Scalar {
+    value.map_or(Scalar::Null(SqlType::Int64), Scalar::Int64)
+}
+
+pub fn text(value: &str) -> Scalar {
+    Scalar::Text(value.into())
+}
+
+/// Constant rows in batches of `chunk` rows.
+pub fn values(columns: Vec<PlanColumn>, rows: &[Tuple], chunk: usize) -> LogicalPlan {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|c| Field::new(&c.name, c.ty.to_arrow(), true))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let batches = rows.chunks(chunk).map(|rows| {
+        let arrays = (0..columns.len()).map(|at| array(rows, at));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(Arc::clone(&schema), arrays.collect(), &options).unwrap()
+    });
+    LogicalPlan::Values(Values {
+        batches: batches.collect(),
+        columns,
+    })
+}
+
+fn array(rows: &[Tuple], at: usize) -> ArrayRef {
+    let values: Vec<ArrayRef> = rows
+        .iter()
+        .map(|row| row[at].to_array(1).unwrap())
+        .collect();
+    let values: Vec<&dyn Array> = values.iter().map(AsRef::as_ref).collect();
+    concat(&values).unwrap()
+}
+
+/// The context of a test: threads are used however few the rows are.
+pub fn context(threads: usize, batch_rows: usize) -> ExecutionContext {
+    ExecutionContext::without_tables()
+        .with_threads(threads)
+        .with_batch_rows(batch_rows)
+        .with_parallel_threshold_rows(0)
+}
+
+pub fn run_in(context: &ExecutionContext, plan: &LogicalPlan) -> Result<Vec<Row>> {
+    let mut execution = QueryExecutor::new(context.clone()).execute(plan)?;
+    let mut rows = Vec::new();
+    while let Some(batch) = execution.next_batch()? {
+        assert!(batch.num_rows() > 0, "an empty batch came out");
+        rows.extend((0..batch.num_rows()).map(|row| row_of(&batch, row)));
+    }
+    Ok(rows)
+}
+
+fn row_of(batch: &RecordBatch, row: usize) -> Row {
+    let columns = batch.columns().iter();
+    columns
+        .map(|column| display(&Scalar::from_array(column.as_ref(), row).unwrap()))
+        .collect()
+}
+
+/// A value as the tests compare it.
+pub fn display(value: &Scalar) -> Option<String> {
+    (!value.is_null()).then(|| value.to_string())
+}
+
+pub fn displayed(rows: &[Tuple]) -> Vec<Row> {
+    rows.iter()
+        .map(|r| r.iter().map(display).collect())
+        .collect()
+}
+
+/// Every configuration that must give the same rows.
+pub fn configurations() -> Vec<ExecutionContext> {
+    let mut all = Vec::new();
+    for threads in [1, 2] {
+        for batch_rows in [1, 2, 1024, 8192] {
+            all.push(context(threads, batch_rows).with_memory(MemoryBudget::new(1 << 40)));
+        }
+    }
+    all
+}
+
+/// The rows in their order, the same in every configuration; all memory is given back.
+pub fn run_ordered(plan: &LogicalPlan) -> Vec<Row> {
+    run_everywhere(plan, |rows| rows)
+}
+
+/// The rows sorted, the same in every configuration.
+pub fn run_sorted(plan: &LogicalPlan) -> Vec<Row> {
+    run_everywhere(plan, |mut rows| {
+        rows.sort();
+        rows
+    })
+}
+
+fn run_everywhere(plan: &LogicalPlan, normal: impl Fn(Vec<Row>) -> Vec<Row>) -> Vec<Row> {
+    let mut first: Option<Vec<Row>> = None;
+    for context in configurations() {
+        let rows = normal(run_in(&context, plan).unwrap());
+        assert_eq!(context.memory.used_bytes(), 0, "memory stays reserved");
+        match &first {
+            None => first = Some(rows),
+            Some(first) => assert_eq!(first, &rows, "{context:?}"),
+        }
+    }
+    first.unwrap()
+}
+
+/// The rows sorted, for comparing without order.
+pub fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
+    rows.sort();
+    rows
+}

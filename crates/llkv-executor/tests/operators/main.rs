@@ -1,0 +1,12 @@
+//! The operator conformance suite: every operator against a row-at-a-time reference, at one thread and
+//! two, with batches of 1, 2, 1024 and the default number of rows.
+
+mod aggregates;
+mod harness;
+mod joins;
+mod lifecycle;
+mod limits;
+mod reference;
+mod scans;
+mod sets;
+mod sorting;
