@@ -85,6 +85,14 @@ pub enum BindError {
         /// Where.
         span: Option<Span>,
     },
+    /// No operator or function takes operands of these types, or as many of them.
+    #[error("{message}")]
+    UndefinedFunction {
+        /// Which, and what it was given.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
     /// The statement means nothing: an aggregate in WHERE, a wrong number of columns, ...
     #[error("{message}")]
     Invalid {
@@ -128,6 +136,7 @@ impl BindError {
             | Self::NotFound { span, .. }
             | Self::Ambiguous { span, .. }
             | Self::TypeMismatch { span, .. }
+            | Self::UndefinedFunction { span, .. }
             | Self::Invalid { span, .. }
             | Self::Unsupported { span, .. } => *span,
             Self::TooComplex { .. } | Self::ParameterCount { .. } => None,
@@ -146,6 +155,7 @@ impl BindError {
             },
             Self::Ambiguous { .. } => "42702",
             Self::TypeMismatch { .. } => "42804",
+            Self::UndefinedFunction { .. } => "42883",
             Self::TooComplex { .. } => "54001",
             Self::ParameterCount { .. } => "08P01",
             Self::Unsupported { .. } => "0A000",

@@ -48,6 +48,7 @@ pub(crate) fn shifted(error: llkv_result::Error, offset: usize) -> llkv_result::
             | BindError::NotFound { span, .. }
             | BindError::Ambiguous { span, .. }
             | BindError::TypeMismatch { span, .. }
+            | BindError::UndefinedFunction { span, .. }
             | BindError::Invalid { span, .. }
             | BindError::Unsupported { span, .. } = &mut error
             {

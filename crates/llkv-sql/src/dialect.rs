@@ -80,6 +80,14 @@ impl SqlDialect {
         matches!(self, Self::Sqlite)
     }
 
+    /// What LIKE takes as its escape character where the text names none.
+    pub(crate) const fn default_escape(self) -> Option<char> {
+        match self {
+            Self::Llkv => Some('\\'),
+            Self::Sqlite | Self::DuckDb => None,
+        }
+    }
+
     /// True where LIKE looks over the case of letters.
     pub(crate) const fn like_ignores_case(self) -> bool {
         matches!(self, Self::Sqlite)

@@ -219,7 +219,7 @@ impl Binder<'_> {
         let types: Vec<SqlType> = args.iter().map(Expr::ty).collect();
         let Some((arg_types, ty)) = llkv_compute::aggregate_type(function, &types) else {
             let types: Vec<String> = types.iter().map(ToString::to_string).collect();
-            return self.mismatch(format!("{name} does not take {}", types.join(", ")), call);
+            return self.no_operator(format!("{name} does not take {}", types.join(", ")), call);
         };
         for (arg, arg_ty) in args.iter_mut().zip(arg_types) {
             let own = std::mem::replace(arg, Expr::boolean(true));

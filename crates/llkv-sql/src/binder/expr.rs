@@ -172,7 +172,7 @@ impl Binder<'_> {
                     || matches!(inner.ty(), SqlType::Interval | SqlType::Null)
                     || self.dialect.text_is_a_number();
                 if !fits {
-                    return self.mismatch(format!("+ does not take {}", inner.ty()), operand);
+                    return self.no_operator(format!("+ does not take {}", inner.ty()), operand);
                 }
                 Ok(inner)
             }
@@ -199,7 +199,7 @@ impl Binder<'_> {
             SqlType::Text if self.dialect.text_is_a_number() => self.number_of_text(inner),
             SqlType::Null => self.coerce(inner, SqlType::Int32),
             ty if ty.is_numeric() || ty == SqlType::Interval => inner,
-            ty => return self.mismatch(format!("- does not take {ty}"), operand),
+            ty => return self.no_operator(format!("- does not take {ty}"), operand),
         };
         let inner = match inner.ty() {
             SqlType::UInt8 => inner.cast(SqlType::Int16),

@@ -111,7 +111,7 @@ impl Binder<'_> {
             (function.resolve)(&types).or_else(|| self.resolve_open(function, &args, &types));
         let Some(signature) = signature else {
             let types: Vec<String> = types.iter().map(ToString::to_string).collect();
-            return self.mismatch(
+            return self.no_operator(
                 format!(
                     "{}({}) does not exist; it is called as {}",
                     function.name,
@@ -297,6 +297,10 @@ impl Binder<'_> {
     fn bind_extract(&mut self, field: &str, expr: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
         let field = field.trim_matches(['\'', '"']).to_ascii_lowercase();
         let value = self.bind_expr(expr)?;
+        // A part that has a function of its own is a whole number there.
+        if llkv_compute::functions::lookup(&field).is_some() {
+            return self.call(&field, vec![value], node);
+        }
         self.call(
             "date_part",
             vec![Expr::Literal(Scalar::Text(field.into())), value],

@@ -173,6 +173,15 @@ impl<'a> Binder<'a> {
         .into())
     }
 
+    /// No operator or function takes such operands.
+    fn no_operator<T>(&self, message: impl Into<String>, node: &impl Place) -> Result<T> {
+        Err(BindError::UndefinedFunction {
+            message: message.into(),
+            span: self.span(node),
+        }
+        .into())
+    }
+
     fn mismatch<T>(&self, message: impl Into<String>, node: &impl Place) -> Result<T> {
         Err(BindError::TypeMismatch {
             message: message.into(),

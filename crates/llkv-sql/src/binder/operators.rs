@@ -108,7 +108,7 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let (lt, rt) = (left.ty(), right.ty());
         let Some((left_ty, right_ty, ty)) = binary_signature(op, lt, rt) else {
-            return self.mismatch(format!("{op} does not take {lt} and {rt}"), node);
+            return self.no_operator(format!("{op} does not take {lt} and {rt}"), node);
         };
         let left = self.coerce(left, left_ty);
         let right = self.coerce(right, right_ty);
@@ -306,7 +306,7 @@ impl Binder<'_> {
                 ty: SqlType::Int64,
                 mode: CastMode::Sqlite,
             }),
-            ty => self.mismatch(format!("~ does not take {ty}"), node),
+            ty => self.no_operator(format!("~ does not take {ty}"), node),
         }
     }
 

@@ -72,7 +72,7 @@ impl Binder<'_> {
         meeting.push(&value);
         meeting.extend(&items);
         let Some(ty) = self.unify(&meeting) else {
-            return self.mismatch(
+            return self.no_operator(
                 format!(
                     "the elements of the list do not compare with {}",
                     value.ty()
@@ -227,7 +227,7 @@ impl Binder<'_> {
         };
         let ignore_case = matches!(node, ast::Expr::ILike { .. });
         let escape = match escape_char.as_deref() {
-            None => None,
+            None => self.dialect.default_escape(),
             Some(escape) => self.bind_escape(escape)?,
         };
         let expr = self.bind_expr(expr)?;
