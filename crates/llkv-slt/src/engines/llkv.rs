@@ -20,11 +20,7 @@ impl SltEngine for LlkvEngine {
         "llkv"
     }
 
-    fn open(
-        &self,
-        target: &Target,
-        dialect: Dialect,
-    ) -> Result<Box<dyn SltDatabase>, EngineError> {
+    fn open(&self, target: &Target, dialect: Dialect) -> Result<Box<dyn SltDatabase>, EngineError> {
         let mut options = EngineOptions::with_dialect(match dialect {
             Dialect::Llkv => SqlDialect::Llkv,
             Dialect::Sqlite => SqlDialect::Sqlite,
@@ -83,7 +79,9 @@ impl SltConnection for LlkvConnection {
         let mut results = results.map_err(|error| engine_error(&error))?;
         let outcome = match results.pop() {
             Some(StatementResult::Select(stream)) => drain(stream)?,
-            Some(other) => other.rows_affected().map_or(Outcome::Done, Outcome::Changed),
+            Some(other) => other
+                .rows_affected()
+                .map_or(Outcome::Done, Outcome::Changed),
             None => Outcome::Done,
         };
         self.note_statistics();
@@ -118,7 +116,9 @@ impl LlkvConnection {
             })
             .collect();
         let statistics = self.statistics.lock();
-        statistics.unwrap_or_else(PoisonError::into_inner).add(&counted);
+        statistics
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&counted);
     }
 }
 
