@@ -80,7 +80,7 @@ impl RuntimeContext {
             if catalog.as_of() <= snapshot.snapshot().snapshot_id {
                 return (snapshot, catalog);
             }
-            std::hint::spin_loop();
+            std::thread::yield_now();
         }
     }
 
