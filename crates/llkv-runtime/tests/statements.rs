@@ -79,7 +79,7 @@ fn views_are_stored_as_their_text() {
         assert_eq!(error.sqlstate(), "42P07");
         create_view(&mut session, "SELECT 3", true).unwrap();
         let error = create(&mut session, "V", false).unwrap_err();
-        assert_eq!(error.to_string(), "view \"v\" already exists");
+        assert_eq!(error.to_string(), "view \"V\" already exists");
     }
     let mut session = open();
     let view = session.catalog_view().view(&name("V")).unwrap().unwrap();
