@@ -67,6 +67,7 @@ mod system_views;
 mod table_info;
 mod tables;
 mod transaction;
+mod watched_stream;
 
 pub use catalog_view::SessionCatalog;
 pub use engine::RuntimeEngine;

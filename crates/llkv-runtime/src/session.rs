@@ -62,7 +62,7 @@ impl RuntimeSession {
         transaction: &mut Transaction,
         statement: PlanStatement,
     ) -> Result<StatementResult> {
-        if transaction.is_aborted {
+        if transaction.is_aborted() {
             return Err(TransactionError::Aborted.into());
         }
         let undoable = self.settings.on_statement_error == OnStatementError::UndoStatement;
@@ -71,13 +71,13 @@ impl RuntimeSession {
         }
         let result = self.run(transaction, statement);
         match &result {
-            Err(error) if !undoable || error.is_retryable() => transaction.is_aborted = true,
+            Err(error) if !undoable || error.is_retryable() => transaction.abort(),
             Err(_) => {
                 transaction.rollback_to(None)?;
                 transaction.release(None)?;
             }
             Ok(_) if undoable => transaction.release(None)?,
-            Ok(_) => {}
+            Ok(_) => return result.map(|result| transaction.watch(result)),
         }
         result
     }
@@ -127,7 +127,7 @@ impl RuntimeSession {
     /// When none is in progress; a retryable conflict, or a failure of the disk: then it is rolled back.
     pub fn commit(&mut self) -> Result<bool> {
         let mut transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
-        if transaction.is_aborted {
+        if transaction.is_aborted() {
             return Ok(false);
         }
         self.context.commit(&mut transaction)?;
@@ -176,7 +176,7 @@ impl RuntimeSession {
     fn active(&mut self) -> Result<&mut Transaction> {
         match self.transaction.as_mut() {
             None => Err(TransactionError::NotActive.into()),
-            Some(transaction) if transaction.is_aborted => Err(TransactionError::Aborted.into()),
+            Some(transaction) if transaction.is_aborted() => Err(TransactionError::Aborted.into()),
             Some(transaction) => Ok(transaction),
         }
     }
@@ -190,7 +190,7 @@ impl RuntimeSession {
     /// True when a statement of the transaction failed, so that it takes only a rollback.
     #[must_use]
     pub fn is_aborted(&self) -> bool {
-        self.transaction.as_ref().is_some_and(|t| t.is_aborted)
+        self.transaction.as_ref().is_some_and(Transaction::is_aborted)
     }
 
     /// Tells the session of a statement that failed before it came here: its text did not bind.
@@ -198,7 +198,7 @@ impl RuntimeSession {
         if self.settings.on_statement_error == OnStatementError::AbortTransaction
             && let Some(transaction) = self.transaction.as_mut()
         {
-            transaction.is_aborted = true;
+            transaction.abort();
         }
     }
 

@@ -2,7 +2,8 @@
 
 use crate::context::RuntimeContext;
 use arrow::array::RecordBatch;
-use llkv_result::{CatalogError, Error, ObjectKind, Result, TransactionError};
+use crate::watched_stream::WatchedStream;
+use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
     Appended, CatalogDiff, CatalogObject, CatalogState, OnConflict, StagedMark, StagedTable, Table,
     WriteContext,
@@ -12,6 +13,7 @@ use llkv_types::{TableId, TxnId};
 use roaring::RoaringTreemap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A running transaction. Dropped without a commit it leaves no trace.
 pub(crate) struct Transaction {
@@ -26,8 +28,8 @@ pub(crate) struct Transaction {
     /// Rows deleted since the first savepoint, for taking them back.
     undo: Vec<(TableId, RoaringTreemap)>,
     is_read_only: bool,
-    /// A statement failed: only a rollback is accepted.
-    pub(crate) is_aborted: bool,
+    /// A statement failed: only a rollback is accepted. Shared with the result streams.
+    is_aborted: Arc<AtomicBool>,
 }
 
 /// A state to which the transaction can go back.
@@ -51,7 +53,27 @@ impl Transaction {
             savepoints: Vec::new(),
             undo: Vec::new(),
             is_read_only: is_read_only || context.is_read_only,
-            is_aborted: false,
+            is_aborted: Arc::default(),
+        }
+    }
+
+    /// True once a statement failed.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.is_aborted.load(Ordering::Acquire)
+    }
+
+    /// Accepts nothing but a rollback from now on.
+    pub(crate) fn abort(&self) {
+        self.is_aborted.store(true, Ordering::Release);
+    }
+
+    /// A result whose rows, should they fail while they are pulled, abort the transaction.
+    pub(crate) fn watch(&self, result: StatementResult) -> StatementResult {
+        match result {
+            StatementResult::Select(stream) => StatementResult::Select(Box::new(
+                WatchedStream::new(stream, Arc::clone(&self.is_aborted)),
+            )),
+            other => other,
         }
     }
 
@@ -248,7 +270,7 @@ impl Transaction {
             )?;
         }
         self.catalog = Arc::clone(&savepoint.catalog);
-        self.is_aborted = false;
+        self.is_aborted = Arc::default();
         Ok(())
     }
 
