@@ -34,8 +34,9 @@ use std::sync::Arc;
 /// another unit) is brought into [`SqlType::to_arrow`] first.
 ///
 /// # Errors
-/// `EvalError::InvalidCast` that names the first value without a counterpart, in strict mode, or
-/// where no cast from one type to the other exists ([`crate::coercion::can_cast`]).
+/// In strict mode, for the first value without a counterpart: `EvalError::OutOfRange` for a number, or
+/// the text of one, that the target cannot hold, else `EvalError::InvalidCast`. The latter too where no
+/// cast from one type to the other exists ([`crate::coercion::can_cast`]).
 ///
 /// ```
 /// use arrow::array::{ArrayRef, AsArray, StringViewArray};
@@ -129,11 +130,25 @@ impl Conversion {
         .into()
     }
 
+    /// The error for a number that the target cannot hold.
+    #[cold]
+    fn out_of_range(&self, value: impl Display) -> Error {
+        EvalError::OutOfRange {
+            operation: value.to_string(),
+            ty: self.to.to_string(),
+        }
+        .into()
+    }
+
     /// The error for the value in a row.
     #[cold]
     pub(super) fn refuse_row(&self, array: &dyn Array, row: usize) -> Error {
         match Scalar::from_array(array, row) {
+            Ok(Scalar::Text(text)) if parse::is_number(&text, self.to) => {
+                self.out_of_range(format_args!("'{text}'"))
+            }
             Ok(Scalar::Text(text)) => self.refuse(format_args!("'{text}'")),
+            Ok(value) if number_like(self.from) && self.to.is_numeric() => self.out_of_range(value),
             Ok(value) => self.refuse(value),
             Err(error) => error,
         }

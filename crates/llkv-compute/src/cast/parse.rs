@@ -1,12 +1,23 @@
 //! Single values from text. Each function takes the whole text, blanks around it allowed, or gives `None`.
 
 use crate::arithmetic::decimal::power_of_ten;
+use llkv_types::SqlType;
 use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND};
 use std::str::FromStr;
 
 /// An integer of any width: digits with an optional sign.
 pub(crate) fn integer<N: FromStr>(text: &str) -> Option<N> {
     text.trim().parse().ok()
+}
+
+/// Whether a text that did not parse as `ty` has the form of such a number, so that it is out of range.
+pub(super) fn is_number(text: &str, ty: SqlType) -> bool {
+    let text = text.trim();
+    if ty.is_integer() {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        return !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    }
+    ty.is_numeric() && text.bytes().any(|byte| byte.is_ascii_digit()) && text.parse::<f64>().is_ok()
 }
 
 /// A float; `inf`, `infinity` and `nan` are names, a number beyond the range is none.

@@ -82,7 +82,7 @@ pub(super) fn build_text(
     for row in 0..rows {
         buffer.clear();
         match f(row, &mut buffer)? {
-            Some(()) => out.append_value(&buffer),
+            Some(()) => out.try_append_value(&buffer)?,
             None => out.append_null(),
         }
     }

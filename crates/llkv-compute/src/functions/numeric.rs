@@ -1,6 +1,7 @@
 //! Functions that keep to the type of their number: integers stay integers, decimals exact.
 //!
-//! `round` goes half away from zero for every type.
+//! `round` goes half away from zero for exact numbers and half to even for floats, as in PostgreSQL; a
+//! float that is rounded to digits after the point goes half away from zero.
 
 use super::args::{array, build, exactly, natives, out_of_range, signature};
 use crate::arithmetic::decimal::{divide_rounded, power_of_ten};
@@ -80,6 +81,14 @@ enum Rounding {
 }
 
 impl Rounding {
+    /// A float as a whole number.
+    fn whole_float(self, x: f64) -> f64 {
+        match self {
+            Self::Nearest => x.round_ties_even(),
+            other => other.float(x),
+        }
+    }
+
     fn float(self, x: f64) -> f64 {
         match self {
             Self::Nearest => x.round(),
@@ -148,7 +157,7 @@ where
     if args.arrays.len() == 1 {
         return build::<T>(args, |row| {
             Ok(x.get(row)
-                .and_then(|x| num_traits::cast(rounding.float(x.as_()))))
+                .and_then(|x| num_traits::cast(rounding.whole_float(x.as_()))))
         });
     }
     let digits = natives::<Int32Type>(args, 1)?;
@@ -480,7 +489,8 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "round",
         &[],
         "round(x [, digits])",
-        "The nearest number with so many digits after the point, half away from zero.",
+        "The nearest number with so many digits after the point, half away from zero; \
+         a float without digits half to even.",
         ("round(2.5)", "3"),
         whole_or_digits,
         |args| rounded(args, Rounding::Nearest)

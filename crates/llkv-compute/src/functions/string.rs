@@ -40,13 +40,38 @@ fn map(args: &FunctionArgs<'_>, f: impl Fn(&str, &mut String)) -> Result<ArrayRe
     build_text(args.rows, |row, out| Ok(x.get(row).map(|x| f(x, out))))
 }
 
+/// The lower case of a character as one character: the text keeps its length, as in PostgreSQL.
+fn simple_lowercase(c: char) -> char {
+    // The dotted capital I is the one letter with a longer form; its first character is the letter.
+    c.to_lowercase().next().unwrap_or(c)
+}
+
+/// The upper case of a character as one character; one without such a form, as `ß`, stays.
+fn simple_uppercase(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(only), None) => only,
+        _ => with_iota(c).unwrap_or(c),
+    }
+}
+
+/// The capital of a Greek vowel with an iota below, which Unicode's longer form writes as two letters.
+fn with_iota(c: char) -> Option<char> {
+    let distance = match c {
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => 8,
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => 9,
+        _ => return None,
+    };
+    char::from_u32(u32::from(c) + distance)
+}
+
 fn lower(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     map(args, |x, out| {
         if x.is_ascii() {
             out.push_str(x);
             out.make_ascii_lowercase();
         } else {
-            out.push_str(&x.to_lowercase());
+            out.extend(x.chars().map(simple_lowercase));
         }
     })
 }
@@ -57,7 +82,7 @@ fn upper(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
             out.push_str(x);
             out.make_ascii_uppercase();
         } else {
-            out.push_str(&x.to_uppercase());
+            out.extend(x.chars().map(simple_uppercase));
         }
     })
 }
@@ -67,9 +92,9 @@ fn initcap(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         let mut in_word = false;
         for c in x.chars() {
             if in_word {
-                out.extend(c.to_lowercase());
+                out.push(simple_lowercase(c));
             } else {
-                out.extend(c.to_uppercase());
+                out.push(simple_uppercase(c));
             }
             in_word = c.is_alphanumeric();
         }
@@ -123,8 +148,7 @@ pub(super) fn slice(text: &str, start: usize, end: usize) -> &str {
     text.get(from..to).unwrap_or("")
 }
 
-/// As in PostgreSQL: positions before the first count against the length. A negative start counts
-/// from the end, as in SQLite and DuckDB.
+/// As in PostgreSQL: positions before the first, negative ones too, count against the length.
 fn substr(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     let (x, start) = (texts(args, 0)?, natives::<Int64Type>(args, 1)?);
     let length = match args.arrays.len() {
@@ -145,10 +169,7 @@ fn substr(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
                 Some(length) => length,
             },
         };
-        let first = match start {
-            start if start < 0 => (characters(x) as i64).saturating_add(start),
-            start => start - 1,
-        };
+        let first = start.saturating_sub(1);
         let end = first.saturating_add(length).max(0);
         out.push_str(slice(x, first.max(0) as usize, end as usize));
         Ok(Some(()))
@@ -304,7 +325,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "substr",
         &["substring"],
         "substr(text, start [, length])",
-        "The characters from a position on; a negative one counts from the end.",
+        "The characters from a position on; those before the first count against the length.",
         ("substr('database', 5, 3)", "bas"),
         text_and_one_or_two_integers,
         substr

@@ -85,6 +85,9 @@ fn repeat(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         let (Some(x), Some(count)) = (x.get(row), count.get(row)) else {
             return Ok(None);
         };
+        if x.is_empty() {
+            return Ok(Some(()));
+        }
         let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
         within_limit("repeat", x.len().checked_mul(count))?;
         out.extend(std::iter::repeat_n(x, count));
@@ -114,6 +117,10 @@ fn pad(args: &FunctionArgs<'_>, function: &'static str, at_left: bool) -> Result
         let missing = length.saturating_sub(x.chars().count());
         if missing == 0 {
             out.push_str(slice(x, 0, length));
+            return Ok(Some(()));
+        }
+        if fill.is_empty() {
+            out.push_str(x);
             return Ok(Some(()));
         }
         within_limit(function, missing.checked_mul(4))?;

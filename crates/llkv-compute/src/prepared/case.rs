@@ -1,6 +1,6 @@
 //! CASE and COALESCE: each branch for the rows that reach it.
 
-use super::filter::place;
+use super::filter::{place, truth};
 use super::frame::Frame;
 use super::node::{CaseNode, Node};
 use crate::arrays::true_mask;
@@ -35,13 +35,16 @@ pub(super) fn case(case: &CaseNode, frame: &Frame<'_>) -> Result<Value> {
 }
 
 /// The open rows for which `when` is TRUE; `None` for none.
+///
+/// The condition is evaluated as written, not in the order that a filter would take: whether a row
+/// gives an error must not depend on its being folded or one of many.
 #[inline(never)]
 fn choose(when: &Node, open: &BooleanBuffer, frame: &Frame<'_>) -> Result<Option<BooleanBuffer>> {
     let chosen = if open.has_false() {
         let selected = Frame::select(frame, open.clone());
-        place(open, &super::filter::filter(when, &selected)?)
+        place(open, &truth(&when.eval(&selected)?, selected.rows)?)
     } else {
-        super::filter::filter(when, frame)?
+        truth(&when.eval(frame)?, frame.rows)?
     };
     Ok(chosen.has_true().then_some(chosen))
 }

@@ -25,7 +25,8 @@ pub(super) fn filter(node: &Node, frame: &Frame<'_>) -> Result<BooleanBuffer> {
     }
 }
 
-fn truth(value: &Value, rows: usize) -> Result<BooleanBuffer> {
+/// The rows of `rows` in which a value is TRUE.
+pub(super) fn truth(value: &Value, rows: usize) -> Result<BooleanBuffer> {
     if value.is_null_constant() {
         return Ok(BooleanBuffer::new_unset(rows));
     }

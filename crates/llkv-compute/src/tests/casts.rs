@@ -27,17 +27,30 @@ fn numbers() {
         (
             Scalar::Float64(3e9),
             SqlType::Int32,
-            "error: cannot convert 3000000000.0 from DOUBLE to INTEGER",
+            "error: 3000000000.0 is out of range for type INTEGER",
         ),
         (
             Scalar::Float64(f64::NAN),
             SqlType::Int64,
-            "error: cannot convert nan from DOUBLE to BIGINT",
+            "error: nan is out of range for type BIGINT",
         ),
         (
             Scalar::Float64(9.3e18),
             SqlType::Int64,
-            "error: cannot convert 9.3e+18 from DOUBLE to BIGINT",
+            "error: 9.3e+18 is out of range for type BIGINT",
+        ),
+        (
+            int(40_000),
+            SqlType::Int16,
+            "error: 40000 is out of range for type SMALLINT",
+        ),
+        (
+            decimal(99_995, 5, 1),
+            SqlType::Decimal {
+                precision: 4,
+                scale: 0,
+            },
+            "error: 9999.5 is out of range for type DECIMAL(4,0)",
         ),
         (Scalar::Float64(1.005), DEC, "1.01"),
         (decimal(250, 5, 2), SqlType::Int32, "3"),
@@ -47,17 +60,17 @@ fn numbers() {
         (
             int(123_456_789),
             DEC,
-            "error: cannot convert 123456789 from INTEGER to DECIMAL(10,2)",
+            "error: 123456789 is out of range for type DECIMAL(10,2)",
         ),
         (
             int(300),
             SqlType::UInt8,
-            "error: cannot convert 300 from INTEGER to UTINYINT",
+            "error: 300 is out of range for type UTINYINT",
         ),
         (
             int(-1),
             SqlType::UInt64,
-            "error: cannot convert -1 from INTEGER to UBIGINT",
+            "error: -1 is out of range for type UBIGINT",
         ),
         (
             Scalar::UInt64(u64::MAX),
@@ -93,11 +106,31 @@ fn text_is_parsed_strictly() {
             SqlType::Int32,
             "error: cannot convert '' from VARCHAR to INTEGER",
         ),
+        (
+            "99999999999",
+            SqlType::Int32,
+            "error: '99999999999' is out of range for type INTEGER",
+        ),
+        (
+            " -1",
+            SqlType::UInt8,
+            "error: ' -1' is out of range for type UTINYINT",
+        ),
+        (
+            "-",
+            SqlType::Int32,
+            "error: cannot convert '-' from VARCHAR to INTEGER",
+        ),
+        (
+            "nan",
+            DEC,
+            "error: cannot convert 'nan' from VARCHAR to DECIMAL(10,2)",
+        ),
         ("1e3", SqlType::Float64, "1000.0"),
         (
             "1e999",
             SqlType::Float64,
-            "error: cannot convert '1e999' from VARCHAR to DOUBLE",
+            "error: '1e999' is out of range for type DOUBLE",
         ),
         ("-Infinity", SqlType::Float64, "-inf"),
         ("1.005", DEC, "1.01"),
@@ -112,7 +145,7 @@ fn text_is_parsed_strictly() {
         (
             "1e10",
             DEC,
-            "error: cannot convert '1e10' from VARCHAR to DECIMAL(10,2)",
+            "error: '1e10' is out of range for type DECIMAL(10,2)",
         ),
         ("tr", SqlType::Boolean, "true"),
         ("OFF", SqlType::Boolean, "false"),
