@@ -181,7 +181,11 @@ fn date_and_time(op: BinaryOp, pair: Pair<'_>, ty: SqlType) -> Result<Value> {
         pair,
         ty,
         |l, r| (Scalar::Date(l), Scalar::Time(r)),
-        |date, time| (i64::from(date) * MICROS_PER_DAY).checked_add(time),
+        |date, time| {
+            i64::from(date)
+                .checked_mul(MICROS_PER_DAY)?
+                .checked_add(time)
+        },
     )
 }
 
