@@ -77,14 +77,24 @@ impl SltConnection for LlkvConnection {
     fn run(&mut self, sql: &str) -> Result<Outcome, EngineError> {
         let results = self.session.execute(sql);
         let mut results = results.map_err(|error| engine_error(&error))?;
-        let outcome = match results.pop() {
+        let last = results.pop();
+        // The session keeps the counts of its last plan: they are taken once, from what ran one.
+        let ran_a_plan = match &last {
+            Some(StatementResult::CreateTable { rows, .. }) => *rows > 0,
+            Some(StatementResult::Select(_)) => true,
+            Some(other) => other.rows_affected().is_some(),
+            None => false,
+        };
+        let outcome = match last {
             Some(StatementResult::Select(stream)) => drain(stream)?,
             Some(other) => other
                 .rows_affected()
                 .map_or(Outcome::Done, Outcome::Changed),
             None => Outcome::Done,
         };
-        self.note_statistics();
+        if ran_a_plan {
+            self.note_statistics();
+        }
         Ok(outcome)
     }
 }
