@@ -188,9 +188,16 @@ impl Binder<'_> {
         if straight {
             return Ok(plan);
         }
-        if let LogicalPlan::Values(values) = plan {
-            return self.shape_values(values, info, positions);
-        }
+        let fits = positions
+            .iter()
+            .zip(&given)
+            .all(|(&p, g)| info.columns.get(p).is_some_and(|c| c.ty == g.ty));
+        let plan = match plan {
+            LogicalPlan::Values(values) if fits => {
+                return self.shape_values(values, info, positions);
+            }
+            other => other,
+        };
         let mut projections = Vec::with_capacity(info.columns.len());
         for (position, column) in info.columns.iter().enumerate() {
             let source = positions.iter().position(|p| *p == position);
