@@ -93,6 +93,11 @@ impl SqlDialect {
         matches!(self, Self::Sqlite)
     }
 
+    /// True where a FROM clause may give two relations one name.
+    pub(crate) const fn same_relation_names(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
     /// True where a column outside GROUP BY is taken from some row of the group.
     pub(crate) const fn bare_columns(self) -> bool {
         matches!(self, Self::Sqlite)

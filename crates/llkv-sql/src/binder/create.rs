@@ -259,6 +259,10 @@ impl Binder<'_> {
                                 column.ty
                             ));
                         }
+                        let value = binder.coerce(bound, column.ty);
+                        if value.is_constant() && value.as_literal().is_none() {
+                            llkv_compute::fold(&value)?;
+                        }
                         Ok(())
                     })
                 })?;

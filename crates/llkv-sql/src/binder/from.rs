@@ -30,7 +30,31 @@ impl Binder<'_> {
             return self.bind_table_with_joins(item, Some(left));
         }
         let right = self.bind_table_with_joins(item, None)?;
+        self.refuse_same_relations(&left.1, &right.1, item)?;
         Ok(cross(left, right))
+    }
+
+    /// Two relations of one name would make their columns unreachable.
+    pub(super) fn refuse_same_relations(
+        &self,
+        left: &Scope,
+        right: &Scope,
+        node: &impl super::place::Place,
+    ) -> Result<()> {
+        if self.dialect.same_relation_names() {
+            return Ok(());
+        }
+        let mut last = None;
+        for relation in right.columns.iter().filter_map(|c| c.relation.as_ref()) {
+            if last == Some(relation) {
+                continue;
+            }
+            last = Some(relation);
+            if left.has_relation(relation) {
+                return self.invalid(format!("FROM names \"{relation}\" twice"), node);
+            }
+        }
+        Ok(())
     }
 
     /// One relation and what is joined to it; `outer` are the relations before it, where it refers to them.

@@ -93,7 +93,12 @@ impl Binder<'_> {
             }
             .into());
         };
-        self.call_function(function, args, node)
+        let shape = result_shape(function.name, &args);
+        let call = self.call_function(function, args, node)?;
+        Ok(match shape {
+            Some(ty) if call.ty() != ty => call.cast(ty),
+            _ => call,
+        })
     }
 
     fn call_function(
@@ -356,5 +361,38 @@ const fn sqlite_type_name(ty: SqlType) -> &'static str {
         SqlType::Blob => "blob",
         SqlType::Float32 | SqlType::Float64 | SqlType::Decimal { .. } => "real",
         _ => "integer",
+    }
+}
+
+/// The type of a result that a literal argument tells more about than the types do: a field of a date
+/// that is a whole number, a decimal rounded to fewer digits.
+fn result_shape(function: &str, args: &[Expr]) -> Option<SqlType> {
+    match (function, args) {
+        ("date_part", [Expr::Literal(Scalar::Text(field)), _]) => {
+            const FRACTIONAL: [&str; 6] =
+                ["epoch", "second", "seconds", "julian", "millisecond", "milliseconds"];
+            let whole = !FRACTIONAL.contains(&field.to_ascii_lowercase().as_str());
+            whole.then_some(SqlType::Int64)
+        }
+        ("round" | "trunc", [value, rest @ ..]) => {
+            let SqlType::Decimal { precision, scale } = value.ty() else {
+                return None;
+            };
+            let digits = match rest {
+                [] => 0,
+                [Expr::Literal(Scalar::Int32(digits))] => i64::from(*digits),
+                [Expr::Literal(Scalar::Int64(digits))] => *digits,
+                _ => return None,
+            };
+            let kept = u8::try_from(digits.clamp(0, i64::from(scale))).ok()?;
+            // One more whole digit, for what is rounded up.
+            let whole = (precision - scale).saturating_add(1);
+            let precision = whole.saturating_add(kept);
+            (precision <= SqlType::DECIMAL128_PRECISION).then_some(SqlType::Decimal {
+                precision,
+                scale: kept,
+            })
+        }
+        _ => None,
     }
 }

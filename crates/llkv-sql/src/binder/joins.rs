@@ -26,6 +26,7 @@ impl Binder<'_> {
             return self.bind_lateral_join(left, join, kind, constraint);
         }
         let right = self.bind_relation(&join.relation)?;
+        self.refuse_same_relations(&left.1, &right.1, join)?;
         match constraint {
             JoinConstraint::None => self.join_on(left, right, kind, None, join),
             JoinConstraint::On(condition) => self.join_on(left, right, kind, Some(condition), join),

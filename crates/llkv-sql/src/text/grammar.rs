@@ -68,6 +68,11 @@ impl Dialect for Grammar {
         true
     }
 
+    /// Elsewhere `$$` starts a text; `$1` is a parameter in any case.
+    fn supports_dollar_placeholder(&self) -> bool {
+        self.is_sqlite()
+    }
+
     fn supports_array_typedef_with_brackets(&self) -> bool {
         !self.is_sqlite()
     }
@@ -101,7 +106,6 @@ impl Dialect for Grammar {
         supports_interval_options
         supports_insert_table_alias
         supports_unicode_string_literal
-        supports_dollar_placeholder
         supports_window_clause_named_window_reference
         supports_group_by_with_modifier
         supports_parenthesized_set_variables
