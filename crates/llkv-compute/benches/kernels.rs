@@ -1,5 +1,7 @@
 //! Kernels on one batch of 8,192 rows: filter, arithmetic, LIKE, aggregates, and the cost of one row.
 
+#![allow(clippy::expect_used, clippy::panic)] // a benchmark may stop at the first surprise
+
 use arrow::array::{
     ArrayRef, Date32Array, Decimal64Array, Int64Array, RecordBatch, StringViewArray,
 };
