@@ -17,17 +17,23 @@ fn select_one_row(c: &mut Criterion) {
     let mut group = c.benchmark_group("select one row of ten");
     let database = Database::in_memory().unwrap();
     let mut llkv = database.connect().unwrap();
-    llkv.execute("CREATE TABLE t (a INTEGER, b VARCHAR)").unwrap();
+    llkv.execute("CREATE TABLE t (a INTEGER, b VARCHAR)")
+        .unwrap();
     llkv.execute(TEN_ROWS).unwrap();
     group.bench_function("llkv", |b| {
         b.iter(|| {
-            let rows: usize =
-                llkv.query(black_box(ONE_ROW)).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+            let rows: usize = llkv
+                .query(black_box(ONE_ROW))
+                .unwrap()
+                .map(|batch| batch.unwrap().num_rows())
+                .sum();
             assert_eq!(rows, 1);
         });
     });
     let sqlite = rusqlite::Connection::open_in_memory().unwrap();
-    sqlite.execute_batch("CREATE TABLE t (a INTEGER, b VARCHAR)").unwrap();
+    sqlite
+        .execute_batch("CREATE TABLE t (a INTEGER, b VARCHAR)")
+        .unwrap();
     sqlite.execute_batch(TEN_ROWS).unwrap();
     group.bench_function("sqlite", |b| {
         b.iter(|| {
@@ -45,14 +51,18 @@ fn autocommit_insert(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(folder.path().join("t.llkv")).unwrap();
     let mut llkv = database.connect().unwrap();
-    llkv.execute("CREATE TABLE t (a BIGINT, b VARCHAR)").unwrap();
-    let mut insert = llkv.prepare("INSERT INTO t VALUES (?, ?)").unwrap();
+    llkv.execute("CREATE TABLE t (a BIGINT, b VARCHAR)")
+        .unwrap();
+    let insert = llkv.prepare("INSERT INTO t VALUES (?, ?)").unwrap();
     let mut next = 0_i64;
     group.bench_function("llkv", |b| {
         b.iter(|| {
             next += 1;
             let row = [Scalar::Int64(next), Scalar::Text("a row of text".into())];
-            assert!(matches!(insert.execute(&row), Ok(StatementResult::Insert { rows: 1 })));
+            assert!(matches!(
+                insert.execute(&row),
+                Ok(StatementResult::Insert { rows: 1 })
+            ));
         });
     });
     let sqlite = rusqlite::Connection::open(folder.path().join("t.sqlite")).unwrap();

@@ -190,7 +190,9 @@ impl RuntimeSession {
     /// True when a statement of the transaction failed, so that it takes only a rollback.
     #[must_use]
     pub fn is_aborted(&self) -> bool {
-        self.transaction.as_ref().is_some_and(Transaction::is_aborted)
+        self.transaction
+            .as_ref()
+            .is_some_and(Transaction::is_aborted)
     }
 
     /// Tells the session of a statement that failed before it came here: its text did not bind.

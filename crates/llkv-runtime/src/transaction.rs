@@ -1,8 +1,8 @@
 //! The staging context of one transaction: what it wrote, created and dropped, and may still take back.
 
 use crate::context::RuntimeContext;
-use arrow::array::RecordBatch;
 use crate::watched_stream::WatchedStream;
+use arrow::array::RecordBatch;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
     Appended, CatalogDiff, CatalogObject, CatalogState, OnConflict, StagedMark, StagedTable, Table,

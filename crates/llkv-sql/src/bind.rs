@@ -51,11 +51,10 @@ pub(crate) fn shifted(error: llkv_result::Error, offset: usize) -> llkv_result::
             | BindError::UndefinedFunction { span, .. }
             | BindError::Invalid { span, .. }
             | BindError::Unsupported { span, .. } = &mut error
+                && let Some(span) = span
             {
-                if let Some(span) = span {
-                    span.start += offset;
-                    span.end += offset;
-                }
+                span.start += offset;
+                span.end += offset;
             }
             error.into()
         }

@@ -39,7 +39,9 @@ fn the_table_of_differences_is_true() {
                 _ => false,
             };
             if !same {
-                wrong.push(format!("{dialect}: {sql}: expected {expected}, got {got:?}"));
+                wrong.push(format!(
+                    "{dialect}: {sql}: expected {expected}, got {got:?}"
+                ));
             }
         }
         rows += 1;

@@ -102,7 +102,7 @@ pub(super) fn read(input: &mut ByteReader<'_>, layout: &Layout) -> Result<Record
 fn read_column(input: &mut ByteReader<'_>, ty: SqlType, rows: usize) -> Result<ArrayRef> {
     let nulls = match input.u8()? {
         0 => None,
-        HAS_VALIDITY => Some(read_bits(input, rows)?).map(NullBuffer::new),
+        HAS_VALIDITY => Some(NullBuffer::new(read_bits(input, rows)?)),
         flags => return Err(damaged(format!("column flags {flags} in the journal"))),
     };
     match Kind::of(ty) {

@@ -84,7 +84,7 @@ impl ColumnStore {
             .iter()
             .flat_map(|table| table.compacted.retired.iter())
             .chain(gone.iter().flat_map(|table| table.groups.iter()))
-            .map(|group| retire(group))
+            .map(retire)
             .collect();
         keep.retired
             .retain(|retired| !retired.free(&mut batch.frees));

@@ -11,12 +11,12 @@ use llkv_types::{Scalar, SqlType};
 use std::sync::Arc;
 
 /// A row as texts; NULL is `None`.
-pub type Row = Vec<Option<String>>;
+pub(crate) type Row = Vec<Option<String>>;
 
 /// A row as values.
-pub type Tuple = Vec<Scalar>;
+pub(crate) type Tuple = Vec<Scalar>;
 
-pub fn column(id: u32, ty: SqlType) -> PlanColumn {
+pub(crate) fn column(id: u32, ty: SqlType) -> PlanColumn {
     PlanColumn {
         id: ColumnId(id),
         name: format!("c{id}"),
@@ -25,24 +25,24 @@ pub fn column(id: u32, ty: SqlType) -> PlanColumn {
     }
 }
 
-pub fn col(id: u32, ty: SqlType) -> Expr {
+pub(crate) fn col(id: u32, ty: SqlType) -> Expr {
     Expr::column(ColumnId(id), ty)
 }
 
-pub fn int(value: i64) -> Scalar {
+pub(crate) fn int(value: i64) -> Scalar {
     Scalar::Int64(value)
 }
 
-pub fn maybe_int(value: Option<i64>) -> Scalar {
+pub(crate) fn maybe_int(value: Option<i64>) -> Scalar {
     value.map_or(Scalar::Null(SqlType::Int64), Scalar::Int64)
 }
 
-pub fn text(value: &str) -> Scalar {
+pub(crate) fn text(value: &str) -> Scalar {
     Scalar::Text(value.into())
 }
 
 /// Constant rows in batches of `chunk` rows.
-pub fn values(columns: Vec<PlanColumn>, rows: &[Tuple], chunk: usize) -> LogicalPlan {
+pub(crate) fn values(columns: Vec<PlanColumn>, rows: &[Tuple], chunk: usize) -> LogicalPlan {
     let fields: Vec<Field> = columns
         .iter()
         .map(|c| Field::new(&c.name, c.ty.to_arrow(), true))
@@ -69,14 +69,14 @@ fn array(rows: &[Tuple], at: usize) -> ArrayRef {
 }
 
 /// The context of a test: threads are used however few the rows are.
-pub fn context(threads: usize, batch_rows: usize) -> ExecutionContext {
+pub(crate) fn context(threads: usize, batch_rows: usize) -> ExecutionContext {
     ExecutionContext::without_tables()
         .with_threads(threads)
         .with_batch_rows(batch_rows)
         .with_parallel_threshold_rows(0)
 }
 
-pub fn run_in(context: &ExecutionContext, plan: &LogicalPlan) -> Result<Vec<Row>> {
+pub(crate) fn run_in(context: &ExecutionContext, plan: &LogicalPlan) -> Result<Vec<Row>> {
     let mut execution = QueryExecutor::new(context.clone()).execute(plan)?;
     let mut rows = Vec::new();
     while let Some(batch) = execution.next_batch()? {
@@ -94,18 +94,18 @@ fn row_of(batch: &RecordBatch, row: usize) -> Row {
 }
 
 /// A value as the tests compare it.
-pub fn display(value: &Scalar) -> Option<String> {
+pub(crate) fn display(value: &Scalar) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
 }
 
-pub fn displayed(rows: &[Tuple]) -> Vec<Row> {
+pub(crate) fn displayed(rows: &[Tuple]) -> Vec<Row> {
     rows.iter()
         .map(|r| r.iter().map(display).collect())
         .collect()
 }
 
 /// Every configuration that must give the same rows.
-pub fn configurations() -> Vec<ExecutionContext> {
+pub(crate) fn configurations() -> Vec<ExecutionContext> {
     let mut all = Vec::new();
     for threads in [1, 2] {
         for batch_rows in [1, 2, 1024, 8192] {
@@ -116,12 +116,12 @@ pub fn configurations() -> Vec<ExecutionContext> {
 }
 
 /// The rows in their order, the same in every configuration; all memory is given back.
-pub fn run_ordered(plan: &LogicalPlan) -> Vec<Row> {
+pub(crate) fn run_ordered(plan: &LogicalPlan) -> Vec<Row> {
     run_everywhere(plan, |rows| rows)
 }
 
 /// The rows sorted, the same in every configuration.
-pub fn run_sorted(plan: &LogicalPlan) -> Vec<Row> {
+pub(crate) fn run_sorted(plan: &LogicalPlan) -> Vec<Row> {
     run_everywhere(plan, |mut rows| {
         rows.sort();
         rows
@@ -142,7 +142,7 @@ fn run_everywhere(plan: &LogicalPlan, normal: impl Fn(Vec<Row>) -> Vec<Row>) -> 
 }
 
 /// The rows sorted, for comparing without order.
-pub fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
+pub(crate) fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort();
     rows
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// A source whose partitions never end.
 #[derive(Debug)]
-pub struct Endless {
+pub(crate) struct Endless {
     partitions: usize,
     pub batches_read: Arc<AtomicUsize>,
     /// Readers that are open.
@@ -29,7 +29,7 @@ pub struct Endless {
 }
 
 impl Endless {
-    pub fn new(partitions: usize) -> Arc<Self> {
+    pub(crate) fn new(partitions: usize) -> Arc<Self> {
         Arc::new(Self::plain(partitions))
     }
 

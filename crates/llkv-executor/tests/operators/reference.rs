@@ -5,12 +5,12 @@ use llkv_plan::JoinKind;
 use llkv_types::{Scalar, SqlType};
 
 /// What a pair of values is under `=`: unknown where one is NULL.
-pub fn equal(a: &Scalar, b: &Scalar) -> Option<bool> {
+pub(crate) fn equal(a: &Scalar, b: &Scalar) -> Option<bool> {
     (!a.is_null() && !b.is_null()).then(|| a == b)
 }
 
 /// A join as the reference sees it: keys are column positions.
-pub struct Reference<'a> {
+pub(crate) struct Reference<'a> {
     pub kind: JoinKind,
     pub keys: &'a [(usize, usize)],
     pub null_equal: &'a [bool],
@@ -55,7 +55,7 @@ impl Reference<'_> {
     }
 
     /// The rows of the join, or `None` where it is an error.
-    pub fn rows(&self, left: &[Tuple], right: &[Tuple]) -> Option<Vec<Tuple>> {
+    pub(crate) fn rows(&self, left: &[Tuple], right: &[Tuple]) -> Option<Vec<Tuple>> {
         let nulls = |types: &[SqlType]| types.iter().map(|t| Scalar::Null(*t)).collect::<Tuple>();
         let pair = |l: &Tuple, r: &Tuple| l.iter().chain(r).cloned().collect::<Tuple>();
         let mut out = Vec::new();

@@ -135,10 +135,10 @@ impl Binder<'_> {
         node: &ast::Expr,
         spine: &[(&BinaryOperator, &ast::Expr, &ast::Expr)],
     ) -> Result<Expr> {
-        if let (ast::Expr::Tuple(_), Some((op, right, whole))) = (node, spine.last()) {
-            if let ast::Expr::Tuple(_) = right {
-                return self.bind_tuple_comparison(op, node, right, whole);
-            }
+        if let (ast::Expr::Tuple(_), Some((op, right, whole))) = (node, spine.last())
+            && let ast::Expr::Tuple(_) = right
+        {
+            return self.bind_tuple_comparison(op, node, right, whole);
         }
         self.bind_expr(node)
     }
@@ -187,11 +187,11 @@ impl Binder<'_> {
 
     /// `-x`. A number's sign is part of the number, so that the smallest one can be written.
     fn bind_minus(&mut self, operand: &ast::Expr) -> Result<Expr> {
-        if let ast::Expr::Value(value) = operand {
-            if let ast::Value::Number(digits, _) = &value.value {
-                let negative = format!("-{digits}");
-                return self.bind_number(&negative, operand);
-            }
+        if let ast::Expr::Value(value) = operand
+            && let ast::Value::Number(digits, _) = &value.value
+        {
+            let negative = format!("-{digits}");
+            return self.bind_number(&negative, operand);
         }
         let inner = self.bind_expr(operand)?;
         let inner = match inner.ty() {

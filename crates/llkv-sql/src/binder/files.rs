@@ -187,10 +187,10 @@ impl Binder<'_> {
     ) -> Result<Rows> {
         let (plan, mut scope) = self.named_rows(plan, alias, Some(function))?;
         let postgres = self.dialect == crate::SqlDialect::Llkv && function == "generate_series";
-        if let (Some(alias), true) = (alias, postgres) {
-            if let ([], Some(column)) = (alias.columns.as_slice(), scope.columns.first_mut()) {
-                column.column.name.clone_from(&alias.name.value);
-            }
+        if let (Some(alias), true) = (alias, postgres)
+            && let ([], Some(column)) = (alias.columns.as_slice(), scope.columns.first_mut())
+        {
+            column.column.name.clone_from(&alias.name.value);
         }
         Ok((plan, scope))
     }

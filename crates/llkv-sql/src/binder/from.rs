@@ -157,10 +157,10 @@ impl Binder<'_> {
     /// A table, a view, a common table expression, a view of the system, a file.
     fn bind_named(&mut self, name: &ast::ObjectName, alias: Option<&TableAlias>) -> Result<Rows> {
         let table = self.table_ref(name)?;
-        if table.schema.is_none() {
-            if let Some(plan) = self.bind_cte(&table.name)? {
-                return self.named_rows(plan, alias, Some(&table.name));
-            }
+        if table.schema.is_none()
+            && let Some(plan) = self.bind_cte(&table.name)?
+        {
+            return self.named_rows(plan, alias, Some(&table.name));
         }
         if let Some(info) = self.catalog.table(&table)? {
             let plan = self.scan(&info);

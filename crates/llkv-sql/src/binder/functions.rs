@@ -29,13 +29,13 @@ impl Binder<'_> {
         if function.filter.is_some() || !function.within_group.is_empty() {
             return self.invalid(format!("{lower} is no aggregate function"), function);
         }
-        if let FunctionArguments::List(list) = &function.args {
-            if list.duplicate_treatment.is_some() {
-                return self.invalid(
-                    format!("DISTINCT in {lower}, which is no aggregate"),
-                    function,
-                );
-            }
+        if let FunctionArguments::List(list) = &function.args
+            && list.duplicate_treatment.is_some()
+        {
+            return self.invalid(
+                format!("DISTINCT in {lower}, which is no aggregate"),
+                function,
+            );
         }
         let mut bound = Vec::with_capacity(args.len());
         for arg in &args {
@@ -369,8 +369,14 @@ const fn sqlite_type_name(ty: SqlType) -> &'static str {
 fn result_shape(function: &str, args: &[Expr]) -> Option<SqlType> {
     match (function, args) {
         ("date_part", [Expr::Literal(Scalar::Text(field)), _]) => {
-            const FRACTIONAL: [&str; 6] =
-                ["epoch", "second", "seconds", "julian", "millisecond", "milliseconds"];
+            const FRACTIONAL: [&str; 6] = [
+                "epoch",
+                "second",
+                "seconds",
+                "julian",
+                "millisecond",
+                "milliseconds",
+            ];
             let whole = !FRACTIONAL.contains(&field.to_ascii_lowercase().as_str());
             whole.then_some(SqlType::Int64)
         }

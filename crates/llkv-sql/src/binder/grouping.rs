@@ -220,10 +220,10 @@ impl<'b, 'a> Grouping<'b, 'a> {
 
 /// A key that is a plain column keeps its id, so that subqueries which refer to it need no change.
 fn group_column(binder: &mut Binder<'_>, expr: &Expr, scope: &Scope) -> PlanColumn {
-    if let Expr::Column { id, .. } = expr {
-        if let Some(own) = scope.columns.iter().find(|c| c.column.id == *id) {
-            return own.column.clone();
-        }
+    if let Expr::Column { id, .. } = expr
+        && let Some(own) = scope.columns.iter().find(|c| c.column.id == *id)
+    {
+        return own.column.clone();
     }
     let nullable = !matches!(expr, Expr::Literal(scalar) if !matches!(scalar, Scalar::Null(_)));
     binder.new_column(expr_name(expr), expr.ty(), nullable)

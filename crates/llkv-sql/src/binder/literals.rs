@@ -77,10 +77,10 @@ impl Binder<'_> {
         if clean.len() != digits.len() {
             return self.number(&clean);
         }
-        if !self.dialect.decimal_literals_are_double() {
-            if let Some(decimal) = decimal(&clean) {
-                return Some(decimal);
-            }
+        if !self.dialect.decimal_literals_are_double()
+            && let Some(decimal) = decimal(&clean)
+        {
+            return Some(decimal);
         }
         clean.parse::<f64>().ok().map(Scalar::Float64)
     }

@@ -95,10 +95,10 @@ impl Binder<'_> {
     }
 
     fn in_list_of(&mut self, ty: SqlType, items: Vec<Expr>) -> InList {
-        if items.len() >= VALUES_FROM {
-            if let Some(array) = literal_array(ty, &items) {
-                return InList::Values(array);
-            }
+        if items.len() >= VALUES_FROM
+            && let Some(array) = literal_array(ty, &items)
+        {
+            return InList::Values(array);
         }
         InList::Exprs(items.into_iter().map(|e| self.coerce(e, ty)).collect())
     }

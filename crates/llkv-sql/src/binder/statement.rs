@@ -103,11 +103,11 @@ impl Binder<'_> {
         else {
             return self.unsupported("this EXPLAIN", statement);
         };
-        if *describe_alias != ast::DescribeAlias::Explain {
-            if let S::Query(query) = statement.as_ref() {
-                let plan = self.bind_query(query)?;
-                return self.describe_columns(&plan.columns());
-            }
+        if *describe_alias != ast::DescribeAlias::Explain
+            && let S::Query(query) = statement.as_ref()
+        {
+            let plan = self.bind_query(query)?;
+            return self.describe_columns(&plan.columns());
         }
         let wants = |name: &str| {
             options.iter().flatten().any(|option| {

@@ -160,10 +160,11 @@ impl Binder<'_> {
         let Some(column) = info.columns.get(position) else {
             return super::invalid("a column that is not there");
         };
-        if let ast::Expr::Identifier(word) = value {
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("DEFAULT") {
-                return self.default_of(info, position);
-            }
+        if let ast::Expr::Identifier(word) = value
+            && word.quote_style.is_none()
+            && word.value.eq_ignore_ascii_case("DEFAULT")
+        {
+            return self.default_of(info, position);
         }
         let bound = self.bind_expr(value)?;
         let from = bound.ty();

@@ -80,10 +80,10 @@ impl Binder<'_> {
         expected: Option<&[SqlType]>,
         node: &ast::Values,
     ) -> Result<Vec<SqlType>> {
-        if let Some(expected) = expected {
-            if expected.len() == columns.len() {
-                return Ok(expected.to_vec());
-            }
+        if let Some(expected) = expected
+            && expected.len() == columns.len()
+        {
+            return Ok(expected.to_vec());
         }
         let mut types = Vec::with_capacity(columns.len());
         for column in columns {

@@ -10,7 +10,7 @@ use llkv_types::{FieldId, SqlType, TableId};
 use std::path::Path;
 use std::sync::Arc;
 
-pub struct TestCatalog {
+pub(crate) struct TestCatalog {
     tables: Vec<Arc<TableInfo>>,
     views: Vec<Arc<ViewInfo>>,
 }
@@ -36,7 +36,7 @@ fn table(id: u32, name: &str, columns: &[(&str, SqlType, bool, Option<&str>)]) -
 }
 
 impl TestCatalog {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let decimal = SqlType::Decimal {
             precision: 15,
             scale: 2,
