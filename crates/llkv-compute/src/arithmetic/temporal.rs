@@ -8,7 +8,6 @@ use super::{out_of_range, unsupported};
 use crate::arrays::primitive;
 use crate::value::Value;
 use arrow::array::{ArrowPrimitiveType, PrimitiveArray};
-use arrow::compute::unary;
 use arrow::datatypes::{
     Date32Type, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
     Time64MicrosecondType, TimestampMicrosecondType,
@@ -265,12 +264,15 @@ fn interval_and_number(op: BinaryOp, pair: Pair<'_>, ty: SqlType) -> Result<Valu
 /// `-x` of an interval.
 pub(super) fn negate(operand: &Value) -> Result<Value> {
     let array = primitive::<IntervalMonthDayNanoType>(operand.array().as_ref())?;
-    let negated: PrimitiveArray<IntervalMonthDayNanoType> = unary(array, |v| {
-        IntervalMonthDayNano::new(
-            v.months.wrapping_neg(),
-            v.days.wrapping_neg(),
-            v.nanoseconds.wrapping_neg(),
-        )
-    });
+    let negated: PrimitiveArray<IntervalMonthDayNanoType> = array.try_unary(|v| {
+        combine(IntervalMonthDayNano::ZERO, v, -1).ok_or_else(|| {
+            out_of_range(
+                BinaryOp::Subtract,
+                Scalar::Interval(IntervalMonthDayNano::ZERO),
+                Scalar::Interval(v),
+                SqlType::Interval,
+            )
+        })
+    })?;
     Ok(operand.like(Arc::new(negated)))
 }

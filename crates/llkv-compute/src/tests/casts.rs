@@ -88,6 +88,24 @@ fn numbers() {
 }
 
 #[test]
+fn out_of_range_and_malformed_have_states_of_their_own() {
+    let state = |value: Scalar, to| {
+        let error = cast_scalar(&value, to, CastMode::Strict).unwrap_err();
+        error.sqlstate()
+    };
+    let narrow = SqlType::Decimal {
+        precision: 4,
+        scale: 2,
+    };
+    assert_eq!(state(int(1000), narrow), "22003");
+    assert_eq!(state(Scalar::Float64(1e20), SqlType::Int64), "22003");
+    assert_eq!(state(Scalar::Float64(f64::NAN), SqlType::Int32), "22003");
+    assert_eq!(state(text("99999999999"), SqlType::Int32), "22003");
+    assert_eq!(state(text("1000"), narrow), "22003");
+    assert_eq!(state(text("1x"), SqlType::Int32), "22P02");
+}
+
+#[test]
 fn text_is_parsed_strictly() {
     let cases = [
         (" 42 ", SqlType::Int32, "42"),

@@ -87,6 +87,29 @@ fn case_evaluates_a_branch_for_its_rows_only() {
     assert_eq!(values(&guarded, &numbers()), ["1"; 5]);
 }
 
+/// A filter may try `a = 1` first and skip the division; a CASE must fail as its folded rows do.
+#[test]
+fn the_condition_of_a_case_is_evaluated_as_written() {
+    let quotient = |a: Expr| compare(BinaryOp::Eq, divide(lit(int(1)), a), lit(int(1)));
+    let case = |a: Expr, b: Expr| Expr::Case {
+        branches: vec![(
+            Expr::And(vec![quotient(a), compare(BinaryOp::Eq, b, lit(int(1)))]),
+            lit(int(1)),
+        )],
+        otherwise: None,
+        ty: INT,
+    };
+    let rows = batch(vec![ints(&[Some(1), Some(0)]), ints(&[Some(1), None])]);
+    let whole = evaluate(&case(col(0, INT), col(1, INT)), &rows);
+    let single = fold(&case(lit(int(0)), lit(Scalar::Null(INT))));
+    assert_eq!(whole.unwrap_err().to_string(), "division by zero");
+    assert_eq!(single.unwrap_err().to_string(), "division by zero");
+    assert_eq!(
+        values(&case(col(0, INT), col(1, INT)), &rows.slice(0, 1)),
+        ["1"]
+    );
+}
+
 #[test]
 fn nothing_is_evaluated_for_no_rows() {
     let empty = numbers().slice(0, 0);
