@@ -1,4 +1,11 @@
 //! Whole tables: created, altered, dropped, and what is left in the pager afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs
+)]
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use llkv_column_map::{ColumnStore, CommitRecord, ScanSpec, StoreOptions, TableChange};

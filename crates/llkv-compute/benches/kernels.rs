@@ -1,6 +1,11 @@
 //! Kernels on one batch of 8,192 rows: filter, arithmetic, LIKE, aggregates, and the cost of one row.
-
-#![allow(clippy::expect_used, clippy::panic)] // a benchmark may stop at the first surprise
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs
+)]
 
 use arrow::array::{
     ArrayRef, Date32Array, Decimal64Array, Int64Array, RecordBatch, StringViewArray,

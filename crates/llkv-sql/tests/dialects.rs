@@ -1,4 +1,11 @@
 //! Every row of `docs/dialects.md`, run in each dialect.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs
+)]
 
 use llkv_result::{Error, StatementResult};
 use llkv_sql::{EngineOptions, SqlDialect, SqlEngine};

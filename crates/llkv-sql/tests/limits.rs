@@ -1,4 +1,11 @@
 //! Statements of absurd size and depth end in an answer or a clear error, on the stack of an ordinary thread.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs
+)]
 
 mod common;
 
