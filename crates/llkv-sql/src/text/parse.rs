@@ -143,11 +143,15 @@ fn end_of_input(parser: &Parser<'_>) -> Result<(), ParserError> {
     }
 }
 
+/// What a level of a chain of set operations counts, in tokens: its node is larger than an operator's.
+const SET_OPERATION_TOKENS: usize = 8;
+
 /// An upper bound on the depth of the syntax tree: tokens since the last comma, added up over all open
-/// parentheses. Lists, however long, stay flat.
+/// parentheses, and the set operations of the whole statement. Lists, however long, stay flat.
 fn chain_tokens(tokens: &[TokenWithSpan]) -> Result<usize> {
     let mut open: Vec<usize> = Vec::new();
     let (mut total, mut here, mut longest) = (0usize, 0usize, 0usize);
+    let mut set_operations = 0usize;
     for token in tokens {
         match &token.token {
             Token::Whitespace(_) => continue,
@@ -163,11 +167,20 @@ fn chain_tokens(tokens: &[TokenWithSpan]) -> Result<usize> {
                 }
             }
             Token::Comma => here = 0,
+            Token::Word(w)
+                if matches!(
+                    w.keyword,
+                    Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT
+                ) =>
+            {
+                set_operations += SET_OPERATION_TOKENS;
+            }
             Token::Word(w) if w.keyword == Keyword::SELECT => here = here.min(1) + 1,
             _ => here += 1,
         }
         longest = longest.max(total + here);
     }
+    longest += set_operations;
     if longest > MAX_CHAIN_TOKENS {
         return Err(BindError::TooComplex {
             what: "the length of a chain of operators, in words and signs,".into(),
