@@ -17,7 +17,6 @@ use std::sync::Arc;
 /// A Parquet file, its footer read once.
 pub(crate) struct ParquetSource {
     path: PathBuf,
-    file: File,
     metadata: ArrowReaderMetadata,
     schema: SchemaRef,
 }
@@ -62,7 +61,6 @@ impl ParquetSource {
         };
         Ok(Self {
             path: path.into(),
-            file,
             metadata,
             schema,
         })
@@ -95,10 +93,9 @@ impl ExternalSource for ParquetSource {
         if partition >= self.metadata.metadata().num_row_groups() {
             return Ok(Box::new(std::iter::empty()));
         }
-        let file = self
-            .file
-            .try_clone()
-            .map_err(|e| io(&self.path, "open", &e))?;
+        // Not a clone of one handle: clones share their position in the file, and partitions
+        // are read side by side.
+        let file = File::open(&self.path).map_err(|e| io(&self.path, "open", &e))?;
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), projection.iter().copied());

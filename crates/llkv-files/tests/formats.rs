@@ -7,7 +7,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use llkv_files::{open_sink, open_source};
 use llkv_plan::{ExternalSource, FileFormat, FileOptions};
 use llkv_result::{Error, FileError};
@@ -139,6 +139,40 @@ fn no_file_appears_before_it_is_complete() {
     assert!(!path.exists());
     drop(sink);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn row_groups_read_side_by_side_do_not_disturb_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wide.parquet");
+    let rows = 4 * llkv_types::ROW_GROUP_ROWS as i64;
+    let columns = (0..4).map(|c| {
+        let values: ArrayRef = Arc::new((0..rows).map(|i| i * 7919 + c).collect::<Int64Array>());
+        (format!("c{c}"), values)
+    });
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    write(&path, &[batch], &FileOptions::default());
+    let source = open_source(&path, &FileOptions::default()).unwrap();
+    assert_eq!(source.partitions(), 4);
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            for partition in 0..4 {
+                let source = Arc::clone(&source);
+                scope.spawn(move || {
+                    let mut next = partition * llkv_types::ROW_GROUP_ROWS as i64;
+                    for batch in source.read(partition as usize, &[3, 0], 8_192).unwrap() {
+                        let batch = batch.unwrap();
+                        let values = batch.column(1).as_primitive::<Int64Type>();
+                        for value in values.values() {
+                            assert_eq!(*value, next * 7919);
+                            next += 1;
+                        }
+                    }
+                    assert_eq!(next, (partition + 1) * llkv_types::ROW_GROUP_ROWS as i64);
+                });
+            }
+        });
+    }
 }
 
 fn csv(text: &str) -> (tempfile::TempDir, PathBuf) {
