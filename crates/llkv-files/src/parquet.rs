@@ -28,7 +28,7 @@ impl std::fmt::Debug for ParquetSource {
 }
 
 /// Strings and blobs are decoded into views at once: long values are then never copied again.
-fn with_views(schema: &Schema) -> Option<SchemaRef> {
+fn with_views(schema: &Schema) -> SchemaRef {
     let view = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 => {
             Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
@@ -39,10 +39,7 @@ fn with_views(schema: &Schema) -> Option<SchemaRef> {
         _ => Arc::clone(field),
     };
     let fields: Vec<Arc<Field>> = schema.fields().iter().map(view).collect();
-    Some(Arc::new(Schema::new_with_metadata(
-        fields,
-        schema.metadata().clone(),
-    )))
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 impl ParquetSource {
@@ -51,14 +48,9 @@ impl ParquetSource {
         let own = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .map_err(|e| malformed(path, None, e))?;
         let schema = sql_schema(path, own.schema())?;
-        let metadata = match with_views(own.schema()) {
-            Some(views) => ArrowReaderMetadata::try_new(
-                Arc::clone(own.metadata()),
-                ArrowReaderOptions::new().with_schema(views),
-            )
-            .unwrap_or(own),
-            None => own,
-        };
+        let views = ArrowReaderOptions::new().with_schema(with_views(own.schema()));
+        let metadata =
+            ArrowReaderMetadata::try_new(Arc::clone(own.metadata()), views).unwrap_or(own);
         Ok(Self {
             path: path.into(),
             metadata,

@@ -54,7 +54,7 @@ fn dispatch(args: Args) -> Result<(), Stop> {
     let database = open(&args)?;
     let mut shell = Shell::new(&database, args.format())?;
     let scripted = !args.commands.is_empty() || args.file.is_some();
-    for path in args.file.iter().chain(&[]) {
+    if let Some(path) = &args.file {
         let file = std::fs::File::open(path)
             .map_err(|e| Stop::Error(format!("cannot open {}: {e}", path.display())))?;
         run_script(&mut shell, BufReader::new(file))?;
