@@ -52,11 +52,11 @@ pub(super) struct PendingApply {
 }
 
 impl PendingApply {
-    /// The column that stands for the subquery.
-    pub(super) fn value(&self) -> Option<ColumnId> {
+    /// The columns that stand for the subquery.
+    pub(super) fn values(&self) -> Vec<ColumnId> {
         match &self.kind {
-            ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } => Some(mark.id),
-            _ => self.inner.columns().first().map(|column| column.id),
+            ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } => vec![mark.id],
+            _ => self.inner.columns().iter().map(|column| column.id).collect(),
         }
     }
 }

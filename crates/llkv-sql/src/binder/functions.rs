@@ -313,35 +313,6 @@ impl Binder<'_> {
         )
     }
 
-    /// `x ANY/ALL (subquery)`: those that are IN by another name.
-    pub(super) fn bind_quantified(&mut self, node: &ast::Expr) -> Result<Expr> {
-        let (left, op, right, any) = match node {
-            ast::Expr::AnyOp {
-                left,
-                compare_op,
-                right,
-                ..
-            } => (left, compare_op, right, true),
-            ast::Expr::AllOp {
-                left,
-                compare_op,
-                right,
-            } => (left, compare_op, right, false),
-            other => return self.unsupported("this comparison", other),
-        };
-        let ast::Expr::Subquery(query) = right.as_ref() else {
-            return self.unsupported("ANY or ALL of a list", node);
-        };
-        match (op, any) {
-            (ast::BinaryOperator::Eq, true) => self.bind_in_subquery(left, query, false, node),
-            (ast::BinaryOperator::NotEq, false) => self.bind_in_subquery(left, query, true, node),
-            _ => self.unsupported(
-                format!("{op} {} over a subquery", if any { "ANY" } else { "ALL" }),
-                node,
-            ),
-        }
-    }
-
     /// Equality that joins use: `left = right`.
     pub(super) fn equality(
         &mut self,

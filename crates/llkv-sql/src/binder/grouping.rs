@@ -91,7 +91,7 @@ impl Binder<'_> {
         };
         let used: Vec<ColumnId> = groups.iter().flat_map(Expr::columns).collect();
         for pending in std::mem::take(&mut frame.pending) {
-            match pending.value().is_some_and(|id| used.contains(&id)) {
+            match pending.values().iter().any(|id| used.contains(id)) {
                 true => frame.row_pending.push(pending),
                 false => frame.pending.push(pending),
             }

@@ -15,6 +15,14 @@ pub(super) struct Slice {
 }
 
 impl Slice {
+    /// The first row alone.
+    pub(super) const fn first_row() -> Self {
+        Self {
+            skip: 0,
+            fetch: Some(1),
+        }
+    }
+
     /// The plan with the slice on top, where there is one.
     pub(super) fn on(self, input: LogicalPlan) -> LogicalPlan {
         if self.skip == 0 && self.fetch.is_none() {

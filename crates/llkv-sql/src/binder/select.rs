@@ -9,6 +9,7 @@
 //! 5. DISTINCT, Sort, Limit, and a last Project that takes those columns away again.
 
 use super::Binder;
+use super::distinct::Distinction;
 use super::equality::same;
 use super::frame::{Alias, Clause, Frame};
 use super::grouping::Grouping;
@@ -37,6 +38,7 @@ struct Bound {
     groups: Option<Vec<Expr>>,
     having: Option<Expr>,
     keys: Vec<SortKey>,
+    distinct: Distinction,
 }
 
 impl Binder<'_> {
@@ -72,10 +74,6 @@ impl Binder<'_> {
             (!select.named_window.is_empty(), "WINDOW"),
             (select.qualify.is_some(), "QUALIFY"),
             (select.exclude.is_some(), "EXCLUDE behind the SELECT list"),
-            (
-                matches!(select.distinct, Some(ast::Distinct::On(_))),
-                "DISTINCT ON",
-            ),
         ];
         match rare.iter().find(|(present, _)| *present) {
             Some((_, feature)) => self.unsupported(*feature, &select.select_token.0),
@@ -108,12 +106,14 @@ impl Binder<'_> {
             Some(order_by) => self.bind_order_by(order_by, &items)?,
             None => vec![],
         };
+        let distinct = self.bind_distinction(select.distinct.as_ref(), &items)?;
         Ok(Bound {
             items,
             filter,
             groups,
             having,
             keys,
+            distinct,
         })
     }
 
@@ -259,32 +259,39 @@ impl Binder<'_> {
             for key in &mut bound.keys {
                 grouping.rewrite(&mut key.expr, "ORDER BY")?;
             }
+            for value in bound.distinct.values_mut() {
+                grouping.rewrite(value, "DISTINCT ON")?;
+            }
             for apply in &mut pending {
                 grouping.rewrite_apply(apply)?;
             }
             plan = grouping.into_plan(plan);
         }
         plan = apply_all(plan, pending);
-        if let Some(predicate) = bound.having {
+        if let Some(predicate) = bound.having.take() {
             plan = filter(plan, predicate);
         }
-        let distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
-        self.plan_output(plan, bound.items, bound.keys, distinct, slice, select)
+        self.plan_output(plan, bound, slice, select)
     }
 
     /// Project, Distinct, Sort, Limit.
     fn plan_output(
         &mut self,
         plan: LogicalPlan,
-        items: Vec<SelectItem>,
-        keys: Vec<SortKey>,
-        distinct: bool,
+        bound: Bound,
         slice: Slice,
         select: &ast::Select,
     ) -> Result<LogicalPlan> {
-        let mut projections = self.project(items);
+        let mut projections = self.project(bound.items);
         let visible = projections.len();
-        let keys = self.project_keys(keys, &mut projections);
+        let keys = self.project_keys(bound.keys, &mut projections);
+        let distinct = match bound.distinct {
+            Distinction::On(on) => {
+                return Ok(self.plan_distinct_on(plan, projections, visible, keys, on, slice));
+            }
+            Distinction::Rows => true,
+            Distinction::None => false,
+        };
         if distinct && projections.len() > visible {
             return self.invalid(
                 "ORDER BY of SELECT DISTINCT takes values of the SELECT list only",
@@ -351,27 +358,7 @@ impl Binder<'_> {
             if matches!(key.expr, Expr::Literal(_)) {
                 continue;
             }
-            let known = projections.iter().find(|p| same(&p.expr, &key.expr));
-            let column = match known {
-                Some(projection) => projection.column.clone(),
-                None => {
-                    let id = match &key.expr {
-                        Expr::Column { id, .. } => *id,
-                        _ => self.new_id(),
-                    };
-                    let column = PlanColumn {
-                        id,
-                        name: "sort key".into(),
-                        ty: key.expr.ty(),
-                        nullable: true,
-                    };
-                    projections.push(Projection {
-                        column: column.clone(),
-                        expr: key.expr,
-                    });
-                    column
-                }
-            };
+            let column = self.project_hidden(key.expr, "sort key", projections);
             sorted.push(SortKey {
                 expr: Expr::column(column.id, column.ty),
                 descending: key.descending,
@@ -379,6 +366,33 @@ impl Binder<'_> {
             });
         }
         sorted
+    }
+
+    /// The column of a value beside the SELECT list: projected too, unless it is there already.
+    pub(super) fn project_hidden(
+        &mut self,
+        expr: Expr,
+        name: &str,
+        projections: &mut Vec<Projection>,
+    ) -> PlanColumn {
+        if let Some(known) = projections.iter().find(|p| same(&p.expr, &expr)) {
+            return known.column.clone();
+        }
+        let id = match &expr {
+            Expr::Column { id, .. } => *id,
+            _ => self.new_id(),
+        };
+        let column = PlanColumn {
+            id,
+            name: name.into(),
+            ty: expr.ty(),
+            nullable: true,
+        };
+        projections.push(Projection {
+            column: column.clone(),
+            expr,
+        });
+        column
     }
 }
 

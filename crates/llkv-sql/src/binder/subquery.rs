@@ -92,7 +92,7 @@ impl Binder<'_> {
     }
 
     /// Both sides of a comparison in one type.
-    fn common(
+    pub(super) fn common(
         &mut self,
         left: Expr,
         column: &PlanColumn,
@@ -105,7 +105,7 @@ impl Binder<'_> {
         }
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         inner: LogicalPlan,
         kind: ApplyKind,

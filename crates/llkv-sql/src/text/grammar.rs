@@ -182,8 +182,11 @@ impl Dialect for Grammar {
         }
     }
 
-    /// `REPLACE INTO` is an INSERT.
+    /// `REPLACE INTO` is an INSERT; `CREATE TABLE t (a, b) AS` names columns without types.
     fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {
+        if let Some(created) = super::create_as::parse(parser) {
+            return Some(created);
+        }
         if parser.parse_keyword(Keyword::REPLACE) {
             parser.prev_token();
             let token = parser.get_current_token().clone();

@@ -1,5 +1,6 @@
 //! SQL as text: statements of a script, places in it, tokens, the syntax tree.
 
+mod create_as;
 mod grammar;
 mod location;
 mod parse;
