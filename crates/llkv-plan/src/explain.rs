@@ -38,12 +38,11 @@ impl<'a> Printer<'a> {
     fn new(plan: &LogicalPlan, estimator: Option<&'a Estimator<'a>>) -> Self {
         let mut columns: Vec<(ColumnId, String)> = Vec::new();
         collect_names(plan, &mut columns);
+        // Of several names of a column the one that it has at its origin is shown: it comes last.
+        let mut names: HashMap<ColumnId, String> = columns.into_iter().collect();
         let mut uses: HashMap<String, usize> = HashMap::new();
-        let mut names: HashMap<ColumnId, String> = HashMap::new();
-        for (id, name) in columns {
-            if names.insert(id, name.clone()).is_none() {
-                *uses.entry(name).or_default() += 1;
-            }
+        for name in names.values() {
+            *uses.entry(name.clone()).or_default() += 1;
         }
         for (id, name) in &mut names {
             if name.is_empty() || uses.get(name).is_some_and(|n| *n > 1) {

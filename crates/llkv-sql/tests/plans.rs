@@ -54,20 +54,30 @@ fn show(sql: &str, dialect: SqlDialect) -> String {
             let source = source.map(|plan| shown(&plan)).unwrap_or_default();
             format!("{definition:#?}\n{source}")
         }
+        PlanStatement::CopyTo {
+            source,
+            path,
+            options,
+        } => format!("COPY TO {path:?} {options:?}\n{}", shown(&source)),
         other => format!("{other:#?}"),
     }
 }
 
-fn all(dialect: SqlDialect, statements: &[&str]) -> String {
+/// Compares what the statements become with the snapshot of that name.
+fn assert_golden(name: &str, dialect: SqlDialect, statements: &[&str]) {
     let shown = statements
         .iter()
         .map(|sql| format!("-- {sql}\n{}\n", show(sql, dialect)));
-    shown.collect::<Vec<_>>().join("\n")
+    let shown = shown.collect::<Vec<_>>().join("\n");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, shown));
 }
 
 #[test]
 fn selects() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "selects",
         SqlDialect::Llkv,
         &[
             "SELECT 1 AS one, 'x', NULL, 1.50, -9223372036854775808",
@@ -86,13 +96,15 @@ fn selects() {
             "VALUES (1, 'a'), (2.5, NULL)",
             "FROM customers",
             "SELECT * EXCLUDE (name) FROM customers",
-        ]
-    ));
+            "SELECT DISTINCT ON (customer) customer, day FROM orders ORDER BY customer, price DESC LIMIT 3",
+        ],
+    );
 }
 
 #[test]
 fn groups() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "groups",
         SqlDialect::Llkv,
         &[
             "SELECT count(*), sum(price), avg(price) FROM orders",
@@ -102,13 +114,14 @@ fn groups() {
             "SELECT customer, sum(price) FROM orders GROUP BY ALL",
             "SELECT note FROM orders GROUP BY customer",
             "SELECT sum(price) FROM orders HAVING sum(price) > (SELECT avg(price) FROM orders)",
-        ]
-    ));
+        ],
+    );
 }
 
 #[test]
 fn subqueries() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "subqueries",
         SqlDialect::Llkv,
         &[
             "SELECT name, (SELECT count(*) FROM orders WHERE customer = c.id) FROM customers c",
@@ -117,25 +130,29 @@ fn subqueries() {
             "SELECT id FROM orders WHERE price > (SELECT avg(price) FROM orders) OR id = 1",
             "SELECT * FROM customers c, LATERAL (SELECT id AS oid FROM orders WHERE customer = c.id) x",
             "SELECT id FROM orders ORDER BY (SELECT name FROM customers c WHERE c.id = customer)",
-        ]
-    ));
+            "SELECT name FROM customers c WHERE 100 < ALL (SELECT price FROM orders WHERE customer = c.id)",
+            "SELECT id <> ANY (SELECT id FROM customers) FROM orders",
+        ],
+    );
 }
 
 #[test]
 fn set_operations() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "set_operations",
         SqlDialect::Llkv,
         &[
             "SELECT id FROM orders UNION ALL SELECT 2.5 UNION ALL SELECT NULL ORDER BY 1",
             "SELECT id FROM orders UNION SELECT id FROM customers EXCEPT SELECT 1",
             "SELECT 1 INTERSECT SELECT 'a'",
-        ]
-    ));
+        ],
+    );
 }
 
 #[test]
 fn changes() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "changes",
         SqlDialect::Llkv,
         &[
             "INSERT INTO orders VALUES (1, 2, '2020-01-31', 3.5, 'x'), (2, NULL, NULL, 7, NULL)",
@@ -149,13 +166,14 @@ fn changes() {
             "CREATE TABLE n (id INT PRIMARY KEY, v NUMERIC(5,1) DEFAULT 1.5 CHECK (v > 0), t TEXT UNIQUE NOT NULL)",
             "CREATE TABLE c AS SELECT id, id, price FROM orders",
             "COPY orders TO 'o.csv' (FORMAT csv, HEADER, DELIMITER '|')",
-        ]
-    ));
+        ],
+    );
 }
 
 #[test]
 fn sqlite() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "sqlite",
         SqlDialect::Sqlite,
         &[
             "SELECT a > b, a / b, -'5', a AND b FROM t1 WHERE a",
@@ -164,13 +182,14 @@ fn sqlite() {
             "SELECT CASE WHEN c>(SELECT avg(c) FROM t1) THEN a*2 ELSE b*10 END FROM t1 ORDER BY 1",
             "SELECT a FROM t1 WHERE a IN t1",
             "SELECT a FROM t1 WHERE a IN () OR a NOT NULL",
-        ]
-    ));
+        ],
+    );
 }
 
 #[test]
 fn errors() {
-    insta::assert_snapshot!(all(
+    assert_golden(
+        "errors",
         SqlDialect::Llkv,
         &[
             "SELECT prise FROM orders",
@@ -192,6 +211,6 @@ fn errors() {
             "SELECT (SELECT 1, 2)",
             "SELECT id FROM orders LIMIT -1",
             "MERGE INTO orders USING customers ON true WHEN MATCHED THEN DELETE",
-        ]
-    ));
+        ],
+    );
 }
