@@ -56,7 +56,12 @@ impl PendingApply {
     pub(super) fn values(&self) -> Vec<ColumnId> {
         match &self.kind {
             ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } => vec![mark.id],
-            _ => self.inner.columns().iter().map(|column| column.id).collect(),
+            _ => self
+                .inner
+                .columns()
+                .iter()
+                .map(|column| column.id)
+                .collect(),
         }
     }
 }

@@ -37,7 +37,11 @@ impl Binder<'_> {
     }
 
     /// A key as ORDER BY and DISTINCT ON read it: an ordinal, a name of the list, an expression.
-    pub(super) fn bind_order_key(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
+    pub(super) fn bind_order_key(
+        &mut self,
+        expr: &ast::Expr,
+        items: &[SelectItem],
+    ) -> Result<Expr> {
         if let Some(position) = ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),

@@ -81,7 +81,7 @@ impl DenseKeys {
         };
         let widest = (key.len() as u64 * Self::MAX_SPARSENESS).max(Self::SMALL_RANGE);
         let range = high.abs_diff(low);
-        Ok((range < widest).then_some(Self {
+        Ok((range < widest).then(|| Self {
             min: low,
             range: range + 1,
         }))
