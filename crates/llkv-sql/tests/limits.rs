@@ -10,8 +10,8 @@
 mod common;
 
 use common::TestCatalog;
-use llkv_result::{BindError, Error, Result};
-use llkv_sql::{BoundStatement, SqlDialect, bind};
+use llkv_result::{BindError, Error, Result, StatementResult};
+use llkv_sql::{BoundStatement, SqlDialect, SqlEngine, bind};
 use std::time::Instant;
 
 /// Binds on a thread of 2 MiB; what comes back was bound and dropped there.
@@ -104,4 +104,78 @@ fn many_rows_and_columns() {
         &TestCatalog::new(),
     );
     assert!(matches!(bound, Ok(BoundStatement::Plan(_))));
+}
+
+/// Runs scripts on a thread of 2 MiB, on a database of its own; gives the rows of the last query as text.
+fn run_small(scripts: Vec<String>) -> Result<String> {
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let run = move || {
+        let session = SqlEngine::in_memory()?.session();
+        let mut last = String::new();
+        for script in scripts {
+            for result in session.execute(&script)? {
+                if let StatementResult::Select(stream) = result {
+                    last.clear();
+                    for batch in stream {
+                        let batch = batch.map_err(Error::from_arrow)?;
+                        let text = arrow::util::pretty::pretty_format_batches(&[batch]);
+                        last += &text.map_err(Error::from_arrow)?.to_string();
+                    }
+                }
+            }
+        }
+        Ok(last)
+    };
+    thread.spawn(run).unwrap().join().unwrap()
+}
+
+#[test]
+fn a_million_elements_are_answered() {
+    let start = Instant::now();
+    let list: Vec<String> = (0..1_000_000).map(|i| (i * 3).to_string()).collect();
+    let counted = run_small(vec![
+        "CREATE TABLE t AS SELECT i FROM range(30000) r (i)".into(),
+        format!("SELECT count(*) AS n FROM t WHERE i IN ({})", list.join(",")),
+    ])
+    .unwrap();
+    assert!(counted.contains("10000"), "{counted}");
+    // Some two seconds on an idle machine.
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
+
+#[test]
+fn deep_and_long_statements_are_answered() {
+    let sum = run_small(vec![format!("SELECT 1{} AS s", "+1".repeat(N))]).unwrap();
+    assert!(sum.contains("100001"), "{sum}");
+    assert!(is_too_complex(
+        run_small(vec![format!(
+            "SELECT {}1{}",
+            "(".repeat(N),
+            ")".repeat(N)
+        )])
+        .map(drop)
+    ));
+    let any = format!("SELECT 1 AS s WHERE 1 = 0{}", " OR 1 = 1".repeat(N));
+    assert!(run_small(vec![any]).unwrap().contains('1'));
+    let all = format!("SELECT 1{} ORDER BY 1", " UNION SELECT 1".repeat(2_000));
+    assert!(run_small(vec![all]).unwrap().contains('1'));
+}
+
+#[test]
+fn two_thousand_columns_are_stored_and_read() {
+    let columns: Vec<String> = (0..2_000).map(|i| format!("c{i} INTEGER")).collect();
+    let values: Vec<String> = (0..2_000).map(|i| i.to_string()).collect();
+    let sums: Vec<String> = (0..2_000).map(|i| format!("sum(c{i}) AS s{i}")).collect();
+    let read = run_small(vec![
+        format!("CREATE TABLE wide ({})", columns.join(", ")),
+        format!(
+            "INSERT INTO wide VALUES ({values}), ({values})",
+            values = values.join(", ")
+        ),
+        "UPDATE wide SET c7 = c1999 + 1".into(),
+        format!("CREATE TABLE sums AS SELECT {} FROM wide", sums.join(", ")),
+        "SELECT s7, s1999 FROM sums".into(),
+    ])
+    .unwrap();
+    assert!(read.contains("| 4000 | 3998  |"), "{read}");
 }
