@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod docs;
 mod floors;
+mod packages;
 mod slt;
 mod step;
 mod test;
@@ -33,6 +34,8 @@ enum Task {
     SltWorker(slt::WorkerArguments),
     /// Compare the edges between crates with the table in ARCHITECTURE.md
     Floors,
+    /// Look for what published crates need: metadata, README, licence, an example
+    Packages,
     /// Look for leftover words, files without a purpose, long files and long functions
     Tidy,
     /// What hosted CI runs: `test`, in an environment without surprises
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Slt(arguments) => slt::run(&arguments),
         Task::SltWorker(arguments) => slt::work(&arguments),
         Task::Floors => floors::run(),
+        Task::Packages => packages::run(),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
         Task::Bench(arguments) => bench::run(&arguments),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test, the SLT runs last.
 
 use crate::step::{self, TaskResult};
-use crate::{arrow_versions, docs, floors, slt, tidy};
+use crate::{arrow_versions, docs, floors, packages, slt, tidy};
 use std::time::Instant;
 
 #[derive(clap::Args, Default)]
@@ -18,12 +18,13 @@ type Step<'a> = (&'a str, &'a dyn Fn() -> TaskResult);
 /// closing lines end the output.
 pub(crate) fn run(arguments: &Arguments) -> TaskResult {
     let tests = || cargo_test(arguments.long);
-    let steps: [Step<'_>; 7] = [
+    let steps: [Step<'_>; 8] = [
         ("fmt", &|| {
             step::run(&mut step::cargo(["fmt", "--all", "--check"]))
         }),
         ("floors", &floors::run),
         ("arrow versions", &arrow_versions::run),
+        ("packages", &packages::run),
         ("tidy", &tidy::run),
         ("clippy", &clippy),
         ("docs", &docs::run),

@@ -10,6 +10,28 @@
 //! Subqueries are [`LogicalPlan::Apply`] nodes until the rule `unnest` makes joins of them, so an
 //! optimized plan has none. Columns have ids that are unique in a statement; nodes hand them on, and
 //! a rule that copies a part of a plan gives the copy's columns new ids.
+//!
+//! ```
+//! use llkv_expr::{BinaryOp, Expr};
+//! use llkv_plan::{ColumnIds, ColumnInfo, PlanBuilder, TableInfo, explain, validate};
+//! use llkv_types::{FieldId, Scalar, SqlType, TableId};
+//!
+//! # fn main() -> llkv_result::Result<()> {
+//! let moons = ColumnInfo {
+//!     field: FieldId(0), name: "moons".into(), ty: SqlType::Int64, nullable: true, default_sql: None,
+//! };
+//! let planets = TableInfo {
+//!     id: TableId(1), name: "planets".into(), columns: vec![moons], keys: vec![], checks: vec![],
+//! };
+//! let ids = ColumnIds::new();
+//! let plan = PlanBuilder::scan(&ids, &planets);
+//! let many = Expr::compare(BinaryOp::Gt, plan.col("moons")?, Expr::Literal(Scalar::Int64(10)));
+//! let plan = plan.filter(many).build();
+//! validate(&plan)?;
+//! assert_eq!(explain(&plan), "Filter moons > 10\n└─ Scan planets (moons)\n");
+//! # Ok(())
+//! # }
+//! ```
 
 mod analysis;
 mod builder;

@@ -135,7 +135,10 @@ fn a_million_elements_are_answered() {
     let list: Vec<String> = (0..1_000_000).map(|i| (i * 3).to_string()).collect();
     let counted = run_small(vec![
         "CREATE TABLE t AS SELECT i FROM range(30000) r (i)".into(),
-        format!("SELECT count(*) AS n FROM t WHERE i IN ({})", list.join(",")),
+        format!(
+            "SELECT count(*) AS n FROM t WHERE i IN ({})",
+            list.join(",")
+        ),
     ])
     .unwrap();
     assert!(counted.contains("10000"), "{counted}");
@@ -148,12 +151,7 @@ fn deep_and_long_statements_are_answered() {
     let sum = run_small(vec![format!("SELECT 1{} AS s", "+1".repeat(N))]).unwrap();
     assert!(sum.contains("100001"), "{sum}");
     assert!(is_too_complex(
-        run_small(vec![format!(
-            "SELECT {}1{}",
-            "(".repeat(N),
-            ")".repeat(N)
-        )])
-        .map(drop)
+        run_small(vec![format!("SELECT {}1{}", "(".repeat(N), ")".repeat(N))]).map(drop)
     ));
     let any = format!("SELECT 1 AS s WHERE 1 = 0{}", " OR 1 = 1".repeat(N));
     assert!(run_small(vec![any]).unwrap().contains('1'));

@@ -1,5 +1,6 @@
 //! A session of a database.
 
+use llkv_executor::CancelToken;
 use llkv_plan::ExternalSource;
 use llkv_result::{Result, SelectStream, StatementResult};
 use llkv_sql::{PreparedStatement, Session};
@@ -43,6 +44,13 @@ impl Connection {
     /// When the text is no single query or cannot be planned; later errors come from the stream.
     pub fn query(&mut self, sql: &str) -> Result<SelectStream> {
         self.session.sql(sql)
+    }
+
+    /// The token that stops the running statement, from any thread. It stays cancelled, and so do
+    /// later statements, until it is reset.
+    #[must_use]
+    pub fn cancel_token(&self) -> CancelToken {
+        self.session.cancel_token()
     }
 
     /// Parses and binds a statement once, for many executions.

@@ -2,6 +2,7 @@
 
 mod args;
 mod dot;
+mod interrupt;
 mod output;
 mod repl;
 mod schema;

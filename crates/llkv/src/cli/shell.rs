@@ -1,5 +1,6 @@
 //! The state of a shell: what was typed so far, and how statements are run and shown.
 
+use crate::cli::interrupt::Interrupts;
 use crate::cli::output::{Format, print, write_out};
 use crate::cli::{Stop, dot, tell};
 use llkv::{Connection, Database, StatementResult, render_error, split_statements};
@@ -26,6 +27,7 @@ pub(crate) struct Shell {
     pub(crate) timer: bool,
     pub(crate) max_rows: usize,
     pending: String,
+    interrupts: Interrupts,
 }
 
 impl Shell {
@@ -36,6 +38,7 @@ impl Shell {
             timer: false,
             max_rows: DEFAULT_MAX_ROWS,
             pending: String::new(),
+            interrupts: Interrupts::install(),
         })
     }
 
@@ -82,10 +85,12 @@ impl Shell {
     /// [`Stop::Reported`] when it failed.
     pub(crate) fn run(&mut self, sql: &str) -> Result<(), Stop> {
         let start = Instant::now();
-        let outcome = self
-            .connection
-            .run(sql)
-            .and_then(|results| results.into_iter().try_for_each(|result| self.show(result)));
+        let token = self.connection.cancel_token();
+        let interrupts = self.interrupts.clone();
+        let outcome = interrupts.during(token, || {
+            let results = self.connection.run(sql)?;
+            results.into_iter().try_for_each(|result| self.show(result))
+        });
         if self.timer {
             let seconds = start.elapsed().as_secs_f64();
             write_out(&format!("Run Time (s): real {seconds:.6}\n"))?;
