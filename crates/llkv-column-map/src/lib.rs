@@ -25,8 +25,11 @@ mod marks;
 mod predicate;
 mod row_group;
 mod scan;
+mod sealed;
+mod sketch;
 mod stats;
 mod store;
+mod summary;
 mod table_version;
 mod tail;
 

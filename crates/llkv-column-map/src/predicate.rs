@@ -8,7 +8,7 @@ use hashbrown::HashSet;
 use llkv_result::{Error, Result};
 use llkv_types::{FieldId, Scalar};
 use std::ops::Bound;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A test that rows must pass to be put out.
 #[derive(Debug, Clone)]
@@ -46,8 +46,12 @@ pub enum ColumnTest {
 pub struct ScanCounters {
     /// Row groups (and tails) of which at least one value was read.
     pub row_groups_read: AtomicU64,
-    /// Row groups left out by statistics.
+    /// Row groups (and tails) left out by statistics.
     pub row_groups_pruned: AtomicU64,
+    /// Blocks of at most 8,192 rows that were read, of the row groups read.
+    pub blocks_read: AtomicU64,
+    /// Blocks left out by statistics of their own, in row groups that were read.
+    pub blocks_pruned: AtomicU64,
     /// Rows looked at, before predicates and visibility.
     pub rows_scanned: AtomicU64,
     /// Rows put out.
@@ -56,6 +60,18 @@ pub struct ScanCounters {
     pub batches_out: AtomicU64,
     /// Stored bytes decoded.
     pub bytes_read: AtomicU64,
+}
+
+impl ScanCounters {
+    /// Counts a block of `rows` rows: read, or left out by statistics.
+    pub(crate) fn count_window(&self, rows: usize, is_read: bool) {
+        if is_read {
+            self.blocks_read.fetch_add(1, Ordering::Relaxed);
+            self.rows_scanned.fetch_add(rows as u64, Ordering::Relaxed);
+        } else {
+            self.blocks_pruned.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl ColumnTest {

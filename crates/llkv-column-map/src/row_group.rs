@@ -7,10 +7,12 @@ use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
 use crate::marks::Marks;
 use crate::stats::Verdict;
+use crate::summary::Summary;
 use arrow::array::RecordBatch;
 use llkv_result::{Error, Result, StorageError};
 use llkv_storage::BoxedPager;
 use llkv_types::{FieldId, PhysicalKey, RowId, SqlType, TXN_ID_NONE, TxnId};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 /// The columns of a table, in order.
@@ -37,6 +39,8 @@ pub(crate) struct PlainData {
     pub(crate) layout: Arc<Layout>,
     pub(crate) batch: RecordBatch,
     open: OnceLock<Vec<Arc<Chunk>>>,
+    /// What is known of each column, taken at first use.
+    summaries: Vec<OnceLock<Option<Summary>>>,
 }
 
 /// Rows of a table that lie together.
@@ -125,6 +129,7 @@ impl RowGroup {
     ) -> Self {
         let rows = batch.num_rows();
         let data = PlainData {
+            summaries: layout.iter().map(|_| OnceLock::new()).collect(),
             layout,
             batch,
             open: OnceLock::new(),
@@ -308,7 +313,17 @@ impl RowGroup {
                 None if matches!(test, Test::Null) => Verdict::Everything,
                 None => Verdict::Nothing,
             },
-            GroupData::Plain(_) => Verdict::Unsure,
+            GroupData::Plain(plain) => plain.summary(field).map_or(Verdict::Unsure, |summary| {
+                summary.stats.judge(test, self.rows)
+            }),
+        }
+    }
+
+    /// What is known of a column of plain rows.
+    pub(crate) fn summary(&self, field: FieldId) -> Option<Cow<'_, Summary>> {
+        match self.data.as_ref() {
+            GroupData::Plain(plain) => plain.summary(field),
+            GroupData::Stored(_) => None,
         }
     }
 
@@ -359,6 +374,39 @@ impl StoredData {
 }
 
 impl PlainData {
+    /// What is known of a column; nothing of an array that does not fit it, which is an error where it is
+    /// read.
+    pub(crate) fn summary(&self, field: FieldId) -> Option<Cow<'_, Summary>> {
+        let Some(index) = self.layout.iter().position(|(f, _)| *f == field) else {
+            return Some(Cow::Owned(Summary::of_nulls(self.batch.num_rows())));
+        };
+        let (_, ty) = self.layout.get(index)?;
+        let array = self.batch.columns().get(index)?;
+        let slot = self.summaries.get(index)?;
+        let summary = slot.get_or_init(|| Summary::of(*ty, array).ok());
+        summary.as_ref().map(Cow::Borrowed)
+    }
+
+    /// Takes over what is known of the runs that these rows were merged from, column by column where
+    /// all of them know it.
+    pub(crate) fn inherit(&self, parts: &[&Self]) {
+        for (index, slot) in self.summaries.iter().enumerate() {
+            let mut known = parts
+                .iter()
+                .map(|part| part.summaries.get(index)?.get()?.as_ref());
+            let Some(Some(first)) = known.next() else {
+                continue;
+            };
+            let merged = known.try_fold(first.clone(), |mut all, part| {
+                all.merge(part?);
+                Some(all)
+            });
+            if let Some(merged) = merged {
+                slot.get_or_init(|| Some(merged));
+            }
+        }
+    }
+
     fn chunk(&self, field: FieldId, ty: SqlType) -> Result<Arc<Chunk>> {
         let Some(index) = self.layout.iter().position(|(f, _)| *f == field) else {
             return Ok(Arc::new(Chunk::nulls(ty)));

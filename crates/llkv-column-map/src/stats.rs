@@ -142,6 +142,19 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Stats {
+    /// The statistics of both: of `rows` rows here and `other_rows` there.
+    pub(crate) fn merge(&self, rows: usize, other: &Self, other_rows: usize) -> Self {
+        let has_values = |stats: &Self, rows: usize| (stats.null_count as usize) < rows;
+        Self {
+            bounds: match (has_values(self, rows), has_values(other, other_rows)) {
+                (true, true) => self.bounds.clone().merge(&other.bounds),
+                (true, false) => self.bounds.clone(),
+                (false, _) => other.bounds.clone(),
+            },
+            null_count: self.null_count + other.null_count,
+        }
+    }
+
     /// What the statistics of `rows` rows say about a test.
     pub(crate) fn judge(&self, test: &Test, rows: usize) -> Verdict {
         let nulls = self.null_count as usize;
@@ -240,7 +253,7 @@ pub struct ColumnStatistics {
     pub null_count: u64,
     /// Roughly how many distinct values there are.
     pub distinct_estimate: u64,
-    /// Rows that statistics were taken of; those of the tail are not among them.
+    /// Rows that statistics were taken of: all that the table version holds.
     pub rows: u64,
 }
 

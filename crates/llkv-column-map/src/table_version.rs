@@ -3,9 +3,11 @@
 use crate::commit::{ReadyChange, StagedRowGroup};
 use crate::descriptor::TableDescriptor;
 use crate::marks::Marks;
-use crate::row_group::{GroupData, Layout, RowGroup};
+use crate::row_group::{Layout, RowGroup};
 use crate::scan::{ColumnScan, ScanSpec};
-use crate::stats::{Bounds, ColumnStatistics};
+use crate::sealed::SealedGroups;
+use crate::stats::ColumnStatistics;
+use crate::summary::Summary;
 use crate::tail;
 use arrow::array::RecordBatch;
 use llkv_result::{Error, Result};
@@ -19,8 +21,7 @@ use std::sync::Arc;
 pub struct TableVersion {
     pub(crate) table: TableId,
     pub(crate) layout: Arc<Layout>,
-    /// Stored row groups, ascending by row id.
-    pub(crate) groups: Arc<Vec<Arc<RowGroup>>>,
+    pub(crate) groups: Arc<SealedGroups>,
     /// Plain runs, ascending by row id.
     pub(crate) tail: Vec<Arc<RowGroup>>,
     /// Deletes since the last checkpoint.
@@ -81,7 +82,7 @@ impl TableVersion {
         groups.sort_by_key(|group| group.first_row_id());
         Ok(Self {
             layout: descriptor.layout.into(),
-            groups: Arc::new(groups),
+            groups: Arc::new(SealedGroups::new(groups)),
             next_row_id: descriptor.next_row_id,
             applied: descriptor.applied,
             settled: descriptor.applied,
@@ -109,7 +110,7 @@ impl TableVersion {
             version.next_row_id = group.last_row_id() + 1;
             list.push(Arc::new(group));
         }
-        version.groups = Arc::new(list);
+        version.groups = Arc::new(SealedGroups::new(list));
         Ok(version)
     }
 
@@ -142,12 +143,13 @@ impl TableVersion {
             }
             ReadyChange::Append { .. } => {}
             ReadyChange::AppendGroups { groups, .. } => {
-                let list = Arc::make_mut(&mut next.groups);
+                let mut list = self.groups.to_vec();
                 for meta in groups {
                     let group = RowGroup::stored(meta.clone(), Arc::clone(&self.pager))?;
                     next.next_row_id = group.last_row_id() + 1;
                     list.push(Arc::new(group));
                 }
+                next.groups = Arc::new(SealedGroups::new(list));
             }
             ReadyChange::Delete { row_ids, .. } => {
                 next.marks = self.marks.with(row_ids, commit_id);
@@ -210,7 +212,7 @@ impl TableVersion {
 
     /// The row group or run that holds a row id, with the position in it.
     pub(crate) fn locate(&self, row_id: RowId) -> Option<(&Arc<RowGroup>, usize)> {
-        [self.groups.as_slice(), self.tail.as_slice()]
+        [&**self.groups, self.tail.as_slice()]
             .into_iter()
             .find_map(|list| {
                 let after = list.partition_point(|group| group.first_row_id() <= row_id);
@@ -246,44 +248,48 @@ impl TableVersion {
             .collect()
     }
 
-    /// What the statistics of the stored row groups say about a column; `None` for an unknown field.
+    /// What is known of a column without a scan: the statistics of the stored row groups, and those of
+    /// the runs of the tail, which are taken at first use and kept. `None` for an unknown field.
     #[must_use]
     pub fn statistics(&self, field: FieldId) -> Option<ColumnStatistics> {
         let ty = self.type_of(field).ok()?;
-        let mut bounds: Option<Bounds> = None;
-        let (mut null_count, mut rows, mut distinct) = (0u64, 0u64, 0u64);
-        let mut largest = 0u64;
-        for group in self.groups.iter() {
-            let GroupData::Stored(stored) = group.data.as_ref() else {
-                continue;
-            };
-            rows += group.rows as u64;
-            let Some(chunk) = stored.position(field).and_then(|i| stored.chunks.get(i)) else {
-                null_count += group.rows as u64;
-                continue;
-            };
-            null_count += u64::from(chunk.stats.null_count);
-            if chunk.stats.null_count as usize >= group.rows {
-                continue;
+        let sealed = self.groups.column(field);
+        let (mut bounds, mut distinct) = (sealed.bounds.clone(), sealed.distinct);
+        let (mut rows, mut null_count) = (sealed.rows, sealed.null_count);
+        if let Some(tail) = self.tail_summary(field)? {
+            let (tail_rows, nulls) = (tail.rows as u64, u64::from(tail.stats.null_count));
+            rows += tail_rows;
+            null_count += nulls;
+            if nulls < tail_rows {
+                distinct.add(tail.distinct.estimate(), tail_rows - nulls);
+                bounds = Some(match bounds {
+                    None => tail.stats.bounds,
+                    Some(bounds) => bounds.merge(&tail.stats.bounds),
+                });
             }
-            distinct += u64::from(chunk.distinct_estimate);
-            largest = largest.max(u64::from(chunk.distinct_estimate));
-            bounds = Some(match bounds {
-                None => chunk.stats.bounds.clone(),
-                Some(bounds) => bounds.merge(&chunk.stats.bounds),
-            });
         }
         let bounds = bounds.unwrap_or_default();
-        let mut distinct_estimate = combine_distinct(&bounds, distinct, largest, rows - null_count);
-        distinct_estimate = distinct_estimate.min(rows - null_count);
         let (min, max) = bounds.to_scalars(ty);
         Some(ColumnStatistics {
             min,
             max,
             null_count,
-            distinct_estimate,
+            distinct_estimate: distinct.estimate(&bounds).min(rows - null_count),
             rows,
         })
+    }
+
+    /// What is known of a column of the tail, if there is one; `None` for rows that do not fit the column.
+    fn tail_summary(&self, field: FieldId) -> Option<Option<Summary>> {
+        let mut runs = self.tail.iter();
+        let Some(first) = runs.next() else {
+            return Some(None);
+        };
+        let mut all = first.summary(field)?.into_owned();
+        for run in runs {
+            all.merge(run.summary(field)?.as_ref());
+        }
+        Some(Some(all))
     }
 
     /// How a column is stored: for each stored row group the name of the encoding and the size in bytes.
@@ -317,22 +323,4 @@ impl TableVersion {
         let deleted_by = group.deleted_by(position, &self.marks);
         deleted_by != TXN_ID_NONE && deleted_by <= bound
     }
-}
-
-/// Distinct values of a column from those of its row groups: between the largest (every group holds the
-/// same values) and the sum (each holds others).
-fn combine_distinct(bounds: &Bounds, sum: u64, largest: u64, values: u64) -> u64 {
-    let domain = match bounds {
-        Bounds::Int { min, max } => max
-            .checked_sub(*min)
-            .and_then(|span| u64::try_from(span).ok())
-            .map_or(u64::MAX, |span| span.saturating_add(1)),
-        _ => u64::MAX,
-    };
-    // A group full of distinct values says that others bring more; one that repeats a few says that it
-    // has seen them all.
-    let per_group = values.min(llkv_types::ROW_GROUP_ROWS as u64).max(1);
-    let fresh = largest as f64 / per_group as f64;
-    let estimate = largest as f64 + (sum.saturating_sub(largest)) as f64 * fresh;
-    (estimate as u64).min(domain)
 }

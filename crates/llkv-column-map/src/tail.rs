@@ -97,7 +97,11 @@ fn merge(runs: &[Arc<RowGroup>]) -> Result<RowGroup> {
     let rows = runs.iter().map(|run| run.rows).sum();
     let batch = batch_of(&layout, columns, rows)?;
     let (row_ids, created) = merge_versions(runs.iter().map(Arc::as_ref));
-    Ok(RowGroup::plain(layout, batch, row_ids, created))
+    let merged = RowGroup::plain(layout, batch, row_ids, created);
+    if let Some(data) = plain(&merged) {
+        data.inherit(&parts);
+    }
+    Ok(merged)
 }
 
 /// Puts string views into one buffer: merged runs would else drag along one for each commit.

@@ -62,6 +62,10 @@ pub struct ScanStatistics {
     pub row_groups_read: u64,
     /// Row groups left out by their statistics.
     pub row_groups_pruned: u64,
+    /// Blocks of 8,192 rows that were read.
+    pub blocks_read: u64,
+    /// Blocks left out by their statistics, in row groups that were read.
+    pub blocks_pruned: u64,
     /// Rows looked at.
     pub rows_scanned: u64,
     /// Stored bytes decoded.
@@ -73,6 +77,8 @@ impl ScanStatistics {
         Self {
             row_groups_read: counters.row_groups_read.load(Ordering::Relaxed),
             row_groups_pruned: counters.row_groups_pruned.load(Ordering::Relaxed),
+            blocks_read: counters.blocks_read.load(Ordering::Relaxed),
+            blocks_pruned: counters.blocks_pruned.load(Ordering::Relaxed),
             rows_scanned: counters.rows_scanned.load(Ordering::Relaxed),
             bytes_read: counters.bytes_read.load(Ordering::Relaxed),
         }
@@ -175,8 +181,13 @@ impl fmt::Display for ScanStatistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            " row_groups={} pruned={} rows_scanned={} bytes_read={}",
-            self.row_groups_read, self.row_groups_pruned, self.rows_scanned, self.bytes_read
+            " row_groups={} pruned={} blocks={} pruned_blocks={} rows_scanned={} bytes_read={}",
+            self.row_groups_read,
+            self.row_groups_pruned,
+            self.blocks_read,
+            self.blocks_pruned,
+            self.rows_scanned,
+            self.bytes_read
         )
     }
 }

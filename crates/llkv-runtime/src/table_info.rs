@@ -89,22 +89,18 @@ fn describe(table: &Table) -> TableInfo {
     }
 }
 
-/// Bounds have to hold for all rows, and no statistics are taken of the rows of the tail.
 fn measure(version: &TableVersion) -> TableStatistics {
-    let is_sealed = version.tail_rows() == 0;
     let columns = version.layout().iter().filter_map(|(field, _)| {
         let known = version.statistics(*field)?;
         if known.rows == 0 {
             return None;
         }
-        let bounds = (known.min, known.max);
-        let (min, max) = if is_sealed { bounds } else { (None, None) };
         Some((
             *field,
             ColumnStatistics {
-                min,
-                max,
-                null_count: is_sealed.then_some(known.null_count),
+                min: known.min,
+                max: known.max,
+                null_count: Some(known.null_count),
                 distinct_count: Some(known.distinct_estimate),
             },
         ))

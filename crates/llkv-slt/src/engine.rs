@@ -112,6 +112,10 @@ pub struct EngineStatistics {
     pub row_groups_read: u64,
     /// Row groups that scans passed over because their statistics ruled them out.
     pub row_groups_pruned: u64,
+    /// Blocks of rows that scans read, in those row groups.
+    pub blocks_read: u64,
+    /// Blocks that scans passed over because their statistics ruled them out.
+    pub blocks_pruned: u64,
     /// Time by kind of operator.
     pub operators: Vec<OperatorTime>,
 }
@@ -134,6 +138,8 @@ impl EngineStatistics {
         self.batches_scanned += other.batches_scanned;
         self.row_groups_read += other.row_groups_read;
         self.row_groups_pruned += other.row_groups_pruned;
+        self.blocks_read += other.blocks_read;
+        self.blocks_pruned += other.blocks_pruned;
         for operator in &other.operators {
             match self
                 .operators

@@ -106,12 +106,15 @@ fn print_engine(out: &mut dyn Write, statistics: &EngineStatistics) -> io::Resul
         batches_scanned,
         row_groups_read,
         row_groups_pruned,
+        blocks_read,
+        blocks_pruned,
         operators,
     } = statistics;
     writeln!(
         out,
         "    scanned: {rows_scanned} rows in {batches_scanned} batches, \
-         row groups {row_groups_read} read, {row_groups_pruned} pruned"
+         row groups {row_groups_read} read, {row_groups_pruned} pruned, \
+         blocks {blocks_read} read, {blocks_pruned} pruned"
     )?;
     for operator in operators {
         let (name, rows) = (&operator.name, operator.rows);

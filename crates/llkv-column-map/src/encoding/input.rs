@@ -103,6 +103,11 @@ impl Input {
             .collect()
     }
 
+    /// Statistics of all rows.
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats_of(0, self.rows)
+    }
+
     fn stats_of(&self, start: usize, rows: usize) -> Stats {
         let null_count = self
             .nulls

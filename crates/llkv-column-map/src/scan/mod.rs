@@ -147,19 +147,28 @@ impl ColumnScan {
         let mut pruned = 0;
         for group in version.groups.iter() {
             let before = take_tail(&mut tail, group.first_row_id());
-            self.push_morsel(before);
+            pruned += self.push_tail(before);
             if self.rules_out(group) {
                 pruned += 1;
             } else {
                 self.push_morsel(vec![Arc::clone(group)]);
             }
         }
-        self.push_morsel(take_tail(&mut tail, RowId::MAX));
+        pruned += self.push_tail(take_tail(&mut tail, RowId::MAX));
         if let Some(counters) = &self.spec.counters {
             counters
                 .row_groups_pruned
                 .fetch_add(pruned, Ordering::Relaxed);
         }
+    }
+
+    /// Adds neighbouring runs of the tail, and counts 1 when statistics rule out all of them.
+    fn push_tail(&mut self, mut runs: Vec<Arc<RowGroup>>) -> u64 {
+        let found = runs.len();
+        runs.retain(|run| !self.rules_out(run));
+        let pruned = found > 0 && runs.is_empty();
+        self.push_morsel(runs);
+        u64::from(pruned)
     }
 
     fn push_morsel(&mut self, segments: Vec<Arc<RowGroup>>) {

@@ -5,7 +5,7 @@ use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
 use crate::chunk::Chunk;
 use crate::column_buffer::ColumnBuffer;
 use crate::encoding::Scratch;
-use crate::row_group::RowGroup;
+use crate::row_group::{GroupData, RowGroup};
 use crate::stats::Verdict;
 use crate::table_version::TableVersion;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
@@ -26,6 +26,8 @@ pub struct MorselReader {
     predicates: Arc<Vec<RunningPredicate>>,
     segments: std::vec::IntoIter<Arc<RowGroup>>,
     current: Option<Segment>,
+    /// The last segment was a run of the tail.
+    in_tail: bool,
     columns: Vec<ColumnBuffer>,
     row_ids: Vec<RowId>,
     pending_rows: usize,
@@ -75,6 +77,7 @@ impl MorselReader {
             predicates: Arc::clone(&scan.predicates),
             segments: morsel.segments.into_iter(),
             current: None,
+            in_tail: false,
             columns,
             row_ids: Vec::new(),
             pending_rows: 0,
@@ -134,9 +137,7 @@ impl MorselReader {
             if verdict == Verdict::Nothing {
                 continue;
             }
-            if let Some(counters) = &self.spec.counters {
-                counters.row_groups_read.fetch_add(1, Ordering::Relaxed);
-            }
+            self.count_segment(&group);
             return Ok(Some(Segment {
                 versioned: self.needs_versions(&group),
                 group,
@@ -146,6 +147,15 @@ impl MorselReader {
             }));
         }
         Ok(None)
+    }
+
+    /// The runs of a tail count as one row group.
+    fn count_segment(&mut self, group: &RowGroup) {
+        let is_plain = matches!(group.data.as_ref(), GroupData::Plain(_));
+        let first = !std::mem::replace(&mut self.in_tail, is_plain);
+        if let Some(counters) = self.spec.counters.as_ref().filter(|_| first || !is_plain) {
+            counters.row_groups_read.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn needs_versions(&self, group: &RowGroup) -> bool {
@@ -164,12 +174,10 @@ impl MorselReader {
         let rows = WINDOW_ROWS.min(segment.group.rows - start);
         segment.start += rows;
         self.selection.fill(rows);
+        let is_read = self.apply_predicates(&mut segment, start, rows)?;
         if let Some(counters) = &self.spec.counters {
-            counters
-                .rows_scanned
-                .fetch_add(rows as u64, Ordering::Relaxed);
+            counters.count_window(rows, is_read);
         }
-        self.apply_predicates(&mut segment, start, rows)?;
         if segment.versioned && !self.selection.is_empty() {
             self.apply_versions(&segment.group, start, rows);
         }
@@ -184,7 +192,14 @@ impl MorselReader {
         Ok(batch)
     }
 
-    fn apply_predicates(&mut self, segment: &mut Segment, start: usize, rows: usize) -> Result<()> {
+    /// Drops the rows that fail a predicate; false when statistics ruled out all of them.
+    fn apply_predicates(
+        &mut self,
+        segment: &mut Segment,
+        start: usize,
+        rows: usize,
+    ) -> Result<bool> {
+        let mut is_read = false;
         if segment.tests.len() > 1 {
             self.order_tests(segment);
         }
@@ -204,10 +219,10 @@ impl MorselReader {
             match chunk.judge(&predicate.test, start, rows) {
                 Verdict::Nothing => {
                     self.selection.clear();
-                    return Ok(());
+                    return Ok(is_read);
                 }
                 Verdict::Everything => continue,
-                Verdict::Unsure => {}
+                Verdict::Unsure => is_read = true,
             }
             let rows_in = self.selection.count();
             let began = Instant::now();
@@ -223,10 +238,10 @@ impl MorselReader {
                 .learned
                 .add(rows_in, rows_out, began.elapsed().as_nanos() as u64);
             if rows_out == 0 {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Puts the predicate that drops rows at the least cost first.

@@ -4,6 +4,7 @@ use super::compaction::{Compacted, compact};
 use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
 use crate::descriptor::{GroupMeta, STORE_MAGIC, StoreHeader, TABLE_MAGIC, TableDescriptor, seal};
 use crate::row_group::RowGroup;
+use crate::sealed::SealedGroups;
 use crate::table_version::TableVersion;
 use crate::tail;
 use llkv_result::Result;
@@ -206,7 +207,7 @@ fn rebase(state: &mut State, built: Built, applied: TxnId) {
         .iter()
         .filter(|group| group.first_row_id() >= built.from.next_row_id);
     groups.extend(younger.cloned());
-    next.groups = Arc::new(groups);
+    next.groups = Arc::new(SealedGroups::new(groups));
     next.tail = tail::after(&current.tail, applied);
     next.marks = current.marks.after(applied);
     next.settled = applied;

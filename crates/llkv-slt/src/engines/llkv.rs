@@ -113,6 +113,8 @@ impl LlkvConnection {
                 counted.rows_scanned += scan.rows_scanned;
                 counted.row_groups_read += scan.row_groups_read;
                 counted.row_groups_pruned += scan.row_groups_pruned;
+                counted.blocks_read += scan.blocks_read;
+                counted.blocks_pruned += scan.blocks_pruned;
                 counted.batches_scanned += operator.batches;
             }
         }
