@@ -12,7 +12,7 @@ use arrow::array::{
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use llkv_compute::coercion::binary_signature;
-use llkv_compute::{PreparedExpr, create_accumulator, hash_columns};
+use llkv_compute::{Groups, PreparedExpr, RowsByGroup, create_accumulator, hash_columns};
 use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, ColumnId, Expr};
 use llkv_types::{BATCH_ROWS, Scalar, SqlType};
 use std::hint::black_box;
@@ -225,14 +225,27 @@ fn aggregates(c: &mut Criterion) {
         group.bench_function(format!("{name}, 4 groups"), |b| {
             b.iter_batched_ref(
                 fresh,
-                |accumulator| accumulator.update(black_box(&args), &groups, 4, None),
+                |accumulator| {
+                    accumulator.update(black_box(&args), Groups::PerRow(&groups), 4, None)
+                },
+                BatchSize::SmallInput,
+            );
+        });
+        let mut by_group = RowsByGroup::default();
+        let sorted = Groups::of_rows(&groups, 4, &mut by_group);
+        group.bench_function(format!("{name}, 4 groups, sorted"), |b| {
+            b.iter_batched_ref(
+                fresh,
+                |accumulator| accumulator.update(black_box(&args), sorted, 4, None),
                 BatchSize::SmallInput,
             );
         });
         group.bench_function(format!("{name}, ungrouped"), |b| {
             b.iter_batched_ref(
                 fresh,
-                |accumulator| accumulator.update_single(black_box(&args), BATCH_ROWS, None),
+                |accumulator| {
+                    accumulator.update(black_box(&args), Groups::Single(BATCH_ROWS), 1, None)
+                },
                 BatchSize::SmallInput,
             );
         });

@@ -21,7 +21,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{GroupsAccumulator, aggregate_type, create_accumulator};
+pub use aggregate::{Groups, GroupsAccumulator, RowsByGroup, aggregate_type, create_accumulator};
 pub use cast::{cast, cast_scalar};
 pub use hash::hash_columns;
 pub use keys::{key_type, normalized};

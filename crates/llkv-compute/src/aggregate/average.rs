@@ -2,7 +2,8 @@
 
 use super::GroupsAccumulator;
 use super::count::{count_rows, merge_counts};
-use super::rows::{Groups, argument, counted, feed};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed};
 use super::sum::{WIDE_STATE, add_floats, add_values, wide_column};
 use crate::arrays::primitive;
 use crate::cast::decimal::decimal_to_f64;

@@ -1,7 +1,8 @@
 //! `bool_and` and `bool_or`, which are also `min` and `max` of BOOLEAN.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::boolean;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
@@ -55,7 +56,7 @@ impl GroupsAccumulator for BoolFold {
         group_of_row: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        self.update(states, group_of_row, group_count, None)
+        self.update(states, Groups::PerRow(group_of_row), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {

@@ -1,7 +1,8 @@
 //! `count(*)` and `count(x)`.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::primitive;
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array};
 use arrow::buffer::NullBuffer;
@@ -50,6 +51,12 @@ impl Count {
 pub(super) fn count_rows(counts: &mut [i64], groups: Groups<'_>, counted: Option<&NullBuffer>) {
     if let (Groups::Single(rows), Some(count)) = (groups, counts.first_mut()) {
         *count += counted.map_or(rows, |nulls| nulls.len() - nulls.null_count()) as i64;
+        return;
+    }
+    if let (Groups::Sorted(_, sorted), None) = (groups, counted) {
+        for ((_, rows), count) in sorted.iter().zip(counts) {
+            *count += rows.len() as i64;
+        }
         return;
     }
     for_each(groups, counted, |_, group| {

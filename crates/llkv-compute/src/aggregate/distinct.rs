@@ -3,7 +3,8 @@
 //! Values of up to 64 bits are kept as integers in a hash set; others as Arrow row bytes in an arena.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::sql_type;
 use crate::keys::{normalized, with_small_keys};
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, UInt32Array};
@@ -110,8 +111,12 @@ impl Distinct {
         for other in args.iter().skip(1) {
             inner_args.push(take(other, &rows, None)?);
         }
-        self.inner
-            .update(&inner_args, &row_groups, self.group_count, None)?;
+        self.inner.update(
+            &inner_args,
+            Groups::PerRow(&row_groups),
+            self.group_count,
+            None,
+        )?;
         self.values.push(values);
         self.groups.extend(row_groups);
         Ok(())
@@ -171,7 +176,7 @@ impl GroupsAccumulator for Distinct {
         }
         let first = lists.offsets().first().map_or(0, |start| *start as usize);
         let values = lists.values().slice(first, groups.len());
-        self.update(&[values], &groups, group_count, None)
+        self.update(&[values], Groups::PerRow(&groups), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {

@@ -1,7 +1,8 @@
 //! `min` and `max` of fixed-width types.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, Seen, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{Seen, argument, counted, feed, for_each};
 use crate::arithmetic::temporal::interval_nanos;
 use crate::arrays::primitive;
 use crate::compare::float_order;
@@ -143,7 +144,7 @@ where
         group_of_row: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        self.update(states, group_of_row, group_count, None)
+        self.update(states, Groups::PerRow(group_of_row), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {

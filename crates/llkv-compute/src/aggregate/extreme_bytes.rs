@@ -1,7 +1,8 @@
 //! `min` and `max` of TEXT and BLOB, by bytes.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::{blob, text};
 use arrow::array::{Array, ArrayRef, BinaryViewArray, BooleanArray, StringViewBuilder};
 use arrow::datatypes::DataType;
@@ -75,7 +76,7 @@ impl GroupsAccumulator for BytesExtreme {
         group_of_row: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        self.update(states, group_of_row, group_count, None)
+        self.update(states, Groups::PerRow(group_of_row), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {

@@ -1,7 +1,8 @@
 //! `first` and `any_value`, of every type: the rows are gathered, never looked at.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed, for_each};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow::compute::{concat, interleave, take};
 use arrow::datatypes::DataType;

@@ -15,6 +15,7 @@ mod distinct;
 mod extreme;
 mod extreme_bytes;
 mod first;
+mod groups;
 mod rows;
 mod string_agg;
 mod sum;
@@ -24,31 +25,20 @@ use arrow::datatypes::DataType;
 use llkv_result::Result;
 
 pub use create::{aggregate_type, create_accumulator};
+pub use groups::{Groups, RowsByGroup};
 
 /// The states of one aggregate call for groups numbered from 0.
 pub trait GroupsAccumulator: Send {
-    /// Feeds rows: row `i` of `args` belongs to group `group_of_row[i]`, which is less than
-    /// `group_count`. Rows for which `filter` is not TRUE do not count. `args` are the call's
-    /// arguments, of equal length; `count(*)` has none.
+    /// Feeds rows and their `groups`, which are less than `group_count`. Rows for which `filter` is not TRUE
+    /// do not count. `args` are the call's arguments, of equal length; `count(*)` has none.
     ///
     /// # Errors
     /// Where a value does not fit the state, or an argument is not of the call's type.
     fn update(
         &mut self,
         args: &[ArrayRef],
-        group_of_row: &[u32],
+        groups: Groups<'_>,
         group_count: usize,
-        filter: Option<&BooleanArray>,
-    ) -> Result<()>;
-
-    /// [`GroupsAccumulator::update`] for an aggregation without GROUP BY: all rows belong to group 0.
-    ///
-    /// # Errors
-    /// As there.
-    fn update_single(
-        &mut self,
-        args: &[ArrayRef],
-        rows: usize,
         filter: Option<&BooleanArray>,
     ) -> Result<()>;
 

@@ -1,34 +1,9 @@
-//! The rows of a batch that count, and the groups they belong to.
+//! The rows of a batch that count.
 
+use super::groups::Groups;
 use crate::arrays::true_mask;
 use arrow::array::BooleanArray;
 use arrow::buffer::NullBuffer;
-
-/// The group of each row.
-#[derive(Clone, Copy)]
-pub(super) enum Groups<'a> {
-    /// One per row.
-    PerRow(&'a [u32]),
-    /// This many rows, all of group 0.
-    Single(usize),
-}
-
-impl Groups<'_> {
-    /// The group of a row.
-    pub(super) fn of(&self, row: usize) -> usize {
-        match self {
-            Self::PerRow(groups) => groups.get(row).map_or(0, |group| *group as usize),
-            Self::Single(_) => 0,
-        }
-    }
-
-    pub(super) const fn rows(&self) -> usize {
-        match self {
-            Self::PerRow(groups) => groups.len(),
-            Self::Single(rows) => *rows,
-        }
-    }
-}
 
 /// The rows that are not NULL and pass the filter; `None` for all.
 pub(super) fn counted(
@@ -46,7 +21,7 @@ pub(super) fn for_each(
     mut f: impl FnMut(usize, usize),
 ) {
     match (groups, counted) {
-        (Groups::PerRow(groups), None) => {
+        (Groups::PerRow(groups) | Groups::Sorted(groups, _), None) => {
             for (row, group) in groups.iter().enumerate() {
                 f(row, *group as usize);
             }
@@ -71,6 +46,12 @@ impl Seen {
             return;
         }
         let seen = self.0.as_mut_slice();
+        if let (Groups::Sorted(_, sorted), None) = (groups, counted) {
+            for ((_, rows), seen) in sorted.iter().zip(seen) {
+                *seen |= !rows.is_empty();
+            }
+            return;
+        }
         for_each(groups, counted, |_, group| {
             if let Some(seen) = seen.get_mut(group) {
                 *seen = true;
@@ -85,29 +66,17 @@ impl Seen {
     }
 }
 
-/// The two ways of feeding rows, by one method.
+/// Feeding rows after making room for their groups.
 macro_rules! feed {
     () => {
         fn update(
             &mut self,
             args: &[arrow::array::ArrayRef],
-            group_of_row: &[u32],
+            groups: crate::aggregate::Groups<'_>,
             group_count: usize,
             filter: Option<&arrow::array::BooleanArray>,
         ) -> llkv_result::Result<()> {
             self.resize(group_count);
-            let groups = crate::aggregate::rows::Groups::PerRow(group_of_row);
-            self.feed(args, groups, filter)
-        }
-
-        fn update_single(
-            &mut self,
-            args: &[arrow::array::ArrayRef],
-            rows: usize,
-            filter: Option<&arrow::array::BooleanArray>,
-        ) -> llkv_result::Result<()> {
-            self.resize(1);
-            let groups = crate::aggregate::rows::Groups::Single(rows);
             self.feed(args, groups, filter)
         }
     };

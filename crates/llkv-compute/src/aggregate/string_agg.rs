@@ -1,7 +1,8 @@
 //! `string_agg(x, separator)`: the texts of a group, joined in the order in which they come.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::text;
 use arrow::array::{Array, ArrayRef, BooleanArray, StringViewArray};
 use arrow::datatypes::DataType;
@@ -59,7 +60,7 @@ impl GroupsAccumulator for StringAgg {
         group_of_row: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        self.update(states, group_of_row, group_count, None)
+        self.update(states, Groups::PerRow(group_of_row), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {

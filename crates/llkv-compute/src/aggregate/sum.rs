@@ -4,7 +4,8 @@
 //! an overflow is noticed all the same. Floats are added plainly, in the order of the rows.
 
 use super::GroupsAccumulator;
-use super::rows::{Groups, Seen, argument, counted, feed, for_each};
+use super::groups::Groups;
+use super::rows::{Seen, argument, counted, feed, for_each};
 use crate::arrays::primitive;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Decimal128Array, Float64Array,
@@ -118,6 +119,18 @@ where
                 // Of the local copy the compiler knows that no one else sees it.
                 let mut local = *sum;
                 values.iter().for_each(|&value| step(&mut local, value));
+                *sum = local;
+            }
+        }
+        (Groups::Sorted(_, sorted), None) => {
+            for ((_, rows), sum) in sorted.iter().zip(sums) {
+                let mut local = *sum;
+                for row in rows {
+                    step(
+                        &mut local,
+                        values.get(*row as usize).copied().unwrap_or_default(),
+                    );
+                }
                 *sum = local;
             }
         }
@@ -296,6 +309,14 @@ pub(super) fn add_floats(
     groups: Groups<'_>,
     counted: Option<&NullBuffer>,
 ) {
+    if let (Groups::Sorted(_, sorted), None) = (groups, counted) {
+        for ((_, rows), sum) in sorted.iter().zip(sums) {
+            *sum = rows.iter().fold(*sum, |sum, row| {
+                sum + values.get(*row as usize).copied().unwrap_or_default()
+            });
+        }
+        return;
+    }
     for_each(groups, counted, |row, group| {
         if let (Some(sum), Some(value)) = (sums.get_mut(group), values.get(row)) {
             *sum += value;
@@ -312,7 +333,7 @@ impl GroupsAccumulator for FloatSum {
         group_of_row: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        self.update(states, group_of_row, group_count, None)
+        self.update(states, Groups::PerRow(group_of_row), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {

@@ -75,6 +75,24 @@ impl<'a> Sides<'a> {
         })
     }
 
+    /// The bits, without the sign, of the largest magnitudes among the left and the right operands.
+    fn bits(&self) -> (u32, u32) {
+        fn narrow(side: Side<'_, i64>) -> u32 {
+            64 - side.fold(0, |all, v| all | (v ^ (v >> 63))).leading_zeros()
+        }
+        fn wide(side: Side<'_, i128>) -> u32 {
+            128 - side
+                .fold(0, |all, v| all | (v ^ (v >> 127)))
+                .leading_zeros()
+        }
+        match *self {
+            Self::Narrow(l, r) => (narrow(l), narrow(r)),
+            Self::WideNarrow(l, r) => (wide(l), narrow(r)),
+            Self::NarrowWide(l, r) => (narrow(l), wide(r)),
+            Self::Wide(l, r) => (wide(l), wide(r)),
+        }
+    }
+
     /// Applies an operation in 128 bits.
     fn apply_wide(
         self,
@@ -197,7 +215,15 @@ fn multiply(pair: Pair<'_>, exact: bool, ty: SqlType) -> Result<Value> {
         }
         sides => {
             let limit = limit(precision);
-            let values = sides.apply_wide(&pair, |l, r| product_within(l, r, limit));
+            // Usually the factors are far smaller than their types allow; looking costs less than testing
+            // every product.
+            let (left, right) = sides.bits();
+            let values = if left.max(right) < 64 && left + right <= limit.ilog2() {
+                let short = |l, r| (i128::from(l as i64) * i128::from(r as i64), false);
+                sides.apply_wide(&pair, short)
+            } else {
+                sides.apply_wide(&pair, |l, r| product_within(l, r, limit))
+            };
             finish_wide(op, pair, values, ty)
         }
     }

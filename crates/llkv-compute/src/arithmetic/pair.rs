@@ -18,6 +18,13 @@ pub(crate) enum Side<'a, T> {
 }
 
 impl<T: Copy> Side<'_, T> {
+    pub(super) fn fold<A>(&self, start: A, mut f: impl FnMut(A, T) -> A) -> A {
+        match self {
+            Self::Rows(values) => values.iter().fold(start, |all, value| f(all, *value)),
+            Self::One(value) => f(start, *value),
+        }
+    }
+
     fn at(&self, row: usize) -> Option<T> {
         match self {
             Self::Rows(values) => values.get(row).copied(),

@@ -1,7 +1,7 @@
 //! Accumulators against a map from group to values, in one piece, in parts and merged.
 
 use super::{col, column, decimal, int, lit, scalars, text};
-use crate::{aggregate_type, create_accumulator, hash_columns};
+use crate::{Groups, RowsByGroup, aggregate_type, create_accumulator, hash_columns};
 use arrow::array::{ArrayRef, BooleanArray};
 use llkv_expr::{AggregateExpr, AggregateFunction as F};
 use llkv_types::{Scalar, SqlType};
@@ -48,14 +48,17 @@ fn grouped(
     let run = || -> llkv_result::Result<(Vec<String>, Vec<String>)> {
         let rows = groups.len();
         let mut whole = create_accumulator(call)?;
-        whole.update(&args(0, rows), groups, 4, Some(filter))?;
+        let mut by_group = RowsByGroup::default();
+        let sorted = Groups::of_rows(groups, 4, &mut by_group);
+        let all = (filter.false_count() > 0).then_some(filter);
+        whole.update(&args(0, rows), sorted, 4, all)?;
         let half = rows / 2;
         let mut merged = create_accumulator(call)?;
         for (from, len) in [(0, half), (half, rows - half)] {
             let mut part = create_accumulator(call)?;
             part.update(
                 &args(from, len),
-                &groups[from..from + len],
+                Groups::PerRow(&groups[from..from + len]),
                 4,
                 Some(&filter.slice(from, len)),
             )?;
@@ -80,7 +83,8 @@ fn grouped(
 fn single(call: &AggregateExpr, values: &ArrayRef) -> Result<String, String> {
     let run = || -> llkv_result::Result<Scalar> {
         let mut accumulator = create_accumulator(call)?;
-        accumulator.update_single(std::slice::from_ref(values), values.len(), None)?;
+        let groups = Groups::Single(values.len());
+        accumulator.update(std::slice::from_ref(values), groups, 1, None)?;
         Scalar::from_array(accumulator.finish()?.as_ref(), 0)
     };
     run().map(|v| v.to_string()).map_err(|e| e.to_string())
@@ -288,8 +292,13 @@ proptest! {
     #[test]
     fn groups_agree_with_a_map(
         rows in prop::collection::vec((prop::option::of(-9i32..9), 0u32..3, any::<bool>()), 0..60),
+        // The same rows again and again: enough of them to be sorted by their groups.
+        times in prop_oneof![Just(1_usize), Just(9)],
+        keep_all in any::<bool>(),
         distinct in any::<bool>(),
     ) {
+        let mut rows = rows.repeat(times);
+        rows.iter_mut().for_each(|row| row.2 |= keep_all);
         let mut by_group: BTreeMap<u32, Vec<Option<i32>>> = (0..4).map(|g| (g, vec![])).collect();
         for (value, group, keep) in &rows {
             if *keep {

@@ -117,13 +117,13 @@ impl Field {
             (DataType::Utf8View, _) => self.pack_text(column.as_string_view(), out),
             (DataType::Boolean, _) => {
                 let values = column.as_boolean().values();
-                self.pack_values(column, values.iter().map(u128::from), out);
+                self.pack_values(column, values.iter().map(u64::from), out);
             }
-            (_, 8) => self.pack_native::<u8, W>(column, out, u128::from),
-            (_, 16) => self.pack_native::<u16, W>(column, out, u128::from),
-            (_, 32) => self.pack_native::<u32, W>(column, out, u128::from),
-            (_, 64) => self.pack_native::<u64, W>(column, out, u128::from),
-            (_, 128) => self.pack_native::<i128, W>(column, out, |v| v as u128),
+            (_, 8) => self.pack_native::<u8, W>(column, out, u64::from),
+            (_, 16) => self.pack_native::<u16, W>(column, out, u64::from),
+            (_, 32) => self.pack_native::<u32, W>(column, out, u64::from),
+            (_, 64) => self.pack_native::<u64, W>(column, out, |v| v),
+            (_, 128) => self.pack_wide(column, out),
             _ => return Err(Error::internal("a packed key of an odd width")),
         }
         Ok(())
@@ -133,7 +133,7 @@ impl Field {
         &self,
         column: &ArrayRef,
         out: &mut Packing<W>,
-        widen: impl Fn(N) -> u128,
+        widen: impl Fn(N) -> u64,
     ) {
         let data = column.to_data();
         let values = data.buffer::<N>(0).iter().map(|v| widen(*v));
@@ -143,50 +143,75 @@ impl Field {
     fn pack_values<W: Word>(
         &self,
         column: &ArrayRef,
-        values: impl Iterator<Item = u128>,
+        values: impl Iterator<Item = u64>,
         out: &mut Packing<W>,
     ) {
+        match column.nulls().filter(|n| n.null_count() > 0) {
+            None => W::merge_column(&mut out.words, values, self.shift),
+            Some(nulls) => self.pack_nullable(nulls, values.map(u128::from), out),
+        }
+    }
+
+    fn pack_wide<W: Word>(&self, column: &ArrayRef, out: &mut Packing<W>) {
+        let data = column.to_data();
+        let values = data.buffer::<i128>(0).iter().map(|value| *value as u128);
         match column.nulls().filter(|n| n.null_count() > 0) {
             None => {
                 for (word, value) in out.words.iter_mut().zip(values) {
                     word.merge(value, self.shift);
                 }
             }
-            Some(nulls) => {
-                let null_bit = self.shift + self.width;
-                for (row, (word, value)) in out.words.iter_mut().zip(values).enumerate() {
-                    if nulls.is_valid(row) {
-                        word.merge(value, self.shift);
-                    } else if self.nullable {
-                        word.merge(1, null_bit);
-                    } else {
-                        out.misfits.push(row as u32);
-                    }
-                }
+            Some(nulls) => self.pack_nullable(nulls, values, out),
+        }
+    }
+
+    fn pack_nullable<W: Word>(
+        &self,
+        nulls: &NullBuffer,
+        values: impl Iterator<Item = u128>,
+        out: &mut Packing<W>,
+    ) {
+        let null_bit = self.shift + self.width;
+        for (row, (word, value)) in out.words.iter_mut().zip(values).enumerate() {
+            if nulls.is_valid(row) {
+                word.merge(value, self.shift);
+            } else if self.nullable {
+                word.merge(1, null_bit);
+            } else {
+                out.misfits.push(row as u32);
             }
         }
     }
 
     fn pack_text<W: Word>(&self, column: &StringViewArray, out: &mut Packing<W>) {
-        let nulls = column.nulls().filter(|n| n.null_count() > 0);
+        let Some(nulls) = column.nulls().filter(|n| n.null_count() > 0) else {
+            return self.pack_texts(column.views(), out);
+        };
         for (row, (word, view)) in out.words.iter_mut().zip(column.views()).enumerate() {
-            if nulls.is_some_and(|n| n.is_null(row)) {
-                if self.nullable {
+            match text_slot(*view) {
+                _ if nulls.is_null(row) && self.nullable => {
                     word.merge(u128::from(TEXT_NULL), self.shift);
-                } else {
-                    out.misfits.push(row as u32);
                 }
-                continue;
+                Some(slot) if nulls.is_valid(row) => word.merge(u128::from(slot), self.shift),
+                _ => out.misfits.push(row as u32),
             }
-            // A view: the length in the low 32 bits, then up to 12 bytes, padded with zeros.
-            let length = *view as u32;
-            if length > INLINE_TEXT_BYTES {
-                out.misfits.push(row as u32);
-                continue;
-            }
-            let text = ((*view >> 32) as u64) & (u64::MAX >> 8);
-            let slot = text | (u64::from(length) << 56);
-            word.merge(u128::from(slot), self.shift);
+        }
+    }
+
+    /// Texts without NULL: nearly always all of them are short, so that the rows are looked at one by one only
+    /// after one was seen that is not.
+    fn pack_texts<W: Word>(&self, views: &[u128], out: &mut Packing<W>) {
+        let mut long = false;
+        let slots = views.iter().map(|view| {
+            let slot = text_slot(*view);
+            long |= slot.is_none();
+            slot.unwrap_or_default()
+        });
+        W::merge_column(&mut out.words, slots, self.shift);
+        if long {
+            let rows = (0..).zip(views);
+            let misfits = rows.filter(|(_, view)| text_slot(**view).is_none());
+            out.misfits.extend(misfits.map(|(row, _)| row));
         }
     }
 
@@ -239,6 +264,14 @@ impl Field {
         let nulls = Some(NullBuffer::new(valid)).filter(|n| n.null_count() > 0);
         Ok(Arc::new(StringViewArray::try_new(views, vec![], nulls)?))
     }
+}
+
+/// The slot of a text, from its view: the length in the low 32 bits, then up to 12 bytes, padded with zeros.
+/// `None` for a text that is too long.
+fn text_slot(view: u128) -> Option<u64> {
+    let length = view as u32;
+    let text = ((view >> 32) as u64) & (u64::MAX >> 8);
+    (length <= INLINE_TEXT_BYTES).then_some(text | (u64::from(length) << 56))
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ pub(crate) trait Word: Copy + Eq + Default + Debug + Send + Sync + 'static {
     /// Adds `bits`, shifted left, to the word.
     fn merge(&mut self, bits: u128, shift: u32);
 
+    /// [`Word::merge`] for each word of a column, which are as many as `bits`.
+    fn merge_column(words: &mut [Self], bits: impl Iterator<Item = u64>, shift: u32);
+
     /// The bits from `shift` on, as many as 128.
     fn extract(self, shift: u32) -> u128;
 
@@ -30,6 +33,12 @@ impl Word for u64 {
         *self |= (bits as u64) << shift;
     }
 
+    fn merge_column(words: &mut [Self], bits: impl Iterator<Item = u64>, shift: u32) {
+        for (word, bits) in words.iter_mut().zip(bits) {
+            *word |= bits << shift;
+        }
+    }
+
     fn extract(self, shift: u32) -> u128 {
         u128::from(self >> shift)
     }
@@ -42,6 +51,16 @@ impl Word for u64 {
 impl Word for u128 {
     fn merge(&mut self, bits: u128, shift: u32) {
         *self |= bits << shift;
+    }
+
+    fn merge_column(words: &mut [Self], bits: impl Iterator<Item = u64>, shift: u32) {
+        let pairs = words.iter_mut().zip(bits);
+        // Shifts by whole halves, which are usual, are cheap only where the compiler sees them.
+        match shift {
+            0 => pairs.for_each(|(word, bits)| *word |= Self::from(bits)),
+            64 => pairs.for_each(|(word, bits)| *word |= Self::from(bits) << 64),
+            shift => pairs.for_each(|(word, bits)| *word |= Self::from(bits) << shift),
+        }
     }
 
     fn extract(self, shift: u32) -> u128 {

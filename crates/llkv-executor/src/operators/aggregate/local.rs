@@ -9,7 +9,7 @@ use crate::operators::OperatorInfo;
 use crate::pipeline::Place;
 use crate::run::Run;
 use arrow::array::{Array, ArrayRef, UInt32Array};
-use llkv_compute::GroupsAccumulator;
+use llkv_compute::{Groups, GroupsAccumulator, RowsByGroup};
 use llkv_result::Result;
 
 /// Groups above which a worker's table leaves the cache: it then puts its groups aside as partial results
@@ -22,6 +22,7 @@ pub(super) struct Partial {
     states: Vec<State>,
     /// Group numbers of the batch at hand.
     groups: Vec<u32>,
+    by_group: RowsByGroup,
     /// Groups put aside.
     pub(super) flushed: Vec<PartialGroups>,
     flushed_bytes: u64,
@@ -75,6 +76,7 @@ impl Partial {
             table: GroupTable::new(&spec.key_types)?,
             states: spec.calls.iter().map(State::new).collect::<Result<_>>()?,
             groups: Vec::new(),
+            by_group: RowsByGroup::default(),
             flushed: Vec::new(),
             flushed_bytes: 0,
             may_flush: run.context.threads > 1 && !spec.is_ungrouped() && spec.is_direct(),
@@ -97,17 +99,22 @@ impl Partial {
         let keys = spec.keys.iter().map(|key| key.evaluate(batch));
         let keys: Vec<ArrayRef> = keys.collect::<Result<_>>()?;
         self.table.intern(&keys, batch.rows, &mut self.groups)?;
+        let group_count = self.table.len();
+        let groups = if spec.is_ungrouped() {
+            Groups::Single(batch.rows)
+        } else {
+            Groups::of_rows(&self.groups, group_count, &mut self.by_group)
+        };
         for (state, call) in self.states.iter_mut().zip(&spec.calls) {
             match state {
                 State::Direct(accumulator) => {
                     let fed = call.fed(batch, &self.groups)?;
-                    let groups = fed.groups.as_deref().unwrap_or(&self.groups);
-                    let mask = fed.mask.as_ref();
-                    if spec.is_ungrouped() {
-                        accumulator.update_single(&fed.args, groups.len(), mask)?;
-                    } else {
-                        accumulator.update(&fed.args, groups, self.table.len(), mask)?;
-                    }
+                    let groups = match fed.groups.as_deref() {
+                        Some(groups) if spec.is_ungrouped() => Groups::Single(groups.len()),
+                        Some(groups) => Groups::PerRow(groups),
+                        None => groups,
+                    };
+                    accumulator.update(&fed.args, groups, group_count, fed.mask.as_ref())?;
                 }
                 State::Buffered { rows, bytes } => {
                     let kept = call.buffered(batch, &keys)?;
@@ -250,7 +257,8 @@ impl Partial {
             .intern(key_columns, sorted.rows, &mut self.groups)?;
         let args = sorted.columns.get(keys..keys + call.arity());
         let args = args.unwrap_or_default();
-        accumulator.update(args, &self.groups, self.table.len(), None)?;
+        let groups = Groups::PerRow(&self.groups);
+        accumulator.update(args, groups, self.table.len(), None)?;
         Ok(accumulator)
     }
 }
