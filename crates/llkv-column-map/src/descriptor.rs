@@ -1,6 +1,7 @@
-//! The stored descriptor of a table: its layout and its row groups, without their values.
+//! The stored descriptor of a table: its layout, its row groups without their values, its delete marks.
 
 use crate::bytes::{ByteReader, ByteWriter, damaged, damaged_key};
+use crate::marks::Mark;
 use crate::stats::Stats;
 use bitcode::{Decode, DecodeOwned, Encode};
 use llkv_result::Result;
@@ -66,7 +67,12 @@ pub(crate) struct TableDescriptor {
     /// The commit that dropped the table; it is kept while snapshots from before may look at it.
     pub(crate) dropped_by: Option<TxnId>,
     pub(crate) next_row_id: RowId,
+    /// Keys of the pages that describe most row groups.
+    pub(crate) pages: Vec<u64>,
+    /// The row groups that fill no page yet.
     pub(crate) groups: Vec<GroupMeta>,
+    /// Delete marks that are too few to be folded into their groups.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// What a checkpoint stores of the store.
@@ -84,6 +90,8 @@ const VERSION: u16 = 1;
 const ENVELOPE_BYTES: usize = 20;
 /// Descriptors of tables begin with this.
 pub(crate) const TABLE_MAGIC: [u8; 4] = *b"LLKT";
+/// Pages of descriptors begin with this.
+pub(crate) const PAGE_MAGIC: [u8; 4] = *b"LLKG";
 /// The store's header begins with this.
 pub(crate) const STORE_MAGIC: [u8; 4] = *b"LLKS";
 

@@ -39,5 +39,5 @@ pub use commit::{CommitRecord, CommitTicket, StagedRowGroup, TableChange};
 pub use predicate::{ColumnPredicate, ColumnTest, ScanCounters};
 pub use scan::{ColumnScan, MorselReader, ROW_ID_COLUMN, ScanSpec};
 pub use stats::ColumnStatistics;
-pub use store::{ColumnStore, StoreOptions};
+pub use store::{ColumnStore, ROW_ID_FIELD, StoreOptions};
 pub use table_version::TableVersion;

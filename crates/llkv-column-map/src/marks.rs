@@ -1,5 +1,6 @@
 //! Delete marks that no checkpoint has folded into a row group yet.
 
+use bitcode::{Decode, Encode};
 use llkv_types::{RowId, TxnId};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ pub(crate) struct Marks {
 }
 
 /// One deleted row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(crate) struct Mark {
     pub(crate) row_id: RowId,
     pub(crate) deleted_by: TxnId,
@@ -56,18 +57,19 @@ impl Marks {
         self.runs.push(Arc::new(marks));
     }
 
-    /// The marks of commits after `applied`: what a checkpoint leaves over.
-    pub(crate) fn after(&self, applied: TxnId) -> Self {
-        let mut left: Vec<Mark> = self
-            .runs
-            .iter()
-            .flat_map(|run| run.iter())
-            .filter(|mark| mark.deleted_by > applied)
-            .copied()
-            .collect();
-        left.sort_unstable();
+    /// What a checkpoint leaves over: the marks of commits after `applied`, and those that it kept.
+    pub(crate) fn after(&self, applied: TxnId, kept: &[Mark]) -> Self {
+        let marks = self.runs.iter().flat_map(|run| run.iter());
+        let younger = marks.filter(|mark| mark.deleted_by > applied);
+        Self::of(younger.chain(kept).copied().collect())
+    }
+
+    /// Marks in any order.
+    pub(crate) fn of(mut marks: Vec<Mark>) -> Self {
+        marks.sort_unstable();
+        marks.dedup_by_key(|mark| mark.row_id);
         let mut out = Self::default();
-        out.push(left);
+        out.push(marks);
         out
     }
 
@@ -126,7 +128,7 @@ mod tests {
             marks = marks.with(&[(step * 7) % 1_000], 10 + step);
         }
         assert!(marks.runs.len() < 10, "{}", marks.runs.len());
-        assert_eq!(marks.after(1_000).len(), 9);
+        assert_eq!(marks.after(1_000, &[]).len(), 9);
         marks = marks.with(&[0, 7], 5_000);
         assert_eq!(marks.get(0), Some(10));
         assert_eq!(marks.get(7), Some(11));

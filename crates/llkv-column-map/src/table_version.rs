@@ -7,6 +7,7 @@ use crate::row_group::{Layout, RowGroup};
 use crate::scan::{ColumnScan, ScanSpec};
 use crate::sealed::SealedGroups;
 use crate::stats::ColumnStatistics;
+use crate::store::pages::{GroupPage, Paged};
 use crate::summary::Summary;
 use crate::tail;
 use arrow::array::RecordBatch;
@@ -22,9 +23,11 @@ pub struct TableVersion {
     pub(crate) table: TableId,
     pub(crate) layout: Arc<Layout>,
     pub(crate) groups: Arc<SealedGroups>,
+    /// The pages of the stored descriptor.
+    pub(crate) pages: Arc<Vec<GroupPage>>,
     /// Plain runs, ascending by row id.
     pub(crate) tail: Vec<Arc<RowGroup>>,
-    /// Deletes since the last checkpoint.
+    /// Deletes that are not folded into their groups.
     pub(crate) marks: Marks,
     pub(crate) next_row_id: RowId,
     /// The last commit that is in here.
@@ -55,6 +58,7 @@ impl TableVersion {
             table,
             layout,
             groups: Arc::default(),
+            pages: Arc::default(),
             tail: Vec::new(),
             marks: Marks::default(),
             next_row_id: 0,
@@ -68,21 +72,25 @@ impl TableVersion {
     /// The table as a checkpoint stored it.
     ///
     /// # Errors
-    /// When the descriptor contradicts itself.
+    /// When the descriptor contradicts itself, or one of its pages cannot be read.
     pub(crate) fn from_descriptor(
         table: TableId,
         descriptor: TableDescriptor,
         pager: BoxedPager,
     ) -> Result<Self> {
+        let pages = Paged::read(&descriptor.pages, &pager)?;
         let mut groups = descriptor
             .groups
             .into_iter()
             .map(|meta| RowGroup::stored(meta, Arc::clone(&pager)).map(Arc::new))
             .collect::<Result<Vec<_>>>()?;
+        groups.extend(pages.iter().flat_map(|page| page.groups().iter().cloned()));
         groups.sort_by_key(|group| group.first_row_id());
         Ok(Self {
             layout: descriptor.layout.into(),
             groups: Arc::new(SealedGroups::new(groups)),
+            pages: Arc::new(pages),
+            marks: Marks::of(descriptor.marks),
             next_row_id: descriptor.next_row_id,
             applied: descriptor.applied,
             settled: descriptor.applied,

@@ -1,14 +1,16 @@
 //! Checkpoints: everything published so far leaves the journal for sealed row groups.
 
-use super::compaction::{Compacted, compact};
+use super::compaction::{Compacted, compact, has_garbage};
+use super::pages::{GroupPage, Paged};
+use super::stage::EARLY_BYTES;
 use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
-use crate::descriptor::{GroupMeta, STORE_MAGIC, StoreHeader, TABLE_MAGIC, TableDescriptor, seal};
+use crate::descriptor::{STORE_MAGIC, StoreHeader, TABLE_MAGIC, TableDescriptor, seal};
 use crate::row_group::RowGroup;
 use crate::sealed::SealedGroups;
 use crate::table_version::TableVersion;
 use crate::tail;
 use llkv_result::Result;
-use llkv_storage::{Blob, WriteBatch};
+use llkv_storage::{Blob, Pager, WriteBatch};
 use llkv_types::{PhysicalKey, TableId, TxnId};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -17,6 +19,7 @@ use std::sync::{Arc, Weak};
 struct Built {
     from: Arc<TableVersion>,
     compacted: Compacted,
+    pages: Vec<GroupPage>,
 }
 
 impl ColumnStore {
@@ -41,7 +44,11 @@ impl ColumnStore {
         for from in live {
             if from.applied > from.settled || has_garbage(&from, gc_bound) {
                 let compacted = compact(&from, gc_bound, &mut batch)?;
-                built.push(Built { from, compacted });
+                built.push(Built {
+                    from,
+                    compacted,
+                    pages: Vec::new(),
+                });
             }
         }
         let clean = built.is_empty() && gone.is_empty();
@@ -67,12 +74,12 @@ impl ColumnStore {
         &self,
         keep: &mut Checkpoints,
         mut batch: WriteBatch,
-        built: Vec<Built>,
+        mut built: Vec<Built>,
         gone: Vec<Arc<TableVersion>>,
         applied: TxnId,
     ) -> Result<llkv_storage::CommitId> {
-        for table in &built {
-            let descriptor = describe(&table.from, &table.compacted.groups, applied);
+        for table in &mut built {
+            let descriptor = describe(table, applied, &mut batch)?;
             batch.puts.push((
                 PhysicalKey(u64::from(table.from.table.0)),
                 Blob::from_bytes(&seal(TABLE_MAGIC, &descriptor)),
@@ -80,7 +87,10 @@ impl ColumnStore {
         }
         for table in &gone {
             batch.frees.push(PhysicalKey(u64::from(table.table.0)));
+            let pages = table.pages.iter().map(|page| PhysicalKey(page.key));
+            batch.frees.extend(pages);
         }
+        write_once(self.pager.as_ref(), &mut batch)?;
         let mut fresh: Vec<Retired> = built
             .iter()
             .flat_map(|table| table.compacted.retired.iter())
@@ -175,23 +185,31 @@ fn retire(group: &Arc<RowGroup>) -> Retired {
     }
 }
 
-/// True when a stored group waits to be written without its dead rows.
-fn has_garbage(version: &TableVersion, bound: TxnId) -> bool {
-    version.groups.iter().any(|group| {
-        let dead = group.deletes.deleted_by.iter().filter(|by| **by <= bound);
-        !group.deletes.deleted_by.is_empty() && dead.count() * 4 >= group.rows
-    })
+/// Writes the values of a batch to their place at once: through the log they would be written twice.
+fn write_once(pager: &dyn Pager, batch: &mut WriteBatch) -> Result<()> {
+    for (_, blob) in &mut batch.puts {
+        if blob.len() < EARLY_BYTES {
+            *blob = pager.write_early(blob.as_slice())?;
+        }
+    }
+    Ok(())
 }
 
-fn describe(from: &TableVersion, groups: &[Arc<RowGroup>], applied: TxnId) -> TableDescriptor {
-    let groups: Vec<GroupMeta> = groups.iter().filter_map(|group| group.meta()).collect();
-    TableDescriptor {
+/// The descriptor of a table; its new pages join the batch.
+fn describe(table: &mut Built, applied: TxnId, batch: &mut WriteBatch) -> Result<TableDescriptor> {
+    let from = &table.from;
+    let groups = &table.compacted.groups;
+    let paged = Paged::write(&from.pages, groups, from.pager.as_ref(), batch)?;
+    table.pages = paged.pages;
+    Ok(TableDescriptor {
         layout: from.layout.to_vec(),
         applied,
         dropped_by: from.dropped_by,
         next_row_id: from.next_row_id,
-        groups,
-    }
+        pages: table.pages.iter().map(|page| page.key).collect(),
+        groups: paged.loose,
+        marks: table.compacted.marks.clone(),
+    })
 }
 
 /// The version published now, with the checkpoint's groups in the place of what they were made of.
@@ -209,7 +227,8 @@ fn rebase(state: &mut State, built: Built, applied: TxnId) {
     groups.extend(younger.cloned());
     next.groups = Arc::new(SealedGroups::new(groups));
     next.tail = tail::after(&current.tail, applied);
-    next.marks = current.marks.after(applied);
+    next.pages = Arc::new(built.pages);
+    next.marks = current.marks.after(applied, &built.compacted.marks);
     next.settled = applied;
     state.tables.insert(table, Arc::new(next));
     state.stored.insert(table);

@@ -4,6 +4,7 @@ use super::stage::{GroupWriter, assign_keys};
 use crate::column_buffer::ColumnBuffer;
 use crate::descriptor::{CreatedRun, DeleteMeta, GroupMeta, IdRun};
 use crate::encoding::{self, Scratch};
+use crate::marks::Mark;
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::{Positions, Selection, WINDOW_ROWS};
 use crate::table_version::TableVersion;
@@ -18,6 +19,9 @@ const DEAD_SHARE: usize = 4;
 /// A stored neighbour is written together with new rows when it is at most this much larger: so a row
 /// is rewritten a logarithmic number of times, and small groups stay few.
 const MERGE_FACTOR: usize = 4;
+/// Up to so many delete marks of a table stay in its descriptor: folding a mark into its group means to
+/// describe the group anew.
+const LOOSE_MARKS: usize = 1_024;
 /// Strings of one row group stay below this: a chunk is addressed by 32 bits.
 const GROUP_BYTES: usize = 1 << 30;
 
@@ -34,6 +38,8 @@ pub(super) struct Compacted {
     pub(super) groups: Vec<Arc<RowGroup>>,
     /// Groups whose values are not used any more.
     pub(super) retired: Vec<Arc<RowGroup>>,
+    /// Delete marks that stay beside the groups.
+    pub(super) marks: Vec<Mark>,
 }
 
 /// Seals the tail, folds delete marks into their groups, drops rows that no snapshot from `bound` on
@@ -49,15 +55,29 @@ pub(super) fn compact(
     let mut out = Compacted {
         groups: Vec::new(),
         retired: Vec::new(),
+        marks: Vec::new(),
     };
-    for run in plan(version, bound) {
+    let runs = plan(version, bound);
+    let stay = runs.iter().filter(|run| !run.rewrite);
+    let stay = stay.flat_map(|run| &run.segments);
+    out.marks = stay.flat_map(|group| unfolded(version, group)).collect();
+    let keep_marks = out.marks.len() <= LOOSE_MARKS;
+    if !keep_marks {
+        out.marks.clear();
+    }
+    for run in runs {
         if run.rewrite {
             rewrite(version, &run, bound, batch, &mut out.groups)?;
             let stored = run.segments.into_iter();
             out.retired
                 .extend(stored.filter(|s| matches!(s.data.as_ref(), GroupData::Stored(_))));
         } else {
-            let kept = run.segments.iter().map(|group| fold(version, group, bound));
+            let marks = |group| match keep_marks {
+                true => Vec::new(),
+                false => unfolded(version, group),
+            };
+            let kept = run.segments.iter();
+            let kept = kept.map(|group| fold(group, &marks(group), bound));
             out.groups.extend(kept);
         }
     }
@@ -73,7 +93,7 @@ fn plan(version: &TableVersion, bound: TxnId) -> Vec<Run> {
         let plain = matches!(segment.data.as_ref(), GroupData::Plain(_));
         runs.push(Run {
             live_rows: segment.rows - dead,
-            rewrite: plain || dead * DEAD_SHARE >= segment.rows,
+            rewrite: plain || is_worth_rewriting(segment, dead),
             segments: vec![Arc::clone(segment)],
         });
         while let [.., left, right] = runs.as_slice()
@@ -95,43 +115,56 @@ fn merges(left: &Run, right: &Run) -> bool {
             && left.live_rows <= MERGE_FACTOR * right.live_rows)
 }
 
+/// True when a stored group waits to be written without its dead rows.
+pub(super) fn has_garbage(version: &TableVersion, bound: TxnId) -> bool {
+    let mut groups = version.groups.iter();
+    groups.any(|group| is_worth_rewriting(group, dead_rows(version, group, bound)))
+}
+
+fn is_worth_rewriting(group: &RowGroup, dead: usize) -> bool {
+    dead > 0 && dead * DEAD_SHARE >= group.rows
+}
+
 /// Rows of a group that no snapshot from `bound` on sees.
 fn dead_rows(version: &TableVersion, group: &RowGroup, bound: TxnId) -> usize {
     let folded = &group.deletes.deleted_by;
     let folded = folded.iter().filter(|by| **by <= bound).count();
-    let mut recent: Vec<u64> = version
-        .marks
-        .range(group.first_row_id(), group.last_row_id())
-        .filter(|mark| mark.deleted_by <= bound)
-        .filter(|mark| {
-            group
-                .position(mark.row_id)
-                .is_some_and(|position| group.folded_delete(position).is_none())
-        })
-        .map(|mark| mark.row_id)
-        .collect();
-    recent.sort_unstable();
-    recent.dedup();
-    folded + recent.len()
+    let recent = unfolded(version, group);
+    folded
+        + recent
+            .iter()
+            .filter(|mark| mark.deleted_by <= bound)
+            .count()
 }
 
-/// The group with the delete marks of the version folded in; its values stay where they are.
-fn fold(version: &TableVersion, group: &Arc<RowGroup>, bound: TxnId) -> Arc<RowGroup> {
-    let mut deletes: Vec<(u32, TxnId)> = group
-        .deletes
+/// The marks of a group's rows that are not folded into it, one for each row.
+fn unfolded(version: &TableVersion, group: &RowGroup) -> Vec<Mark> {
+    let marks = version
+        .marks
+        .range(group.first_row_id(), group.last_row_id());
+    let mut marks: Vec<Mark> = marks
+        .filter(|mark| {
+            let position = group.position(mark.row_id);
+            position.is_some_and(|position| group.folded_delete(position).is_none())
+        })
+        .collect();
+    marks.sort_unstable();
+    marks.dedup_by_key(|mark| mark.row_id);
+    marks
+}
+
+/// The group with some delete marks folded in; its values stay where they are.
+fn fold(group: &Arc<RowGroup>, marks: &[Mark], bound: TxnId) -> Arc<RowGroup> {
+    let folded = &group.deletes;
+    let mut deletes: Vec<(u32, TxnId)> = folded
         .positions
         .iter()
         .copied()
-        .zip(group.deletes.deleted_by.iter().copied())
+        .zip(folded.deleted_by.iter().map(|by| settle(*by, bound)))
         .collect();
-    for mark in version
-        .marks
-        .range(group.first_row_id(), group.last_row_id())
-    {
-        if let Some(position) = group.position(mark.row_id)
-            && group.folded_delete(position).is_none()
-        {
-            deletes.push((position as u32, mark.deleted_by));
+    for mark in marks {
+        if let Some(position) = group.position(mark.row_id) {
+            deletes.push((position as u32, settle(mark.deleted_by, bound)));
         }
     }
     deletes.sort_unstable();
@@ -157,12 +190,12 @@ fn fold(version: &TableVersion, group: &Arc<RowGroup>, bound: TxnId) -> Arc<RowG
     ))
 }
 
-/// What every snapshot sees is stored as visible to all.
-fn settle(created_by: TxnId, bound: TxnId) -> TxnId {
-    if created_by <= bound {
+/// A commit that every snapshot sees is stored as the one that all see.
+fn settle(commit_id: TxnId, bound: TxnId) -> TxnId {
+    if commit_id <= bound {
         TXN_ID_AUTO_COMMIT
     } else {
-        created_by
+        commit_id
     }
 }
 

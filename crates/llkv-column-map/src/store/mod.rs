@@ -11,8 +11,12 @@
 
 mod checkpoint;
 mod compaction;
+pub(crate) mod pages;
+mod rows;
 mod stage;
 mod verify;
+
+pub use rows::ROW_ID_FIELD;
 
 use crate::bytes::damaged_key;
 use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, TableChange};
@@ -59,6 +63,8 @@ pub struct ColumnStore {
     /// One checkpoint at a time; what it keeps between runs.
     checkpoints: Mutex<Checkpoints>,
     has_header: Mutex<bool>,
+    /// Held by the calls that number their commits themselves.
+    numbering: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -121,6 +127,7 @@ impl ColumnStore {
                 header,
             }),
             has_header: Mutex::new(has_header),
+            numbering: Mutex::default(),
             pager,
         };
         store.replay()?;

@@ -14,7 +14,7 @@ use llkv_types::{FieldId, ROW_GROUP_ROWS};
 /// value takes at least a page of the file.
 const OWN_VALUE_BYTES: usize = 32 << 10;
 /// Values from this size on are written ahead of the commit.
-const EARLY_BYTES: usize = 64 << 10;
+pub(super) const EARLY_BYTES: usize = 64 << 10;
 
 /// See [`crate::ColumnStore::stage_row_group`].
 pub(super) fn stage(
