@@ -65,7 +65,7 @@ pub use plan::{
 pub use rules::RULES;
 pub use statement::{
     CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode, Insert, KeyDefinition,
-    PlanStatement, RowCheck, TableDefinition, Update,
+    PlanStatement, Returning, RowCheck, TableDefinition, Update, Upsert, UpsertUpdate,
 };
 pub use validate::validate;
 pub use walk::NodeKinds;

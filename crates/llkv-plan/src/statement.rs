@@ -1,6 +1,6 @@
 //! Statements as the runtime dispatches them.
 
-use crate::{FileOptions, LogicalPlan, TableRef};
+use crate::{FileOptions, LogicalPlan, PlanColumn, Projection, TableRef};
 use llkv_expr::Expr;
 use llkv_types::{FieldId, SqlType, TableId};
 use std::path::PathBuf;
@@ -112,8 +112,44 @@ pub struct Insert {
     pub checks: Vec<RowCheck>,
     /// What happens to a row whose key exists.
     pub on_conflict: ConflictAction,
+    /// What happens instead under a named key, or instead of leaving a row out.
+    pub upsert: Option<Upsert>,
+    /// RETURNING.
+    pub returning: Option<Returning>,
     /// The statement was COPY: counted as such.
     pub is_copy: bool,
+}
+
+/// `ON CONFLICT (key) DO NOTHING`, `ON CONFLICT ... DO UPDATE`.
+#[derive(Debug, Clone)]
+pub struct Upsert {
+    /// The keys that count, positions in [`crate::TableInfo::keys`]; a row in the way under another
+    /// one is an error.
+    pub keys: Vec<usize>,
+    /// DO UPDATE; DO NOTHING where absent.
+    pub update: Option<UpsertUpdate>,
+}
+
+/// What becomes of the row that is in the way.
+#[derive(Debug, Clone)]
+pub struct UpsertUpdate {
+    /// Its columns: all of the table in their order.
+    pub existing: Vec<PlanColumn>,
+    /// WHERE, over `existing` and the columns of the source; where it is not true the row stays.
+    pub filter: Option<Expr>,
+    /// The row that takes its place: all columns of the table, over the same columns.
+    pub columns: Vec<Projection>,
+    /// CHECK constraints over `columns`.
+    pub checks: Vec<RowCheck>,
+}
+
+/// RETURNING: values over the rows that a statement wrote, or deleted.
+#[derive(Debug, Clone)]
+pub struct Returning {
+    /// The columns of such a row: all of the table in their order.
+    pub rows: Vec<PlanColumn>,
+    /// What is given back of it.
+    pub columns: Vec<Projection>,
 }
 
 /// UPDATE.
@@ -129,6 +165,10 @@ pub struct Update {
     pub changed: Vec<FieldId>,
     /// CHECK constraints over the columns of `source`.
     pub checks: Vec<RowCheck>,
+    /// What happens to a changed row whose key exists. [`ConflictAction::Ignore`] is not built.
+    pub on_conflict: ConflictAction,
+    /// RETURNING, over the rows with their new values.
+    pub returning: Option<Returning>,
 }
 
 /// DELETE.
@@ -138,8 +178,10 @@ pub struct Delete {
     pub table: TableId,
     /// Its name.
     pub table_name: String,
-    /// Rows: the row id (UBIGINT) alone.
+    /// Rows: first the row id (UBIGINT), then, for RETURNING, all columns of the table.
     pub source: LogicalPlan,
+    /// RETURNING, over the rows as they were.
+    pub returning: Option<Returning>,
 }
 
 /// A CHECK constraint bound to the rows that a statement writes.

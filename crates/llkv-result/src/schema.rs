@@ -252,6 +252,15 @@ pub enum ConstraintError {
         /// Its name or text.
         constraint: String,
     },
+    /// One INSERT would change a row more than once.
+    #[error(
+        "ON CONFLICT DO UPDATE would change a row of table \"{table}\" twice: two of the rows to \
+         insert have the same key"
+    )]
+    ChangedTwice {
+        /// The table.
+        table: String,
+    },
     /// A referenced row does not exist, or a referencing one still does.
     #[error("a row of table \"{table}\" violates the foreign key {constraint}")]
     ForeignKey {
@@ -268,6 +277,7 @@ impl ConstraintError {
             Self::NotNull { .. } => "23502",
             Self::Unique { .. } => "23505",
             Self::Check { .. } => "23514",
+            Self::ChangedTwice { .. } => "21000",
             Self::ForeignKey { .. } => "23503",
         }
     }

@@ -1,8 +1,9 @@
 //! CHECK constraints of the rows that a statement writes.
 
+use crate::row_values;
 use arrow::array::RecordBatch;
 use llkv_compute::PreparedExpr;
-use llkv_expr::{ColumnId, Expr, UnaryOp};
+use llkv_expr::{Expr, UnaryOp};
 use llkv_plan::{PlanColumn, RowCheck};
 use llkv_result::{ConstraintError, Result};
 
@@ -19,15 +20,10 @@ impl<'a> RowChecks<'a> {
         columns: &[PlanColumn],
         table: &'a str,
     ) -> Result<Self> {
-        let position = |id: ColumnId| {
-            let at = columns.iter().position(|column| column.id == id)?;
-            let ty = columns.get(at)?.ty;
-            Some(Expr::column(ColumnId(u32::try_from(at).ok()?), ty))
-        };
         let prepare = |check: &'a RowCheck| {
-            let bound = check.expr.clone().map_columns(&mut |id| position(id));
-            let violated = Expr::unary(UnaryOp::IsFalse, bound);
-            Ok((check.name.as_str(), PreparedExpr::new(&violated)?))
+            let violated = Expr::unary(UnaryOp::IsFalse, check.expr.clone());
+            let violated = row_values::prepare(&violated, columns)?;
+            Ok((check.name.as_str(), violated))
         };
         Ok(Self {
             table,

@@ -1,10 +1,11 @@
 //! INSERT, UPDATE, DELETE: a source of batches, checked and staged.
 
 use crate::checks::RowChecks;
+use crate::row_values::Returned;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, query};
+use crate::{RuntimeSession, query, upsert};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt64Type;
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update};
 use llkv_result::{Error, Result, StatementResult};
@@ -20,23 +21,44 @@ pub(crate) fn insert(
 ) -> Result<StatementResult> {
     transaction.check_writable(if insert.is_copy { "COPY" } else { "INSERT" })?;
     let table = transaction.table(insert.table, &insert.table_name)?;
-    let checks = RowChecks::new(&insert.checks, &insert.source.columns(), &insert.table_name)?;
-    let on_conflict = match insert.on_conflict {
-        ConflictAction::Error => OnConflict::Error,
-        ConflictAction::Ignore => OnConflict::Ignore,
-        ConflictAction::Replace => OnConflict::Replace,
-    };
+    let columns = insert.source.columns();
+    let checks = RowChecks::new(&insert.checks, &columns, &insert.table_name)?;
+    let mut returned = Returned::new(insert.returning.as_ref())?;
     let mut rows = 0;
-    for_each_batch(session, transaction, insert.source, |transaction, batch| {
-        checks.check(&batch)?;
-        rows += transaction.append(&table, batch, on_conflict)?.rows;
-        Ok(())
-    })?;
-    Ok(if insert.is_copy {
+    if let Some(upsert) = &insert.upsert {
+        let mut batches = Vec::new();
+        for_each_batch(session, transaction, insert.source, |_, batch| {
+            checks.check(&batch)?;
+            batches.push(batch);
+            Ok(())
+        })?;
+        if let Some(first) = batches.first() {
+            let all = concat_batches(&first.schema(), &batches)?;
+            let source = (columns.as_slice(), all);
+            rows = upsert::upsert(transaction, &table, upsert, source, &mut returned)?;
+        }
+    } else {
+        let on_conflict = on_conflict(insert.on_conflict);
+        for_each_batch(session, transaction, insert.source, |transaction, batch| {
+            checks.check(&batch)?;
+            let appended = transaction.append(&table, batch.clone(), on_conflict)?;
+            rows += appended.rows;
+            returned.add(&batch, appended.kept.as_ref())
+        })?;
+    }
+    Ok(returned.or(if insert.is_copy {
         StatementResult::Copy { rows }
     } else {
         StatementResult::Insert { rows }
-    })
+    }))
+}
+
+fn on_conflict(action: ConflictAction) -> OnConflict {
+    match action {
+        ConflictAction::Error => OnConflict::Error,
+        ConflictAction::Ignore => OnConflict::Ignore,
+        ConflictAction::Replace => OnConflict::Replace,
+    }
 }
 
 /// Calls `each` with the batches of a plan. Constant rows need no operator.
@@ -79,9 +101,12 @@ pub(crate) fn update(
     let changes_key = update.changed.iter().any(of_key);
     let mut old = RoaringTreemap::new();
     let mut rows_with_new_keys = Vec::new();
+    let mut returned = Returned::new(update.returning.as_ref())?;
+    let on_conflict = on_conflict(update.on_conflict);
     for_each_batch(session, transaction, update.source, |transaction, batch| {
         checks.check(&batch)?;
         let batch = take_row_ids(&batch, &mut old)?;
+        returned.add(&batch, None)?;
         if changes_key {
             // Keys are unique after the statement, not after each of its rows.
             rows_with_new_keys.push(batch);
@@ -91,9 +116,9 @@ pub(crate) fn update(
     })?;
     let rows = transaction.delete(&table, &old)?;
     for batch in rows_with_new_keys {
-        transaction.append(&table, batch, OnConflict::Error)?;
+        transaction.append(&table, batch, on_conflict)?;
     }
-    Ok(StatementResult::Update { rows })
+    Ok(returned.or(StatementResult::Update { rows }))
 }
 
 /// DELETE.
@@ -105,11 +130,12 @@ pub(crate) fn delete(
     transaction.check_writable("DELETE")?;
     let table: Arc<Table> = transaction.table(delete.table, &delete.table_name)?;
     let mut old = RoaringTreemap::new();
+    let mut returned = Returned::new(delete.returning.as_ref())?;
     for_each_batch(session, transaction, delete.source, |_, batch| {
-        take_row_ids(&batch, &mut old).map(drop)
+        returned.add(&take_row_ids(&batch, &mut old)?, None)
     })?;
     let rows = transaction.delete(&table, &old)?;
-    Ok(StatementResult::Delete { rows })
+    Ok(returned.or(StatementResult::Delete { rows }))
 }
 
 /// Adds the row ids of the first column to `seen` and gives back the other columns, without the rows

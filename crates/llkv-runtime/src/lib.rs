@@ -61,12 +61,14 @@ mod explain;
 mod maintenance;
 mod options;
 mod query;
+mod row_values;
 mod session;
 mod settings;
 mod system_views;
 mod table_info;
 mod tables;
 mod transaction;
+mod upsert;
 mod watched_stream;
 
 pub use catalog_view::SessionCatalog;

@@ -5,11 +5,11 @@ use crate::watched_stream::WatchedStream;
 use arrow::array::RecordBatch;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
-    Appended, CatalogDiff, CatalogObject, CatalogState, OnConflict, StagedMark, StagedTable, Table,
-    WriteContext,
+    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, OnConflict, StagedMark,
+    StagedTable, Table, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
-use llkv_types::{TableId, TxnId};
+use llkv_types::{RowId, TableId, TxnId};
 use roaring::RoaringTreemap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -166,6 +166,23 @@ impl Transaction {
     pub(crate) fn append_versions(&mut self, table: &Arc<Table>, rows: RecordBatch) -> Result<()> {
         let (context, staged) = self.staging(table);
         staged.append_versions(&context, rows)
+    }
+
+    /// The rows in the way of a batch under some keys of the table.
+    pub(crate) fn match_keys(
+        &mut self,
+        table: &Arc<Table>,
+        keys: &[usize],
+        rows: &RecordBatch,
+    ) -> Result<KeyMatches> {
+        let (context, staged) = self.staging(table);
+        staged.match_keys(&context, keys, rows)
+    }
+
+    /// Whole rows by their ids.
+    pub(crate) fn rows_by_id(&mut self, table: &Arc<Table>, ids: &[RowId]) -> Result<RecordBatch> {
+        let (context, staged) = self.staging(table);
+        staged.rows_by_id(&context, ids)
     }
 
     /// Deletes rows and gives back how many were there.

@@ -244,6 +244,8 @@ fn a_check_refuses_false_and_lets_null_pass() {
                 ),
             }],
             on_conflict: ConflictAction::Error,
+            upsert: None,
+            returning: None,
             is_copy: false,
         }))
     };

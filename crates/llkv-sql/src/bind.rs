@@ -2,6 +2,7 @@
 
 use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::dialect::SqlDialect;
+use crate::null_order::Reading;
 use crate::text::parse_statement;
 use llkv_plan::{CatalogView, ExternalSource, PlanStatement, TableRef};
 use llkv_result::{BindError, CatalogError, ObjectKind, Result};
@@ -12,8 +13,17 @@ use std::sync::Arc;
 /// # Errors
 /// Every [`BindError`]: syntax, names, types, what is not supported; and what the catalog gives.
 pub fn bind(sql: &str, dialect: SqlDialect, catalog: &dyn CatalogView) -> Result<BoundStatement> {
-    parse_statement(sql, dialect, |parsed| {
-        let mut binder = Binder::new(catalog, dialect, sql, ParameterMode::None);
+    bind_as(sql, dialect.into(), catalog)
+}
+
+/// The same, with all that a session says about how text is read.
+pub(crate) fn bind_as(
+    sql: &str,
+    reading: Reading,
+    catalog: &dyn CatalogView,
+) -> Result<BoundStatement> {
+    parse_statement(sql, reading.dialect, |parsed| {
+        let mut binder = Binder::new(catalog, reading, sql, ParameterMode::None);
         binder.bind(parsed)
     })
 }

@@ -1,10 +1,11 @@
 //! Prepared statements: bound once, run with values.
 
+use crate::Session;
 use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::dependencies::{Dependencies, RecordingCatalog};
+use crate::null_order::Reading;
 use crate::substitute::substitute;
 use crate::text::parse_statement;
-use crate::{Session, SqlDialect};
 use llkv_plan::{CatalogView, PlanStatement};
 use llkv_result::{BindError, Result, StatementResult};
 use llkv_types::{Scalar, SqlType};
@@ -16,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 pub struct PreparedStatement {
     session: Session,
     text: String,
-    dialect: SqlDialect,
+    reading: Reading,
     bound: Mutex<Prepared>,
 }
 
@@ -31,13 +32,14 @@ struct Prepared {
 
 impl PreparedStatement {
     pub(crate) fn new(session: Session, text: &str) -> Result<Self> {
-        let dialect = session.dialect();
-        let catalog = session.state().runtime.catalog_view();
-        let prepared = prepare(text, dialect, &catalog)?;
+        let state = session.state();
+        let (reading, catalog) = (state.reading(), state.runtime.catalog_view());
+        drop(state);
+        let prepared = prepare(text, reading, &catalog)?;
         Ok(Self {
             session,
             text: text.to_owned(),
-            dialect,
+            reading,
             bound: Mutex::new(prepared),
         })
     }
@@ -64,7 +66,7 @@ impl PreparedStatement {
         let catalog = state.runtime.catalog_view();
         let mut bound = self.bound();
         if !bound.dependencies.are_current(&catalog)? {
-            *bound = prepare(&self.text, self.dialect, &catalog)?;
+            *bound = prepare(&self.text, self.reading, &catalog)?;
         }
         if values.len() != bound.types.len() {
             return Err(BindError::ParameterCount {
@@ -75,7 +77,7 @@ impl PreparedStatement {
         }
         let plan = match &bound.template {
             Some(template) => substitute(template.clone(), values)?,
-            None => bind_with(&self.text, self.dialect, &catalog, values)?,
+            None => bind_with(&self.text, self.reading, &catalog, values)?,
         };
         drop(bound);
         state.run(plan)
@@ -87,10 +89,10 @@ impl PreparedStatement {
 }
 
 /// Binds with the parameters left open.
-fn prepare(text: &str, dialect: SqlDialect, catalog: &dyn CatalogView) -> Result<Prepared> {
+fn prepare(text: &str, reading: Reading, catalog: &dyn CatalogView) -> Result<Prepared> {
     let recording = RecordingCatalog::new(catalog);
-    let (plan, types, needs_values) = parse_statement(text, dialect, |parsed| {
-        let mut binder = Binder::new(&recording, dialect, text, ParameterMode::Prepare);
+    let (plan, types, needs_values) = parse_statement(text, reading.dialect, |parsed| {
+        let mut binder = Binder::new(&recording, reading, text, ParameterMode::Prepare);
         let plan = plan_of(binder.bind(parsed)?)?;
         let parameters = binder.into_parameters();
         Ok((plan, parameters.types(), parameters.needs_values))
@@ -105,21 +107,23 @@ fn prepare(text: &str, dialect: SqlDialect, catalog: &dyn CatalogView) -> Result
 /// Binds with values: for statements whose plan depends on them, such as `LIMIT ?`.
 fn bind_with(
     text: &str,
-    dialect: SqlDialect,
+    reading: Reading,
     catalog: &dyn CatalogView,
     values: &[Scalar],
 ) -> Result<PlanStatement> {
-    parse_statement(text, dialect, |parsed| {
+    parse_statement(text, reading.dialect, |parsed| {
         let mode = ParameterMode::Values(values);
-        plan_of(Binder::new(catalog, dialect, text, mode).bind(parsed)?)
+        plan_of(Binder::new(catalog, reading, text, mode).bind(parsed)?)
     })
 }
 
 fn plan_of(bound: BoundStatement) -> Result<PlanStatement> {
     match bound {
         BoundStatement::Plan(plan) => Ok(*plan),
-        BoundStatement::SetDialect(_) => Err(BindError::Unsupported {
-            feature: "SET dialect as a prepared statement".into(),
+        BoundStatement::SetDialect(_)
+        | BoundStatement::SetNullOrder(_)
+        | BoundStatement::Nothing => Err(BindError::Unsupported {
+            feature: "this setting as a prepared statement".into(),
             span: None,
         }
         .into()),

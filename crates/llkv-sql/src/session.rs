@@ -1,7 +1,8 @@
 //! A connection: scripts, queries, prepared statements.
 
-use crate::bind::{bind, bind_append, shifted};
+use crate::bind::{bind_append, bind_as, shifted};
 use crate::binder::BoundStatement;
+use crate::null_order::{NullOrder, Reading};
 use crate::text::stack_bytes;
 use crate::{PreparedStatement, SqlDialect, split_statements};
 use llkv_plan::{ExternalSource, PlanStatement};
@@ -25,6 +26,7 @@ pub struct Session {
 pub(crate) struct SessionState {
     pub(crate) runtime: RuntimeSession,
     pub(crate) dialect: SqlDialect,
+    null_order: Option<NullOrder>,
     default_dialect: SqlDialect,
 }
 
@@ -33,6 +35,7 @@ impl Session {
         let mut state = SessionState {
             runtime: engine.session(),
             dialect,
+            null_order: None,
             default_dialect: dialect,
         };
         state.set_dialect(dialect);
@@ -131,13 +134,26 @@ impl SessionState {
     /// One statement: parsed, bound against what the session sees, run.
     fn execute(&mut self, statement: &str) -> Result<StatementResult> {
         let catalog = self.runtime.catalog_view();
-        let bound = bind(statement, self.dialect, &catalog);
+        let bound = bind_as(statement, self.reading(), &catalog);
         match bound.inspect_err(|error| self.runtime.note_error(error))? {
             BoundStatement::Plan(plan) => self.run(*plan),
             BoundStatement::SetDialect(dialect) => {
                 self.set_dialect(dialect.unwrap_or(self.default_dialect));
                 Ok(StatementResult::Utility { tag: "SET" })
             }
+            BoundStatement::SetNullOrder(order) => {
+                self.null_order = order;
+                Ok(StatementResult::Utility { tag: "SET" })
+            }
+            BoundStatement::Nothing => Ok(StatementResult::Utility { tag: "SET" }),
+        }
+    }
+
+    /// How the next statement's text is read.
+    pub(crate) const fn reading(&self) -> Reading {
+        Reading {
+            dialect: self.dialect,
+            null_order: self.null_order,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::binder::convert;
 use llkv_expr::Expr;
-use llkv_plan::{LogicalPlan, PlanStatement};
+use llkv_plan::{LogicalPlan, PlanStatement, Projection, Returning};
 use llkv_result::{BindError, Error, Result};
 use llkv_types::Scalar;
 
@@ -29,11 +29,37 @@ impl Substitution<'_> {
             | PlanStatement::CreateTable {
                 source: Some(plan), ..
             } => self.plan(plan),
-            PlanStatement::Insert(insert) => self.plan(&mut insert.source),
-            PlanStatement::Update(update) => self.plan(&mut update.source),
-            PlanStatement::Delete(delete) => self.plan(&mut delete.source),
+            PlanStatement::Insert(insert) => {
+                self.plan(&mut insert.source);
+                self.returning(insert.returning.as_mut());
+                let update = insert.upsert.as_mut().and_then(|u| u.update.as_mut());
+                if let Some(update) = update {
+                    update.filter.iter_mut().for_each(|e| self.expr(e));
+                    self.projections(&mut update.columns);
+                }
+            }
+            PlanStatement::Update(update) => {
+                self.plan(&mut update.source);
+                self.returning(update.returning.as_mut());
+            }
+            PlanStatement::Delete(delete) => {
+                self.plan(&mut delete.source);
+                self.returning(delete.returning.as_mut());
+            }
             PlanStatement::Explain { statement, .. } => self.statement(statement),
             _ => {}
+        }
+    }
+
+    fn returning(&mut self, returning: Option<&mut Returning>) {
+        if let Some(returning) = returning {
+            self.projections(&mut returning.columns);
+        }
+    }
+
+    fn projections(&mut self, projections: &mut [Projection]) {
+        for projection in projections {
+            self.expr(&mut projection.expr);
         }
     }
 

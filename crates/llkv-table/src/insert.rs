@@ -36,6 +36,8 @@ pub struct Appended {
     pub rows: u64,
     /// Rows deleted to make room for them.
     pub replaced: RoaringTreemap,
+    /// The rows of the batch that were appended; absent where all were.
+    pub kept: Option<BooleanArray>,
 }
 
 impl StagedTable {
@@ -129,13 +131,18 @@ impl StagedTable {
             }
         }
         match chosen.keep {
-            Some(keep) => Ok(filter_record_batch(&rows, &BooleanArray::from(keep))?),
+            Some(keep) => {
+                let keep = BooleanArray::from(keep);
+                let kept = filter_record_batch(&rows, &keep)?;
+                appended.kept = Some(keep);
+                Ok(kept)
+            }
             None => Ok(rows),
         }
     }
 
     /// The rows that the transaction sees and that have a key of the batch, by key.
-    fn find_existing(
+    pub(crate) fn find_existing(
         &mut self,
         context: &WriteContext<'_>,
         index: usize,

@@ -71,6 +71,7 @@ mod scan;
 mod staged;
 mod standalone;
 mod table;
+mod upsert;
 
 pub use catalog::{CatalogDiff, CatalogObject, CatalogState, SysCatalog};
 pub use handle::{OWN_ROW_ID_BASE, ROW_ID_NAME, TableHandle};
@@ -86,3 +87,4 @@ pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
 pub use staged::{StagedMark, StagedTable, WriteContext};
 pub use table::Table;
+pub use upsert::KeyMatches;

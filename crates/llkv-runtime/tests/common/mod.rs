@@ -108,6 +108,8 @@ pub fn insert_or(
         }),
         checks: vec![],
         on_conflict,
+        upsert: None,
+        returning: None,
         is_copy: false,
     }))?)
 }
@@ -160,6 +162,7 @@ pub fn delete(session: &mut RuntimeSession, table: &str, keys: RangeInclusive<i6
         table: info.id,
         table_name: info.name.clone(),
         source: project(scan(&info, &keys, true), vec![row_id()]),
+        returning: None,
     }))?)
 }
 
@@ -183,6 +186,8 @@ pub fn update(
         source: project(scan(&info, &keys, true), vec![row_id(), k, v]),
         changed,
         checks: vec![],
+        on_conflict: ConflictAction::Error,
+        returning: None,
     }))?)
 }
 

@@ -99,6 +99,8 @@ impl Binder<'_> {
             source,
             checks,
             on_conflict: ConflictAction::Error,
+            upsert: None,
+            returning: None,
             is_copy,
         }))
     }

@@ -5,14 +5,14 @@ use super::frame::{Clause, Frame};
 use super::from::cross;
 use super::select::filter;
 use super::subquery::keep;
-use llkv_plan::{Delete, Distinct, LogicalPlan, PlanStatement};
+use super::update::alias_of;
+use llkv_plan::{Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement};
 use llkv_result::Result;
 use sqlparser::ast::{self, FromTable};
 
 impl Binder<'_> {
     pub(super) fn bind_delete(&mut self, delete: &ast::Delete) -> Result<PlanStatement> {
         let rare = [
-            (delete.returning.is_some(), "RETURNING"),
             (delete.output.is_some(), "OUTPUT"),
             (!delete.order_by.is_empty(), "DELETE ... ORDER BY"),
             (delete.limit.is_some(), "DELETE ... LIMIT"),
@@ -29,6 +29,7 @@ impl Binder<'_> {
             return self.unsupported("DELETE from a join", table);
         }
         let (info, rows, row_id) = self.changed_rows(&table.relation)?;
+        let own: Vec<PlanColumn> = rows.1.columns.iter().map(|c| c.column.clone()).collect();
         let (plan, scope) = match &delete.using {
             None => rows,
             Some(using) => {
@@ -48,16 +49,23 @@ impl Binder<'_> {
         if let Some(predicate) = predicate? {
             plan = filter(plan, predicate);
         }
-        let mut source = keep(plan, vec![row_id]);
+        let mut kept = vec![row_id];
+        if delete.returning.is_some() {
+            kept.extend(own);
+        }
+        let mut source = keep(plan, kept);
         if delete.using.is_some() {
             source = LogicalPlan::Distinct(Distinct {
                 input: Box::new(source),
             });
         }
+        let alias = alias_of(&table.relation);
+        let returning = self.bind_returning(delete.returning.as_deref(), &info, alias)?;
         Ok(PlanStatement::Delete(Delete {
             table: info.id,
             table_name: info.name.clone(),
             source,
+            returning,
         }))
     }
 
@@ -72,6 +80,7 @@ impl Binder<'_> {
             table: info.id,
             table_name: info.name.clone(),
             source: keep(plan, vec![row_id]),
+            returning: None,
         }))
     }
 }

@@ -6,12 +6,11 @@ use super::scope::Scope;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ConflictAction, Insert, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
-    TableInfo,
+    Insert, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck, TableInfo,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, OnConflictAction, OnInsert, SetExpr, SqliteOnConflict, TableObject};
+use sqlparser::ast::{self, SetExpr, TableObject};
 use std::sync::Arc;
 
 impl Binder<'_> {
@@ -26,20 +25,25 @@ impl Binder<'_> {
             None => self.default_values(&info)?,
             Some(query) => self.insert_source(query, &info, &positions, insert)?,
         };
-        let checks = self.bind_checks(&info, &source.columns())?;
+        let columns = source.columns();
+        let checks = self.bind_checks(&info, &columns)?;
+        let (on_conflict, upsert) = self.bind_on_conflict(insert, &info, &columns)?;
+        let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
+        let returning = self.bind_returning(insert.returning.as_deref(), &info, alias)?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
             table_name: info.name.clone(),
             source,
             checks,
-            on_conflict: self.conflict_action(insert)?,
+            on_conflict,
+            upsert,
+            returning,
             is_copy: false,
         }))
     }
 
     fn refuse_rare_insert(&self, insert: &ast::Insert) -> Result<()> {
         let rare = [
-            (insert.returning.is_some(), "RETURNING"),
             (insert.overwrite, "INSERT OVERWRITE"),
             (insert.partitioned.is_some(), "PARTITION"),
             (!insert.assignments.is_empty(), "INSERT ... SET"),
@@ -360,29 +364,5 @@ impl Binder<'_> {
             });
         }
         Ok(checks)
-    }
-
-    fn conflict_action(&self, insert: &ast::Insert) -> Result<ConflictAction> {
-        if insert.replace_into {
-            return Ok(ConflictAction::Replace);
-        }
-        match &insert.or {
-            Some(SqliteOnConflict::Ignore) => return Ok(ConflictAction::Ignore),
-            Some(SqliteOnConflict::Replace) => return Ok(ConflictAction::Replace),
-            Some(SqliteOnConflict::Abort) | None => {}
-            Some(other) => {
-                return self.unsupported(format!("INSERT {other}"), &insert.insert_token.0);
-            }
-        }
-        match &insert.on {
-            None => Ok(ConflictAction::Error),
-            Some(OnInsert::OnConflict(conflict)) => match conflict.action {
-                OnConflictAction::DoNothing => Ok(ConflictAction::Ignore),
-                OnConflictAction::DoUpdate(_) => {
-                    self.unsupported("ON CONFLICT DO UPDATE", &insert.insert_token.0)
-                }
-            },
-            Some(_) => self.unsupported("ON DUPLICATE KEY UPDATE", &insert.insert_token.0),
-        }
     }
 }

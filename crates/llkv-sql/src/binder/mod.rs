@@ -26,6 +26,7 @@ mod joins;
 mod limit;
 mod literals;
 mod names;
+mod on_conflict;
 mod operators;
 mod order;
 mod output;
@@ -34,6 +35,7 @@ mod place;
 mod predicates;
 mod quantified;
 mod query;
+mod returning;
 mod scope;
 mod select;
 mod series;
@@ -42,6 +44,7 @@ mod settings;
 mod show;
 mod statement;
 mod subquery;
+mod tuning;
 mod types;
 mod update;
 mod values;
@@ -53,6 +56,7 @@ pub(crate) use parameters::ParameterMode;
 pub use statement::BoundStatement;
 
 use crate::dialect::SqlDialect;
+use crate::null_order::{NullOrder, Reading};
 use crate::text::SourceText;
 use cte::CteScope;
 use frame::Frame;
@@ -77,6 +81,8 @@ const MAX_COPIED_NODES: usize = 1_000_000;
 pub(crate) struct Binder<'a> {
     catalog: &'a dyn CatalogView,
     dialect: SqlDialect,
+    /// Of the session; views are read without it.
+    null_order: Option<NullOrder>,
     source: SourceText<'a>,
     next_column: u32,
     frames: Vec<Frame>,
@@ -92,13 +98,18 @@ impl<'a> Binder<'a> {
     /// A binder for a statement of `text`.
     pub(crate) fn new(
         catalog: &'a dyn CatalogView,
-        dialect: SqlDialect,
+        reading: impl Into<Reading>,
         text: &'a str,
         mode: ParameterMode<'a>,
     ) -> Self {
+        let Reading {
+            dialect,
+            null_order,
+        } = reading.into();
         Self {
             catalog,
             dialect,
+            null_order,
             source: SourceText::new(text),
             next_column: 0,
             frames: Vec::new(),

@@ -3,6 +3,7 @@
 use super::Binder;
 use super::grouping::ordinal;
 use super::select::SelectItem;
+use crate::null_order::Reading;
 use llkv_expr::{Expr, SortKey};
 use llkv_plan::PlanColumn;
 use llkv_result::Result;
@@ -84,6 +85,14 @@ impl Binder<'_> {
         self.bind_order_by(order_by, &items)
     }
 
+    fn nulls_first(&self, descending: bool) -> bool {
+        let reading = Reading {
+            dialect: self.dialect,
+            null_order: self.null_order,
+        };
+        reading.nulls_first(descending)
+    }
+
     /// A key with the directions as written, or as the dialect has them.
     pub(super) fn sort_key(&self, expr: Expr, options: &OrderByOptions) -> SortKey {
         let descending = matches!(options.sort, Some(OrderBySort::Desc));
@@ -92,7 +101,7 @@ impl Binder<'_> {
             descending,
             nulls_first: options
                 .nulls_first
-                .unwrap_or_else(|| self.dialect.nulls_first(descending)),
+                .unwrap_or_else(|| self.nulls_first(descending)),
         }
     }
 }

@@ -143,8 +143,13 @@ impl Binder<'_> {
             }
             return self.expand_star(None, &select.select_token.0);
         }
-        let mut items = Vec::with_capacity(select.projection.len());
-        for item in &select.projection {
+        self.bind_items(&select.projection)
+    }
+
+    /// Values with their names, in the innermost frame.
+    pub(super) fn bind_items(&mut self, list: &[ast::SelectItem]) -> Result<Vec<SelectItem>> {
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
             match item {
                 ast::SelectItem::UnnamedExpr(expr) => {
                     let bound = self.bind_expr(expr)?;

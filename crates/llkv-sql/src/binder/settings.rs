@@ -28,11 +28,21 @@ impl Binder<'_> {
         }
     }
 
-    fn setting(&self, name: String, value: String) -> Result<BoundStatement> {
+    pub(super) fn setting(&self, name: String, value: String) -> Result<BoundStatement> {
         if name == "dialect" {
             return Ok(BoundStatement::SetDialect(Some(
                 value.parse::<SqlDialect>()?,
             )));
+        }
+        if name == "default_null_order" || name == "null_order" {
+            let order = match value.eq_ignore_ascii_case("default") {
+                true => None,
+                false => Some(value.parse()?),
+            };
+            return Ok(BoundStatement::SetNullOrder(order));
+        }
+        if self.dialect == SqlDialect::DuckDb && super::tuning::is_without_effect(&name) {
+            return Ok(BoundStatement::Nothing);
         }
         Ok(BoundStatement::Plan(Box::new(PlanStatement::Set {
             name,
@@ -55,10 +65,7 @@ impl Binder<'_> {
                 if name == "dialect" {
                     return Ok(BoundStatement::SetDialect(None));
                 }
-                Ok(BoundStatement::Plan(Box::new(PlanStatement::Set {
-                    name,
-                    value: "default".into(),
-                })))
+                self.setting(name, "default".into())
             }
             _ => super::unsupported("RESET of anything but a setting"),
         }

@@ -1,6 +1,8 @@
 //! SHOW, DESCRIBE, PRAGMA: small tables about the catalog.
 
 use super::Binder;
+use super::statement::BoundStatement;
+use crate::dialect::SqlDialect;
 use llkv_expr::Expr;
 use llkv_plan::{LogicalPlan, PlanColumn, PlanStatement, TableInfo, TableRef};
 use llkv_result::Result;
@@ -76,13 +78,34 @@ impl Binder<'_> {
         &mut self,
         name: &ast::ObjectName,
         value: Option<&ast::ValueWithSpan>,
-    ) -> Result<PlanStatement> {
+    ) -> Result<BoundStatement> {
         let pragma = self.simple_name(name)?.value.to_ascii_lowercase();
-        match (pragma.as_str(), value) {
-            ("table_info", Some(value)) => self.bind_table_info(value, name),
-            ("show_tables", None) => self.bind_show_tables(),
-            _ => self.unsupported(format!("PRAGMA {pragma}"), name),
+        let plan = match (pragma.as_str(), value) {
+            ("table_info", Some(value)) => self.bind_table_info(value, name)?,
+            ("show_tables", None) => self.bind_show_tables()?,
+            (_, value) => {
+                let value = value.map(|value| text_of(&value.value));
+                return self.bind_pragma_setting(pragma, value, name);
+            }
+        };
+        Ok(BoundStatement::Plan(Box::new(plan)))
+    }
+
+    /// In DuckDB a pragma is another way to change a setting.
+    fn bind_pragma_setting(
+        &self,
+        pragma: String,
+        value: Option<String>,
+        node: &ast::ObjectName,
+    ) -> Result<BoundStatement> {
+        let taken = ["threads", "memory_limit", "default_null_order"];
+        match value {
+            _ if self.dialect != SqlDialect::DuckDb => {}
+            Some(value) if taken.contains(&pragma.as_str()) => return self.setting(pragma, value),
+            _ if super::tuning::is_without_effect(&pragma) => return Ok(BoundStatement::Nothing),
+            _ => {}
         }
+        self.unsupported(format!("PRAGMA {pragma}"), node)
     }
 
     fn bind_table_info(
@@ -90,13 +113,10 @@ impl Binder<'_> {
         value: &ast::ValueWithSpan,
         node: &ast::ObjectName,
     ) -> Result<PlanStatement> {
-        let name = match &value.value {
-            ast::Value::SingleQuotedString(name) | ast::Value::DoubleQuotedString(name) => {
-                name.clone()
-            }
-            other => other.to_string(),
+        let table = TableRef {
+            schema: None,
+            name: text_of(&value.value),
         };
-        let table = TableRef { schema: None, name };
         let Some(info) = self.catalog.table(&table)? else {
             return self.table_not_found(&table, node);
         };
@@ -166,6 +186,14 @@ const TABLE_INFO: [(&str, SqlType); 6] = [
     ("dflt_value", SqlType::Text),
     ("pk", SqlType::Int64),
 ];
+
+/// The text of a quoted word, or the word itself.
+fn text_of(value: &ast::Value) -> String {
+    match value {
+        ast::Value::SingleQuotedString(text) | ast::Value::DoubleQuotedString(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
 
 fn text(value: &str) -> Scalar {
     Scalar::Text(value.into())

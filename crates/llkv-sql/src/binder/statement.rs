@@ -2,6 +2,7 @@
 
 use super::Binder;
 use crate::dialect::SqlDialect;
+use crate::null_order::NullOrder;
 use crate::text::Parsed;
 use llkv_plan::{ExplainMode, PlanStatement};
 use llkv_result::Result;
@@ -9,11 +10,16 @@ use sqlparser::ast::{self, Statement as S};
 
 /// What a statement was bound to.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum BoundStatement {
     /// Something for the runtime.
     Plan(Box<PlanStatement>),
     /// `SET dialect`; `None` to reset it.
     SetDialect(Option<SqlDialect>),
+    /// `SET default_null_order`; `None` to reset it.
+    SetNullOrder(Option<NullOrder>),
+    /// A setting without effect.
+    Nothing,
 }
 
 impl Binder<'_> {
@@ -29,6 +35,7 @@ impl Binder<'_> {
         match statement.as_ref() {
             S::Set(set) => self.bind_set(set),
             S::Reset(reset) => self.bind_reset(reset),
+            S::Pragma { name, value, .. } => self.bind_pragma(name, value.as_ref()),
             other => self.bind_statement(other).map(plan),
         }
     }
@@ -60,7 +67,6 @@ impl Binder<'_> {
             S::ExplainTable { table_name, .. } => self.bind_describe(table_name),
             S::ShowTables { .. } => self.bind_show_tables(),
             S::ShowVariable { variable } => self.bind_show_variable(variable),
-            S::Pragma { name, value, .. } => self.bind_pragma(name, value.as_ref()),
             other => self.bind_transaction(other),
         }
     }

@@ -6,7 +6,9 @@ use super::from::{Rows, cross};
 use super::select::filter;
 use super::subquery::apply_all;
 use llkv_expr::Expr;
-use llkv_plan::{LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update};
+use llkv_plan::{
+    ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update,
+};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast::{self, AssignmentTarget, TableFactor, UpdateTableFromKind};
@@ -18,9 +20,7 @@ type Assigned = (usize, Expr);
 impl Binder<'_> {
     pub(super) fn bind_update(&mut self, update: &ast::Update) -> Result<PlanStatement> {
         let rare = [
-            (update.returning.is_some(), "RETURNING"),
             (update.output.is_some(), "OUTPUT"),
-            (update.or.is_some(), "UPDATE OR"),
             (!update.order_by.is_empty(), "UPDATE ... ORDER BY"),
             (update.limit.is_some(), "UPDATE ... LIMIT"),
             (!update.table.joins.is_empty(), "UPDATE of a join"),
@@ -28,6 +28,12 @@ impl Binder<'_> {
         if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
             return self.unsupported(*feature, &update.update_token.0);
         }
+        let on_conflict = match self.conflict_action(update.or, &update.update_token.0)? {
+            ConflictAction::Ignore => {
+                return self.unsupported("UPDATE OR IGNORE", &update.update_token.0);
+            }
+            other => other,
+        };
         let (info, rows, row_id) = self.changed_rows(&update.table.relation)?;
         let (plan, scope) = match &update.from {
             None => rows,
@@ -54,7 +60,13 @@ impl Binder<'_> {
             plan = filter(plan, predicate);
         }
         plan = apply_all(plan, frame.pending);
-        self.plan_update(&info, plan, row_id, &own, assigned)
+        let returning = update.returning.as_deref();
+        let alias = alias_of(&update.table.relation);
+        let returning = self.bind_returning(returning, &info, alias)?;
+        let mut planned = self.plan_update(&info, plan, row_id, &own, assigned)?;
+        planned.on_conflict = on_conflict;
+        planned.returning = returning;
+        Ok(PlanStatement::Update(planned))
     }
 
     /// The table that a statement changes, its rows with their ids, under the name they have there.
@@ -116,7 +128,7 @@ impl Binder<'_> {
         Ok(bound)
     }
 
-    fn bind_assignment(
+    pub(super) fn bind_assignment(
         &mut self,
         assignment: &ast::Assignment,
         info: &TableInfo,
@@ -187,7 +199,7 @@ impl Binder<'_> {
         row_id: PlanColumn,
         own: &[PlanColumn],
         assigned: Vec<Assigned>,
-    ) -> Result<PlanStatement> {
+    ) -> Result<Update> {
         let changed = assigned
             .iter()
             .filter_map(|(position, _)| info.columns.get(*position))
@@ -225,7 +237,7 @@ impl Binder<'_> {
             .map(|p| p.column.clone())
             .collect();
         let checks = self.bind_checks(info, &columns)?;
-        Ok(PlanStatement::Update(Update {
+        Ok(Update {
             table: info.id,
             table_name: info.name.clone(),
             source: LogicalPlan::Project(Project {
@@ -234,6 +246,18 @@ impl Binder<'_> {
             }),
             changed,
             checks,
-        }))
+            on_conflict: ConflictAction::Error,
+            returning: None,
+        })
+    }
+}
+
+/// The name that the table has in the statement, where it is given one.
+pub(super) fn alias_of(relation: &TableFactor) -> Option<&str> {
+    match relation {
+        TableFactor::Table {
+            alias: Some(alias), ..
+        } => Some(&alias.name.value),
+        _ => None,
     }
 }

@@ -37,7 +37,9 @@ impl Binder<'_> {
         let ctes = std::mem::take(&mut self.ctes);
         let source = std::mem::replace(&mut self.source, SourceText::hidden(""));
         let own = std::mem::replace(&mut self.dialect, dialect);
+        let null_order = self.null_order.take();
         let result = f(self);
+        self.null_order = null_order;
         self.dialect = own;
         self.source = source;
         self.ctes = ctes;

@@ -1,0 +1,177 @@
+//! INSERT ... ON CONFLICT, INSERT OR ..., REPLACE: what happens to a row whose key exists.
+
+use super::Binder;
+use super::frame::{Clause, Frame};
+use super::scope::Scope;
+use llkv_expr::Expr;
+use llkv_plan::{
+    ConflictAction, LogicalPlan, PlanColumn, Projection, TableInfo, Upsert, UpsertUpdate,
+};
+use llkv_result::{BindError, Result};
+use sqlparser::ast::{self, ConflictTarget, OnConflictAction, OnInsert, SqliteOnConflict};
+
+impl Binder<'_> {
+    /// What the statement does about keys that exist. `source` are the columns of the rows to insert.
+    pub(super) fn bind_on_conflict(
+        &mut self,
+        insert: &ast::Insert,
+        info: &TableInfo,
+        source: &[PlanColumn],
+    ) -> Result<(ConflictAction, Option<Upsert>)> {
+        let action = self.conflict_action(insert.or, &insert.insert_token.0)?;
+        if insert.replace_into {
+            return Ok((ConflictAction::Replace, None));
+        }
+        let conflict = match &insert.on {
+            None => return Ok((action, None)),
+            Some(OnInsert::OnConflict(conflict)) => conflict,
+            Some(_) => {
+                return self.unsupported("ON DUPLICATE KEY UPDATE", &insert.insert_token.0);
+            }
+        };
+        let target = conflict.conflict_target.as_ref();
+        let keys = self.conflict_keys(target, info)?;
+        let update = match &conflict.action {
+            OnConflictAction::DoNothing if target.is_none() => {
+                return Ok((ConflictAction::Ignore, None));
+            }
+            OnConflictAction::DoNothing => None,
+            OnConflictAction::DoUpdate(update) => {
+                if keys.is_empty() {
+                    return Err(no_such_key());
+                }
+                let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
+                Some(self.bind_do_update(update, info, alias, source)?)
+            }
+        };
+        Ok((action, Some(Upsert { keys, update })))
+    }
+
+    /// `OR REPLACE`, `OR IGNORE`.
+    pub(super) fn conflict_action(
+        &self,
+        or: Option<SqliteOnConflict>,
+        node: &impl super::place::Place,
+    ) -> Result<ConflictAction> {
+        match or {
+            Some(SqliteOnConflict::Ignore) => Ok(ConflictAction::Ignore),
+            Some(SqliteOnConflict::Replace) => Ok(ConflictAction::Replace),
+            Some(SqliteOnConflict::Abort) | None => Ok(ConflictAction::Error),
+            Some(other) => self.unsupported(format!("OR {other}"), node),
+        }
+    }
+
+    /// The keys that the target names, by position; all of the table where it names none.
+    fn conflict_keys(
+        &self,
+        target: Option<&ConflictTarget>,
+        info: &TableInfo,
+    ) -> Result<Vec<usize>> {
+        let columns = match target {
+            None => return Ok((0..info.keys.len()).collect()),
+            Some(ConflictTarget::OnConstraint(name)) => {
+                let name = self.simple_name(name)?;
+                let named =
+                    |key: &&llkv_plan::KeyDefinition| key.name.eq_ignore_ascii_case(&name.value);
+                return match info.keys.iter().position(|key| named(&key)) {
+                    Some(key) => Ok(vec![key]),
+                    None => Err(no_such_key()),
+                };
+            }
+            Some(ConflictTarget::Columns(columns)) => columns,
+        };
+        let mut positions = Vec::with_capacity(columns.len());
+        for column in columns {
+            positions.push(self.column_position(info, column)? as u32);
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        let found = info.keys.iter().position(|key| {
+            let mut columns = key.columns.clone();
+            columns.sort_unstable();
+            columns == positions
+        });
+        found.map(|key| vec![key]).ok_or_else(no_such_key)
+    }
+
+    /// SET and WHERE see the row that exists by its table's name and the one to insert as `excluded`;
+    /// a bare name is a column of the former.
+    fn bind_do_update(
+        &mut self,
+        update: &ast::DoUpdate,
+        info: &TableInfo,
+        alias: Option<&str>,
+        source: &[PlanColumn],
+    ) -> Result<UpsertUpdate> {
+        let existing = self.columns_of(info);
+        let of_source = source.iter().zip(&info.columns);
+        let excluded = of_source.map(|(column, own)| PlanColumn {
+            name: own.name.clone(),
+            ..column.clone()
+        });
+        let mut excluded = Scope::of_relation(Some("excluded"), excluded.collect());
+        for column in &mut excluded.columns {
+            column.hidden = true;
+        }
+        let own = Scope::of_relation(Some(alias.unwrap_or(&info.name)), existing.clone());
+        let scope = own.join(excluded);
+        self.frames
+            .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
+        let bound = self.bind_do_update_clauses(update, info);
+        let waiting = self.frames.pop().is_some_and(|f| !f.pending.is_empty());
+        let (values, filter) = bound?;
+        if waiting {
+            return super::unsupported("a subquery in ON CONFLICT DO UPDATE");
+        }
+        let columns: Vec<Projection> = values
+            .into_iter()
+            .zip(&existing)
+            .map(|(value, own)| Projection {
+                column: self.new_column(own.name.as_str(), own.ty, true),
+                expr: value.unwrap_or_else(|| Expr::column(own.id, own.ty)),
+            })
+            .collect();
+        let written: Vec<PlanColumn> = columns.iter().map(|p| p.column.clone()).collect();
+        let checks = self.bind_checks(info, &written)?;
+        Ok(UpsertUpdate {
+            existing,
+            filter,
+            columns,
+            checks,
+        })
+    }
+
+    fn bind_do_update_clauses(
+        &mut self,
+        update: &ast::DoUpdate,
+        info: &TableInfo,
+    ) -> Result<(Vec<Option<Expr>>, Option<Expr>)> {
+        let mut values: Vec<Option<Expr>> = vec![None; info.columns.len()];
+        for assignment in &update.assignments {
+            for (position, expr) in self.bind_assignment(assignment, info)? {
+                if let Some(slot) = values.get_mut(position)
+                    && slot.replace(expr).is_some()
+                    && self.dialect != crate::SqlDialect::Sqlite
+                {
+                    return self.invalid("a column is set twice", assignment);
+                }
+            }
+        }
+        let filter = match &update.selection {
+            None => None,
+            Some(condition) => {
+                let bound = self.bind_expr(condition)?;
+                Some(self.condition(bound, condition)?)
+            }
+        };
+        Ok((values, filter))
+    }
+}
+
+fn no_such_key() -> llkv_result::Error {
+    BindError::Invalid {
+        message: "no PRIMARY KEY or UNIQUE constraint of the table fits ON CONFLICT".into(),
+        span: None,
+    }
+    .into()
+}
