@@ -105,16 +105,25 @@ pub(crate) fn run_for_test() -> Result<bool, String> {
         expected_failures: read_list(&suite.join("expected-failures.txt"))?,
         ..SltOptions::default()
     };
-    options.paths = corpus_files(&suite.join("corpus.txt"))?;
+    let mut names = names_in(&suite.join("corpus.txt"))?;
+    names.extend(names_in(&suite.join("corpus-duckdb.txt"))?);
+    options.paths = corpus_files(&names);
     options.paths.insert(0, suite);
     Ok(run_with(options, EngineChoice::Llkv)?.is_success())
 }
 
-/// The files of the list, where a corpus is on this machine: the folder of `LLKV_CORPUS`, or
-/// `shared/slt` beside the workspace.
-fn corpus_files(list: &Path) -> Result<Vec<PathBuf>, String> {
+/// The lines of a list that are no comments.
+fn names_in(list: &Path) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(list)
         .map_err(|error| format!("{} cannot be read: {error}", list.display()))?;
+    let lines = text.lines().map(str::trim);
+    let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The files of a list, where a corpus is on this machine: the folder of `LLKV_CORPUS`, or
+/// `shared/slt` beside the workspace.
+fn corpus_files(names: &[String]) -> Vec<PathBuf> {
     let beside = || Some(root().parent()?.join("shared").join("slt"));
     let corpus = std::env::var_os(CORPUS_VARIABLE)
         .map(PathBuf::from)
@@ -123,11 +132,9 @@ fn corpus_files(list: &Path) -> Result<Vec<PathBuf>, String> {
         step::say(&format!(
             "no corpus here ({CORPUS_VARIABLE} is not set): only our own suite"
         ));
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let lines = text.lines().map(str::trim);
-    let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Ok(names.map(|name| corpus.join(name)).collect())
+    names.iter().map(|name| corpus.join(name)).collect()
 }
 
 fn wants_statistics() -> bool {

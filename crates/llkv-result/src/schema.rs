@@ -25,6 +25,8 @@ pub enum ObjectKind {
     Constraint,
     /// A trigger.
     Trigger,
+    /// A statement that PREPARE prepared.
+    PreparedStatement,
 }
 
 impl fmt::Display for ObjectKind {
@@ -39,6 +41,7 @@ impl fmt::Display for ObjectKind {
             Self::Type => "type",
             Self::Constraint => "constraint",
             Self::Trigger => "trigger",
+            Self::PreparedStatement => "prepared statement",
         })
     }
 }
@@ -150,6 +153,7 @@ impl BindError {
                 ObjectKind::Column => "42703",
                 ObjectKind::Function => "42883",
                 ObjectKind::Table | ObjectKind::View => "42P01",
+                ObjectKind::PreparedStatement => "26000",
                 ObjectKind::Schema => "3F000",
                 _ => "42704",
             },

@@ -88,6 +88,20 @@ impl SqlDialect {
         }
     }
 
+    /// What `~` calls: a match anywhere in the text, or of all of it.
+    pub(crate) const fn tilde_function(self) -> &'static str {
+        match self {
+            Self::DuckDb => "regexp_full_match",
+            Self::Llkv | Self::Sqlite => "regexp_matches",
+        }
+    }
+
+    /// True where `*` shows the columns of USING and NATURAL where the left side has them, false where
+    /// they come first.
+    pub(crate) const fn using_keeps_order(self) -> bool {
+        !matches!(self, Self::Llkv)
+    }
+
     /// True where LIKE looks over the case of letters.
     pub(crate) const fn like_ignores_case(self) -> bool {
         matches!(self, Self::Sqlite)
@@ -106,6 +120,11 @@ impl SqlDialect {
     /// True where WHERE may use the names of the SELECT list.
     pub(crate) const fn aliases_in_where(self) -> bool {
         !matches!(self, Self::Llkv)
+    }
+
+    /// True where a value of the SELECT list may use the names given to those before it.
+    pub(crate) const fn aliases_in_select(self) -> bool {
+        matches!(self, Self::DuckDb)
     }
 
     /// True where a scalar subquery of several rows gives its first one.

@@ -16,14 +16,14 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub struct PreparedStatement {
     session: Session,
-    text: String,
-    reading: Reading,
     bound: Mutex<Prepared>,
 }
 
-/// What binding gave.
-#[derive(Debug, Clone)]
-struct Prepared {
+/// A text and what binding it gave.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    text: String,
+    reading: Reading,
     /// With parameters in the place of values; `None` where the values decide what the plan is.
     template: Option<PlanStatement>,
     types: Vec<SqlType>,
@@ -33,14 +33,11 @@ struct Prepared {
 impl PreparedStatement {
     pub(crate) fn new(session: Session, text: &str) -> Result<Self> {
         let state = session.state();
-        let (reading, catalog) = (state.reading(), state.runtime.catalog_view());
+        let prepared = Prepared::new(text, state.reading(), &state.runtime.catalog_view());
         drop(state);
-        let prepared = prepare(text, reading, &catalog)?;
         Ok(Self {
             session,
-            text: text.to_owned(),
-            reading,
-            bound: Mutex::new(prepared),
+            bound: Mutex::new(prepared?),
         })
     }
 
@@ -64,22 +61,7 @@ impl PreparedStatement {
     pub fn execute(&self, values: &[Scalar]) -> Result<StatementResult> {
         let mut state = self.session.state();
         let catalog = state.runtime.catalog_view();
-        let mut bound = self.bound();
-        if !bound.dependencies.are_current(&catalog)? {
-            *bound = prepare(&self.text, self.reading, &catalog)?;
-        }
-        if values.len() != bound.types.len() {
-            return Err(BindError::ParameterCount {
-                expected: bound.types.len(),
-                given: values.len(),
-            }
-            .into());
-        }
-        let plan = match &bound.template {
-            Some(template) => substitute(template.clone(), values)?,
-            None => bind_with(&self.text, self.reading, &catalog, values)?,
-        };
-        drop(bound);
+        let plan = self.bound().plan(&catalog, values)?;
         state.run(plan)
     }
 
@@ -88,20 +70,46 @@ impl PreparedStatement {
     }
 }
 
-/// Binds with the parameters left open.
-fn prepare(text: &str, reading: Reading, catalog: &dyn CatalogView) -> Result<Prepared> {
-    let recording = RecordingCatalog::new(catalog);
-    let (plan, types, needs_values) = parse_statement(text, reading.dialect, |parsed| {
-        let mut binder = Binder::new(&recording, reading, text, ParameterMode::Prepare);
-        let plan = plan_of(binder.bind(parsed)?)?;
-        let parameters = binder.into_parameters();
-        Ok((plan, parameters.types(), parameters.needs_values))
-    })?;
-    Ok(Prepared {
-        template: (!needs_values).then_some(plan),
-        types,
-        dependencies: recording.into_dependencies(),
-    })
+impl Prepared {
+    /// Binds with the parameters left open.
+    pub(crate) fn new(text: &str, reading: Reading, catalog: &dyn CatalogView) -> Result<Self> {
+        let recording = RecordingCatalog::new(catalog);
+        let (plan, types, needs_values) = parse_statement(text, reading.dialect, |parsed| {
+            let mut binder = Binder::new(&recording, reading, text, ParameterMode::Prepare);
+            let plan = plan_of(binder.bind(parsed)?)?;
+            let parameters = binder.into_parameters();
+            Ok((plan, parameters.types(), parameters.needs_values))
+        })?;
+        Ok(Self {
+            text: text.to_owned(),
+            reading,
+            template: (!needs_values).then_some(plan),
+            types,
+            dependencies: recording.into_dependencies(),
+        })
+    }
+
+    /// The statement with values in the place of its parameters.
+    pub(crate) fn plan(
+        &mut self,
+        catalog: &dyn CatalogView,
+        values: &[Scalar],
+    ) -> Result<PlanStatement> {
+        if !self.dependencies.are_current(catalog)? {
+            *self = Self::new(&self.text, self.reading, catalog)?;
+        }
+        if values.len() != self.types.len() {
+            return Err(BindError::ParameterCount {
+                expected: self.types.len(),
+                given: values.len(),
+            }
+            .into());
+        }
+        match &self.template {
+            Some(template) => substitute(template.clone(), values),
+            None => bind_with(&self.text, self.reading, catalog, values),
+        }
+    }
 }
 
 /// Binds with values: for statements whose plan depends on them, such as `LIMIT ?`.
@@ -120,10 +128,8 @@ fn bind_with(
 fn plan_of(bound: BoundStatement) -> Result<PlanStatement> {
     match bound {
         BoundStatement::Plan(plan) => Ok(*plan),
-        BoundStatement::SetDialect(_)
-        | BoundStatement::SetNullOrder(_)
-        | BoundStatement::Nothing => Err(BindError::Unsupported {
-            feature: "this setting as a prepared statement".into(),
+        _ => Err(BindError::Unsupported {
+            feature: "a statement about the session as a prepared statement".into(),
             span: None,
         }
         .into()),

@@ -3,13 +3,15 @@
 use crate::bind::{bind_append, bind_as, shifted};
 use crate::binder::BoundStatement;
 use crate::null_order::{NullOrder, Reading};
+use crate::prepared::Prepared;
 use crate::text::stack_bytes;
 use crate::{PreparedStatement, SqlDialect, split_statements};
 use llkv_plan::{ExternalSource, PlanStatement};
-use llkv_result::{BindError, Error, Result, SelectStream, StatementResult};
+use llkv_result::{BindError, Error, ObjectKind, Result, SelectStream, StatementResult};
 use llkv_runtime::{
     CancelToken, OnStatementError, OperatorStatistics, RuntimeEngine, RuntimeSession,
 };
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Stack that optimizing and starting the deepest plan takes.
@@ -27,6 +29,8 @@ pub(crate) struct SessionState {
     pub(crate) runtime: RuntimeSession,
     pub(crate) dialect: SqlDialect,
     null_order: Option<NullOrder>,
+    /// What PREPARE prepared, by lower-case name.
+    prepared: HashMap<String, Prepared>,
     default_dialect: SqlDialect,
 }
 
@@ -36,6 +40,7 @@ impl Session {
             runtime: engine.session(),
             dialect,
             null_order: None,
+            prepared: HashMap::new(),
             default_dialect: dialect,
         };
         state.set_dialect(dialect);
@@ -146,6 +151,31 @@ impl SessionState {
                 Ok(StatementResult::Utility { tag: "SET" })
             }
             BoundStatement::Nothing => Ok(StatementResult::Utility { tag: "SET" }),
+            BoundStatement::Prepare { name, text } => {
+                let prepared = Prepared::new(&text, self.reading(), &catalog);
+                let prepared = prepared.inspect_err(|error| self.runtime.note_error(error))?;
+                self.prepared.insert(name.to_ascii_lowercase(), prepared);
+                Ok(StatementResult::Utility { tag: "PREPARE" })
+            }
+            BoundStatement::Execute { name, values } => {
+                let prepared = self.prepared.get_mut(&name.to_ascii_lowercase());
+                let plan = match prepared {
+                    Some(prepared) => prepared.plan(&catalog, &values),
+                    None => Err(no_such_statement(name)),
+                };
+                let plan = plan.inspect_err(|error| self.runtime.note_error(error))?;
+                self.run(plan)
+            }
+            BoundStatement::Deallocate(name) => {
+                match name {
+                    None => self.prepared.clear(),
+                    Some(name) => {
+                        let known = self.prepared.remove(&name.to_ascii_lowercase());
+                        known.ok_or_else(|| no_such_statement(name))?;
+                    }
+                }
+                Ok(StatementResult::Utility { tag: "DEALLOCATE" })
+            }
         }
     }
 
@@ -171,4 +201,14 @@ impl SessionState {
             SqlDialect::Llkv | SqlDialect::DuckDb => OnStatementError::AbortTransaction,
         });
     }
+}
+
+fn no_such_statement(name: String) -> Error {
+    BindError::NotFound {
+        kind: ObjectKind::PreparedStatement,
+        name,
+        hint: None,
+        span: None,
+    }
+    .into()
 }

@@ -67,14 +67,17 @@ fn combine(
 
 /// An interval times a number; fractions of months become days, fractions of days time.
 fn scale(interval: IntervalMonthDayNano, factor: f64) -> Option<IntervalMonthDayNano> {
+    // To microseconds: noise must not turn a whole number into its predecessor.
+    let rounded = |value: f64| (value * 1e6).round() / 1e6;
     let months = f64::from(interval.months) * factor;
     let whole_months = months.trunc();
-    let days = f64::from(interval.days) * factor + (months - whole_months) * DAYS_PER_MONTH as f64;
-    // A thousandth of a nanosecond of noise must not turn a whole number of days into its predecessor.
-    let days = (days * 1e9).round() / 1e9;
-    let whole_days = days.trunc();
+    let of_months = rounded((months - whole_months) * DAYS_PER_MONTH as f64);
+    let days = f64::from(interval.days) * factor;
+    // Parts of a day become time; only where they are a day or more together, days again.
+    let parts = rounded(days.fract() + of_months.fract());
+    let whole_days = days.trunc() + of_months.trunc() + parts.trunc();
     let nanos =
-        (interval.nanoseconds as f64 * factor + (days - whole_days) * NANOS_PER_DAY as f64).round();
+        (interval.nanoseconds as f64 * factor + parts.fract() * NANOS_PER_DAY as f64).round();
     let fits = |value: f64| value.is_finite() && value.abs() < f64::from(i32::MAX);
     if !fits(whole_months) || !fits(whole_days) || nanos.is_nan() || nanos.abs() >= i64::MAX as f64
     {

@@ -10,7 +10,7 @@ use arrow::datatypes::{
 use llkv_expr::{BinaryOp, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
 use llkv_result::Result;
 use llkv_types::SqlType;
-use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND};
+use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND, days_in_month};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use SqlType::{Date, Interval, Text, Timestamp, TimestampTz};
@@ -159,24 +159,24 @@ fn age_between(later: i64, earlier: i64) -> Option<IntervalMonthDayNano> {
             -turned.nanoseconds,
         ));
     }
+    // Field by field, borrowing days of the earlier month and hours of a day, as PostgreSQL does.
     let (to, from) = (Moment::new(later), Moment::new(earlier));
     let count = |date: CivilDate| i64::from(date.year) * 12 + i64::from(date.month);
     let mut months = count(to.date) - count(from.date);
-    let start = |months| -> Option<i64> {
-        i64::from(from.date.add_months(months)?)
-            .checked_mul(MICROS_PER_DAY)?
-            .checked_add(from.clock)
-    };
-    let mut reached = start(months).unwrap_or(i64::MAX);
-    if reached > later {
-        months -= 1;
-        reached = start(months)?;
+    let mut days = i32::from(to.date.day) - i32::from(from.date.day);
+    let mut clock = to.clock - from.clock;
+    if clock < 0 {
+        clock += MICROS_PER_DAY;
+        days -= 1;
     }
-    let rest = later.checked_sub(reached)?;
+    if days < 0 {
+        days += i32::from(days_in_month(i64::from(from.date.year), from.date.month));
+        months -= 1;
+    }
     Some(IntervalMonthDayNano::new(
         i32::try_from(months).ok()?,
-        i32::try_from(rest / MICROS_PER_DAY).ok()?,
-        rest % MICROS_PER_DAY * 1_000,
+        days,
+        clock * 1_000,
     ))
 }
 

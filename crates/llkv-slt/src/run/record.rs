@@ -101,7 +101,9 @@ impl Lane<'_> {
                 .iter()
                 .map(|line| self.variables.expand(line).into_owned())
                 .collect();
-            if let Err(message) = compare(result, &lines, record.sort, dialect) {
+            // In DuckDB's files a label without values stands for what others gave under it.
+            let by_label = dialect == Dialect::Duckdb && record.label.is_some() && lines.is_empty();
+            if !by_label && let Err(message) = compare(result, &lines, record.sort, dialect) {
                 failure.got = result.lines(dialect);
                 failure.expected = lines;
                 return Err(message);

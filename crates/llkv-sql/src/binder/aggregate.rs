@@ -192,6 +192,15 @@ impl Binder<'_> {
             2 => {}
             _ => return self.invalid(format!("{name} takes a text and a separator"), call),
         }
+        match args.get_mut(1) {
+            Some(Expr::Literal(_) | Expr::Parameter { .. }) | None => {}
+            Some(separator) if separator.is_constant() => {
+                *separator = Expr::Literal(llkv_compute::fold(separator)?);
+            }
+            Some(_) => {
+                return self.invalid(format!("the separator of {name} must be a constant"), call);
+            }
+        }
         Ok(())
     }
 

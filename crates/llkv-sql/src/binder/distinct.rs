@@ -53,16 +53,16 @@ impl Binder<'_> {
     pub(super) fn plan_distinct_on(
         &mut self,
         plan: LogicalPlan,
-        mut projections: Vec<Projection>,
-        visible: usize,
+        (mut projections, visible): (Vec<Projection>, usize),
         keys: Vec<SortKey>,
         on: Vec<Expr>,
         slice: Slice,
     ) -> LogicalPlan {
+        let own = plan.column_set();
         let mut groups: Vec<PlanColumn> = Vec::with_capacity(on.len());
         for value in on {
             if !value.is_constant() {
-                let column = self.project_hidden(value, "distinct on", &mut projections);
+                let column = self.project_hidden(value, "distinct on", &own, &mut projections);
                 if groups.iter().all(|known| known.id != column.id) {
                     groups.push(column);
                 }

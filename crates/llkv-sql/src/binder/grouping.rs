@@ -165,8 +165,26 @@ impl<'b, 'a> Grouping<'b, 'a> {
         result
     }
 
-    /// The left side of `x IN (subquery)` above groups.
+    /// A subquery above groups: the left side of `x IN (subquery)`, and the columns of the rows that it
+    /// refers to from within.
     pub(super) fn rewrite_apply(&mut self, apply: &mut PendingApply) -> Result<()> {
+        let grouped = |id: ColumnId| self.groups.iter().any(|group| group.column.id == id);
+        let free = apply.inner.free_columns();
+        let bare: Vec<PlanColumn> = self
+            .scope
+            .columns
+            .iter()
+            .map(|c| &c.column)
+            .filter(|c| free.contains(c.id) && !grouped(c.id))
+            .cloned()
+            .collect();
+        for column in bare {
+            if !self.binder.dialect.bare_columns() {
+                return Err(ungrouped(&column.name, "a subquery"));
+            }
+            let first = self.first_of(Expr::column(column.id, column.ty), column.name);
+            replace_column(&mut apply.inner, column.id, &first);
+        }
         if let ApplyKind::In { needle, .. } = &mut apply.kind {
             for part in needle {
                 self.rewrite(part, "IN")?;
@@ -227,6 +245,21 @@ fn group_column(binder: &mut Binder<'_>, expr: &Expr, scope: &Scope) -> PlanColu
     }
     let nullable = !matches!(expr, Expr::Literal(scalar) if !matches!(scalar, Scalar::Null(_)));
     binder.new_column(expr_name(expr), expr.ty(), nullable)
+}
+
+/// Puts an expression in the place of a column, wherever the plan reads it.
+fn replace_column(plan: &mut LogicalPlan, column: ColumnId, by: &Expr) {
+    plan.for_each_expr_mut(&mut |expr| {
+        let own = std::mem::replace(expr, Expr::boolean(true));
+        *expr = own.map_columns(&mut |id| (id == column).then(|| by.clone()));
+    });
+    let ended = plan.try_for_each_input_mut(&mut |input| {
+        replace_column(input, column, by);
+        Ok::<(), std::convert::Infallible>(())
+    });
+    match ended {
+        Ok(()) => {}
+    }
 }
 
 fn expr_name(expr: &Expr) -> String {

@@ -5,6 +5,7 @@ use super::frame::{Clause, Frame};
 use super::from::{Rows, cross, is_lateral};
 use super::scope::{Lookup, Scope, ScopeColumn};
 use super::select::filter;
+use super::subquery::apply_all;
 use llkv_expr::{Expr, UnaryOp};
 use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection};
 use llkv_result::{BindError, ObjectKind, Result};
@@ -67,6 +68,19 @@ impl Binder<'_> {
             (JoinKind::Left, _) if always => {
                 self.bind_lateral(left, &join.relation, ApplyKind::Left)
             }
+            (JoinKind::Left, JoinConstraint::On(condition)) => {
+                let (plan, scope) = self.bind_lateral(left, &join.relation, ApplyKind::Left)?;
+                let LogicalPlan::Apply(mut apply) = plan else {
+                    return super::invalid("a LATERAL join without its subquery");
+                };
+                // What does not meet the condition is no match: it belongs to the subquery.
+                let rows = (*apply.inner, scope);
+                let (mut frame, predicate) = self.bind_on(rows, condition)?;
+                frame.flush();
+                let scope = std::mem::take(&mut frame.scope);
+                apply.inner = Box::new(filter(frame.take_plan(), predicate));
+                Ok((LogicalPlan::Apply(apply), scope))
+            }
             _ => self.unsupported("this kind of LATERAL join", join),
         }
     }
@@ -110,18 +124,26 @@ impl Binder<'_> {
         if frame.pending.is_empty() {
             return Ok(joined(left, right, kind, Some(predicate)));
         }
-        if kind != JoinKind::Inner {
-            return self.unsupported("a subquery in ON of an outer join", condition);
+        match kind {
+            JoinKind::Inner => {
+                let (plan, scope) = cross(left, right);
+                let plan = apply_all(plan, frame.pending);
+                Ok((filter(plan, predicate), scope))
+            }
+            JoinKind::Left => {
+                let (mut right_plan, mut right_scope) = right;
+                right_plan = filter(apply_all(right_plan, frame.pending), predicate);
+                right_scope.set_nullable();
+                Ok((matches_of(left.0, right_plan), left.1.join(right_scope)))
+            }
+            JoinKind::Right => {
+                let (mut left_plan, mut left_scope) = left;
+                left_plan = filter(apply_all(left_plan, frame.pending), predicate);
+                left_scope.set_nullable();
+                Ok((matches_of(right.0, left_plan), left_scope.join(right.1)))
+            }
+            _ => self.unsupported("a subquery in ON of this kind of join", condition),
         }
-        let (mut plan, scope) = cross(left, right);
-        for pending in frame.pending {
-            plan = LogicalPlan::Apply(Apply {
-                outer: Box::new(plan),
-                inner: Box::new(pending.inner),
-                kind: pending.kind,
-            });
-        }
-        Ok((filter(plan, predicate), scope))
     }
 
     /// USING and NATURAL: each pair of columns becomes one.
@@ -147,6 +169,9 @@ impl Binder<'_> {
             return self.merge_full(plan, scope, &pairs);
         }
         let keep_right = kind == JoinKind::Right;
+        if self.dialect.using_keeps_order() && !keep_right {
+            return Ok((plan, hide_right(scope, &pairs)));
+        }
         Ok((plan, merge(scope, &pairs, keep_right)))
     }
 
@@ -209,6 +234,15 @@ impl Binder<'_> {
     }
 }
 
+/// Every row of one side with the rows of the other that match it; the condition is in the latter.
+fn matches_of(outer: LogicalPlan, matching: LogicalPlan) -> LogicalPlan {
+    LogicalPlan::Apply(Apply {
+        outer: Box::new(outer),
+        inner: Box::new(matching),
+        kind: ApplyKind::Left,
+    })
+}
+
 /// A join, and the scope with the NULLs that it brings.
 fn joined(left: Rows, right: Rows, kind: JoinKind, predicate: Option<Expr>) -> Rows {
     let (mut left_scope, mut right_scope) = (left.1, right.1);
@@ -255,6 +289,15 @@ fn merge(scope: Scope, pairs: &[(PlanColumn, PlanColumn)], keep_right: bool) -> 
     }
     merged.append(&mut columns);
     Scope { columns: merged }
+}
+
+/// The scope in which each pair is one column, the left one, in its place.
+fn hide_right(mut scope: Scope, pairs: &[(PlanColumn, PlanColumn)]) -> Scope {
+    for column in &mut scope.columns {
+        let id = column.column.id;
+        column.hidden |= pairs.iter().any(|(_, right)| right.id == id);
+    }
+    scope
 }
 
 /// The names that both sides have, in the order of the left one.

@@ -56,10 +56,12 @@ impl Binder<'_> {
             };
         }
         if let ast::Expr::Identifier(name) = expr {
-            let named = items
+            // A name that was given stands before one that a column brought.
+            let mut same = items
                 .iter()
-                .find(|item| item.name.eq_ignore_ascii_case(&name.value));
-            if let Some(item) = named {
+                .filter(|item| item.name.eq_ignore_ascii_case(&name.value));
+            let given = same.clone().find(|item| item.named);
+            if let Some(item) = given.or_else(|| same.next()) {
                 return Ok(item.expr.clone());
             }
         }

@@ -28,7 +28,8 @@ impl Binder<'_> {
         if waiting {
             return super::unsupported("a subquery in RETURNING");
         }
-        let columns = self.project(bound);
+        let own = rows.iter().map(|column| column.id).collect();
+        let columns = self.project(bound, &own);
         Ok(Some(Returning { rows, columns }))
     }
 

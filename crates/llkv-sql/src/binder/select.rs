@@ -16,7 +16,7 @@ use super::grouping::Grouping;
 use super::limit::Slice;
 use super::subquery::{apply_all, keep};
 use llkv_expr::{Expr, SortKey};
-use llkv_plan::{Distinct, Filter, LogicalPlan, PlanColumn, Project, Projection, Sort};
+use llkv_plan::{ColumnSet, Distinct, Filter, LogicalPlan, PlanColumn, Project, Projection, Sort};
 use llkv_result::Result;
 use llkv_types::SqlType;
 use sqlparser::ast;
@@ -123,6 +123,18 @@ impl Binder<'_> {
         }
     }
 
+    /// From here on, values of the list may name this one where no column has the name.
+    fn add_alias(&mut self, item: &SelectItem) {
+        if self.dialect.aliases_in_select()
+            && let Some(frame) = self.frames.last_mut()
+        {
+            frame.aliases.push(Alias {
+                name: item.name.clone(),
+                expr: item.expr.clone(),
+            });
+        }
+    }
+
     fn set_aliases(&mut self, items: &[SelectItem]) {
         if let Some(frame) = self.frames.last_mut() {
             frame.aliases = items
@@ -157,7 +169,9 @@ impl Binder<'_> {
                 }
                 ast::SelectItem::ExprWithAlias { expr, alias } => {
                     let bound = self.bind_expr(expr)?;
-                    items.push(self.select_item(alias.value.clone(), bound, true));
+                    let item = self.select_item(alias.value.clone(), bound, true);
+                    self.add_alias(&item);
+                    items.push(item);
                 }
                 ast::SelectItem::Wildcard(options) => {
                     items.extend(self.bind_wildcard(None, options)?);
@@ -287,12 +301,13 @@ impl Binder<'_> {
         slice: Slice,
         select: &ast::Select,
     ) -> Result<LogicalPlan> {
-        let mut projections = self.project(bound.items);
+        let own = plan.column_set();
+        let mut projections = self.project(bound.items, &own);
         let visible = projections.len();
-        let keys = self.project_keys(bound.keys, &mut projections);
+        let keys = self.project_keys(bound.keys, &own, &mut projections);
         let distinct = match bound.distinct {
             Distinction::On(on) => {
-                return Ok(self.plan_distinct_on(plan, projections, visible, keys, on, slice));
+                return Ok(self.plan_distinct_on(plan, (projections, visible), keys, on, slice));
             }
             Distinction::Rows => true,
             Distinction::None => false,
@@ -329,14 +344,15 @@ impl Binder<'_> {
         Ok(if hidden { keep(plan, columns) } else { plan })
     }
 
-    /// The columns of the SELECT list. A plain column keeps its id, the first time that it is listed.
-    pub(super) fn project(&mut self, items: Vec<SelectItem>) -> Vec<Projection> {
+    /// The columns of the SELECT list. A plain column of the rows, which are `own`, keeps its id the first
+    /// time that it is listed; one of a query further out becomes another column here.
+    pub(super) fn project(&mut self, items: Vec<SelectItem>, own: &ColumnSet) -> Vec<Projection> {
         let mut taken = hashbrown::HashSet::new();
         items
             .into_iter()
             .map(|item| {
                 let id = match &item.expr {
-                    Expr::Column { id, .. } if taken.insert(*id) => *id,
+                    Expr::Column { id, .. } if own.contains(*id) && taken.insert(*id) => *id,
                     _ => self.new_id(),
                 };
                 Projection {
@@ -356,6 +372,7 @@ impl Binder<'_> {
     fn project_keys(
         &mut self,
         keys: Vec<SortKey>,
+        own: &ColumnSet,
         projections: &mut Vec<Projection>,
     ) -> Vec<SortKey> {
         let mut sorted = Vec::with_capacity(keys.len());
@@ -363,7 +380,7 @@ impl Binder<'_> {
             if matches!(key.expr, Expr::Literal(_)) {
                 continue;
             }
-            let column = self.project_hidden(key.expr, "sort key", projections);
+            let column = self.project_hidden(key.expr, "sort key", own, projections);
             sorted.push(SortKey {
                 expr: Expr::column(column.id, column.ty),
                 descending: key.descending,
@@ -378,13 +395,14 @@ impl Binder<'_> {
         &mut self,
         expr: Expr,
         name: &str,
+        own: &ColumnSet,
         projections: &mut Vec<Projection>,
     ) -> PlanColumn {
         if let Some(known) = projections.iter().find(|p| same(&p.expr, &expr)) {
             return known.column.clone();
         }
         let id = match &expr {
-            Expr::Column { id, .. } => *id,
+            Expr::Column { id, .. } if own.contains(*id) => *id,
             _ => self.new_id(),
         };
         let column = PlanColumn {

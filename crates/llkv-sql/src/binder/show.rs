@@ -27,7 +27,14 @@ impl Binder<'_> {
                 let value = text(self.dialect.name());
                 self.rows(&[("dialect", SqlType::Text)], vec![vec![value]])
             }
-            other => super::unsupported(format!("SHOW {other}")),
+            other => {
+                // In DuckDB SHOW t is DESCRIBE t.
+                let name = ast::ObjectName::from(words.to_vec());
+                if self.dialect == SqlDialect::DuckDb && words.len() == 1 {
+                    return self.bind_describe(&name);
+                }
+                super::unsupported(format!("SHOW {other}"))
+            }
         }
     }
 

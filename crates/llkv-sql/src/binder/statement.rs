@@ -6,6 +6,7 @@ use crate::null_order::NullOrder;
 use crate::text::Parsed;
 use llkv_plan::{ExplainMode, PlanStatement};
 use llkv_result::Result;
+use llkv_types::Scalar;
 use sqlparser::ast::{self, Statement as S};
 
 /// What a statement was bound to.
@@ -20,6 +21,22 @@ pub enum BoundStatement {
     SetNullOrder(Option<NullOrder>),
     /// A setting without effect.
     Nothing,
+    /// `PREPARE name AS text`
+    Prepare {
+        /// Name, as written.
+        name: String,
+        /// The statement.
+        text: String,
+    },
+    /// `EXECUTE name (values)`
+    Execute {
+        /// Name, as written.
+        name: String,
+        /// Values of the parameters, in their order.
+        values: Vec<Scalar>,
+    },
+    /// `DEALLOCATE name`; `None` for all.
+    Deallocate(Option<String>),
 }
 
 impl Binder<'_> {
@@ -36,8 +53,41 @@ impl Binder<'_> {
             S::Set(set) => self.bind_set(set),
             S::Reset(reset) => self.bind_reset(reset),
             S::Pragma { name, value, .. } => self.bind_pragma(name, value.as_ref()),
+            S::Prepare {
+                name, statement, ..
+            } => Ok(BoundStatement::Prepare {
+                name: name.value.clone(),
+                text: statement.to_string(),
+            }),
+            S::Execute {
+                name: Some(name),
+                parameters,
+                immediate: false,
+                using,
+                ..
+            } if using.is_empty() => self.bind_execute(name, parameters),
+            S::Deallocate { name, .. } => {
+                let all = name.quote_style.is_none() && name.value.eq_ignore_ascii_case("ALL");
+                Ok(BoundStatement::Deallocate(
+                    (!all).then(|| name.value.clone()),
+                ))
+            }
             other => self.bind_statement(other).map(plan),
         }
+    }
+
+    /// `EXECUTE name(1, x := 2)`: constants.
+    fn bind_execute(
+        &mut self,
+        name: &ast::ObjectName,
+        parameters: &[ast::Expr],
+    ) -> Result<BoundStatement> {
+        let name = self.simple_name(name)?.value.clone();
+        let mut values = Vec::with_capacity(parameters.len());
+        for parameter in parameters {
+            values.push(self.bind_constant(parameter)?);
+        }
+        Ok(BoundStatement::Execute { name, values })
     }
 
     fn bind_statement(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {

@@ -28,6 +28,9 @@ impl Binder<'_> {
         let span = self.span(node);
         match self.dialect {
             SqlDialect::Sqlite => sqlite_type(ty, span),
+            SqlDialect::DuckDb if *ty == DataType::Float(ExactNumberInfo::None) => {
+                Ok(SqlType::Float32)
+            }
             SqlDialect::Llkv | SqlDialect::DuckDb => sql_type(ty, span),
         }
     }
