@@ -1,2 +1,4 @@
 //! Workload benchmarks of LLKV beside its peers: see `benches/`. Kernel benchmarks stand beside their
 //! crates. Competitors are dependencies of this crate alone.
+
+pub mod duckdb;

@@ -4,8 +4,8 @@ use crate::memory::MemoryBudget;
 use llkv_result::{ExecError, Result};
 use llkv_table::TableHandle;
 use llkv_types::{BATCH_ROWS, TableId};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Tables as one transaction sees them.
 pub trait TableProvider: Send + Sync {
@@ -82,6 +82,14 @@ pub struct ExecutionContext {
     pub parallel_threshold_rows: u64,
 }
 
+/// The number of threads that the machine runs at once, asked for once: the answer lies in files of the
+/// control group, whose reading takes longer than a small statement.
+#[must_use]
+pub fn machine_threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 impl ExecutionContext {
     /// Rows under which handing work to another thread costs more than it saves: waking a thread takes
     /// some 50 microseconds, in which one thread moves about this many rows through a simple pipeline.
@@ -92,7 +100,7 @@ impl ExecutionContext {
     pub fn new(tables: Arc<dyn TableProvider>) -> Self {
         Self {
             tables,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: machine_threads(),
             memory: MemoryBudget::unlimited(),
             cancel: CancelToken::new(),
             batch_rows: BATCH_ROWS,

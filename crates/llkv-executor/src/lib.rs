@@ -64,7 +64,7 @@ mod pipeline;
 mod resolve;
 mod run;
 
-pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider};
+pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider, machine_threads};
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
 pub use memory::{MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorStatistics, OperatorSums, ScanStatistics};

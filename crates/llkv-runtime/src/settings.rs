@@ -2,7 +2,7 @@
 
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
-use llkv_executor::{CancelToken, MemoryBudget};
+use llkv_executor::{CancelToken, MemoryBudget, machine_threads};
 use llkv_plan::OptimizerOptions;
 use llkv_result::{BindError, Result};
 use llkv_types::BATCH_ROWS;
@@ -67,8 +67,11 @@ impl SessionSettings {
 }
 
 fn default_threads(context: &RuntimeContext) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    context.options.threads.unwrap_or_else(cores).max(1)
+    context
+        .options
+        .threads
+        .unwrap_or_else(machine_threads)
+        .max(1)
 }
 
 fn count(name: &str, value: &str) -> Result<usize> {
