@@ -47,7 +47,7 @@ const RUNS: usize = 15;
 
 /// One engine on a file of its own.
 enum Engine {
-    Llkv(Database, Connection),
+    Llkv(Box<Connection>),
     DuckDb(DuckDb),
 }
 
@@ -56,12 +56,12 @@ impl Engine {
     fn run(&mut self, sql: &str) -> Outcome<Duration> {
         let start = Instant::now();
         match self {
-            Self::Llkv(_, connection) if sql.starts_with("SELECT") => {
+            Self::Llkv(connection) if sql.starts_with("SELECT") => {
                 for batch in connection.query(sql)? {
                     batch?;
                 }
             }
-            Self::Llkv(_, connection) => drop(connection.execute(sql)?),
+            Self::Llkv(connection) => drop(connection.execute(sql)?),
             Self::DuckDb(duckdb) => duckdb.run(sql)?,
         }
         Ok(start.elapsed())
@@ -79,9 +79,8 @@ impl Contestant {
     fn open(&self) -> Outcome<Engine> {
         Ok(match &self.library {
             None => {
-                let database = Database::open(&self.file)?;
-                let connection = database.connect()?;
-                Engine::Llkv(database, connection)
+                let connection = Database::open(&self.file)?.connect()?;
+                Engine::Llkv(Box::new(connection))
             }
             Some(library) => Engine::DuckDb(DuckDb::open(library, &self.file)?),
         })
