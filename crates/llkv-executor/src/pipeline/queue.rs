@@ -5,9 +5,13 @@ use llkv_result::{Error, ExecError, Result};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 
-/// Batches that may wait per morsel. A worker whose morsel is not yet wanted can run this far ahead; so
-/// what is held is at most this times the workers, and as much in the consumer's hands, however slow it is.
+/// Batches that may wait per morsel. What is held is at most this times [`MORSELS_PER_WORKER`] times the workers,
+/// and one morsel's share in the consumer's hands, however slow it is.
 const BATCHES_PER_MORSEL: usize = 16;
+
+/// Morsels per worker, from the one that is handed out on, that may have batches waiting: all batches of a small
+/// morsel find room, so that its worker would else run on to the end of the table.
+const MORSELS_PER_WORKER: usize = 2;
 
 #[derive(Default)]
 struct MorselQueue {
@@ -38,6 +42,8 @@ impl State {
 /// morsel, whose worker never waits for another worker: so nobody waits in a circle.
 pub(crate) struct OrderedQueue {
     total: usize,
+    /// Morsels that may have batches waiting.
+    ahead: usize,
     state: Mutex<State>,
     filled: Condvar,
     room: Condvar,
@@ -48,6 +54,7 @@ impl OrderedQueue {
     pub(crate) fn new(total: usize, workers: usize) -> Self {
         Self {
             total,
+            ahead: workers * MORSELS_PER_WORKER,
             state: Mutex::new(State {
                 current: 0,
                 morsels: VecDeque::new(),
@@ -71,7 +78,7 @@ impl OrderedQueue {
             let Some(queue) = state.morsel(morsel) else {
                 return false;
             };
-            if queue.batches.len() < BATCHES_PER_MORSEL {
+            if queue.batches.len() < BATCHES_PER_MORSEL && morsel < current + self.ahead {
                 let was_empty = queue.batches.is_empty();
                 queue.batches.push_back(batch);
                 if was_empty && morsel == current {
@@ -136,6 +143,7 @@ impl OrderedQueue {
                 Some((_, true)) => {
                     state.morsels.pop_front();
                     state.current += 1;
+                    self.room.notify_all();
                 }
                 _ if state.workers == 0 => {
                     return Err(ExecError::Disconnected { operator: "query" }.into());
@@ -143,5 +151,42 @@ impl OrderedQueue {
                 _ => self.filled.wait(&mut state),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn a_slow_consumer_holds_back_workers_with_small_morsels() {
+        const MORSELS: usize = 200;
+        let queue = OrderedQueue::new(MORSELS, 1);
+        let pushed = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for morsel in 0..MORSELS {
+                    queue.push(morsel, Batch::new(Vec::new(), 1));
+                    queue.finish(morsel);
+                    pushed.fetch_add(1, Ordering::SeqCst);
+                }
+                queue.leave(Ok(()));
+            });
+            let mut taken = 0;
+            loop {
+                let batches = queue.pop().unwrap();
+                if batches.is_empty() {
+                    break;
+                }
+                taken += batches.len();
+                // Without a bound the worker would be through by now.
+                std::thread::sleep(Duration::from_millis(1));
+                let ahead = pushed.load(Ordering::SeqCst).saturating_sub(taken);
+                assert!(ahead <= MORSELS_PER_WORKER, "{ahead} morsels ahead");
+            }
+            assert_eq!(taken, MORSELS);
+        });
     }
 }

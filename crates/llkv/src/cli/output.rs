@@ -7,7 +7,10 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use llkv::files::stream_sink;
 use llkv::plan::{FileFormat, FileOptions};
 use llkv::{Error, Result, Scalar, SelectStream, SqlType};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+
+/// Bytes that gather before a result that is not for people is written.
+const STDOUT_BYTES: usize = 1 << 18;
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,12 +36,9 @@ pub(crate) fn print(stream: SelectStream, format: Format, max_rows: usize) -> Re
 }
 
 fn print_stream(stream: SelectStream, format: FileFormat) -> Result<u64> {
-    let mut sink = stream_sink(
-        io::stdout(),
-        format,
-        &FileOptions::default(),
-        stream.schema(),
-    )?;
+    // The standard library's stdout passes every line on by itself.
+    let stdout = BufWriter::with_capacity(STDOUT_BYTES, io::stdout());
+    let mut sink = stream_sink(stdout, format, &FileOptions::default(), stream.schema())?;
     for batch in stream {
         sink.write(&batch.map_err(Error::from_arrow)?)?;
     }
