@@ -1,5 +1,6 @@
 //! Tests of a column translated to its physical kind, to be decided on encoded data.
 
+use crate::key_set::KeySet;
 use crate::kind::{Kind, Width};
 use crate::predicate::ColumnTest;
 use arrow::array::{Array, ArrayRef};
@@ -7,6 +8,7 @@ use hashbrown::HashSet;
 use llkv_result::{Error, Result};
 use llkv_types::{Scalar, SqlType};
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// A test translated to a column's physical kind.
 ///
@@ -20,6 +22,8 @@ pub(crate) enum Test {
     Not(i128),
     /// One of these, sorted and distinct.
     Set(IntSet),
+    /// One of many keys, or a stranger.
+    Keys(Arc<KeySet>),
     /// Byte strings within bounds.
     BytesRange {
         low: Bound<Vec<u8>>,
@@ -237,6 +241,7 @@ impl Test {
             ColumnTest::NotEq(scalar) if bytes => Self::BytesNot(bytes_of(kind, scalar)?),
             ColumnTest::NotEq(scalar) => Self::Not(int_of(kind, scalar)?),
             ColumnTest::In(array) => Self::set(kind, array)?,
+            ColumnTest::Keys(keys) => Self::Keys(Arc::clone(keys)),
         })
     }
 
@@ -315,6 +320,7 @@ impl Test {
             Self::Range { low, high } => *low <= value && value <= *high,
             Self::Not(other) => value != *other,
             Self::Set(set) => set.contains(value),
+            Self::Keys(keys) => i64::try_from(value).is_ok_and(|value| keys.contains(value)),
             Self::NotNull => true,
             _ => false,
         }

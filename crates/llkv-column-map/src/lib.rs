@@ -20,6 +20,7 @@ mod commit;
 mod descriptor;
 mod encoding;
 mod journal;
+mod key_set;
 mod kind;
 mod marks;
 mod predicate;
@@ -36,6 +37,7 @@ mod tail;
 mod views;
 
 pub use commit::{CommitRecord, CommitTicket, StagedRowGroup, TableChange};
+pub use key_set::KeySet;
 pub use predicate::{ColumnPredicate, ColumnTest, ScanCounters};
 pub use scan::{ColumnScan, MorselReader, ROW_ID_COLUMN, ScanSpec};
 pub use stats::ColumnStatistics;

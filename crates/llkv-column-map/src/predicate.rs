@@ -1,5 +1,6 @@
 //! What a scan may be asked to leave out: tests of one column, decided exactly and without expressions.
 
+use crate::key_set::KeySet;
 use arrow::array::{Array, ArrayRef, AsArray, Datum, downcast_primitive_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::cmp;
@@ -8,6 +9,7 @@ use hashbrown::HashSet;
 use llkv_result::{Error, Result};
 use llkv_types::{FieldId, Scalar};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A test that rows must pass to be put out.
@@ -35,6 +37,10 @@ pub enum ColumnTest {
     In(ArrayRef),
     /// Not equal to the constant.
     NotEq(Scalar),
+    /// One of many keys, which are integers, dates, timestamps or decimals up to 18 digits, as their 64-bit
+    /// values. The exception to exactness: rows that are no keys may pass, since the join whose keys these are
+    /// decides; a scan stops asking when nearly all rows pass.
+    Keys(Arc<KeySet>),
     /// NULL.
     IsNull,
     /// Not NULL.
@@ -84,6 +90,7 @@ impl ColumnTest {
             Self::Range { low, high } => evaluate_range(values, low, high),
             Self::In(list) => evaluate_in(values, list),
             Self::NotEq(constant) => compare(values, constant, cmp::neq),
+            Self::Keys(keys) => keys.passing(values),
             Self::IsNull => Ok(match values.logical_nulls() {
                 Some(nulls) => !nulls.inner(),
                 None => BooleanBuffer::new_unset(values.len()),

@@ -203,6 +203,9 @@ impl Stats {
                     Verdict::Unsure
                 }
             }
+            (Bounds::Int { min, max }, Test::Keys(keys)) if !keys.meets(*min, *max) => {
+                Verdict::Nothing
+            }
             (Bounds::Bytes { min, max }, test) => judge_bytes(min, max.as_deref(), test),
             _ => Verdict::Unsure,
         }

@@ -146,7 +146,7 @@ proptest! {
         for (low, high) in [(0, 5_000), (100, 900), (4_000, 4_100), (-9, -1), (6_000, 7_000)] {
             let (rows, counters) = fixture.count(low, high);
             prop_assert_eq!(rows, inside(low, high));
-            if low < 0 || low > 5_000 {
+            if !(0..=5_000).contains(&low) {
                 prop_assert_eq!(loaded(&counters.rows_scanned), 0);
             }
         }

@@ -33,10 +33,11 @@ pub(crate) use values::ValuesOperator;
 use crate::metrics::{OperatorMetrics, OperatorStatistics, ScanStatistics};
 use crate::pipeline::Pipeline;
 use crate::run::Run;
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use llkv_plan::PlanColumn;
 use llkv_result::Result;
-use llkv_table::ScanCounters;
+use llkv_table::{KeySet, ScanCounters};
 use llkv_types::Scalar;
 use std::sync::Arc;
 
@@ -99,6 +100,24 @@ pub(crate) struct ColumnBounds {
     pub(crate) position: usize,
     pub(crate) low: Scalar,
     pub(crate) high: Scalar,
+    /// The only values that matter, and maybe a few strangers.
+    pub(crate) keys: Option<Arc<KeySet>>,
+}
+
+impl ColumnBounds {
+    /// What the keys of the other side of a join say of a column. `None` where they are no integers, or there
+    /// are none.
+    pub(crate) fn of_keys(position: usize, keys: &ArrayRef) -> Result<Option<Self>> {
+        let Some((low, high)) = join::extremes(keys) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            position,
+            low: Scalar::from_array(keys.as_ref(), low)?,
+            high: Scalar::from_array(keys.as_ref(), high)?,
+            keys: KeySet::of_array(keys.as_ref()).map(Arc::new),
+        }))
+    }
 }
 
 /// Rows that the operator above would throw away, found while the query runs. An operator may pass them

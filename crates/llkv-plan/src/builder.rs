@@ -165,6 +165,7 @@ impl<'a> PlanBuilder<'a> {
                 filter: condition,
                 mark: None,
                 null_aware_mark: false,
+                left_first: false,
             })
         })
     }

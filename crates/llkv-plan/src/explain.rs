@@ -149,7 +149,11 @@ impl<'a> Printer<'a> {
             format!("{:?}Join", n.kind)
         };
         if let Some(mark) = &n.mark {
-            let aware = if n.null_aware_mark { " (as IN)" } else { "" };
+            let aware = match (n.null_aware_mark, n.left_first) {
+                (true, _) => " (as IN)",
+                (false, true) => " (left first)",
+                (false, false) => "",
+            };
             let _ = write!(text, " {}{aware}", self.name(mark.id));
         }
         for (i, ((left, right), null_equal)) in n.on.iter().zip(&n.null_equal).enumerate() {

@@ -157,6 +157,9 @@ pub struct Join {
     pub mark: Option<PlanColumn>,
     /// For mark joins: three-valued as IN is, on the *last* pair of `on` (the others correlate).
     pub null_aware_mark: bool,
+    /// The left side is far smaller: its rows are gathered first, and their keys leave out rows of the right
+    /// side before that is read. For kinds to which a right row without a match means nothing.
+    pub left_first: bool,
 }
 
 /// What a subquery is to the row around it.

@@ -19,6 +19,7 @@ pub(crate) fn passing_rows(test: &ColumnTest, values: &ArrayRef) -> Result<Boole
         ColumnTest::Range { low, high } => in_range(values, low, high),
         ColumnTest::In(list) => in_list(values, &normalize_floats(list)),
         ColumnTest::NotEq(constant) => compare(values, constant, cmp::neq),
+        ColumnTest::Keys(_) => test.evaluate(values),
         ColumnTest::IsNull => Ok(match values.logical_nulls() {
             Some(nulls) => !nulls.inner(),
             None => BooleanBuffer::new_unset(values.len()),

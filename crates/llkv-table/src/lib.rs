@@ -78,7 +78,7 @@ pub use handle::{OWN_ROW_ID_BASE, ROW_ID_NAME, TableHandle};
 pub use insert::{Appended, OnConflict};
 pub use keys::UniqueKey;
 pub use llkv_column_map::{
-    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, ScanCounters,
+    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, KeySet, ScanCounters,
     StoreOptions, TableChange, TableVersion,
 };
 pub use lower::lower_predicate;

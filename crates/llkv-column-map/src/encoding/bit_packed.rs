@@ -187,6 +187,12 @@ impl ColumnReader for BitPacked {
                 }
                 None => Ok(()),
             },
+            // Values of 64 bits, as keys are, lie at a base of 64 bits.
+            Test::Keys(keys) if i64::try_from(self.base).is_ok() => {
+                let base = self.base as i64;
+                let test = PackedTest::Keys { keys, base };
+                self.packed.filter(start, &test, selection, scratch)
+            }
             test => self.filter_generic(start, test, selection, scratch),
         }
     }

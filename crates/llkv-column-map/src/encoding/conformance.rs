@@ -6,6 +6,7 @@ use super::{ENCODINGS, Scratch, encode, encode_as, find};
 use crate::chunk::Chunk;
 use crate::column_buffer::ColumnBuffer;
 use crate::column_test::Test;
+use crate::key_set::KeySet;
 use crate::kind::Kind;
 use crate::predicate::ColumnTest;
 use crate::scan::selection::{Positions, Selection, WINDOW_ROWS};
@@ -277,6 +278,9 @@ fn tests(ty: SqlType, array: &ArrayRef, seed: u64) -> Vec<ColumnTest> {
         .map(|n| valid[(mix(seed, 10 + n) % valid.len() as u64) as usize] as u32)
         .collect();
     let list = arrow::array::UInt32Array::from(list);
+    let values = arrow::compute::take(array, &list, None).unwrap();
+    let keys = KeySet::of_array(&values).map(|keys| ColumnTest::Keys(Arc::new(keys)));
+    out.extend(keys);
     out.extend([
         ColumnTest::Range {
             low: Bound::Included(pick(1)),
@@ -291,7 +295,7 @@ fn tests(ty: SqlType, array: &ArrayRef, seed: u64) -> Vec<ColumnTest> {
             high: Bound::Included(pick(4)),
         },
         ColumnTest::NotEq(pick(5)),
-        ColumnTest::In(arrow::compute::take(array, &list, None).unwrap()),
+        ColumnTest::In(values),
     ]);
     out
 }

@@ -7,6 +7,7 @@ use super::plain::out_of_range;
 use crate::bytes::damaged;
 use crate::chunk::{BodyReader, ChunkWriter};
 use crate::column_buffer::typed;
+use crate::key_set::KeySet;
 use crate::scan::selection::{BLOCK_ROWS, Positions, Selection, WINDOW_ROWS, narrow};
 use arrow::buffer::Buffer;
 use llkv_result::Result;
@@ -167,6 +168,8 @@ pub(crate) enum PackedTest<'a> {
     Not(u64),
     /// Values that a table says yes to.
     Table(&'a [bool]),
+    /// Values that are keys once `base` is added.
+    Keys { keys: &'a KeySet, base: i64 },
 }
 
 impl PackedTest<'_> {
@@ -179,6 +182,7 @@ impl PackedTest<'_> {
                 .and_then(|index| table.get(index))
                 .copied()
                 .unwrap_or(false),
+            Self::Keys { keys, base } => keys.contains(base.wrapping_add(value as i64)),
         }
     }
 }
@@ -349,6 +353,13 @@ fn filter_block(
                 return Ok(());
             }
         }
+        PackedTest::Keys { keys, base } => {
+            let base = i128::from(*base);
+            if !keys.meets(base + i128::from(block.base), base + i128::from(top)) {
+                words.fill(0);
+                return Ok(());
+            }
+        }
         PackedTest::Not(other) if *other < block.base || *other > top => return Ok(()),
         _ => {}
     }
@@ -404,6 +415,12 @@ fn filter_lanes<L: Lane>(
         PackedTest::Not(other) => {
             let other = L::cut_from(other.wrapping_sub(base));
             narrow(words, lanes, |v: L| v != other);
+        }
+        PackedTest::Keys { keys, base: offset } => {
+            let base = offset.wrapping_add(base as i64);
+            narrow(words, lanes, |v: L| {
+                keys.contains(base.wrapping_add(v.widen() as i64))
+            });
         }
         PackedTest::Table(table) => {
             let table = usize::try_from(base)

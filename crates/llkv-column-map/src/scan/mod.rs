@@ -72,6 +72,9 @@ pub(crate) struct RunningPredicate {
     pub(crate) learned: Learned,
 }
 
+/// Rows after which a test that dropped next to none of them is given up.
+const IDLE_ROWS: u64 = 4 * BATCH_ROWS as u64;
+
 /// How selective and how dear a predicate has been: shared by all workers of a scan.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
@@ -85,6 +88,13 @@ impl Learned {
         self.rows_in.fetch_add(rows_in as u64, Ordering::Relaxed);
         self.rows_out.fetch_add(rows_out as u64, Ordering::Relaxed);
         self.cost_ns.fetch_add(cost_ns, Ordering::Relaxed);
+    }
+
+    /// Nearly all rows have passed so far, so that a test that may be left out is.
+    pub(crate) fn is_idle(&self) -> bool {
+        let rows_in = self.rows_in.load(Ordering::Relaxed);
+        let rows_out = self.rows_out.load(Ordering::Relaxed);
+        rows_in >= IDLE_ROWS && rows_out > rows_in / 16 * 15
     }
 
     /// Cost of dropping a row: the least first is the best order of independent predicates.

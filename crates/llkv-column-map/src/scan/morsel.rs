@@ -4,6 +4,7 @@ use super::selection::{Positions, Selection, WINDOW_ROWS};
 use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
 use crate::chunk::Chunk;
 use crate::column_buffer::ColumnBuffer;
+use crate::column_test::Test;
 use crate::encoding::Scratch;
 use crate::row_group::{GroupData, RowGroup};
 use crate::stats::Verdict;
@@ -207,6 +208,9 @@ impl MorselReader {
             let Some(predicate) = self.predicates.get(test.index) else {
                 continue;
             };
+            if matches!(predicate.test, Test::Keys(_)) && predicate.learned.is_idle() {
+                continue;
+            }
             let (chunk, answers) = match &test.open {
                 Some(open) => open,
                 None => {

@@ -1,8 +1,9 @@
 //! LIKE patterns, parsed once; the usual shapes are searched for with `memchr::memmem`.
 
+use super::substring::rows_containing;
 use crate::arrays::{some_nulls, text};
 use crate::value::Value;
-use arrow::array::{Array, BooleanArray, StringViewArray};
+use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, StringViewArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use llkv_result::{EvalError, Result};
 use llkv_types::SqlType;
@@ -81,7 +82,10 @@ impl LikePattern {
         let mask = match &self.shape {
             // One loop per shape: the shape is not asked for at each row.
             Shape::Contains(finder) if !self.case_insensitive => {
-                bytes_matching(array, nulls.as_ref(), |v| finder.find(v).is_some())
+                rows_containing(array, nulls.as_ref(), finder)
+            }
+            Shape::Parts { middle, .. } if !self.case_insensitive && !middle.is_empty() => {
+                self.matching_with(array, nulls.as_ref(), middle)
             }
             Shape::Prefix(prefix) if !self.case_insensitive => {
                 bytes_matching(array, nulls.as_ref(), |v| v.starts_with(prefix.as_bytes()))
@@ -93,6 +97,27 @@ impl LikePattern {
         };
         let mask = if negated { !&mask } else { mask };
         Ok(value.like(Arc::new(BooleanArray::new(mask, nulls))))
+    }
+}
+
+impl LikePattern {
+    /// The matches among the texts that hold the longest of the parts between wildcards.
+    fn matching_with(
+        &self,
+        array: &StringViewArray,
+        nulls: Option<&NullBuffer>,
+        middle: &[Finder<'_>],
+    ) -> BooleanBuffer {
+        let Some(longest) = middle.iter().max_by_key(|part| part.needle().len()) else {
+            return texts_matching(array, nulls, |v| self.is_match(v));
+        };
+        let held = rows_containing(array, nulls, longest);
+        let mut matches = BooleanBufferBuilder::new(array.len());
+        matches.append_n(array.len(), false);
+        for row in held.set_indices() {
+            matches.set_bit(row, self.is_match(array.value(row)));
+        }
+        matches.finish()
     }
 }
 

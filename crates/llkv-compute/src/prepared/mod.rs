@@ -9,6 +9,7 @@ mod in_list;
 mod like;
 mod logic;
 mod node;
+mod substring;
 
 use crate::value::Value;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};

@@ -53,6 +53,7 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
         left_output,
         right_output,
         null_aware,
+        left_first: node.left_first,
     };
     let columns = output_columns(node, &spec, left.as_ref(), right.as_ref())?;
     let kind = match (node.on.is_empty(), node.kind, &node.filter) {
@@ -82,7 +83,8 @@ fn detail(node: &Join) -> String {
     };
     let on = list(node.on.iter().map(|(l, r)| format!("{l} = {r}")));
     let filter = node.filter.as_ref().map(|f| format!(" and {f}"));
-    format!("{kind} on [{on}]{}", filter.unwrap_or_default())
+    let first = if node.left_first { " (left first)" } else { "" };
+    format!("{kind} on [{on}]{}{first}", filter.unwrap_or_default())
 }
 
 fn pair_filter(

@@ -14,15 +14,16 @@ use super::collect::collect;
 use super::{ColumnBounds, Hints, Operator, OperatorInfo, open_input};
 use crate::batch::{Batch, concat_batches};
 use crate::memory::MemoryReservation;
-use crate::pipeline::{Pipeline, Stage};
+use crate::pipeline::{BufferedSource, Pipeline, Stage};
 use crate::resolve::Prepared;
 use crate::run::Run;
 use arrow::array::ArrayRef;
+use arrow::compute::concat;
 use arrow::datatypes::DataType;
+pub(super) use dense::extremes;
 use index::JoinIndex;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, Result};
-use llkv_types::Scalar;
 use null_aware::NullAware;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -45,6 +46,9 @@ pub(crate) struct JoinSpec {
     pub(crate) right_output: Vec<usize>,
     /// The last key is compared as IN compares: NULL makes unknown.
     pub(crate) null_aware: bool,
+    /// The left side is gathered first, and its keys leave out right rows. Only for kinds to which a right row
+    /// without a match means nothing.
+    pub(crate) left_first: bool,
 }
 
 /// A condition over pairs of rows.
@@ -109,7 +113,10 @@ impl Operator for JoinOperator {
     }
 
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
-        let built = Arc::new(self.build(run, hints)?);
+        if self.spec.left_first {
+            return self.open_left_first(run, hints);
+        }
+        let built = Arc::new(self.build(run, &self.right_hints(hints))?);
         if built.build.rows == 0 && self.spec.needs_match() {
             return Ok(Pipeline::default());
         }
@@ -135,10 +142,40 @@ impl Operator for JoinOperator {
 }
 
 impl JoinOperator {
+    /// Gathers the left side, lets its keys leave out right rows, and probes with what was gathered.
+    fn open_left_first(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
+        let spec = &self.spec;
+        let left_hints = hints.translated(|p| spec.left_output.get(p).copied());
+        let pipeline = open_input(self.left.as_ref(), run, &left_hints)?;
+        let (batches, memory) = collect(run, pipeline, self.info.kind, &self.info.metrics)?;
+        if batches.is_empty() {
+            return Ok(Pipeline::default());
+        }
+        let start = Instant::now();
+        let mut hints = self.right_hints(hints);
+        let keys = spec.left_keys.iter().zip(&spec.right_keys);
+        for ((left, right), null_equal) in keys.zip(&spec.null_equal) {
+            let Some(position) = right.as_column().filter(|_| !null_equal) else {
+                continue;
+            };
+            let values = batches.iter().map(|batch| left.evaluate(batch));
+            let values = values.collect::<Result<Vec<_>>>()?;
+            let values = values.iter().map(AsRef::as_ref).collect::<Vec<_>>();
+            let bounds = ColumnBounds::of_keys(position, &concat(&values)?)?;
+            hints.bounds.extend(bounds);
+        }
+        self.info.metrics.time_since(start);
+        let join = Arc::new(self.build(run, &hints)?);
+        let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
+        // The gathered rows are the left side's, and were counted there.
+        let uncounted = Arc::default();
+        let pipeline = Pipeline::from_source(Arc::new(source), &uncounted);
+        Ok(pipeline.then(Arc::new(probe::ProbeStep { join }), &self.info.metrics))
+    }
+
     /// Runs the build side and indexes its rows.
     fn build(&self, run: &Arc<Run>, hints: &Hints) -> Result<BuiltJoin> {
-        let hints = self.right_hints(hints);
-        let pipeline = open_input(self.right.as_ref(), run, &hints)?;
+        let pipeline = open_input(self.right.as_ref(), run, hints)?;
         let kind = self.info.kind;
         let (batches, mut memory) = collect(run, pipeline, kind, &self.info.metrics)?;
         let start = Instant::now();
@@ -195,14 +232,9 @@ impl JoinOperator {
             if *null_equal {
                 continue;
             }
-            if let (Some(position), Some((low, high))) =
-                (key.as_column(), dense::extremes(build_key))
-            {
-                left.bounds.push(ColumnBounds {
-                    position,
-                    low: Scalar::from_array(build_key.as_ref(), low)?,
-                    high: Scalar::from_array(build_key.as_ref(), high)?,
-                });
+            if let Some(position) = key.as_column() {
+                left.bounds
+                    .extend(ColumnBounds::of_keys(position, build_key)?);
             }
         }
         Ok(left)

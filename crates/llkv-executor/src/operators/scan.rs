@@ -50,9 +50,12 @@ impl Operator for ScanOperator {
             let position = read.map_or(Some(bounds.position), Option::<&usize>::copied)?;
             Some(ColumnPredicate {
                 field: *self.fields.get(position)?,
-                test: ColumnTest::Range {
-                    low: Bound::Included(bounds.low.clone()),
-                    high: Bound::Included(bounds.high.clone()),
+                test: match &bounds.keys {
+                    Some(keys) => ColumnTest::Keys(Arc::clone(keys)),
+                    None => ColumnTest::Range {
+                        low: Bound::Included(bounds.low.clone()),
+                        high: Bound::Included(bounds.high.clone()),
+                    },
                 },
             })
         }));

@@ -79,6 +79,7 @@ struct Case {
     null_equal: [bool; 2],
     filtered: bool,
     null_aware: bool,
+    left_first: bool,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -89,10 +90,10 @@ fn cases() -> impl Strategy<Value = Case> {
         [ty(), ty()],
         0..3_usize,
         any::<[bool; 2]>(),
-        any::<(bool, bool)>(),
+        any::<(bool, bool, bool)>(),
     )
         .prop_map(
-            |((left, right), kind, types, keys, null_equal, (filtered, aware))| {
+            |((left, right), kind, types, keys, null_equal, (filtered, aware, left_first))| {
                 let null_aware = match kind {
                     JoinKind::NullAwareAnti => true,
                     JoinKind::Mark => aware,
@@ -108,7 +109,14 @@ fn cases() -> impl Strategy<Value = Case> {
                     null_equal,
                     filtered,
                     null_aware,
+                    left_first: false,
                 };
+                case.left_first = left_first
+                    && match kind {
+                        JoinKind::Semi | JoinKind::Anti | JoinKind::Single => true,
+                        JoinKind::Mark => !null_aware,
+                        _ => false,
+                    };
                 if null_aware {
                     case.null_equal[keys - 1] = false;
                 }
@@ -143,6 +151,7 @@ fn plan(case: &Case) -> LogicalPlan {
         filter,
         mark: (case.kind == JoinKind::Mark).then(|| column(20, SqlType::Boolean)),
         null_aware_mark: case.null_aware,
+        left_first: case.left_first,
     })
 }
 
@@ -199,6 +208,7 @@ fn int_join(kind: JoinKind, left: Box<LogicalPlan>, right: Box<LogicalPlan>) -> 
         filter: None,
         mark: None,
         null_aware_mark: false,
+        left_first: false,
     })
 }
 
@@ -249,6 +259,7 @@ fn floats_join_by_value_whatever_their_sign_bit_or_nan_says() {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        left_first: false,
     });
     assert_eq!(run_ordered(&plan).len(), 2);
 }

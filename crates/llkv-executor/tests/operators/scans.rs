@@ -107,7 +107,7 @@ fn pushed_and_evaluated_predicates_together_keep_the_right_rows_in_order() {
 }
 
 #[test]
-fn the_range_of_a_build_side_is_pushed_into_the_probe_side() {
+fn the_keys_of_a_build_side_are_pushed_into_the_probe_side() {
     let keys: Vec<Tuple> = [40, 42, 55].map(|v| vec![int(v)]).to_vec();
     let plan = LogicalPlan::Join(Join {
         left: Box::new(scan(vec![])),
@@ -118,12 +118,43 @@ fn the_range_of_a_build_side_is_pushed_into_the_probe_side() {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        left_first: false,
     });
     let (rows, statistics) = run(&plan);
     let found: Vec<_> = rows.into_iter().map(|r| r[1].clone()).collect();
     assert_eq!(found, ["40", "42", "55"].map(|v| Some(v.to_string())));
-    // Of 100 rows only those between 40 and 55 left the scan.
-    assert_eq!(statistics.inputs[0].rows, 16);
+    // Of 100 rows only those left the scan.
+    assert_eq!(statistics.inputs[0].rows, 3);
+}
+
+#[test]
+fn the_keys_of_a_left_side_that_is_read_first_are_pushed_into_the_right_side() {
+    let keys: Vec<Tuple> = [Some(40), None, Some(142), Some(55)]
+        .map(|v| vec![v.map_or(Scalar::Null(SqlType::Int64), int)])
+        .to_vec();
+    let plan = |kind| {
+        LogicalPlan::Join(Join {
+            left: Box::new(values(vec![column(2, SqlType::Int64)], &keys, 2)),
+            right: Box::new(scan(vec![])),
+            kind,
+            on: vec![(col(2, SqlType::Int64), col(0, SqlType::Int64))],
+            null_equal: vec![false],
+            filter: None,
+            mark: None,
+            null_aware_mark: false,
+            left_first: true,
+        })
+    };
+    for (kind, expected) in [
+        (JoinKind::Semi, vec![Some("40"), Some("55")]),
+        (JoinKind::Anti, vec![None, Some("142")]),
+    ] {
+        let (rows, statistics) = run(&plan(kind));
+        let found: Vec<_> = rows.iter().map(|r| r[0].as_deref()).collect();
+        assert_eq!(found, expected);
+        assert_eq!(statistics.inputs[1].rows, 2);
+        assert_eq!(statistics.rows, 2);
+    }
 }
 
 #[test]
@@ -137,6 +168,7 @@ fn an_empty_build_side_spares_the_probe_side() {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        left_first: false,
     });
     let (rows, statistics) = run(&plan);
     assert!(rows.is_empty());

@@ -78,6 +78,7 @@ pub(super) fn join(
         filter: conjunction(filter),
         mark: None,
         null_aware_mark: false,
+        left_first: false,
     }
 }
 

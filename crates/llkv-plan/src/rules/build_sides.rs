@@ -1,4 +1,5 @@
-//! The smaller input of an outer join becomes the build side, the right one.
+//! The smaller input of an outer join becomes the build side, the right one; a small left input that decides which
+//! rows of the right one matter is read first.
 
 use super::reorder_joins::restore;
 use crate::walk::NodeKinds;
@@ -9,6 +10,12 @@ use llkv_result::Result;
 /// near equal sides are no reason.
 const LARGER: f64 = 1.5;
 
+/// A left side is read first where it is expected to be smaller by this factor, ...
+const FAR_SMALLER: f64 = 4.0;
+
+/// ... and to have no more rows than are lightly kept in memory.
+const FEW_ROWS: f64 = 1_000_000.0;
+
 /// The rule.
 pub(super) struct ChooseBuildSides;
 
@@ -18,7 +25,7 @@ impl Rule for ChooseBuildSides {
     }
 
     fn description(&self) -> &'static str {
-        "Exchanges the inputs of outer joins so that the smaller one is the build side."
+        "Exchanges the inputs of outer joins so that the smaller one is the build side; reads a small left input first."
     }
 
     fn needs(&self) -> NodeKinds {
@@ -35,6 +42,11 @@ impl Rule for ChooseBuildSides {
 /// `exact`: somebody counts on the order of the columns.
 fn walk(plan: &mut LogicalPlan, exact: bool, context: &mut RuleContext<'_>, changed: &mut bool) {
     let columns = match plan {
+        LogicalPlan::Join(n) if reads_left_first(n, context) => {
+            n.left_first = true;
+            *changed = true;
+            Vec::new()
+        }
         LogicalPlan::Join(n) if swaps(n, context) => {
             let columns = if exact { plan.columns() } else { Vec::new() };
             if let LogicalPlan::Join(n) = plan {
@@ -64,6 +76,19 @@ fn swaps(n: &Join, context: &RuleContext<'_>) -> bool {
         let left = context.estimator.of(&n.left).rows;
         let right = context.estimator.of(&n.right).rows;
         right > left * LARGER
+    }
+}
+
+/// Kinds that put out left rows alone, or with at most one right row: the right side cannot be the smaller one.
+fn reads_left_first(n: &Join, context: &RuleContext<'_>) -> bool {
+    let right_rows_need_left = match n.kind {
+        JoinKind::Semi | JoinKind::Anti | JoinKind::Single => true,
+        JoinKind::Mark => !n.null_aware_mark,
+        _ => false,
+    };
+    right_rows_need_left && !n.left_first && !n.on.is_empty() && {
+        let left = context.estimator.of(&n.left).rows;
+        left <= FEW_ROWS && left * FAR_SMALLER < context.estimator.of(&n.right).rows
     }
 }
 

@@ -195,6 +195,7 @@ impl<'a> Generator<'a> {
             filter,
             mark: (kind == JoinKind::Mark).then(|| self.fresh(SqlType::Boolean)),
             null_aware_mark: false,
+            left_first: false,
             on,
         })
     }

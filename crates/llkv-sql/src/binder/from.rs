@@ -246,6 +246,7 @@ pub(super) fn cross(left: Rows, right: Rows) -> Rows {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        left_first: false,
     });
     (plan, left.1.join(right.1))
 }

@@ -147,7 +147,7 @@ fn bounds<T: ArrowPrimitiveType<Native: Into<i64>>>(key: &ArrayRef) -> Option<(i
 }
 
 /// The least and the greatest row of an integer-like column, `None` without values or for other types.
-pub(super) fn extremes(key: &ArrayRef) -> Option<(usize, usize)> {
+pub(in crate::operators) fn extremes(key: &ArrayRef) -> Option<(usize, usize)> {
     fn rows<T: ArrowPrimitiveType<Native: Ord>>(key: &ArrayRef) -> Option<(usize, usize)> {
         let column = key.as_primitive::<T>();
         let valid = |row: &usize| column.is_valid(*row);
