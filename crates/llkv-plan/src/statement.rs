@@ -45,6 +45,8 @@ pub enum PlanStatement {
         columns: Vec<String>,
         /// Dialect of the text.
         dialect: String,
+        /// TEMPORARY: seen by its session alone, gone with it.
+        temporary: bool,
         /// IF NOT EXISTS.
         if_not_exists: bool,
         /// OR REPLACE.

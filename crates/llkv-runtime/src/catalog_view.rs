@@ -1,7 +1,7 @@
 //! The catalog as one transaction sees it, for the binder and the optimizer.
 
 use crate::context::RuntimeContext;
-use crate::ddl::is_main_schema;
+use crate::ddl::{is_main_schema, is_temporary_schema};
 use crate::system_views::system_view;
 use llkv_plan::{
     CatalogView, ExternalSource, FileOptions, TableInfo, TableRef, TableStatistics, ViewInfo,
@@ -25,9 +25,14 @@ impl SessionCatalog {
     }
 
     fn object(&self, name: &TableRef) -> Option<&CatalogObject> {
-        self.catalog
-            .object(&name.name)
-            .filter(|_| is_main_schema(name))
+        match &name.schema {
+            None => self.catalog.object(&name.name),
+            Some(_) if is_temporary_schema(name) => self.catalog.temporary(&name.name),
+            Some(_) => self
+                .catalog
+                .permanent(&name.name)
+                .filter(|_| is_main_schema(name)),
+        }
     }
 
     /// All tables and views.

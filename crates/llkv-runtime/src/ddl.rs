@@ -33,6 +33,7 @@ pub(crate) struct ViewText {
     pub(crate) sql: String,
     pub(crate) columns: Vec<String>,
     pub(crate) dialect: String,
+    pub(crate) temporary: bool,
 }
 
 /// The one schema, by its names in the dialects.
@@ -57,23 +58,36 @@ fn check_schema(name: &TableRef) -> Result<()> {
     .into())
 }
 
+/// The schema of temporary objects, by its names in the dialects.
+pub(crate) fn is_temporary_schema(name: &TableRef) -> bool {
+    name.schema.as_deref().is_some_and(|schema| {
+        ["temp", "pg_temp"]
+            .iter()
+            .any(|temporary| schema.eq_ignore_ascii_case(temporary))
+    })
+}
+
 /// Makes room for a new object. False when the one that exists stays instead.
 fn make_room(
     transaction: &mut Transaction,
     kind: ObjectKind,
     name: &TableRef,
+    temporary: bool,
     existing: IfExists,
 ) -> Result<bool> {
-    check_schema(name)?;
-    let found = transaction
-        .catalog()
-        .object(&name.name)
-        .map(CatalogObject::kind);
-    match (found, existing) {
+    if !temporary {
+        check_schema(name)?;
+    }
+    let catalog = transaction.catalog();
+    let found = match temporary {
+        true => catalog.temporary(&name.name),
+        false => catalog.permanent(&name.name),
+    };
+    match (found.map(CatalogObject::kind), existing) {
         (None, _) => Ok(true),
         (Some(_), IfExists::Keep) => Ok(false),
         (Some(found), IfExists::Replace) if found == kind => {
-            transaction.drop_object(kind, &name.name)?;
+            transaction.drop_object(kind, &name.name, temporary)?;
             Ok(true)
         }
         (Some(kind), _) => {
@@ -92,14 +106,7 @@ pub(crate) fn create_table(
     source: Option<LogicalPlan>,
 ) -> Result<StatementResult> {
     transaction.check_writable("CREATE TABLE")?;
-    if definition.temporary {
-        let feature = "CREATE TEMPORARY TABLE".into();
-        return Err(BindError::Unsupported {
-            feature,
-            span: None,
-        }
-        .into());
-    }
+    let temporary = definition.temporary || is_temporary_schema(&definition.name);
     let name = definition.name.name.clone();
     // The source of CREATE OR REPLACE TABLE t AS SELECT ... FROM t reads the old table.
     let execution = match source {
@@ -107,11 +114,12 @@ pub(crate) fn create_table(
         Some(plan) => Source::Running(crate::query::execute(session, transaction, plan)?),
         None => Source::Rows(Vec::new()),
     };
-    if !make_room(transaction, ObjectKind::Table, &definition.name, existing)? {
+    let kind = ObjectKind::Table;
+    if !make_room(transaction, kind, &definition.name, temporary, existing)? {
         return Ok(StatementResult::CreateTable { name, rows: 0 });
     }
     let table = Table::new(table_meta(session.context.new_object_id()?, definition)?)?;
-    transaction.create(CatalogObject::Table(Arc::clone(&table)))?;
+    transaction.create(CatalogObject::Table(Arc::clone(&table)), temporary)?;
     let mut rows = 0;
     let mut append = |batch| {
         rows += transaction.append(&table, batch, OnConflict::Error)?.rows;
@@ -192,14 +200,16 @@ pub(crate) fn create_view(
     existing: IfExists,
 ) -> Result<StatementResult> {
     transaction.check_writable("CREATE VIEW")?;
-    if make_room(transaction, ObjectKind::View, name, existing)? {
-        transaction.create(CatalogObject::View(Arc::new(ViewMeta {
+    let temporary = text.temporary || is_temporary_schema(name);
+    if make_room(transaction, ObjectKind::View, name, temporary, existing)? {
+        let view = ViewMeta {
             id: session.context.new_object_id()?,
             name: name.name.clone(),
             sql: text.sql,
             columns: text.columns,
             dialect: text.dialect,
-        })))?;
+        };
+        transaction.create(CatalogObject::View(Arc::new(view)), temporary)?;
     }
     Ok(StatementResult::Catalog { tag: "CREATE VIEW" })
 }
@@ -237,10 +247,16 @@ fn drop_objects(
 ) -> Result<StatementResult> {
     transaction.check_writable(tag)?;
     for name in names {
-        let exists = is_main_schema(name) && transaction.catalog().object(&name.name).is_some();
+        let catalog = transaction.catalog();
+        let temporary = name.schema.is_none() || is_temporary_schema(name);
+        if temporary && catalog.temporary(&name.name).is_some() {
+            transaction.drop_object(kind, &name.name, true)?;
+            continue;
+        }
+        let exists = is_main_schema(name) && catalog.permanent(&name.name).is_some();
         if exists || !if_exists {
             check_schema(name)?;
-            transaction.drop_object(kind, &name.name)?;
+            transaction.drop_object(kind, &name.name, false)?;
         }
     }
     Ok(StatementResult::Catalog { tag })

@@ -34,6 +34,7 @@ impl RuntimeSession {
                 sql,
                 columns,
                 dialect,
+                temporary,
                 if_not_exists,
                 or_replace,
             } => {
@@ -42,6 +43,7 @@ impl RuntimeSession {
                     sql,
                     columns,
                     dialect,
+                    temporary,
                 };
                 ddl::create_view(self, transaction, &name, text, existing)
             }

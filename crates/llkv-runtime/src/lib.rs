@@ -67,6 +67,7 @@ mod settings;
 mod system_views;
 mod table_info;
 mod tables;
+mod temporary;
 mod transaction;
 mod upsert;
 mod watched_stream;

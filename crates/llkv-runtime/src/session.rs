@@ -2,6 +2,7 @@
 
 use crate::context::RuntimeContext;
 use crate::settings::SessionSettings;
+use crate::temporary::TemporarySpace;
 use crate::transaction::Transaction;
 use crate::{OnStatementError, SessionCatalog};
 use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics};
@@ -18,6 +19,8 @@ pub struct RuntimeSession {
     pub(crate) settings: SessionSettings,
     /// The transaction that BEGIN began.
     pub(crate) transaction: Option<Transaction>,
+    /// Temporary objects; the transaction has them while one runs.
+    temporary: TemporarySpace,
     pub(crate) last_execution: Option<ExecutionStatistics>,
 }
 
@@ -26,6 +29,7 @@ impl RuntimeSession {
         Self {
             settings: SessionSettings::new(&context),
             transaction: None,
+            temporary: TemporarySpace::default(),
             last_execution: None,
             context,
         }
@@ -48,10 +52,13 @@ impl RuntimeSession {
                 result
             }
             None => {
-                let mut transaction = Transaction::begin(&self.context, false);
-                let result = self.run(&mut transaction, statement)?;
-                self.context.commit(&mut transaction)?;
-                Ok(result)
+                let mut transaction = self.begin_transaction(false);
+                let result = self.run(&mut transaction, statement).and_then(|result| {
+                    self.context.commit(&mut transaction)?;
+                    Ok(result)
+                });
+                self.temporary = transaction.take_temporary(result.is_ok())?;
+                result
             }
         }
     }
@@ -117,8 +124,13 @@ impl RuntimeSession {
         if self.transaction.is_some() {
             return Err(TransactionError::AlreadyActive.into());
         }
-        self.transaction = Some(Transaction::begin(&self.context, read_only));
+        self.transaction = Some(self.begin_transaction(read_only));
         Ok(())
+    }
+
+    fn begin_transaction(&mut self, read_only: bool) -> Transaction {
+        let temporary = std::mem::take(&mut self.temporary);
+        Transaction::begin(&self.context, read_only, temporary)
     }
 
     /// Commits the transaction. False when it was rolled back instead, because a statement had failed.
@@ -128,10 +140,12 @@ impl RuntimeSession {
     pub fn commit(&mut self) -> Result<bool> {
         let mut transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
         if transaction.is_aborted() {
+            self.temporary = transaction.take_temporary(false)?;
             return Ok(false);
         }
-        self.context.commit(&mut transaction)?;
-        Ok(true)
+        let committed = self.context.commit(&mut transaction);
+        self.temporary = transaction.take_temporary(committed.is_ok())?;
+        committed.map(|_| true)
     }
 
     /// Ends the transaction without a trace.
@@ -139,10 +153,9 @@ impl RuntimeSession {
     /// # Errors
     /// When none is in progress.
     pub fn rollback(&mut self) -> Result<()> {
-        let ended = self.transaction.take();
-        ended
-            .map(drop)
-            .ok_or_else(|| TransactionError::NotActive.into())
+        let mut ended = self.transaction.take().ok_or(TransactionError::NotActive)?;
+        self.temporary = ended.take_temporary(false)?;
+        Ok(())
     }
 
     /// Sets a savepoint in the transaction.
@@ -209,7 +222,7 @@ impl RuntimeSession {
     pub fn catalog_view(&self) -> SessionCatalog {
         let catalog = match &self.transaction {
             Some(transaction) => Arc::clone(transaction.catalog()),
-            None => self.context.catalog.load_full(),
+            None => self.temporary.seen_with(self.context.catalog.load_full()),
         };
         SessionCatalog::new(Arc::clone(&self.context), catalog)
     }

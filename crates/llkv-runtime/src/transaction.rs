@@ -1,6 +1,7 @@
 //! The staging context of one transaction: what it wrote, created and dropped, and may still take back.
 
 use crate::context::RuntimeContext;
+use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
 use arrow::array::RecordBatch;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
@@ -10,6 +11,7 @@ use llkv_table::{
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{RowId, TableId, TxnId};
+use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub(crate) struct Transaction {
     savepoints: Vec<Savepoint>,
     /// Rows deleted since the first savepoint, for taking them back.
     undo: Vec<(TableId, RoaringTreemap)>,
+    /// Where the temporary tables were when it began; absent without any.
+    temporary_base: Option<Savepoint>,
+    /// The session's, kept for it.
+    seen: Seen,
     is_read_only: bool,
     /// A statement failed: only a rollback is accepted. Shared with the result streams.
     is_aborted: Arc<AtomicBool>,
@@ -42,19 +48,56 @@ struct Savepoint {
 }
 
 impl Transaction {
-    pub(crate) fn begin(context: &Arc<RuntimeContext>, is_read_only: bool) -> Self {
+    /// Begins a transaction of a session that has these temporary objects.
+    pub(crate) fn begin(
+        context: &Arc<RuntimeContext>,
+        is_read_only: bool,
+        temporary: TemporarySpace,
+    ) -> Self {
         let (snapshot, catalog) = context.begin();
-        Self {
+        let catalog = temporary.seen_with(catalog);
+        let mut transaction = Self {
             context: Arc::clone(context),
             snapshot: Arc::new(snapshot),
             base_catalog: Arc::clone(&catalog),
             catalog,
-            tables: BTreeMap::new(),
+            tables: temporary.rows,
+            seen: temporary.seen.into_inner(),
             savepoints: Vec::new(),
             undo: Vec::new(),
+            temporary_base: None,
             is_read_only: is_read_only || context.is_read_only,
             is_aborted: Arc::default(),
+        };
+        if !transaction.tables.is_empty() {
+            transaction.temporary_base = Some(transaction.here(None));
         }
+        transaction
+    }
+
+    /// The session's temporary objects and their rows as the transaction leaves them: with what it did
+    /// where it `committed`, else as they were.
+    pub(crate) fn take_temporary(&mut self, committed: bool) -> Result<TemporarySpace> {
+        let catalog = if committed {
+            &self.catalog
+        } else {
+            &self.base_catalog
+        };
+        let objects = Arc::clone(catalog.temporaries());
+        if objects.is_empty() {
+            return Ok(TemporarySpace::default());
+        }
+        if !committed && let Some(base) = self.temporary_base.take() {
+            self.undo_since(&base)?;
+        }
+        let is_kept = |id: &TableId| objects.values().any(|object| object.id() == *id);
+        let mut rows = std::mem::take(&mut self.tables);
+        rows.retain(|id, _| is_kept(id));
+        Ok(TemporarySpace {
+            objects,
+            rows,
+            seen: Mutex::new(self.seen.take()),
+        })
     }
 
     /// True once a statement failed.
@@ -104,7 +147,10 @@ impl Transaction {
 
     /// The tables that it wrote to and did not drop afterwards.
     pub(crate) fn written_tables(&self) -> impl Iterator<Item = &StagedTable> {
-        let is_there = |staged: &&StagedTable| self.catalog.table(staged.table().id()).is_some();
+        let is_there = |staged: &&StagedTable| {
+            let id = staged.table().id();
+            self.catalog.table(id).is_some() && !self.catalog.is_temporary(id)
+        };
         self.tables
             .values()
             .filter(|s| !s.is_empty())
@@ -207,18 +253,31 @@ impl Transaction {
     }
 
     fn remember(&mut self, table: TableId, deleted: &RoaringTreemap) {
-        if !self.savepoints.is_empty() && !deleted.is_empty() {
+        let may_go_back = !self.savepoints.is_empty() || self.temporary_base.is_some();
+        if may_go_back && !deleted.is_empty() {
             self.undo.push((table, deleted.clone()));
         }
     }
 
     /// Creates an object.
-    pub(crate) fn create(&mut self, object: CatalogObject) -> Result<()> {
-        Arc::make_mut(&mut self.catalog).create(object)
+    pub(crate) fn create(&mut self, object: CatalogObject, temporary: bool) -> Result<()> {
+        let catalog = Arc::make_mut(&mut self.catalog);
+        match temporary {
+            true => catalog.create_temporary(object),
+            false => catalog.create(object),
+        }
     }
 
     /// Drops an object. The first of two transactions that drop it wins.
-    pub(crate) fn drop_object(&mut self, kind: ObjectKind, name: &str) -> Result<()> {
+    pub(crate) fn drop_object(
+        &mut self,
+        kind: ObjectKind,
+        name: &str,
+        temporary: bool,
+    ) -> Result<()> {
+        if temporary {
+            return Arc::make_mut(&mut self.catalog).remove_temporary(kind, name);
+        }
         let (_, row_id) = Arc::make_mut(&mut self.catalog).remove(kind, name)?;
         let Some(row_id) = row_id else {
             return Ok(());
@@ -237,23 +296,25 @@ impl Transaction {
 
     /// Sets a savepoint; without a name, the start of a statement.
     pub(crate) fn savepoint(&mut self, name: Option<String>) {
-        self.savepoints.push(Savepoint {
+        let here = self.here(name);
+        self.savepoints.push(here);
+    }
+
+    fn here(&self, name: Option<String>) -> Savepoint {
+        let marks = self.tables.iter();
+        Savepoint {
             name,
-            marks: self
-                .tables
-                .iter()
-                .map(|(id, staged)| (*id, staged.mark()))
-                .collect(),
+            marks: marks.map(|(id, staged)| (*id, staged.mark())).collect(),
             undo_len: self.undo.len(),
             catalog: Arc::clone(&self.catalog),
-        });
+        }
     }
 
     /// Forgets a savepoint and those set after it; what was done since stays.
     pub(crate) fn release(&mut self, name: Option<&str>) -> Result<()> {
         let at = self.find_savepoint(name)?;
         self.savepoints.truncate(at);
-        if self.savepoints.is_empty() {
+        if self.savepoints.is_empty() && self.temporary_base.is_none() {
             self.undo.clear();
         }
         Ok(())
@@ -263,9 +324,17 @@ impl Transaction {
     pub(crate) fn rollback_to(&mut self, name: Option<&str>) -> Result<()> {
         let at = self.find_savepoint(name)?;
         self.savepoints.truncate(at + 1);
-        let Some(savepoint) = self.savepoints.last() else {
+        let Some(savepoint) = self.savepoints.pop() else {
             return Ok(());
         };
+        let undone = self.undo_since(&savepoint);
+        self.savepoints.push(savepoint);
+        undone?;
+        self.is_aborted = Arc::default();
+        Ok(())
+    }
+
+    fn undo_since(&mut self, savepoint: &Savepoint) -> Result<()> {
         let context = WriteContext {
             store: &self.context.store,
             transactions: &self.context.transactions,
@@ -287,7 +356,6 @@ impl Transaction {
             )?;
         }
         self.catalog = Arc::clone(&savepoint.catalog);
-        self.is_aborted = Arc::default();
         Ok(())
     }
 

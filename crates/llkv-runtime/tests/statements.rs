@@ -59,6 +59,7 @@ fn create_view(
         sql: sql.into(),
         columns: vec!["a".into()],
         dialect: "llkv".into(),
+        temporary: false,
         if_not_exists: false,
         or_replace,
     })

@@ -1,7 +1,7 @@
 //! The system catalog: table 0, whose rows describe all other tables and the views.
 
 use crate::meta::{damaged, decode, encode};
-use crate::{ScanRequest, Table, TableHandle, TableMeta, ViewMeta};
+use crate::{ScanRequest, Table, TableHandle, TableMeta, TemporaryObjects, ViewMeta};
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
@@ -35,8 +35,8 @@ pub enum CatalogObject {
 
 /// An object and where it is stored.
 #[derive(Debug, Clone)]
-struct CatalogEntry {
-    object: CatalogObject,
+pub(crate) struct CatalogEntry {
+    pub(crate) object: CatalogObject,
     /// Its row in table 0; none while its creator has not committed.
     row_id: Option<RowId>,
 }
@@ -47,10 +47,12 @@ struct CatalogEntry {
 pub struct CatalogState {
     /// The commit that this is the state of.
     as_of: TxnId,
-    by_name: BTreeMap<String, CatalogEntry>,
-    tables: HashMap<TableId, Arc<Table>>,
+    pub(crate) by_name: BTreeMap<String, CatalogEntry>,
+    pub(crate) tables: HashMap<TableId, Arc<Table>>,
     /// The row that keeps the highest id of dropped objects, and that id.
     highest_id: Option<(RowId, u32)>,
+    /// What one session alone sees; empty in the state that all share.
+    pub(crate) temporary: Arc<TemporaryObjects>,
 }
 
 /// What a transaction changed in the catalog.
@@ -181,12 +183,13 @@ impl CatalogState {
         self.as_of
     }
 
-    /// An object by name, without regard to ASCII case.
+    /// An object by name, without regard to ASCII case; a temporary one hides others of its name.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<&CatalogObject> {
-        self.by_name
-            .get(&name.to_ascii_lowercase())
-            .map(|entry| &entry.object)
+        match self.temporary.is_empty() {
+            true => self.permanent(name),
+            false => self.temporary(name).or_else(|| self.permanent(name)),
+        }
     }
 
     /// A table by id.
@@ -195,9 +198,10 @@ impl CatalogState {
         self.tables.get(&id)
     }
 
-    /// All objects, in the order of their lower-case names.
+    /// All objects, in the order of their lower-case names, the temporary ones last.
     pub fn objects(&self) -> impl Iterator<Item = &CatalogObject> {
-        self.by_name.values().map(|entry| &entry.object)
+        let permanent = self.by_name.values().map(|entry| &entry.object);
+        permanent.chain(self.temporary.values())
     }
 
     /// The highest id in use or ever used by an object that was dropped.
@@ -213,7 +217,7 @@ impl CatalogState {
     /// # Errors
     /// When the name is taken.
     pub fn create(&mut self, object: CatalogObject) -> Result<()> {
-        if let Some(existing) = self.object(object.name()) {
+        if let Some(existing) = self.permanent(object.name()) {
             return Err(CatalogError::AlreadyExists {
                 kind: existing.kind(),
                 name: existing.name().to_owned(),
@@ -233,7 +237,7 @@ impl CatalogState {
         kind: ObjectKind,
         name: &str,
     ) -> Result<(CatalogObject, Option<RowId>)> {
-        match self.object(name) {
+        match self.permanent(name) {
             Some(object) if object.kind() == kind => {}
             _ => {
                 let name = name.to_owned();

@@ -71,6 +71,7 @@ mod scan;
 mod staged;
 mod standalone;
 mod table;
+mod temporary;
 mod upsert;
 
 pub use catalog::{CatalogDiff, CatalogObject, CatalogState, SysCatalog};
@@ -87,4 +88,5 @@ pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
 pub use staged::{StagedMark, StagedTable, WriteContext};
 pub use table::Table;
+pub use temporary::TemporaryObjects;
 pub use upsert::KeyMatches;

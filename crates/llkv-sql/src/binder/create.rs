@@ -295,9 +295,6 @@ impl Binder<'_> {
         if view.materialized {
             return self.unsupported("a materialized view", &view.name);
         }
-        if view.temporary {
-            return self.unsupported("a temporary view", &view.name);
-        }
         let plan = self.bind_query(&view.query)?;
         let given = view.columns.len();
         if given > plan.columns().len() {
@@ -314,6 +311,7 @@ impl Binder<'_> {
             sql: view.query.to_string(),
             columns: view.columns.iter().map(|c| c.name.value.clone()).collect(),
             dialect: self.dialect.name().to_owned(),
+            temporary: view.temporary,
             if_not_exists: view.if_not_exists,
             or_replace: view.or_replace,
         })

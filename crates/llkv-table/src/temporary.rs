@@ -1,0 +1,92 @@
+//! Temporary tables and views: objects of one session in its copy of the catalog, never in table 0.
+
+use crate::{CatalogObject, CatalogState};
+use llkv_result::{CatalogError, ObjectKind, Result};
+use llkv_types::TableId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The temporary objects of a session, by their lower-case names.
+pub type TemporaryObjects = BTreeMap<String, CatalogObject>;
+
+impl CatalogState {
+    /// The temporary objects in it.
+    #[must_use]
+    pub fn temporaries(&self) -> &Arc<TemporaryObjects> {
+        &self.temporary
+    }
+
+    /// The same state with the temporary objects of a session.
+    #[must_use]
+    pub fn with_temporaries(&self, temporary: Arc<TemporaryObjects>) -> Self {
+        let mut state = self.clone();
+        for object in temporary.values() {
+            state.know_table(object);
+        }
+        state.temporary = temporary;
+        state
+    }
+
+    /// An object of the database itself, whether a temporary one hides it or not.
+    #[must_use]
+    pub fn permanent(&self, name: &str) -> Option<&CatalogObject> {
+        self.by_name
+            .get(&name.to_ascii_lowercase())
+            .map(|entry| &entry.object)
+    }
+
+    /// A temporary object.
+    #[must_use]
+    pub fn temporary(&self, name: &str) -> Option<&CatalogObject> {
+        self.temporary.get(&name.to_ascii_lowercase())
+    }
+
+    /// True for a temporary table.
+    #[must_use]
+    pub fn is_temporary(&self, table: TableId) -> bool {
+        self.temporary.values().any(|object| object.id() == table)
+    }
+
+    /// Adds a temporary object. It hides one of the database that has its name.
+    ///
+    /// # Errors
+    /// When another temporary object has the name.
+    pub fn create_temporary(&mut self, object: CatalogObject) -> Result<()> {
+        if let Some(existing) = self.temporary(object.name()) {
+            return Err(CatalogError::AlreadyExists {
+                kind: existing.kind(),
+                name: existing.name().to_owned(),
+            }
+            .into());
+        }
+        self.know_table(&object);
+        let name = object.name().to_ascii_lowercase();
+        Arc::make_mut(&mut self.temporary).insert(name, object);
+        Ok(())
+    }
+
+    /// Removes a temporary object.
+    ///
+    /// # Errors
+    /// When no temporary object of this kind has the name.
+    pub fn remove_temporary(&mut self, kind: ObjectKind, name: &str) -> Result<()> {
+        match self.temporary(name) {
+            Some(object) if object.kind() == kind => {}
+            _ => {
+                let name = name.to_owned();
+                return Err(CatalogError::NotFound { kind, name }.into());
+            }
+        }
+        let removed = Arc::make_mut(&mut self.temporary).remove(&name.to_ascii_lowercase());
+        if let Some(CatalogObject::Table(table)) = removed {
+            self.tables.remove(&table.id());
+        }
+        Ok(())
+    }
+
+    fn know_table(&mut self, object: &CatalogObject) {
+        if let CatalogObject::Table(table) = object {
+            self.tables.insert(table.id(), Arc::clone(table));
+        }
+    }
+}
