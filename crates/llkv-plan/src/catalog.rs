@@ -43,6 +43,8 @@ pub struct TableInfo {
     pub keys: Vec<KeyDefinition>,
     /// CHECK constraints.
     pub checks: Vec<CheckDefinition>,
+    /// Dialect of the defaults and CHECKs.
+    pub dialect: String,
 }
 
 /// A view: its text, bound anew at each use.

@@ -22,6 +22,7 @@
 //! };
 //! let planets = TableInfo {
 //!     id: TableId(1), name: "planets".into(), columns: vec![moons], keys: vec![], checks: vec![],
+//!     dialect: "llkv".into(),
 //! };
 //! let ids = ColumnIds::new();
 //! let plan = PlanBuilder::scan(&ids, &planets);

@@ -231,6 +231,8 @@ pub struct TableDefinition {
     pub checks: Vec<CheckDefinition>,
     /// TEMPORARY: seen by its session alone, gone with it.
     pub temporary: bool,
+    /// Dialect of the defaults and CHECKs.
+    pub dialect: String,
 }
 
 /// A column to create.

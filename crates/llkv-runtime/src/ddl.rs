@@ -187,6 +187,7 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             })
             .collect(),
         next_field: columns.len() as u32,
+        dialect: definition.dialect.clone(),
         columns,
     })
 }

@@ -26,6 +26,7 @@
 //! session.begin(false)?;
 //! session.execute(PlanStatement::CreateTable {
 //!     definition: TableDefinition {
+//!         dialect: "llkv".into(),
 //!         name: TableRef { schema: None, name: "t".into() },
 //!         columns: vec![ColumnDefinition {
 //!             name: "a".into(),

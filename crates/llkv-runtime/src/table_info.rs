@@ -81,6 +81,7 @@ fn describe(table: &Table) -> TableInfo {
         sql: check.sql.clone(),
     });
     TableInfo {
+        dialect: meta.dialect.clone(),
         id: meta.id,
         name: meta.name.clone(),
         columns: columns.collect(),

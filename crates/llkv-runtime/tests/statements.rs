@@ -138,6 +138,7 @@ fn create_table_as_replaces_what_it_reads() {
     insert(&mut session, "t", &[(1, 1), (2, 2)]).unwrap();
     let create_as = |source, if_not_exists, or_replace| PlanStatement::CreateTable {
         definition: TableDefinition {
+            dialect: "llkv".into(),
             name: name("t"),
             columns: ["k", "v"]
                 .map(|name| llkv_plan::ColumnDefinition {

@@ -71,6 +71,7 @@ fn main() -> Result<()> {
             }],
             checks: vec![],
             next_field: 2,
+            dialect: "llkv".into(),
         },
     )?;
     table.append(&store, &transactions, payments(&[1, 2], &[100, 250])?)?;

@@ -1,7 +1,7 @@
 //! The system catalog: table 0, whose rows describe all other tables and the views.
 
-use crate::meta::{damaged, decode, encode};
-use crate::{ScanRequest, Table, TableHandle, TableMeta, TemporaryObjects, ViewMeta};
+use crate::meta::{damaged, decode, decode_table, encode, encode_table};
+use crate::{ScanRequest, Table, TableHandle, TemporaryObjects, ViewMeta};
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
@@ -301,11 +301,9 @@ impl CatalogState {
         for object in &diff.added {
             let row_id = first_row_id + rows.len() as u64;
             rows.push(match object {
-                CatalogObject::Table(table) => (
-                    RowKind::Table,
-                    table.id(),
-                    encode::<TableMeta>(table.meta()),
-                ),
+                CatalogObject::Table(table) => {
+                    (RowKind::Table, table.id(), encode_table(table.meta()))
+                }
                 CatalogObject::View(view) => (RowKind::View, view.id, encode::<ViewMeta>(view)),
             });
             if let CatalogObject::Table(table) = object {
@@ -347,7 +345,7 @@ impl CatalogState {
             let (row_id, payload) = (row_ids.value(row), payloads.value(row));
             match kinds.value(row) {
                 kind if kind == RowKind::Table as u8 => {
-                    let table = Table::new(decode::<TableMeta>(payload)?)?;
+                    let table = Table::new(decode_table(payload)?)?;
                     self.insert(CatalogObject::Table(table), Some(row_id));
                 }
                 kind if kind == RowKind::View as u8 => {

@@ -34,6 +34,7 @@
 //!     keys: vec![],
 //!     checks: vec![],
 //!     next_field: 1,
+//!     dialect: "llkv".into(),
 //! };
 //! let table = Table::create(&store, &transactions, meta)?;
 //! let before = transactions.begin_transaction();

@@ -55,7 +55,23 @@ pub struct TableMeta {
     pub checks: Vec<CheckMeta>,
     /// The field id that the next column to be added gets.
     pub next_field: u32,
+    /// Dialect of the defaults and CHECKs.
+    pub dialect: String,
 }
+
+/// The first form of [`TableMeta`], whose texts were read in the dialect of whoever read them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct TableMetaV1 {
+    id: TableId,
+    name: String,
+    columns: Vec<ColMeta>,
+    keys: Vec<KeyMeta>,
+    checks: Vec<CheckMeta>,
+    next_field: u32,
+}
+
+/// The dialect of texts that were stored without one.
+const FIRST_DIALECT: &str = "llkv";
 
 /// A view: its text, bound anew at each use.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -96,15 +112,26 @@ impl TableMeta {
 
 const MAGIC: [u8; 4] = *b"LKVC";
 const VERSION: u8 = 1;
+/// Of the records of tables: since they hold a dialect.
+const TABLE_VERSION: u8 = 2;
 const HEADER_BYTES: usize = 4 + 1 + 8;
 
 /// A catalog payload: magic, version, checksum, then the value as `bitcode` has it, which knows no
 /// versions itself.
 pub(crate) fn encode<T: Encode>(value: &T) -> Vec<u8> {
+    encode_as(VERSION, value)
+}
+
+/// The payload of a table.
+pub(crate) fn encode_table(table: &TableMeta) -> Vec<u8> {
+    encode_as(TABLE_VERSION, table)
+}
+
+fn encode_as<T: Encode>(version: u8, value: &T) -> Vec<u8> {
     let body = bitcode::encode(value);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
     bytes.extend_from_slice(&MAGIC);
-    bytes.push(VERSION);
+    bytes.push(version);
     bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
     bytes.extend_from_slice(&body);
     bytes
@@ -112,6 +139,38 @@ pub(crate) fn encode<T: Encode>(value: &T) -> Vec<u8> {
 
 /// Reads a payload back.
 pub(crate) fn decode<T: for<'a> Decode<'a>>(bytes: &[u8]) -> Result<T> {
+    match opened(bytes)? {
+        (VERSION, body) => value(body),
+        (version, _) => Err(damaged(format!("a record has version {version}"))),
+    }
+}
+
+/// Reads the payload of a table back, in whichever form it was written.
+pub(crate) fn decode_table(bytes: &[u8]) -> Result<TableMeta> {
+    match opened(bytes)? {
+        (TABLE_VERSION, body) => value(body),
+        (VERSION, body) => {
+            let first: TableMetaV1 = value(body)?;
+            Ok(TableMeta {
+                id: first.id,
+                name: first.name,
+                columns: first.columns,
+                keys: first.keys,
+                checks: first.checks,
+                next_field: first.next_field,
+                dialect: FIRST_DIALECT.into(),
+            })
+        }
+        (version, _) => Err(damaged(format!("a table's record has version {version}"))),
+    }
+}
+
+fn value<T: for<'a> Decode<'a>>(body: &[u8]) -> Result<T> {
+    bitcode::decode(body).map_err(|e| damaged(e.to_string()))
+}
+
+/// The version of a payload and the value's bytes, which are as they were written.
+fn opened(bytes: &[u8]) -> Result<(u8, &[u8])> {
     let (header, body) = bytes
         .split_at_checked(HEADER_BYTES)
         .ok_or_else(|| damaged("a record is too short".into()))?;
@@ -121,13 +180,10 @@ pub(crate) fn decode<T: for<'a> Decode<'a>>(bytes: &[u8]) -> Result<T> {
     if [*m0, *m1, *m2, *m3] != MAGIC {
         return Err(damaged("a record does not start with its mark".into()));
     }
-    if *version != VERSION {
-        return Err(damaged(format!("a record has version {version}")));
-    }
     if checksum != xxh3_64(body).to_le_bytes() {
         return Err(damaged("a record does not match its checksum".into()));
     }
-    bitcode::decode(body).map_err(|e| damaged(e.to_string()))
+    Ok((*version, body))
 }
 
 pub(crate) fn damaged(detail: String) -> Error {
@@ -152,6 +208,37 @@ mod tests {
     #[test]
     fn a_record_comes_back() {
         assert_eq!(decode::<ViewMeta>(&encode(&view())).unwrap(), view());
+    }
+
+    #[test]
+    fn a_table_without_a_dialect_is_read() {
+        let first = TableMetaV1 {
+            id: TableId(7),
+            name: "t".into(),
+            columns: vec![ColMeta {
+                field: FieldId(0),
+                name: "a".into(),
+                ty: SqlType::Int64,
+                nullable: false,
+                default_sql: Some("1 + 1".into()),
+            }],
+            keys: vec![],
+            checks: vec![CheckMeta {
+                name: "c".into(),
+                sql: "a > 0".into(),
+            }],
+            next_field: 1,
+        };
+        let read = decode_table(&encode(&first)).unwrap();
+        assert_eq!(read.dialect, "llkv");
+        assert_eq!(read.columns, first.columns);
+        assert_eq!(read.checks, first.checks);
+        let again = TableMeta {
+            dialect: "duckdb".into(),
+            ..read
+        };
+        assert_eq!(decode_table(&encode_table(&again)).unwrap(), again);
+        assert!(decode::<ViewMeta>(&encode_table(&again)).is_err());
     }
 
     proptest! {

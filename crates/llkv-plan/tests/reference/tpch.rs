@@ -54,6 +54,7 @@ impl Catalog {
         let at = TABLES.iter().position(|(table, _, _)| *table == name)?;
         let (name, _, columns) = TABLES.get(at)?;
         Some(TableInfo {
+            dialect: "llkv".into(),
             id: TableId(at as u32),
             name: (*name).into(),
             columns: columns

@@ -56,6 +56,7 @@ pub fn create(session: &mut RuntimeSession, table: &str, with_key: bool) -> Resu
     };
     session.execute(PlanStatement::CreateTable {
         definition: TableDefinition {
+            dialect: "llkv".into(),
             name: name(table),
             columns: columns.to_vec(),
             keys: if with_key { vec![key] } else { vec![] },

@@ -91,6 +91,7 @@ impl Binder<'_> {
         }
         self.refuse_same_names(&columns, create)?;
         Ok(TableDefinition {
+            dialect: self.dialect.name().to_owned(),
             name,
             columns,
             keys: vec![],
@@ -104,6 +105,7 @@ impl Binder<'_> {
             return self.invalid("a table needs at least one column", &create.name);
         }
         let mut table = TableDefinition {
+            dialect: self.dialect.name().to_owned(),
             name,
             columns: Vec::with_capacity(create.columns.len()),
             keys: vec![],

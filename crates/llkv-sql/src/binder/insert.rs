@@ -3,6 +3,7 @@
 use super::Binder;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
+use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
@@ -119,7 +120,7 @@ impl Binder<'_> {
             SetExpr::Values(values) if plain => {
                 let width = values.rows.first().map_or(0, |row| row.content.len());
                 self.check_width(width, &types, insert)?;
-                if let Some(values) = self.replace_defaults(values, info, positions) {
+                if let Some(values) = self.replace_defaults(values, info, positions)? {
                     self.bind_values(&values, Some(&types))?
                 } else {
                     self.bind_values(values, Some(&types))?
@@ -146,11 +147,11 @@ impl Binder<'_> {
 
     /// `VALUES (1, DEFAULT)`: the word stands for the column's default.
     fn replace_defaults(
-        &self,
+        &mut self,
         values: &ast::Values,
         info: &TableInfo,
         positions: &[usize],
-    ) -> Option<ast::Values> {
+    ) -> Result<Option<ast::Values>> {
         let is_default = |expr: &ast::Expr| {
             matches!(expr, ast::Expr::Identifier(name)
                 if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"))
@@ -160,23 +161,44 @@ impl Binder<'_> {
             .iter()
             .any(|row| row.content.iter().any(is_default));
         if !present {
-            return None;
+            return Ok(None);
         }
         let mut values = values.clone();
         for row in &mut values.rows {
             for (expr, position) in row.content.iter_mut().zip(positions) {
-                let column = info.columns.get(*position);
                 if is_default(expr) {
-                    *expr = column
-                        .and_then(|column| column.default_sql.as_deref())
-                        .and_then(|sql| {
-                            parse_expression(sql, self.dialect, |expr| Ok(expr.clone())).ok()
-                        })
-                        .unwrap_or(ast::Expr::Value(ast::Value::Null.into()));
+                    *expr = self.default_as_written(info, *position)?;
                 }
             }
         }
-        Some(values)
+        Ok(Some(values))
+    }
+
+    /// The default of a column as a piece of the statement's text. One that was written in another
+    /// dialect cannot stand there: its value does.
+    fn default_as_written(&mut self, info: &TableInfo, position: usize) -> Result<ast::Expr> {
+        let null = ast::Expr::Value(ast::Value::Null.into());
+        let column = info.columns.get(position);
+        let Some(sql) = column.and_then(|column| column.default_sql.as_deref()) else {
+            return Ok(null);
+        };
+        if info.dialect == self.dialect.name() {
+            return parse_expression(sql, self.dialect, |expr| Ok(expr.clone()));
+        }
+        let default = self.default_of(info, position)?;
+        if !default.is_constant() {
+            return super::unsupported(format!(
+                "DEFAULT among VALUES, where the table's default is read as {}",
+                info.dialect
+            ));
+        }
+        Ok(match llkv_compute::fold(&default)? {
+            Scalar::Null(_) => null,
+            value => {
+                let text = ast::Value::SingleQuotedString(value.to_string());
+                ast::Expr::Value(text.into())
+            }
+        })
     }
 
     /// All columns of the table in their order: given ones cast, the others with their defaults.
@@ -322,7 +344,7 @@ impl Binder<'_> {
         let Some(sql) = &column.default_sql else {
             return Ok(Expr::Literal(Scalar::Null(column.ty)));
         };
-        let dialect = self.dialect;
+        let dialect: SqlDialect = info.dialect.parse()?;
         let bound = parse_expression(sql, dialect, |expr| {
             self.apart(dialect, |binder| binder.bind_expr(expr))
         })?;
@@ -347,7 +369,7 @@ impl Binder<'_> {
             })
             .collect();
         let scope = Scope::of_relation(Some(&info.name), named);
-        let dialect = self.dialect;
+        let dialect: SqlDialect = info.dialect.parse()?;
         let mut checks = Vec::with_capacity(info.checks.len());
         for check in &info.checks {
             let expr = parse_expression(&check.sql, dialect, |expr| {
