@@ -84,6 +84,8 @@ pub(crate) struct StoreHeader {
     pub(crate) retired: Vec<u64>,
     /// Tables that were dropped but that snapshots from before might still look at.
     pub(crate) dropped: Vec<u32>,
+    /// Tables with dead rows that some snapshot saw, or that were too many for one checkpoint.
+    pub(crate) garbage: Vec<u32>,
 }
 
 const VERSION: u16 = 1;

@@ -1,6 +1,6 @@
 //! Checkpoints: everything published so far leaves the journal for sealed row groups.
 
-use super::compaction::{Compacted, compact, has_garbage};
+use super::compaction::{Budget, Compacted, compact, has_garbage};
 use super::pages::{GroupPage, Paged};
 use super::stage::EARLY_BYTES;
 use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
@@ -32,7 +32,8 @@ impl ColumnStore {
     /// When the pager fails or stored bytes are damaged; what was published stays published.
     pub fn checkpoint(&self, gc_bound: TxnId) -> Result<()> {
         let mut keep = self.checkpoints.lock();
-        for table in &keep.header.dropped {
+        let waiting = keep.header.dropped.iter().chain(&keep.header.garbage);
+        for table in waiting {
             self.table(TableId(*table))?;
         }
         let (versions, applied) = self.consistent_versions();
@@ -41,9 +42,10 @@ impl ColumnStore {
             .into_iter()
             .partition(|v| v.dropped_by.is_some_and(|by| by <= gc_bound));
         let mut built = Vec::new();
+        let mut budget = Budget::default();
         for from in live {
             if from.applied > from.settled || has_garbage(&from, gc_bound) {
-                let compacted = compact(&from, gc_bound, &mut batch)?;
+                let compacted = compact(&from, gc_bound, &mut budget, &mut batch)?;
                 built.push(Built {
                     from,
                     compacted,
@@ -99,8 +101,10 @@ impl ColumnStore {
             .collect();
         keep.retired
             .retain(|retired| !retired.free(&mut batch.frees));
+        let garbage = Self::tables_with_garbage(keep, &built, &gone);
         let header = StoreHeader {
             applied,
+            garbage,
             dropped: built
                 .iter()
                 .filter(|table| table.from.dropped_by.is_some())
@@ -145,6 +149,23 @@ impl ColumnStore {
         keep.header = header;
         keep.retired.append(&mut fresh);
         Ok(commit)
+    }
+
+    /// Tables in which dead rows wait to be dropped, whoever opens the store next.
+    fn tables_with_garbage(
+        keep: &Checkpoints,
+        built: &[Built],
+        gone: &[Arc<TableVersion>],
+    ) -> Vec<u32> {
+        let mut tables: BTreeSet<u32> = keep.header.garbage.iter().copied().collect();
+        for table in built {
+            match table.compacted.has_garbage() {
+                true => tables.insert(table.from.table.0),
+                false => tables.remove(&table.from.table.0),
+            };
+        }
+        tables.retain(|table| gone.iter().all(|version| version.table.0 != *table));
+        tables.into_iter().collect()
     }
 
     /// Frees what this checkpoint retired, where nobody reads the old versions any more.

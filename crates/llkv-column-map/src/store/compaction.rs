@@ -4,7 +4,7 @@ use super::stage::{GroupWriter, assign_keys};
 use crate::column_buffer::ColumnBuffer;
 use crate::descriptor::{CreatedRun, DeleteMeta, GroupMeta, IdRun};
 use crate::encoding::{self, Scratch};
-use crate::marks::Mark;
+use crate::marks::{Mark, Marks};
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::{Positions, Selection, WINDOW_ROWS};
 use crate::table_version::TableVersion;
@@ -22,6 +22,8 @@ const MERGE_FACTOR: usize = 4;
 /// Up to so many delete marks of a table stay in its descriptor: folding a mark into its group means to
 /// describe the group anew.
 const LOOSE_MARKS: usize = 1_024;
+/// Living rows that one checkpoint writes anew only to be rid of dead ones beside them. The rest waits.
+const GARBAGE_ROWS: usize = 32 * ROW_GROUP_ROWS;
 /// Strings of one row group stay below this: a chunk is addressed by 32 bits.
 const GROUP_BYTES: usize = 1 << 30;
 
@@ -31,6 +33,12 @@ struct Run {
     segments: Vec<Arc<RowGroup>>,
     live_rows: usize,
     rewrite: bool,
+}
+
+/// Living rows that may still be written anew for the sake of dead ones.
+#[derive(Debug)]
+pub(super) struct Budget {
+    rows: usize,
 }
 
 /// A table as the checkpoint leaves it.
@@ -43,13 +51,14 @@ pub(super) struct Compacted {
 }
 
 /// Seals the tail, folds delete marks into their groups, drops rows that no snapshot from `bound` on
-/// sees. New chunks join `batch`.
+/// sees, as far as `budget` goes. New chunks join `batch`.
 ///
 /// # Errors
 /// When the pager fails or a stored chunk is damaged.
 pub(super) fn compact(
     version: &TableVersion,
     bound: TxnId,
+    budget: &mut Budget,
     batch: &mut WriteBatch,
 ) -> Result<Compacted> {
     let mut out = Compacted {
@@ -57,10 +66,12 @@ pub(super) fn compact(
         retired: Vec::new(),
         marks: Vec::new(),
     };
-    let runs = plan(version, bound);
+    let runs = plan(version, bound, budget);
     let stay = runs.iter().filter(|run| !run.rewrite);
     let stay = stay.flat_map(|run| &run.segments);
-    out.marks = stay.flat_map(|group| unfolded(version, group)).collect();
+    out.marks = stay
+        .flat_map(|group| unfolded(&version.marks, group))
+        .collect();
     let keep_marks = out.marks.len() <= LOOSE_MARKS;
     if !keep_marks {
         out.marks.clear();
@@ -74,7 +85,7 @@ pub(super) fn compact(
         } else {
             let marks = |group| match keep_marks {
                 true => Vec::new(),
-                false => unfolded(version, group),
+                false => unfolded(&version.marks, group),
             };
             let kept = run.segments.iter();
             let kept = kept.map(|group| fold(group, &marks(group), bound));
@@ -84,16 +95,18 @@ pub(super) fn compact(
     Ok(out)
 }
 
-fn plan(version: &TableVersion, bound: TxnId) -> Vec<Run> {
+fn plan(version: &TableVersion, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
     let mut segments: Vec<&Arc<RowGroup>> = version.segments().collect();
     segments.sort_by_key(|segment| segment.first_row_id());
     let mut runs: Vec<Run> = Vec::new();
     for segment in segments {
-        let dead = dead_rows(version, segment, bound);
+        let dead = dead_rows(&version.marks, segment, bound);
+        let live_rows = segment.rows - dead;
         let plain = matches!(segment.data.as_ref(), GroupData::Plain(_));
+        let rewrite = plain || is_worth_rewriting(segment, dead) && budget.take(live_rows);
         runs.push(Run {
-            live_rows: segment.rows - dead,
-            rewrite: plain || is_worth_rewriting(segment, dead),
+            live_rows,
+            rewrite,
             segments: vec![Arc::clone(segment)],
         });
         while let [.., left, right] = runs.as_slice()
@@ -118,7 +131,31 @@ fn merges(left: &Run, right: &Run) -> bool {
 /// True when a stored group waits to be written without its dead rows.
 pub(super) fn has_garbage(version: &TableVersion, bound: TxnId) -> bool {
     let mut groups = version.groups.iter();
-    groups.any(|group| is_worth_rewriting(group, dead_rows(version, group, bound)))
+    groups.any(|group| is_worth_rewriting(group, dead_rows(&version.marks, group, bound)))
+}
+
+impl Compacted {
+    /// True when dead rows stay, because a snapshot sees them or the budget is used up.
+    pub(super) fn has_garbage(&self) -> bool {
+        let marks = Marks::of(self.marks.clone());
+        let mut groups = self.groups.iter();
+        groups.any(|group| is_worth_rewriting(group, dead_rows(&marks, group, TxnId::MAX)))
+    }
+}
+
+impl Budget {
+    /// Takes some rows out of what is left.
+    fn take(&mut self, rows: usize) -> bool {
+        let left = self.rows.checked_sub(rows);
+        self.rows = left.unwrap_or(self.rows);
+        left.is_some()
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { rows: GARBAGE_ROWS }
+    }
 }
 
 fn is_worth_rewriting(group: &RowGroup, dead: usize) -> bool {
@@ -126,10 +163,10 @@ fn is_worth_rewriting(group: &RowGroup, dead: usize) -> bool {
 }
 
 /// Rows of a group that no snapshot from `bound` on sees.
-fn dead_rows(version: &TableVersion, group: &RowGroup, bound: TxnId) -> usize {
+fn dead_rows(marks: &Marks, group: &RowGroup, bound: TxnId) -> usize {
     let folded = &group.deletes.deleted_by;
     let folded = folded.iter().filter(|by| **by <= bound).count();
-    let recent = unfolded(version, group);
+    let recent = unfolded(marks, group);
     folded
         + recent
             .iter()
@@ -138,10 +175,8 @@ fn dead_rows(version: &TableVersion, group: &RowGroup, bound: TxnId) -> usize {
 }
 
 /// The marks of a group's rows that are not folded into it, one for each row.
-fn unfolded(version: &TableVersion, group: &RowGroup) -> Vec<Mark> {
-    let marks = version
-        .marks
-        .range(group.first_row_id(), group.last_row_id());
+fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<Mark> {
+    let marks = marks.range(group.first_row_id(), group.last_row_id());
     let mut marks: Vec<Mark> = marks
         .filter(|mark| {
             let position = group.position(mark.row_id);

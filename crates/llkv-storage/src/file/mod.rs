@@ -9,6 +9,7 @@ mod frame;
 mod lent;
 mod log;
 mod options;
+mod pack;
 mod page;
 mod pager;
 mod pool;

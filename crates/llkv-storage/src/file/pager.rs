@@ -174,6 +174,7 @@ impl Core {
             return Ok(());
         }
         self.run_checkpoint(&mut state, LogAfter::StartsOver)?;
+        self.pack(&mut state)?;
         self.shrink()?;
         self.commit.lock().log.remove()
     }

@@ -26,6 +26,8 @@ struct State {
     /// (length, offset) of the same ranges.
     by_size: BTreeSet<(u64, u64)>,
     free_bytes: u64,
+    /// Take the first range that fits, not the smallest.
+    prefer_front: bool,
     /// One past the last allocated or free granule.
     end: u64,
     /// Allocated extents whose standing differs between the durable root and the current tree.
@@ -63,6 +65,7 @@ impl Space {
             free: BTreeMap::new(),
             by_size: BTreeSet::new(),
             free_bytes: 0,
+            prefer_front: false,
             end: end.max(FIRST_EXTENT),
             tracked: HashMap::new(),
             foreign: foreign
@@ -103,26 +106,63 @@ impl Space {
     pub(crate) fn allocate(&self, len: u64) -> Option<u64> {
         let len = granules(len);
         let mut state = self.state.lock();
-        let fit = state.by_size.range((len, 0)..).next().copied();
-        let offset = match fit {
-            Some((have, offset)) => {
-                state.remove_free(offset);
-                if have > len {
-                    state.insert_free(offset + len, have - len);
-                }
-                offset
-            }
-            None => state.extend(len)?,
+        let fit = match state.prefer_front {
+            true => state.first_fit(len),
+            false => state.by_size.range((len, 0)..).next().copied(),
         };
-        state.tracked.insert(
-            offset,
-            Tracked {
-                len,
-                adopted: None,
-                removed: None,
-            },
-        );
-        Some(offset)
+        match fit {
+            Some((have, offset)) => state.take(offset, have, len),
+            None => {
+                let offset = state.extend(len)?;
+                state.track(offset, len);
+                Some(offset)
+            }
+        }
+    }
+
+    /// Room for `len` bytes that ends at or before `limit`.
+    pub(crate) fn allocate_before(&self, len: u64, limit: u64) -> Option<u64> {
+        let len = granules(len);
+        let mut state = self.state.lock();
+        let (have, offset) = state.first_fit(len)?;
+        if offset + len > limit {
+            return None;
+        }
+        state.take(offset, have, len)
+    }
+
+    /// Whether allocations take the first range that fits: while a file is packed.
+    pub(crate) fn prefer_front(&self, prefer: bool) {
+        self.state.lock().prefer_front = prefer;
+    }
+
+    /// Where to cut a file of which a quarter is free, and at least `least` bytes: what lies behind has
+    /// room before, and is at most `budget` bytes.
+    pub(crate) fn cut_for_packing(&self, least: u64, budget: u64) -> Option<u64> {
+        let state = self.state.lock();
+        if state.free_bytes < least || state.free_bytes * 4 < state.end {
+            return None;
+        }
+        let (mut cut, mut behind) = (state.end, 0);
+        let mut room = state.free_bytes;
+        for (offset, len) in state.free.iter().rev() {
+            let stop = offset + len;
+            let live = cut - stop;
+            let most = budget.min(room).saturating_sub(behind);
+            if live > most {
+                cut -= most / GRANULE * GRANULE;
+                break;
+            }
+            behind += live;
+            cut = stop;
+            // Behind the cut, the range itself is no room any more.
+            room -= len;
+            if behind > room {
+                break;
+            }
+            cut = *offset;
+        }
+        (cut < state.end).then_some(cut)
     }
 
     /// Takes a named range out of the free space, for replaying a frame that refers to it. False
@@ -161,14 +201,7 @@ impl Space {
         if stop < start + have {
             state.insert_free(stop, start + have - stop);
         }
-        state.tracked.insert(
-            offset,
-            Tracked {
-                len,
-                adopted: None,
-                removed: None,
-            },
-        );
+        state.track(offset, len);
         true
     }
 
@@ -290,6 +323,32 @@ impl Space {
 }
 
 impl State {
+    /// The first free range that has room: its length and offset.
+    fn first_fit(&self, len: u64) -> Option<(u64, u64)> {
+        let fit = self.free.iter().find(|(_, have)| **have >= len);
+        fit.map(|(offset, have)| (*have, *offset))
+    }
+
+    /// Takes the front of the free range at `offset`, which is `have` long.
+    fn take(&mut self, offset: u64, have: u64, len: u64) -> Option<u64> {
+        self.remove_free(offset);
+        if have > len {
+            self.insert_free(offset + len, have - len);
+        }
+        self.track(offset, len);
+        Some(offset)
+    }
+
+    /// The extent belongs to whoever allocated it.
+    fn track(&mut self, offset: u64, len: u64) {
+        let unowned = Tracked {
+            len,
+            adopted: None,
+            removed: None,
+        };
+        self.tracked.insert(offset, unowned);
+    }
+
     /// Grows the file by what the last free range lacks.
     fn extend(&mut self, len: u64) -> Option<u64> {
         let last = self.free.last_key_value().map(|(o, l)| (*o, *l));

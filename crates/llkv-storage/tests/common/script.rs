@@ -19,6 +19,8 @@ pub fn options(planted_bug: Option<PlantedBug>) -> FilePagerOptions {
         read_mode: ReadMode::Pool,
         pool_bytes: 64 << 10,
         background_checkpoint: false,
+        // Small files are packed too.
+        pack_bytes: 16 << 10,
         planted_bug,
     }
 }
