@@ -49,8 +49,9 @@ pub enum StorageError {
         /// Newest format this build understands.
         supported: u32,
     },
-    /// Another process, or another handle of this process, has the file open for writing.
-    #[error("{path} is in use by another writer")]
+    /// Another process, or another handle of this process, has the file open: to write, or to read where
+    /// this one would write.
+    #[error("{path} is in use: one process may write to a database, or many may read it")]
     Locked {
         /// The file.
         path: PathBuf,

@@ -38,7 +38,7 @@ impl RuntimeContext {
         if !transaction.has_changes() {
             return Ok(None);
         }
-        transaction.settle()?;
+        transaction.settle(&self.store)?;
         let logged = {
             let mut queue = self.commits.lock();
             let diff = transaction.validate(&queue.catalog)?;

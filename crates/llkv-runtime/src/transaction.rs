@@ -4,6 +4,7 @@ use crate::context::RuntimeContext;
 use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
 use arrow::array::RecordBatch;
+use llkv_column_map::ColumnStore;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
     Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, OnConflict, StagedMark,
@@ -174,9 +175,10 @@ impl Transaction {
         self.catalog.diff(&self.base_catalog)
     }
 
-    /// Waits for the row groups that are being written early.
-    pub(crate) fn settle(&mut self) -> Result<()> {
-        self.tables.values_mut().try_for_each(StagedTable::settle)
+    /// Waits for the row groups that are being written, those of the last rows included.
+    pub(crate) fn settle(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
+        let mut tables = self.tables.values_mut();
+        tables.try_for_each(|staged| staged.settle(store))
     }
 
     pub(crate) fn record_keys(&self, commit_id: TxnId, gc_bound: TxnId) {

@@ -16,6 +16,9 @@ use std::sync::{Arc, OnceLock};
 
 /// Neighbouring batches are joined until they have this many rows.
 const JOINED_ROWS: usize = 8_192;
+/// So many rows of a commit are encoded as a row group, which takes a fraction of their place in the log and
+/// is not written again by the next checkpoint.
+const SEALED_AT_COMMIT_ROWS: usize = ROW_GROUP_ROWS / 4;
 
 /// What a transaction needs around it to write.
 #[derive(Debug, Clone, Copy)]
@@ -214,11 +217,15 @@ impl StagedTable {
         Ok(())
     }
 
-    /// Waits for the row groups that are being written: before a commit, which else would log their rows.
+    /// Has many loose rows written as a row group too, and waits for all that are on their way: before a
+    /// commit, which else would log their rows.
     ///
     /// # Errors
     /// When one could not be written.
-    pub fn settle(&mut self) -> Result<()> {
+    pub fn settle(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
+        while self.loose_rows() >= SEALED_AT_COMMIT_ROWS {
+            self.start_group(store)?;
+        }
         self.take_arrived(0)
     }
 
@@ -281,7 +288,7 @@ impl StagedTable {
         mark: StagedMark,
         undeleted: &RoaringTreemap,
     ) -> Result<()> {
-        self.settle()?;
+        self.take_arrived(0)?;
         let deletes = Arc::make_mut(&mut self.deletes);
         *deletes -= undeleted;
         deletes.insert_range(mark.next_row_id..self.next_row_id);

@@ -75,7 +75,7 @@ impl Table {
         };
         let mut staged = StagedTable::new(Arc::clone(self));
         let committed = change(&mut staged, &context).and_then(|()| {
-            staged.settle()?;
+            staged.settle(store)?;
             let version = store.table(self.id())?;
             let (changes, _) = staged.changes(version.map_or(0, |v| v.next_row_id()))?;
             commit(store, transactions, changes)

@@ -80,7 +80,7 @@ target!(u32);
 target!(u64);
 target!(u128);
 
-fn extend<T: Target>(out: &mut Vec<T>, base: T, lanes: Lanes<'_>, part: Range<usize>) {
+pub(super) fn extend<T: Target>(out: &mut Vec<T>, base: T, lanes: Lanes<'_>, part: Range<usize>) {
     fn go<T: Target, L: Lane>(out: &mut Vec<T>, base: T, lanes: &[L], part: Range<usize>) {
         let lanes = lanes.get(part).unwrap_or_default();
         out.extend(lanes.iter().map(|lane| base.plus(*lane)));
@@ -94,7 +94,7 @@ fn extend<T: Target>(out: &mut Vec<T>, base: T, lanes: Lanes<'_>, part: Range<us
     }
 }
 
-fn pick<T: Target>(out: &mut Vec<T>, base: T, picked: Picked<'_>) {
+pub(super) fn pick<T: Target>(out: &mut Vec<T>, base: T, picked: Picked<'_>) {
     fn go<T: Target, L: Lane>(out: &mut Vec<T>, base: T, lanes: &[L; BLOCK_ROWS], rows: &[u16]) {
         out.extend(rows.iter().map(|row| {
             // The mask shows the compiler that the index is in bounds.
@@ -125,6 +125,8 @@ macro_rules! with_vec {
         }
     };
 }
+
+pub(super) use with_vec;
 
 impl ColumnReader for BitPacked {
     fn append(
@@ -199,15 +201,8 @@ impl ColumnReader for BitPacked {
 }
 
 impl BitPacked {
-    /// A range of values as a range of offsets; `None` when it holds no offset.
     fn offsets(&self, low: i128, high: i128) -> Option<(u64, u64)> {
-        let high = high.saturating_sub(self.base);
-        let low = low.saturating_sub(self.base).max(0);
-        if high < 0 {
-            return None;
-        }
-        let low = u64::try_from(low).ok()?;
-        Some((low, u64::try_from(high).unwrap_or(u64::MAX)))
+        offset_range(self.base, low, high)
     }
 
     /// For sets: decodes the window, after its bounds have narrowed it.
@@ -240,6 +235,17 @@ impl BitPacked {
         });
         Ok(())
     }
+}
+
+/// A range of values as a range of offsets from a base; `None` when it holds no offset.
+pub(super) fn offset_range(base: i128, low: i128, high: i128) -> Option<(u64, u64)> {
+    let high = high.saturating_sub(base);
+    let low = low.saturating_sub(base).max(0);
+    if high < 0 {
+        return None;
+    }
+    let low = u64::try_from(low).ok()?;
+    Some((low, u64::try_from(high).unwrap_or(u64::MAX)))
 }
 
 /// Bytes of one value of a kind.

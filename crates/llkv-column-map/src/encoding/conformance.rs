@@ -30,6 +30,7 @@ enum Shape {
     Runs(Vec<(i64, u16)>),
     Few(Vec<i64>, u64),
     Narrow(i64, u64, u64),
+    Rising(i64, i64, u64),
     Any(u64),
 }
 
@@ -61,6 +62,12 @@ impl Shape {
             Self::Narrow(base, span, seed) => {
                 base.wrapping_add((mix(*seed, at) % span.max(&1)) as i64)
             }
+            Self::Rising(first, span, seed) => {
+                let within = (mix(*seed, at) % span.unsigned_abs().max(1)) as i64;
+                first
+                    .wrapping_add(span.wrapping_mul(row as i64))
+                    .wrapping_add(within)
+            }
             Self::Any(seed) => mix(*seed, at) as i64,
         }
     }
@@ -74,6 +81,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
         (prop::collection::vec(any::<i64>(), 1..30), any::<u64>())
             .prop_map(|(v, s)| Shape::Few(v, s)),
         (any::<i64>(), 1u64..100_000, any::<u64>()).prop_map(|(b, w, s)| Shape::Narrow(b, w, s)),
+        (any::<i64>(), -100_000i64..100_000, any::<u64>())
+            .prop_map(|(a, b, s)| Shape::Rising(a, b, s)),
         any::<u64>().prop_map(Shape::Any),
     ]
 }
@@ -362,6 +371,19 @@ proptest! {
     }
 }
 
+#[test]
+fn a_block_at_the_end_of_the_range_opens_again() {
+    let least = std::iter::repeat_n(i64::MIN, 2_048);
+    let values = least.chain((0..1_024).map(|n| i64::MAX - n * 3));
+    let array: ArrayRef = Arc::new(values.collect::<Int64Array>());
+    let tests = tests(SqlType::Int64, &array, 3);
+    let input = Input::new(SqlType::Int64, &array).unwrap();
+    let profile = Profile::new(&input);
+    let encoded = encode_as(find(4).unwrap(), &input, &profile).unwrap();
+    let chunk = open(SqlType::Int64, &encoded.bytes, array.len()).unwrap();
+    check(SqlType::Int64, &array, &chunk, &tests, 9);
+}
+
 fn chosen(ty: SqlType, array: &ArrayRef) -> &'static str {
     find(encode(ty, array).unwrap().encoding).unwrap().name
 }
@@ -376,6 +398,10 @@ fn the_encoding_follows_the_shape() {
     assert_eq!(int(Shape::Runs(vec![(1, 300), (900, 300)])), "run-end");
     assert_eq!(int(Shape::Narrow(1 << 40, 1_000, 1)), "bit-packed");
     assert_eq!(int(Shape::Few(vec![1, 1 << 50, -9], 1)), "dictionary");
+    assert_eq!(int(Shape::Rising(1 << 50, 1_000_000, 1)), "delta");
+    assert_eq!(int(Shape::Rising(1 << 50, -1_000_000, 1)), "delta");
+    // Keys with small gaps: unpacking them fast is worth more than a few bits.
+    assert_eq!(int(Shape::Rising(0, 4, 1)), "bit-packed");
     assert_eq!(int(Shape::Any(1)), "plain");
     let text = |shape: Shape| chosen(SqlType::Text, &array(SqlType::Text, &shape, rows, 0));
     assert_eq!(text(Shape::Few(vec![1, 2, 3, 4], 1)), "dictionary");

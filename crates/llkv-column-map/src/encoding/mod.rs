@@ -4,6 +4,7 @@ mod bit_packed;
 #[cfg(test)]
 mod conformance;
 mod constant;
+mod delta;
 mod dictionary;
 mod fsst;
 pub(crate) mod input;
@@ -123,11 +124,12 @@ pub(crate) struct Encoding {
 }
 
 /// All encodings, in the order in which they are preferred at one size.
-pub(crate) static ENCODINGS: [&Encoding; 7] = [
+pub(crate) static ENCODINGS: [&Encoding; 8] = [
     &constant::ENCODING,
     &sequence::ENCODING,
     &plain::ENCODING,
     &bit_packed::ENCODING,
+    &delta::ENCODING,
     &dictionary::ENCODING,
     &run_end::ENCODING,
     &fsst::ENCODING,

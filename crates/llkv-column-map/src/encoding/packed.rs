@@ -8,7 +8,7 @@ use crate::bytes::damaged;
 use crate::chunk::{BodyReader, ChunkWriter};
 use crate::column_buffer::typed;
 use crate::key_set::KeySet;
-use crate::scan::selection::{BLOCK_ROWS, Positions, Selection, WINDOW_ROWS, narrow};
+use crate::scan::selection::{BLOCK_ROWS, Positions, Selection, WINDOW_ROWS, narrow, retain_words};
 use arrow::buffer::Buffer;
 use llkv_result::Result;
 
@@ -206,15 +206,12 @@ impl Packed {
             if *width > 64 || at + len > bits.len() {
                 return Err(damaged("a packed block lies outside its chunk"));
             }
-            let block = Block {
+            // The greatest value that the width could hold may lie beyond 64 bits, though no stored value does.
+            blocks.push(Block {
                 base: u64::from_le_bytes(*base),
                 width: *width,
                 bits: bits.slice_with_length(at, len),
-            };
-            if block.base.checked_add(block.limit()).is_none() && block.width < 64 {
-                return Err(damaged("a packed block overflows"));
-            }
-            blocks.push(block);
+            });
             at += len;
         }
         Ok(Self { rows, blocks })
@@ -383,21 +380,19 @@ fn filter_points(block: &Block, test: &PackedTest<'_>, words: &mut [u64]) -> Res
         }
         return Ok(());
     }
-    for (index, word) in words.iter_mut().enumerate() {
-        let mut left = *word;
-        while left != 0 {
-            let bit = left.trailing_zeros() as usize;
-            left &= left - 1;
-            let value = block.one(index * 64 + bit)?;
-            if !test.accepts(block.base.wrapping_add(value)) {
-                *word &= !(1 << bit);
-            }
+    let mut outcome = Ok(());
+    retain_words(words, |row| match block.one(row) {
+        Ok(value) => test.accepts(block.base.wrapping_add(value)),
+        Err(error) => {
+            outcome = Err(error);
+            false
         }
-    }
-    Ok(())
+    });
+    outcome
 }
 
-fn filter_lanes<L: Lane>(
+/// Drops the rows of a block whose value fails the test.
+pub(super) fn filter_lanes<L: Lane>(
     base: u64,
     test: &PackedTest<'_>,
     words: &mut [u64],

@@ -1,5 +1,6 @@
 //! What choosing an encoding needs to know of a column's values.
 
+use super::delta::delta_bytes;
 use super::dictionary::Dictionary;
 use super::fsst::Trained;
 use super::input::{Input, InputValues, Ints, Strings};
@@ -22,6 +23,8 @@ pub(crate) struct Profile {
     pub(crate) runs: usize,
     /// Bytes when packed in blocks.
     pub(crate) packed_bytes: usize,
+    /// Bytes when neighbours' distances are packed; `None` where values are short anyway.
+    pub(crate) delta_bytes: Option<usize>,
     /// The dictionary, where one seemed worth the work.
     pub(crate) dictionary: Option<Dictionary>,
     /// A symbol table for strings that repeat in pieces.
@@ -74,6 +77,8 @@ impl Profile {
             step: step(&ints.offsets),
             runs,
             packed_bytes,
+            // Values of two bytes and less are better unpacked fast.
+            delta_bytes: (packed_bytes > 2 * input.rows).then(|| delta_bytes(&ints.offsets)),
             dictionary: match worth {
                 true => Dictionary::of_ints(&ints.offsets),
                 false => None,

@@ -87,15 +87,21 @@ impl Selection {
     }
 
     /// Keeps the rows for which `keep` holds, asking only for those still in.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
-        for (index, word) in self.words.iter_mut().enumerate() {
-            let mut left = *word;
-            while left != 0 {
-                let bit = left.trailing_zeros() as usize;
-                left &= left - 1;
-                if !keep(index * 64 + bit) {
-                    *word &= !(1 << bit);
-                }
+    pub(crate) fn retain(&mut self, keep: impl FnMut(usize) -> bool) {
+        retain_words(&mut self.words, keep);
+    }
+}
+
+/// [`Selection::retain`] for some of its words: rows are counted from the first of them.
+#[inline]
+pub(crate) fn retain_words(words: &mut [u64], mut keep: impl FnMut(usize) -> bool) {
+    for (index, word) in words.iter_mut().enumerate() {
+        let mut left = *word;
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if !keep(index * 64 + bit) {
+                *word &= !(1 << bit);
             }
         }
     }
