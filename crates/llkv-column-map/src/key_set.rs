@@ -34,7 +34,7 @@ macro_rules! with_integers {
 }
 
 /// Bits of the bitmap per key, at most, once it is larger than [`SMALL_BITMAP_BITS`].
-const MAX_BITS_PER_KEY: u64 = 128;
+const MAX_BITS_PER_KEY: u64 = 64;
 /// Bitmaps up to this size lie in a core's own cache, however few their keys.
 const SMALL_BITMAP_BITS: u64 = 1 << 20;
 /// Bits of a Bloom filter per key.

@@ -116,11 +116,12 @@ impl Operator for JoinOperator {
         if self.spec.left_first {
             return self.open_left_first(run, hints);
         }
-        let built = Arc::new(self.build(run, &self.right_hints(hints))?);
+        let mut built = self.build(run, &self.right_hints(hints))?;
         if built.build.rows == 0 && self.spec.needs_match() {
             return Ok(Pipeline::default());
         }
-        let hints = self.left_hints(hints, &built)?;
+        let hints = self.left_hints(hints, &mut built)?;
+        let built = Arc::new(built);
         let pipeline = open_input(self.left.as_ref(), run, &hints)?;
         let step = Arc::new(probe::ProbeStep {
             join: Arc::clone(&built),
@@ -147,7 +148,7 @@ impl JoinOperator {
         let spec = &self.spec;
         let left_hints = hints.translated(|p| spec.left_output.get(p).copied());
         let pipeline = open_input(self.left.as_ref(), run, &left_hints)?;
-        let (batches, memory) = collect(run, pipeline, self.info.kind, &self.info.metrics)?;
+        let (batches, mut memory) = collect(run, pipeline, self.info.kind, &self.info.metrics)?;
         if batches.is_empty() {
             return Ok(Pipeline::default());
         }
@@ -162,6 +163,7 @@ impl JoinOperator {
             let values = values.collect::<Result<Vec<_>>>()?;
             let values = values.iter().map(AsRef::as_ref).collect::<Vec<_>>();
             let bounds = ColumnBounds::of_keys(position, &concat(&values)?)?;
+            memory.grow(key_bytes(bounds.as_ref()))?;
             hints.bounds.extend(bounds);
         }
         self.info.metrics.time_since(start);
@@ -213,12 +215,12 @@ impl JoinOperator {
             index,
             null_aware,
             matched,
-            _memory: memory,
+            memory,
         })
     }
 
     /// What the operator above and the build side's keys say about left rows.
-    fn left_hints(&self, hints: &Hints, built: &BuiltJoin) -> Result<Hints> {
+    fn left_hints(&self, hints: &Hints, built: &mut BuiltJoin) -> Result<Hints> {
         let mut left = match self.spec.kind {
             // A left row left out would turn its matches into unmatched right rows.
             JoinKind::Right | JoinKind::Full => Hints::default(),
@@ -233,8 +235,9 @@ impl JoinOperator {
                 continue;
             }
             if let Some(position) = key.as_column() {
-                left.bounds
-                    .extend(ColumnBounds::of_keys(position, build_key)?);
+                let bounds = ColumnBounds::of_keys(position, build_key)?;
+                built.memory.grow(key_bytes(bounds.as_ref()))?;
+                left.bounds.extend(bounds);
             }
         }
         Ok(left)
@@ -256,6 +259,12 @@ impl JoinOperator {
     }
 }
 
+/// Bytes of the keys that a hint holds.
+fn key_bytes(bounds: Option<&ColumnBounds>) -> u64 {
+    let keys = bounds.and_then(|bounds| bounds.keys.as_ref());
+    keys.map_or(0, |keys| keys.size_bytes() as u64)
+}
+
 /// A join whose build side is there.
 struct BuiltJoin {
     run: Arc<Run>,
@@ -268,5 +277,5 @@ struct BuiltJoin {
     null_aware: NullAware,
     /// Build rows with a match, for the kinds that put out the others.
     matched: Option<Vec<AtomicBool>>,
-    _memory: MemoryReservation,
+    memory: MemoryReservation,
 }
