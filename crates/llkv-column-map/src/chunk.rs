@@ -246,9 +246,7 @@ impl Chunk {
     }
 
     fn reader(&self) -> Result<&dyn ColumnReader> {
-        self.reader
-            .as_deref()
-            .ok_or_else(|| Error::internal("a chunk without values"))
+        there(self.reader.as_deref())
     }
 
     /// What the statistics of the window at `start` say about a test on its `rows` rows.
@@ -332,6 +330,11 @@ impl Chunk {
         Some(fixed_array(self.ty, &self.data_type, buffer, rows, nulls))
     }
 
+    /// The distinct strings of a dictionary, and a reader of each row's place among them.
+    pub(crate) fn coded(&self) -> Option<(ArrayRef, &dyn ColumnReader)> {
+        self.reader.as_ref()?.coded()
+    }
+
     /// Appends the rows of a range.
     pub(crate) fn append(
         &self,
@@ -340,17 +343,27 @@ impl Chunk {
         out: &mut ColumnBuffer,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        self.append_by(self.reader.as_deref(), start, rows, out, scratch)
+    }
+
+    /// [`Chunk::append`] of what `reader` makes of each row.
+    pub(crate) fn append_by(
+        &self,
+        reader: Option<&dyn ColumnReader>,
+        start: usize,
+        rows: usize,
+        out: &mut ColumnBuffer,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         match &self.validity {
             Validity::AllNull => out.push_nulls(rows),
             Validity::AllValid => {
-                self.reader()?
-                    .append(start, rows, &mut out.values, scratch)?;
+                there(reader)?.append(start, rows, &mut out.values, scratch)?;
                 out.pushed_valid(rows);
             }
             Validity::Bitmap(valid) => {
                 let window = window_bits(valid, start, rows)?;
-                self.reader()?
-                    .append(start, rows, &mut out.values, scratch)?;
+                there(reader)?.append(start, rows, &mut out.values, scratch)?;
                 out.pushed_bitmap(&window);
             }
         }
@@ -365,16 +378,26 @@ impl Chunk {
         out: &mut ColumnBuffer,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        self.append_at_by(self.reader.as_deref(), start, positions, out, scratch)
+    }
+
+    /// [`Chunk::append_at`] of what `reader` makes of each row.
+    pub(crate) fn append_at_by(
+        &self,
+        reader: Option<&dyn ColumnReader>,
+        start: usize,
+        positions: &Positions,
+        out: &mut ColumnBuffer,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         match &self.validity {
             Validity::AllNull => out.push_nulls(positions.len()),
             Validity::AllValid => {
-                self.reader()?
-                    .append_at(start, positions, &mut out.values, scratch)?;
+                there(reader)?.append_at(start, positions, &mut out.values, scratch)?;
                 out.pushed_valid(positions.len());
             }
             Validity::Bitmap(valid) => {
-                self.reader()?
-                    .append_at(start, positions, &mut out.values, scratch)?;
+                there(reader)?.append_at(start, positions, &mut out.values, scratch)?;
                 out.pushed(positions.rows().iter().map(|row| {
                     let row = start + usize::from(*row);
                     row < valid.len() && valid.value(row)
@@ -383,6 +406,10 @@ impl Chunk {
         }
         Ok(())
     }
+}
+
+fn there(reader: Option<&dyn ColumnReader>) -> Result<&dyn ColumnReader> {
+    reader.ok_or_else(|| Error::internal("a chunk without values"))
 }
 
 fn window_bits(valid: &BooleanBuffer, start: usize, rows: usize) -> Result<BooleanBuffer> {

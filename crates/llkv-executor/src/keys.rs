@@ -1,5 +1,6 @@
 //! Keys of joins and groups: several columns packed into one integer where they fit, rows of bytes else.
 
+mod coded_keys;
 mod group_table;
 mod originals;
 mod packed;

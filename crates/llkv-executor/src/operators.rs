@@ -126,10 +126,13 @@ impl ColumnBounds {
 pub(crate) struct Hints {
     /// Rows outside of any of these, or NULL there, are not needed.
     pub(crate) bounds: Vec<ColumnBounds>,
+    /// Positions of text columns that may come as dictionary arrays: whoever asks for them reads them as such, and
+    /// nobody in between reads them at all.
+    pub(crate) coded: Vec<usize>,
 }
 
 impl Hints {
-    /// The hints in terms of an input: `position` tells where a column comes from.
+    /// The hints in terms of an input: `position` tells where a column comes from. Columns come plain.
     pub(crate) fn translated(&self, position: impl Fn(usize) -> Option<usize>) -> Self {
         let bounds = self.bounds.iter().filter_map(|bounds| {
             Some(ColumnBounds {
@@ -139,6 +142,7 @@ impl Hints {
         });
         Self {
             bounds: bounds.collect(),
+            coded: Vec::new(),
         }
     }
 }

@@ -12,8 +12,8 @@ use llkv_result::{Error, Result};
 pub(crate) enum Prepared {
     /// A column passed through: no evaluation at all.
     Column(usize),
-    /// Anything else.
-    Computed(Box<PreparedExpr>),
+    /// Anything else, and the positions that it reads.
+    Computed(Box<PreparedExpr>, Vec<usize>),
 }
 
 impl Prepared {
@@ -37,7 +37,11 @@ impl Prepared {
             });
         match missing {
             Some(error) => Err(error),
-            None => Ok(Self::Computed(Box::new(PreparedExpr::new(&resolved)?))),
+            None => {
+                let columns = resolved.columns().map(|id| id.0 as usize).collect();
+                let prepared = Box::new(PreparedExpr::new(&resolved)?);
+                Ok(Self::Computed(prepared, columns))
+            }
         }
     }
 
@@ -45,7 +49,7 @@ impl Prepared {
     pub(crate) fn evaluate(&self, batch: &Batch) -> Result<ArrayRef> {
         match self {
             Self::Column(position) => batch.column(*position).cloned(),
-            Self::Computed(expr) => expr.evaluate_columns(&batch.columns, batch.rows),
+            Self::Computed(expr, _) => expr.evaluate_columns(&batch.columns, batch.rows),
         }
     }
 
@@ -60,7 +64,7 @@ impl Prepared {
                     _ => arrow::compute::prep_null_mask_filter(column),
                 })
             }
-            Self::Computed(expr) => expr.filter_columns(&batch.columns, batch.rows),
+            Self::Computed(expr, _) => expr.filter_columns(&batch.columns, batch.rows),
         }
     }
 
@@ -68,7 +72,15 @@ impl Prepared {
     pub(crate) fn as_column(&self) -> Option<usize> {
         match self {
             Self::Column(position) => Some(*position),
-            Self::Computed(_) => None,
+            Self::Computed(..) => None,
+        }
+    }
+
+    /// Whether the expression reads the column at a position.
+    pub(crate) fn reads(&self, position: usize) -> bool {
+        match self {
+            Self::Column(column) => *column == position,
+            Self::Computed(_, columns) => columns.contains(&position),
         }
     }
 }

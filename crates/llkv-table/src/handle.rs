@@ -108,6 +108,7 @@ impl TableHandle {
         version.scan(ScanSpec {
             projection: request.columns.clone(),
             with_row_id: request.with_row_id,
+            coded: request.coded.clone(),
             predicates: request.predicates.clone(),
             snapshot,
             own_deletes: (!self.own_deletes.is_empty()).then(|| Arc::clone(&self.own_deletes)),

@@ -14,6 +14,9 @@ pub struct ScanRequest {
     pub columns: Vec<FieldId>,
     /// Put out the row id as a last column, `__row_id` of type UBIGINT.
     pub with_row_id: bool,
+    /// Columns of text that may come as dictionary arrays with 32-bit codes, batch by batch; the schema of the
+    /// scan shows them plain.
+    pub coded: Vec<FieldId>,
     /// Tests that every row put out passes; over any column of the table.
     pub predicates: Vec<ColumnPredicate>,
     /// Rows per batch at most; 0 counts as [`DEFAULT_BATCH_ROWS`].
@@ -29,6 +32,7 @@ impl ScanRequest {
         Self {
             columns,
             with_row_id: false,
+            coded: Vec::new(),
             predicates: Vec::new(),
             batch_rows: DEFAULT_BATCH_ROWS,
             counters: None,

@@ -1,10 +1,11 @@
 //! A scan in morsels, committed rows first, the transaction's own after them.
 
 use crate::memory::MemoryScan;
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_column_map::ColumnScan;
 use llkv_result::{Error, Result};
+use std::sync::Arc;
 
 /// Batches of one morsel.
 pub type MorselBatches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
@@ -77,7 +78,19 @@ impl TableScan {
 fn named(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let (_, columns, _) = batch.into_parts();
-    let schema = SchemaRef::clone(schema);
+    let fields = schema.fields().iter().zip(&columns);
+    let is_plain =
+        |(field, column): (&Arc<Field>, &ArrayRef)| field.data_type() == column.data_type();
+    let schema = match fields.clone().all(is_plain) {
+        true => SchemaRef::clone(schema),
+        false => {
+            let fields = fields.map(|(field, column)| {
+                let field = field.as_ref().clone();
+                field.with_data_type(column.data_type().clone())
+            });
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        }
+    };
     Ok(RecordBatch::try_new_with_options(
         schema, columns, &options,
     )?)

@@ -46,10 +46,11 @@ fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn Co
     Ok(Box::new(BitPacked { base, packed }))
 }
 
+/// Packed integers over a base.
 #[derive(Debug)]
-struct BitPacked {
-    base: i128,
-    packed: Packed,
+pub(super) struct BitPacked {
+    pub(super) base: i128,
+    pub(super) packed: Packed,
 }
 
 /// An integer of a column, as raw bits.

@@ -1,5 +1,6 @@
 //! Dictionaries: the distinct values in order, and for each row which one it is, bit-packed.
 
+use super::bit_packed::BitPacked;
 use super::input::{Input, InputValues, Strings};
 use super::packed::{self, Lanes, Packed, PackedTest, Picked};
 use super::profile::Profile;
@@ -12,9 +13,11 @@ use crate::column_test::Test;
 use crate::encoding::lanes::Lane;
 use crate::kind::Kind;
 use crate::scan::selection::{BLOCK_ROWS, Positions, Selection};
+use arrow::array::ArrayRef;
 use hashbrown::HashMap;
 use llkv_result::Result;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// More distinct values than this, and looking them up costs more than it saves.
 const MAX_ENTRIES: usize = 1 << 15;
@@ -160,13 +163,23 @@ fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn Co
             "code {greatest} of a dictionary of {len} values"
         )));
     }
-    Ok(Box::new(DictionaryReader { table, codes }))
+    let strings = table.strings(matches!(kind, Kind::Bytes { utf8: true }))?;
+    Ok(Box::new(DictionaryReader {
+        table,
+        strings,
+        codes: BitPacked {
+            base: 0,
+            packed: codes,
+        },
+    }))
 }
 
 #[derive(Debug)]
 struct DictionaryReader {
     table: Table,
-    codes: Packed,
+    /// The table as an array, where it holds strings.
+    strings: Option<ArrayRef>,
+    codes: BitPacked,
 }
 
 fn look_up<V: Copy + Default, L: Lane>(out: &mut Vec<V>, values: &[V], base: u64, lanes: &[L]) {
@@ -233,12 +246,12 @@ impl ColumnReader for DictionaryReader {
         out: &mut Values,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        with_table!(&self.table, out, |values, vec| self.codes.each_block(
-            start,
-            rows,
-            scratch,
-            |base, lanes, part| extend(vec, values, base, lanes, part)
-        ))
+        with_table!(&self.table, out, |values, vec| self
+            .codes
+            .packed
+            .each_block(start, rows, scratch, |base, lanes, part| extend(
+                vec, values, base, lanes, part
+            )))
     }
 
     fn append_at(
@@ -248,16 +261,21 @@ impl ColumnReader for DictionaryReader {
         out: &mut Values,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        with_table!(&self.table, out, |values, vec| self.codes.each_position(
-            start,
-            positions,
-            scratch,
-            |base, picked| pick(vec, values, base, picked)
-        ))
+        with_table!(&self.table, out, |values, vec| self
+            .codes
+            .packed
+            .each_position(start, positions, scratch, |base, picked| pick(
+                vec, values, base, picked
+            )))
     }
 
     fn answers(&self, test: &Test) -> Result<Vec<bool>> {
         self.table.accepts(test)
+    }
+
+    fn coded(&self) -> Option<(ArrayRef, &dyn ColumnReader)> {
+        let strings = self.strings.as_ref()?;
+        Some((Arc::clone(strings), &self.codes))
     }
 
     fn filter(
@@ -281,6 +299,6 @@ impl ColumnReader for DictionaryReader {
             },
             false => PackedTest::Table(answers),
         };
-        self.codes.filter(start, &test, selection, scratch)
+        self.codes.packed.filter(start, &test, selection, scratch)
     }
 }

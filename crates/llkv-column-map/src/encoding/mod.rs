@@ -89,6 +89,11 @@ pub(crate) trait ColumnReader: Send + Sync + Debug {
         scratch: &mut Scratch,
     ) -> Result<()>;
 
+    /// The distinct strings of a dictionary, and a reader of each row's place among them as a 32-bit integer.
+    fn coded(&self) -> Option<(arrow::array::ArrayRef, &dyn ColumnReader)> {
+        None
+    }
+
     /// The values of a range as bytes of the stored buffer, where they lie there as Arrow wants them.
     fn slice(&self, _start: usize, _rows: usize) -> Option<arrow::buffer::Buffer> {
         None

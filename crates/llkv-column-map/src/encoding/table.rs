@@ -7,7 +7,8 @@ use crate::chunk::{BodyReader, ChunkWriter};
 use crate::column_buffer::typed;
 use crate::column_test::{Test, float_key, float32_key};
 use crate::kind::{Kind, Width};
-use crate::views::{shift_buffer, view_bytes};
+use crate::views::{array, shift_buffer, view_bytes};
+use arrow::array::ArrayRef;
 use arrow::buffer::Buffer;
 use llkv_result::Result;
 
@@ -90,6 +91,20 @@ impl Table {
                 }
                 Ok(Self::Fixed { kind, len, buffer })
             }
+        }
+    }
+
+    /// The strings as an array; `None` for other values.
+    ///
+    /// # Errors
+    /// Never for an open table.
+    pub(crate) fn strings(&self, utf8: bool) -> Result<Option<ArrayRef>> {
+        match self {
+            Self::Strings { views, data } => {
+                let array = array(views.clone().into(), vec![data.clone()], None, utf8)?;
+                Ok(Some(array))
+            }
+            Self::Fixed { .. } => Ok(None),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod gather;
 mod morsel;
+mod output_column;
 pub(crate) mod selection;
 
 pub use morsel::MorselReader;
@@ -26,6 +27,9 @@ pub struct ScanSpec {
     pub projection: Vec<FieldId>,
     /// Adds the row ids as a last column of 64-bit unsigned integers.
     pub with_row_id: bool,
+    /// Columns of text that may come as dictionary arrays with 32-bit codes, of which one dictionary serves for
+    /// many batches; where a chunk is no dictionary they are plain all the same.
+    pub coded: Vec<FieldId>,
     /// All must hold; rows that fail one, NULLs included, are not put out.
     pub predicates: Vec<ColumnPredicate>,
     /// The snapshot: rows created after it, or deleted at or before it, are not put out.
@@ -45,6 +49,7 @@ impl ScanSpec {
         Self {
             projection,
             with_row_id: false,
+            coded: Vec::new(),
             predicates: Vec::new(),
             snapshot,
             own_deletes: None,

@@ -1,16 +1,16 @@
 //! Reading a morsel: window by window, predicates first, the other columns for survivors only.
 
+use super::output_column::OutputColumn;
 use super::selection::{Positions, Selection, WINDOW_ROWS};
 use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
 use crate::chunk::Chunk;
-use crate::column_buffer::ColumnBuffer;
 use crate::column_test::Test;
 use crate::encoding::Scratch;
 use crate::row_group::{GroupData, RowGroup};
 use crate::stats::Verdict;
 use crate::table_version::TableVersion;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use llkv_result::Result;
 use llkv_types::{FieldId, RowId, SqlType};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct MorselReader {
     current: Option<Segment>,
     /// The last segment was a run of the tail.
     in_tail: bool,
-    columns: Vec<ColumnBuffer>,
+    columns: Vec<OutputColumn>,
     row_ids: Vec<RowId>,
     pending_rows: usize,
     selection: Selection,
@@ -68,7 +68,10 @@ impl MorselReader {
         let columns = scan
             .projection
             .iter()
-            .map(|(_, ty)| ColumnBuffer::new(*ty, batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS)))
+            .map(|(field, ty)| {
+                let capacity = batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS);
+                OutputColumn::new(*ty, capacity, scan.spec.coded.contains(field))
+            })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             version: Arc::clone(&scan.version),
@@ -326,6 +329,7 @@ impl MorselReader {
         rows: usize,
         survivors: usize,
     ) -> Result<Option<RecordBatch>> {
+        let mut out = None;
         if segment.projected.is_none() {
             let chunks = self
                 .projection
@@ -335,19 +339,26 @@ impl MorselReader {
                     segment.group.chunk(*field, *ty)
                 })
                 .collect::<Result<Vec<_>>>()?;
+            // Rows of another dictionary cannot wait together with these.
+            let mut pairs = self.columns.iter().zip(&chunks);
+            if pairs.any(|(column, chunk)| column.changes_with(chunk)) {
+                out = self.flush()?;
+            }
+            for (column, chunk) in self.columns.iter_mut().zip(&chunks) {
+                column.turn_to(chunk);
+            }
             segment.projected = Some(chunks);
         }
         let chunks = segment.projected.as_deref().unwrap_or_default();
         let full = survivors == rows;
-        if full && self.pending_rows == 0 {
+        if full && self.pending_rows == 0 && out.is_none() {
             return self
                 .whole_window(&segment.group, chunks, start, rows)
                 .map(Some);
         }
-        let out = match self.pending_rows + survivors > self.limit {
-            true => self.flush()?,
-            false => None,
-        };
+        if self.pending_rows + survivors > self.limit {
+            out = self.flush()?;
+        }
         self.selected(&segment.group, chunks, start, rows, full)?;
         if out.is_none() && self.pending_rows >= self.limit {
             return self.flush();
@@ -369,7 +380,7 @@ impl MorselReader {
                 Some(array) => array?,
                 None => {
                     column.reserve();
-                    chunk.append(start, rows, column, &mut self.scratch)?;
+                    column.append(chunk, start, rows, &mut self.scratch)?;
                     column.finish()?
                 }
             });
@@ -396,7 +407,7 @@ impl MorselReader {
         if full {
             for (chunk, column) in chunks.iter().zip(&mut self.columns) {
                 column.reserve();
-                chunk.append(start, rows, column, &mut self.scratch)?;
+                column.append(chunk, start, rows, &mut self.scratch)?;
             }
             if self.spec.with_row_id {
                 group.id_ranges(start, rows, |from, to, first| {
@@ -409,7 +420,7 @@ impl MorselReader {
         self.positions.load(&self.selection);
         for (chunk, column) in chunks.iter().zip(&mut self.columns) {
             column.reserve();
-            chunk.append_at(start, &self.positions, column, &mut self.scratch)?;
+            column.append_at(chunk, start, &self.positions, &mut self.scratch)?;
         }
         if self.spec.with_row_id {
             let positions = self.positions.rows();
@@ -432,7 +443,7 @@ impl MorselReader {
         let mut arrays = self
             .columns
             .iter_mut()
-            .map(ColumnBuffer::finish)
+            .map(OutputColumn::finish)
             .collect::<Result<Vec<_>>>()?;
         if self.spec.with_row_id {
             arrays.push(Arc::new(UInt64Array::from(std::mem::take(
@@ -448,12 +459,21 @@ impl MorselReader {
             counters.batches_out.fetch_add(1, Ordering::Relaxed);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(
-            Arc::clone(&self.schema),
-            arrays,
-            &options,
-        )?)
+        let schema = match self.spec.coded.is_empty() {
+            true => Arc::clone(&self.schema),
+            false => schema_of(&self.schema, &arrays),
+        };
+        Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
     }
+}
+
+/// The schema with the types of the arrays, some of which may be codes.
+fn schema_of(schema: &Schema, arrays: &[ArrayRef]) -> SchemaRef {
+    let fields = schema.fields().iter().zip(arrays).map(|(field, array)| {
+        let field = field.as_ref().clone();
+        field.with_data_type(array.data_type().clone())
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn count_bytes(spec: &ScanSpec, group: &RowGroup, field: FieldId) {

@@ -1,6 +1,7 @@
 //! Group numbers for rows by their key columns.
 
 use super::Word;
+use super::coded_keys::{CodedKeys, decoded, is_coded};
 use super::originals::Originals;
 use super::packed::{PackedLayout, Packing};
 use super::row_keys::{RowKeys, hash_rows};
@@ -17,6 +18,7 @@ use llkv_types::SqlType;
 pub(crate) struct GroupTable {
     types: Vec<DataType>,
     store: Store,
+    coded: CodedKeys,
     originals: Originals,
 }
 
@@ -63,6 +65,7 @@ impl GroupTable {
         Ok(Self {
             types,
             store,
+            coded: CodedKeys::default(),
             originals,
         })
     }
@@ -89,8 +92,33 @@ impl GroupTable {
         }
     }
 
-    /// The group number of each row.
+    /// The group number of each row. Columns of text may be dictionary arrays.
     pub(crate) fn intern(
+        &mut self,
+        keys: &[ArrayRef],
+        rows: usize,
+        groups: &mut Vec<u32>,
+    ) -> Result<()> {
+        if !keys.iter().any(is_coded) {
+            return self.intern_plain(keys, rows, groups);
+        }
+        if !self.coded.combine(keys) {
+            let plain = keys.iter().map(decoded).collect::<Result<Vec<_>>>()?;
+            return self.intern_plain(&plain, rows, groups);
+        }
+        // Each combination of codes is looked up once for each dictionary.
+        let mut coded = std::mem::take(&mut self.coded);
+        let new = coded.take_new();
+        if !new.is_empty() {
+            self.intern_plain(&coded.keys_of(&new)?, new.len(), groups)?;
+            coded.learn(&new, groups);
+        }
+        coded.groups(groups);
+        self.coded = coded;
+        Ok(())
+    }
+
+    fn intern_plain(
         &mut self,
         keys: &[ArrayRef],
         rows: usize,

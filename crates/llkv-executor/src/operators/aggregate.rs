@@ -45,6 +45,18 @@ impl AggregateSpec {
         self.calls.iter().any(Call::depends_on_order)
     }
 
+    /// Positions of the keys where all of them are columns of text that nothing else reads.
+    fn coded_keys(&self) -> Vec<usize> {
+        let text = self.key_types.iter().all(|(t, _)| *t == DataType::Utf8View);
+        let keys = self.keys.iter().map(Prepared::as_column);
+        let positions: Option<Vec<usize>> = keys.collect();
+        let read = |position: &usize| self.calls.iter().any(|call| call.reads(*position));
+        match positions {
+            Some(keys) if text && self.is_direct() && !keys.iter().any(read) => keys,
+            _ => Vec::new(),
+        }
+    }
+
     /// All calls are computed row by row as they come, so that groups can be merged by partition.
     fn is_direct(&self) -> bool {
         self.calls.iter().all(Call::is_direct)
@@ -93,7 +105,8 @@ impl Operator for AggregateOperator {
 
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
         // A group is wanted or not as a whole, so what is known of a key holds below too.
-        let hints = hints.translated(|p| self.spec.keys.get(p).and_then(Prepared::as_column));
+        let mut hints = hints.translated(|p| self.spec.keys.get(p).and_then(Prepared::as_column));
+        hints.coded = self.spec.coded_keys();
         let pipeline = open_input(self.input.as_ref(), run, &hints)?;
         let sink = AggregateSink {
             run,

@@ -27,7 +27,16 @@ impl Operator for ProjectOperator {
     /// A LIMIT below stays at the pipeline's end: a projection puts out a row for each row.
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
         let exprs = &self.projection.exprs;
-        let hints = hints.translated(|p| exprs.get(p).and_then(Prepared::as_column));
+        let mut below = hints.translated(|p| exprs.get(p).and_then(Prepared::as_column));
+        // What is passed through and read by nothing else stays in whatever form it comes.
+        let passed = hints
+            .coded
+            .iter()
+            .filter_map(|p| exprs.get(*p)?.as_column());
+        below.coded = passed
+            .filter(|at| exprs.iter().filter(|expr| expr.reads(*at)).count() == 1)
+            .collect();
+        let hints = below;
         let input = self.input.open(run, &hints)?;
         let step: Arc<Projection> = Arc::clone(&self.projection);
         Ok(input.then(step, &self.info.metrics))

@@ -62,6 +62,14 @@ impl Operator for ScanOperator {
         let scan = run.table(self.table)?.scan_stream(&ScanRequest {
             columns: self.fields.clone(),
             with_row_id: self.with_row_id,
+            coded: match &self.residual {
+                None => hints
+                    .coded
+                    .iter()
+                    .filter_map(|p| self.fields.get(*p).copied())
+                    .collect(),
+                Some(_) => Vec::new(),
+            },
             predicates,
             batch_rows: run.batch_rows(),
             counters: Some(Arc::clone(&self.counters)),

@@ -80,7 +80,7 @@ impl SetOperator {
                 memory: run.reserve(self.info.kind),
             },
         };
-        let pipeline = open_input(input, run, hints)?;
+        let pipeline = open_input(input, run, &hints.translated(Some))?;
         let sink = CountSink {
             metrics: Arc::clone(&self.info.metrics),
             side,

@@ -34,7 +34,7 @@ impl Operator for SortOperator {
     }
 
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
-        let pipeline = open_input(self.input.as_ref(), run, hints)?;
+        let pipeline = open_input(self.input.as_ref(), run, &hints.translated(Some))?;
         let metrics = &self.info.metrics;
         let (batches, mut memory) = collect(run, pipeline, self.info.kind, metrics)?;
         let start = Instant::now();

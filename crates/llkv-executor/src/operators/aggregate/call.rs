@@ -57,6 +57,12 @@ impl Call {
         self.order.is_empty()
     }
 
+    /// Whether the call reads the column at a position.
+    pub(super) fn reads(&self, position: usize) -> bool {
+        let exprs = self.args.iter().chain(&self.filter).chain(&self.order);
+        exprs.into_iter().any(|expr| expr.reads(position))
+    }
+
     /// How many arguments.
     pub(super) fn arity(&self) -> usize {
         self.args.len()
