@@ -2,6 +2,7 @@
 
 mod create_as;
 mod grammar;
+mod hints;
 mod location;
 mod parse;
 mod render;

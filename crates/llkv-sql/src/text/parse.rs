@@ -1,6 +1,7 @@
 //! From text to the parser's syntax tree, with limits that keep any input from overflowing the stack.
 
 use super::grammar::Grammar;
+use super::hints::without_hints;
 use super::location::SourceText;
 use crate::dialect::SqlDialect;
 use llkv_result::{BindError, Error, Result, Span};
@@ -104,7 +105,7 @@ fn with_parser<T, R>(
     let tokens = Tokenizer::new(&grammar, text)
         .tokenize_with_location()
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
-    let tokens = without_materialized(tokens);
+    let tokens = without_hints(tokens, dialect);
     let need = stack_bytes(chain_tokens(&tokens)?);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
         let mut parser = Parser::new(&grammar)
@@ -113,47 +114,6 @@ fn with_parser<T, R>(
         let parsed = parse(&mut parser).map_err(|e| parser_error(e, source))?;
         f(&parsed)
     })
-}
-
-/// `WITH x AS [NOT] MATERIALIZED (...)` without its hint, which says nothing about the answer and which
-/// the parser library knows in one dialect alone.
-fn without_materialized(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is =
-        |token: &Token, keyword: Keyword| matches!(token, Token::Word(w) if w.keyword == keyword);
-    let hints = tokens.iter().any(|t| is(&t.token, Keyword::MATERIALIZED));
-    if !hints {
-        return tokens;
-    }
-    let mut kept: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut rest = tokens.into_iter().peekable();
-    while let Some(token) = rest.next() {
-        let opens = |t: Option<&TokenWithSpan>| {
-            t.is_some_and(|t| matches!(t.token, Token::LParen | Token::Whitespace(_)))
-        };
-        if is(&token.token, Keyword::MATERIALIZED) && opens(rest.peek()) {
-            let words: Vec<usize> = (0..kept.len())
-                .rev()
-                .filter(|i| !matches!(kept.get(*i).map(|t| &t.token), Some(Token::Whitespace(_))))
-                .take(2)
-                .collect();
-            let word = |n: usize, keyword| {
-                words
-                    .get(n)
-                    .is_some_and(|i| kept.get(*i).is_some_and(|t| is(&t.token, keyword)))
-            };
-            if word(0, Keyword::AS) {
-                continue;
-            }
-            if word(0, Keyword::NOT) && word(1, Keyword::AS) {
-                if let Some(not) = words.first() {
-                    kept.remove(*not);
-                }
-                continue;
-            }
-        }
-        kept.push(token);
-    }
-    kept
 }
 
 /// Stack for a tree of `depth` levels.
