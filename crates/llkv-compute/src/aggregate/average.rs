@@ -28,7 +28,7 @@ pub(super) struct ExactAverage<T> {
 impl<T> ExactAverage<T>
 where
     T: ArrowPrimitiveType,
-    T::Native: AsPrimitive<i128>,
+    T::Native: AsPrimitive<i128> + AsPrimitive<i64>,
 {
     pub(super) fn new(scale: u8) -> Self {
         Self {
@@ -83,7 +83,7 @@ fn means(sums: impl Iterator<Item = f64>, counts: &[i64]) -> ArrayRef {
 impl<T> GroupsAccumulator for ExactAverage<T>
 where
     T: ArrowPrimitiveType,
-    T::Native: AsPrimitive<i128>,
+    T::Native: AsPrimitive<i128> + AsPrimitive<i64>,
 {
     feed!();
 

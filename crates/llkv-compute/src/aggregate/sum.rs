@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// A state in which values are added.
-pub(super) trait Total: Copy + Default + Send + 'static {
+pub(super) trait Total: Copy + Default + Send + From<i64> + 'static {
     /// Adds and says whether the state overflowed.
     fn add(self, other: Self) -> (Self, bool);
     /// The state in 128 bits.
@@ -59,7 +59,7 @@ pub(super) struct ExactSum<T, S> {
 impl<T, S> ExactSum<T, S>
 where
     T: ArrowPrimitiveType,
-    T::Native: AsPrimitive<S>,
+    T::Native: AsPrimitive<S> + AsPrimitive<i64>,
     S: Total,
 {
     pub(super) fn new(ty: SqlType) -> Self {
@@ -94,6 +94,18 @@ where
     }
 }
 
+/// No sum of this many values of a type leaves 64 bits.
+fn fits_64_bits(data_type: &DataType, rows: usize) -> bool {
+    let digits = match data_type {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => 10,
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => 10,
+        DataType::Decimal64(precision, _) => u32::from(*precision),
+        _ => return false,
+    };
+    // Fewer than 19 digits in all.
+    digits + rows.checked_ilog10().map_or(0, |log| log + 1) < 19 || digits <= 15 && rows <= 9_000
+}
+
 /// Adds values to the sums of their groups and says whether a sum overflowed.
 pub(super) fn add_values<T, S>(
     sums: &mut [S],
@@ -103,13 +115,13 @@ pub(super) fn add_values<T, S>(
 ) -> bool
 where
     T: ArrowPrimitiveType,
-    T::Native: AsPrimitive<S>,
+    T::Native: AsPrimitive<S> + AsPrimitive<i64>,
     S: Total,
 {
     let values = array.values();
     let mut overflow = false;
     let mut step = |sum: &mut S, value: T::Native| {
-        let (next, bad) = sum.add(value.as_());
+        let (next, bad) = sum.add(AsPrimitive::<S>::as_(value));
         *sum = next;
         overflow |= bad;
     };
@@ -120,6 +132,17 @@ where
                 let mut local = *sum;
                 values.iter().for_each(|&value| step(&mut local, value));
                 *sum = local;
+            }
+        }
+        (Groups::Sorted(groups, sorted), None) if fits_64_bits(array.data_type(), groups.len()) => {
+            for ((_, rows), sum) in sorted.iter().zip(sums) {
+                let narrow = rows.iter().fold(0_i64, |sum, row| {
+                    let value = values.get(*row as usize).copied().unwrap_or_default();
+                    sum.wrapping_add(value.as_())
+                });
+                let (next, bad) = sum.add(S::from(narrow));
+                *sum = next;
+                overflow |= bad;
             }
         }
         (Groups::Sorted(_, sorted), None) => {
@@ -162,7 +185,7 @@ pub(super) fn wide_column(
 impl<T, S> GroupsAccumulator for ExactSum<T, S>
 where
     T: ArrowPrimitiveType,
-    T::Native: AsPrimitive<S>,
+    T::Native: AsPrimitive<S> + AsPrimitive<i64>,
     S: Total,
 {
     feed!();
