@@ -15,6 +15,7 @@ use crate::encoding::{self, ColumnReader, Scratch};
 use crate::kind::Kind;
 use crate::scan::selection::{Positions, Selection, WINDOW_ROWS};
 use crate::stats::{Bounds, Stats, Verdict};
+use crate::views::stored;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::DataType;
@@ -211,6 +212,7 @@ impl Chunk {
                 array.data_type()
             )));
         }
+        let array = &stored(ty, array)?;
         let rows = array.len();
         let reader: Box<dyn ColumnReader> = match kind {
             Kind::Bit => Box::new(PlainBits {

@@ -188,7 +188,8 @@ impl ColumnBuffer {
             Values::Views(values) => {
                 check_len(values.views.len(), len)?;
                 let utf8 = matches!(kind, Kind::Bytes { utf8: true });
-                return views::array(values.views.into(), values.buffers, nulls, utf8);
+                let array = views::array(values.views.into(), values.buffers, nulls, utf8)?;
+                return views::typed(self.ty, array);
             }
             Values::W1(v) => Buffer::from_vec(v),
             Values::W2(v) => Buffer::from_vec(v),

@@ -67,7 +67,8 @@ impl Kind {
             }
             SqlType::Decimal { .. } => Self::Signed(W16),
             SqlType::Text => Self::Bytes { utf8: true },
-            SqlType::Blob => Self::Bytes { utf8: false },
+            // Values that carry their own type are stored as the bytes that they are encoded in.
+            SqlType::Blob | SqlType::Variant => Self::Bytes { utf8: false },
             SqlType::Interval => Self::Opaque,
             _ => return None,
         })

@@ -89,6 +89,8 @@ impl Bounds {
         };
         match self {
             Self::Unknown => (None, None),
+            // Shortened bytes may be no value.
+            _ if ty == SqlType::Variant => (None, None),
             Self::Int { min, max } => (scalar_from_key(ty, *min), scalar_from_key(ty, *max)),
             Self::Bytes { min, max } => (Some(bytes(min)), max.as_deref().map(bytes)),
         }

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use llkv_result::Result;
-use llkv_types::{ROW_GROUP_ROWS, RowId, TxnId};
+use llkv_types::{ROW_GROUP_ROWS, RowId, TxnId, variant};
 use std::sync::Arc;
 
 /// So many runs of about one size become one. Each row is copied once a level, and a tail of 100,000
@@ -113,6 +113,12 @@ fn compact(array: ArrayRef) -> ArrayRef {
         DataType::BinaryView if array.as_binary_view().data_buffers().len() > 1 => {
             Arc::new(array.as_binary_view().gc())
         }
+        DataType::Struct(_) => match variant::encoded(array.as_ref()) {
+            Ok(values) if values.data_buffers().len() > 1 => {
+                variant::from_encoded(values.gc()).unwrap_or(array)
+            }
+            _ => array,
+        },
         _ => array,
     }
 }

@@ -5,9 +5,10 @@
 #![allow(unsafe_code)]
 
 use crate::bytes::damaged;
-use arrow::array::{ArrayRef, BinaryViewArray, StringViewArray};
+use arrow::array::{ArrayRef, AsArray, BinaryViewArray, StringViewArray};
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use llkv_result::Result;
+use llkv_types::{SqlType, variant};
 use std::sync::Arc;
 
 /// Strings up to this many bytes lie inside their view.
@@ -92,6 +93,28 @@ pub(crate) fn check_strings(bytes: &[u8], offsets: &[u32], utf8: bool) -> Result
     match offsets.iter().all(|o| text.is_char_boundary(*o as usize)) {
         true => Ok(()),
         false => Err(damaged("a string starts inside a character")),
+    }
+}
+
+/// The views below an array: those of texts and blobs, or of values that carry their own type.
+///
+/// # Errors
+/// Where such values are not in their form.
+pub(crate) fn stored(ty: SqlType, array: &ArrayRef) -> Result<ArrayRef> {
+    match ty {
+        SqlType::Variant => Ok(Arc::new(variant::encoded(array.as_ref())?)),
+        _ => Ok(Arc::clone(array)),
+    }
+}
+
+/// The array in the form of its type: the reverse of [`stored`].
+///
+/// # Errors
+/// As there.
+pub(crate) fn typed(ty: SqlType, array: ArrayRef) -> Result<ArrayRef> {
+    match (ty, array.as_binary_view_opt()) {
+        (SqlType::Variant, Some(values)) => variant::from_encoded(values.clone()),
+        _ => Ok(array),
     }
 }
 

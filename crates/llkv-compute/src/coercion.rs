@@ -171,6 +171,9 @@ fn arithmetic_signature(
         (other, T::Null) => return null_beside(op, other),
         _ => {}
     }
+    if left == T::Variant && right == T::Variant {
+        return Some((left, right, left));
+    }
     if !left.is_numeric() || !right.is_numeric() {
         return temporal_signature(op, left, right);
     }
@@ -262,7 +265,7 @@ pub const fn can_cast(from: SqlType, to: SqlType) -> bool {
     match (from, to) {
         (T::Null, _) => true,
         (_, T::Null) => false,
-        (_, T::Text) | (T::Text, _) => true,
+        (_, T::Text | T::Variant) | (T::Text | T::Variant, _) => true,
         (T::Boolean | T::Blob, T::Boolean) | (T::Blob, T::Blob) => true,
         (T::Boolean, to) => to.is_numeric(),
         (from, T::Boolean) if from.is_numeric() => true,
@@ -354,6 +357,7 @@ mod tests {
             T::Timestamp,
             T::TimestampTz,
             T::Interval,
+            T::Variant,
         ];
         for precision in 1..=38 {
             types.extend((0..=precision).map(|scale| dec(precision, scale)));

@@ -58,6 +58,10 @@ pub(crate) fn compare(op: BinaryOp, left: &Value, right: &Value) -> Result<Value
             let (left, right) = same_decimal(left, right, left_ty, right_ty)?;
             arrow_compare(op, &left, &right)?
         }
+        (SqlType::Variant, SqlType::Variant) => {
+            let (left, right) = (variant_keys(left)?, variant_keys(right)?);
+            arrow_compare(op, &left, &right)?
+        }
         (l, r) if l == r => arrow_compare(op, left, right)?,
         (l, r) => return Err(unsupported(op, l, r)),
     };
@@ -67,6 +71,11 @@ pub(crate) fn compare(op: BinaryOp, left: &Value, right: &Value) -> Result<Value
     } else {
         Value::Rows(mask)
     })
+}
+
+/// Values that carry their own type, by the bytes that decide their order.
+fn variant_keys(value: &Value) -> Result<Value> {
+    Ok(value.like(crate::keys::normalized(value.array())?))
 }
 
 fn arrow_compare(op: BinaryOp, left: &Value, right: &Value) -> Result<BooleanArray> {

@@ -6,7 +6,7 @@
 
 use crate::arithmetic::temporal::interval_nanos;
 use crate::arrays::{blob, primitive, some_nulls, sql_type, text};
-use crate::keys::with_small_keys;
+use crate::keys::{normalized, with_small_keys};
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ByteViewType, Decimal128Type, IntervalMonthDayNanoType};
@@ -115,6 +115,11 @@ fn hash_column(
             each(hashes, nulls, combine, |row| {
                 mix_wide(interval_nanos(values[row]))
             });
+        }
+        SqlType::Variant => {
+            let keys = normalized(column)?;
+            let keys = blob(keys.as_ref())?;
+            hash_views(keys, hashes, nulls, combine, |row| keys.value(row));
         }
         SqlType::Null => each(hashes, nulls, combine, |_| NULL),
         ty => return Err(Error::internal(format!("no hash of {ty}"))),

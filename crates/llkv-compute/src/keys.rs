@@ -2,11 +2,14 @@
 
 use crate::arithmetic::temporal::interval_nanos;
 use crate::arrays::{primitive, sql_type};
-use arrow::array::{ArrayRef, Decimal128Array, Float32Array, Float64Array};
+use arrow::array::{
+    Array, ArrayRef, BinaryViewArray, BinaryViewBuilder, Decimal128Array, Float32Array,
+    Float64Array,
+};
 use arrow::compute::unary;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, IntervalMonthDayNanoType};
 use llkv_result::Result;
-use llkv_types::SqlType;
+use llkv_types::{SqlType, variant};
 use std::sync::Arc;
 
 /// The Arrow type of [`normalized`] arrays of a type.
@@ -14,12 +17,13 @@ use std::sync::Arc;
 pub fn key_type(ty: SqlType) -> DataType {
     match ty {
         SqlType::Interval => DataType::Decimal128(38, 0),
+        SqlType::Variant => DataType::BinaryView,
         ty => ty.to_arrow(),
     }
 }
 
 /// An array in which equal values are equal bit for bit, and whose Arrow order is SQL's: one NaN, one
-/// zero, intervals by their length. For hashing, grouping and `arrow-row` keys; NULLs stay.
+/// zero, intervals by their length, values that carry their own type as bytes. For hashing, grouping and `arrow-row` keys; NULLs stay.
 ///
 /// # Errors
 /// For an array that is not in the Arrow form of a SQL type.
@@ -42,8 +46,23 @@ pub fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
             let lengths: Decimal128Array = unary(values, interval_nanos);
             Arc::new(lengths.with_data_type(key_type(SqlType::Interval)))
         }
+        SqlType::Variant => Arc::new(variant_keys(array)?),
         _ => array.clone(),
     })
+}
+
+/// Values that carry their own type without the byte that tells an integer from an equal real: what is
+/// left decides equality and order.
+fn variant_keys(array: &ArrayRef) -> Result<BinaryViewArray> {
+    let values = variant::encoded(array.as_ref())?;
+    let mut keys = BinaryViewBuilder::with_capacity(values.len());
+    for value in values.iter() {
+        match value {
+            None => keys.append_null(),
+            Some(bytes) => keys.try_append_value(variant::key(bytes))?,
+        }
+    }
+    Ok(keys.finish())
 }
 
 /// A float's bits, the same for all NaNs and for both zeros.

@@ -117,6 +117,8 @@ fn text_bytes(column: &ArrayRef) -> u64 {
     let views = match column.data_type() {
         DataType::Utf8View => column.as_string_view().views(),
         DataType::BinaryView => column.as_binary_view().views(),
+        // Values that carry their own type are blobs below.
+        DataType::Struct(_) => return column.as_struct().columns().iter().map(text_bytes).sum(),
         _ => return 0,
     };
     // The low 32 bits of a view are its length; up to 12 bytes stand in the view itself.
@@ -130,6 +132,7 @@ pub(crate) fn width_bits(data_type: &DataType) -> usize {
         DataType::Null => 0,
         DataType::Boolean => 1,
         DataType::Utf8View | DataType::BinaryView => 128,
+        DataType::Struct(fields) => fields.iter().map(|f| width_bits(f.data_type())).sum(),
         other => other.primitive_width().map_or(64, |bytes| bytes * 8),
     }
 }

@@ -5,7 +5,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_result::Result;
-use llkv_types::SqlType;
+use llkv_types::{Scalar, SqlType, variant};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,6 +83,7 @@ const JSON_DIGITS: u8 = 15;
 fn text_form(data_type: &DataType, json: bool) -> DataType {
     match data_type {
         DataType::Interval(_) | DataType::BinaryView => DataType::Utf8,
+        other if variant::is_variant(other) => DataType::Utf8,
         DataType::Decimal64(p, _) | DataType::Decimal128(p, _) if json && *p > JSON_DIGITS => {
             DataType::Utf8
         }
@@ -110,6 +111,7 @@ pub(crate) fn to_text_form(batch: &RecordBatch, schema: &SchemaRef) -> Result<Re
         .map(|(column, field)| match column.data_type() {
             from if from == field.data_type() => Ok(Arc::clone(column)),
             DataType::BinaryView => Ok(hexadecimal(column)),
+            DataType::Struct(_) => shown(column),
             DataType::Interval(_) => displayed(column),
             _ => Ok(arrow::compute::cast(column, field.data_type())?),
         })
@@ -128,6 +130,19 @@ fn hexadecimal(column: &ArrayRef) -> ArrayRef {
         })
     });
     Arc::new(text.collect::<StringArray>())
+}
+
+/// Values that carry their own type, each as the text of it.
+fn shown(column: &ArrayRef) -> Result<ArrayRef> {
+    let text = (0..column.len())
+        .map(|row| {
+            Ok(match Scalar::from_array(column.as_ref(), row)? {
+                Scalar::Null(_) => None,
+                value => Some(value.to_string()),
+            })
+        })
+        .collect::<Result<StringArray>>()?;
+    Ok(Arc::new(text))
 }
 
 fn displayed(column: &ArrayRef) -> Result<ArrayRef> {

@@ -9,6 +9,7 @@ use arrow::datatypes::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use llkv_types::variant::Variant;
 use std::borrow::Cow;
 
 /// A value, borrowed from its array where it can be.
@@ -75,6 +76,7 @@ impl<'a> Cell<'a> {
             DataType::BinaryView => Self::Blob(array.as_binary_view().value(row)),
             DataType::FixedSizeBinary(_) => Self::Blob(array.as_fixed_size_binary().value(row)),
             DataType::Union(..) => union_value(array, row),
+            DataType::Struct(..) => variant(array, row),
             data_type if data_type.is_numeric() => number(array, row),
             _ => temporal(array, row),
         }
@@ -83,6 +85,22 @@ impl<'a> Cell<'a> {
 
 fn text(value: &str) -> Cell<'_> {
     Cell::Text(Cow::Borrowed(value))
+}
+
+/// A value that carries its own type.
+fn variant(array: &dyn Array, row: usize) -> Cell<'_> {
+    let bytes = array
+        .as_struct_opt()
+        .and_then(|values| values.columns().first())
+        .and_then(|values| values.as_binary_view_opt())
+        .map(|values| values.value(row));
+    match bytes.and_then(Variant::decode) {
+        Some(Variant::Integer(value)) => Cell::Integer(value.into()),
+        Some(Variant::Real(value)) => Cell::Double(value),
+        Some(Variant::Text(value)) => text(value),
+        Some(Variant::Blob(value)) => Cell::Blob(value),
+        None => displayed(array, row),
+    }
 }
 
 fn number(array: &dyn Array, row: usize) -> Cell<'_> {

@@ -13,19 +13,26 @@ use std::sync::Arc;
 /// # Errors
 /// Every [`BindError`]: syntax, names, types, what is not supported; and what the catalog gives.
 pub fn bind(sql: &str, dialect: SqlDialect, catalog: &dyn CatalogView) -> Result<BoundStatement> {
-    bind_as(sql, dialect.into(), catalog)
+    Ok(bind_as(sql, dialect.into(), catalog)?.statement)
 }
 
 /// The same, with all that a session says about how text is read.
-pub(crate) fn bind_as(
-    sql: &str,
-    reading: Reading,
-    catalog: &dyn CatalogView,
-) -> Result<BoundStatement> {
+pub(crate) fn bind_as(sql: &str, reading: Reading, catalog: &dyn CatalogView) -> Result<Bound> {
     parse_statement(sql, reading.dialect, |parsed| {
         let mut binder = Binder::new(catalog, reading, sql, ParameterMode::None);
-        binder.bind(parsed)
+        let statement = binder.bind(parsed)?;
+        Ok(Bound {
+            statement,
+            may_widen: binder.may_widen(),
+        })
     })
+}
+
+/// A bound statement, and what a second binding may change.
+pub(crate) struct Bound {
+    pub(crate) statement: BoundStatement,
+    /// It computes with integers, which SQLite would make reals where they do not fit 64 bits.
+    pub(crate) may_widen: bool,
 }
 
 /// An INSERT of a source's rows, columns by position, into a table.

@@ -132,6 +132,12 @@ impl SqlDialect {
         matches!(self, Self::Sqlite)
     }
 
+    /// True where a value has a type of its own, whatever the type of its column: what mixes types keeps
+    /// them apart instead of converting.
+    pub(crate) const fn values_carry_types(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
     /// True where text that is no number counts as its numeric prefix, or 0.
     pub(crate) const fn text_is_a_number(self) -> bool {
         matches!(self, Self::Sqlite)

@@ -60,6 +60,9 @@ pub(crate) struct Reading {
     pub(crate) dialect: SqlDialect,
     /// `None`: as the dialect has it.
     pub(crate) null_order: Option<NullOrder>,
+    /// SQLite's arithmetic of integers gives values that carry their type: a result of more than 64 bits is
+    /// a real. Set for a statement that met one.
+    pub(crate) wide_results: bool,
 }
 
 impl Reading {
@@ -77,6 +80,7 @@ impl From<SqlDialect> for Reading {
         Self {
             dialect,
             null_order: None,
+            wide_results: false,
         }
     }
 }

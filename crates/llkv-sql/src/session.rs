@@ -6,8 +6,9 @@ use crate::null_order::{NullOrder, Reading};
 use crate::prepared::Prepared;
 use crate::text::stack_bytes;
 use crate::{PreparedStatement, SqlDialect, split_statements};
+use arrow::array::{RecordBatchIterator, RecordBatchReader};
 use llkv_plan::{ExternalSource, PlanStatement};
-use llkv_result::{BindError, Error, ObjectKind, Result, SelectStream, StatementResult};
+use llkv_result::{BindError, Error, EvalError, ObjectKind, Result, SelectStream, StatementResult};
 use llkv_runtime::{
     CancelToken, OnStatementError, OperatorStatistics, RuntimeEngine, RuntimeSession,
 };
@@ -140,7 +141,9 @@ impl SessionState {
     fn execute(&mut self, statement: &str) -> Result<StatementResult> {
         let catalog = self.runtime.catalog_view();
         let bound = bind_as(statement, self.reading(), &catalog);
-        match bound.inspect_err(|error| self.runtime.note_error(error))? {
+        let bound = bound.inspect_err(|error| self.runtime.note_error(error))?;
+        match bound.statement {
+            BoundStatement::Plan(plan) if bound.may_widen => self.run_or_widen(*plan, statement),
             BoundStatement::Plan(plan) => self.run(*plan),
             BoundStatement::SetDialect(dialect) => {
                 self.set_dialect(dialect.unwrap_or(self.default_dialect));
@@ -179,11 +182,36 @@ impl SessionState {
         }
     }
 
+    /// Runs a statement that computes with integers in SQLite's dialect. One that meets a result of more
+    /// than 64 bits in its first rows is bound again, with results that may become reals: so those
+    /// that never do, which are nearly all, stay plain integers.
+    fn run_or_widen(&mut self, plan: PlanStatement, text: &str) -> Result<StatementResult> {
+        let result = match self.run(plan) {
+            Ok(StatementResult::Select(stream)) => started(stream).map(StatementResult::Select),
+            other => other,
+        };
+        match result {
+            Err(Error::Eval(EvalError::OutOfRange { .. })) => {
+                let reading = Reading {
+                    wide_results: true,
+                    ..self.reading()
+                };
+                let catalog = self.runtime.catalog_view();
+                match bind_as(text, reading, &catalog)?.statement {
+                    BoundStatement::Plan(plan) => self.run(*plan),
+                    _ => Err(Error::internal("a statement changed its kind")),
+                }
+            }
+            other => other,
+        }
+    }
+
     /// How the next statement's text is read.
     pub(crate) const fn reading(&self) -> Reading {
         Reading {
             dialect: self.dialect,
             null_order: self.null_order,
+            wide_results: false,
         }
     }
 
@@ -201,6 +229,29 @@ impl SessionState {
             SqlDialect::Llkv | SqlDialect::DuckDb => OnStatementError::AbortTransaction,
         });
     }
+}
+
+/// Rows of a result that are waited for before it is handed out: a statement that is bound anew must not
+/// have given any.
+const STARTED_ROWS: usize = llkv_types::BATCH_ROWS;
+
+/// A stream whose first rows are there, or all of few.
+///
+/// # Errors
+/// Of those rows.
+fn started(mut stream: SelectStream) -> Result<SelectStream> {
+    let schema = stream.schema();
+    let mut first = Vec::new();
+    let mut rows = 0;
+    while rows < STARTED_ROWS
+        && let Some(batch) = stream.next()
+    {
+        let batch = batch.map_err(Error::from_arrow)?;
+        rows += batch.num_rows();
+        first.push(batch);
+    }
+    let batches = first.into_iter().map(Ok).chain(stream);
+    Ok(Box::new(RecordBatchIterator::new(batches, schema)))
 }
 
 fn no_such_statement(name: String) -> Error {

@@ -297,7 +297,7 @@ fn probe(
     request.with_row_id = true;
     for ((field, values), at) in key.meta().fields.iter().zip(columns).zip(key.columns()) {
         let ty = handle.schema().columns.get(*at).map(|c| c.ty);
-        if ty != Some(SqlType::Interval) {
+        if !matches!(ty, Some(SqlType::Interval | SqlType::Variant)) {
             request.predicates.push(ColumnPredicate {
                 field: *field,
                 test: ColumnTest::In(take(values, &rows, None)?),

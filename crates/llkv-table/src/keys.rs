@@ -5,9 +5,10 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use llkv_compute::{key_type, normalized};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
-use llkv_types::{FieldId, TableSchema};
+use llkv_types::{FieldId, SqlType, TableSchema};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -77,7 +78,9 @@ impl UniqueKey {
         Ok(Self {
             label: format!("{kind} ({})", names.join(", ")),
             converter: RowConverter::new(
-                of_key().map(|c| SortField::new(c.ty.to_arrow())).collect(),
+                of_key()
+                    .map(|c| SortField::new(stored_type(c.ty)))
+                    .collect(),
             )?,
             meta: meta.clone(),
             columns,
@@ -181,10 +184,20 @@ impl UniqueKey {
     }
 }
 
+/// The Arrow type of a key's column.
+fn stored_type(ty: SqlType) -> DataType {
+    match ty {
+        SqlType::Variant => key_type(ty),
+        ty => ty.to_arrow(),
+    }
+}
+
 /// Floats with one zero and one NaN, so that equal keys have equal bytes.
 fn one_zero_one_nan(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Float32 | DataType::Float64 => crate::filter::normalize_floats(column),
+        // An integer and a real that are equal are one key.
+        DataType::Struct(_) => normalized(column).unwrap_or_else(|_| Arc::clone(column)),
         _ => Arc::clone(column),
     }
 }

@@ -52,7 +52,9 @@ fn lower(expr: &Expr) -> Option<(ColumnId, ColumnTest)> {
 /// A column whose values have an order that the store knows.
 fn column(expr: &Expr) -> Option<(ColumnId, SqlType)> {
     match expr {
-        Expr::Column { id, ty } if !matches!(ty, SqlType::Interval | SqlType::Null) => {
+        Expr::Column { id, ty }
+            if !matches!(ty, SqlType::Interval | SqlType::Variant | SqlType::Null) =>
+        {
             Some((*id, *ty))
         }
         _ => None,

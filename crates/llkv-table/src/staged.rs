@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use llkv_column_map::{ColumnStore, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
 use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
-use llkv_types::{ROW_GROUP_ROWS, RowId, TXN_ID_NONE, TxnId};
+use llkv_types::{ROW_GROUP_ROWS, RowId, TXN_ID_NONE, TxnId, variant};
 use roaring::RoaringTreemap;
 use std::sync::{Arc, OnceLock};
 
@@ -401,6 +401,12 @@ fn compact_views(rows: RecordBatch) -> Result<RecordBatch> {
         match column.data_type() {
             DataType::Utf8View => Arc::new(column.as_string_view().gc()),
             DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+            DataType::Struct(_) => match variant::encoded(column.as_ref()) {
+                Ok(values) => {
+                    variant::from_encoded(values.gc()).unwrap_or_else(|_| Arc::clone(column))
+                }
+                Err(_) => Arc::clone(column),
+            },
             _ => Arc::clone(column),
         }
     };

@@ -16,6 +16,7 @@ mod scalar;
 mod schema;
 mod sql_type;
 pub mod text;
+pub mod variant;
 
 pub use ids::{
     FieldId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT, TXN_ID_NONE,

@@ -1,5 +1,6 @@
 //! The one literal type.
 
+use crate::variant::{self, Variant};
 use crate::{SqlType, text};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Decimal64Array, Decimal128Array,
@@ -66,6 +67,8 @@ pub enum Scalar {
     TimestampTz(i64),
     /// INTERVAL
     Interval(IntervalMonthDayNano),
+    /// A value that carries its own type, encoded as in [`crate::variant`].
+    Variant(Arc<[u8]>),
 }
 
 impl Scalar {
@@ -98,7 +101,16 @@ impl Scalar {
             Self::Timestamp(_) => SqlType::Timestamp,
             Self::TimestampTz(_) => SqlType::TimestampTz,
             Self::Interval(_) => SqlType::Interval,
+            Self::Variant(_) => SqlType::Variant,
         }
+    }
+
+    /// A value with its own type.
+    #[must_use]
+    pub fn variant(value: Variant<'_>) -> Self {
+        let mut bytes = Vec::new();
+        value.encode(&mut bytes);
+        Self::Variant(bytes.into())
     }
 
     /// True for NULL of any type.
@@ -168,6 +180,9 @@ impl Scalar {
                     .with_timezone("UTC"),
             ),
             Self::Interval(v) => of::<IntervalMonthDayNanoType>(*v, len),
+            Self::Variant(v) => variant::from_encoded(BinaryViewArray::from_iter_values(
+                std::iter::repeat_n(v.as_ref(), len),
+            ))?,
         })
     }
 
@@ -221,6 +236,7 @@ impl Scalar {
             SqlType::Timestamp => Self::Timestamp(at::<TimestampMicrosecondType>(array, row)),
             SqlType::TimestampTz => Self::TimestampTz(at::<TimestampMicrosecondType>(array, row)),
             SqlType::Interval => Self::Interval(at::<IntervalMonthDayNanoType>(array, row)),
+            SqlType::Variant => Self::Variant(variant::encoded(array)?.value(row).into()),
         })
     }
 }
@@ -249,6 +265,12 @@ impl fmt::Display for Scalar {
             Self::Timestamp(v) => text::write_timestamp(f, *v),
             Self::TimestampTz(v) => text::write_timestamp_tz(f, *v),
             Self::Interval(v) => text::write_interval(f, *v),
+            Self::Variant(bytes) => match Variant::decode(bytes) {
+                Some(Variant::Real(v)) => text::write_f64(f, v),
+                Some(Variant::Blob(v)) => text::write_blob(f, v),
+                Some(other) => other.fmt(f),
+                None => text::write_blob(f, bytes),
+            },
         }
     }
 }
@@ -281,6 +303,8 @@ mod tests {
             Scalar::Timestamp(1_700_000_000_000_000),
             Scalar::TimestampTz(1),
             Scalar::Interval(IntervalMonthDayNano::new(1, -2, 3)),
+            Scalar::variant(Variant::Integer(-7)),
+            Scalar::variant(Variant::Text("a text longer than twelve bytes")),
         ];
         for scalar in scalars {
             let array = scalar.to_array(3).unwrap();

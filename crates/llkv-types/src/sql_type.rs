@@ -1,5 +1,6 @@
 //! Logical SQL types and their Arrow form.
 
+use crate::variant;
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use bitcode::{Decode, Encode};
 use std::fmt;
@@ -54,6 +55,9 @@ pub enum SqlType {
     TimestampTz,
     /// INTERVAL: months, days, nanoseconds.
     Interval,
+    /// A value that carries its own type, as SQLite's do: see [`crate::variant`]. Only the `sqlite` dialect
+    /// makes such columns.
+    Variant,
 }
 
 impl SqlType {
@@ -89,6 +93,7 @@ impl SqlType {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            Self::Variant => variant::data_type(),
         }
     }
 
@@ -129,6 +134,7 @@ impl SqlType {
             DataType::Interval(_) => Self::Interval,
             DataType::Dictionary(_, values) => return Self::from_arrow(values),
             DataType::RunEndEncoded(_, values) => return Self::from_arrow(values.data_type()),
+            other if variant::is_variant(other) => Self::Variant,
             _ => return None,
         })
     }
@@ -194,6 +200,7 @@ impl fmt::Display for SqlType {
             Self::Timestamp => "TIMESTAMP",
             Self::TimestampTz => "TIMESTAMP WITH TIME ZONE",
             Self::Interval => "INTERVAL",
+            Self::Variant => "ANY",
         })
     }
 }
@@ -232,6 +239,7 @@ mod tests {
             SqlType::Timestamp,
             SqlType::TimestampTz,
             SqlType::Interval,
+            SqlType::Variant,
         ];
         for ty in types {
             assert_eq!(SqlType::from_arrow(&ty.to_arrow()), Some(ty), "{ty}");

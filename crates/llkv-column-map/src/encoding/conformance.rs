@@ -17,6 +17,7 @@ use arrow::array::{
 };
 use arrow::buffer::Buffer;
 use llkv_result::Result;
+use llkv_types::variant::{Variant, VariantBuilder};
 use llkv_types::{Scalar, SqlType};
 use proptest::prelude::*;
 use std::ops::Bound;
@@ -87,7 +88,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
     ]
 }
 
-const TYPES: [SqlType; 17] = [
+const TYPES: [SqlType; 18] = [
     SqlType::Boolean,
     SqlType::Int8,
     SqlType::Int16,
@@ -109,6 +110,7 @@ const TYPES: [SqlType; 17] = [
     },
     SqlType::Text,
     SqlType::Blob,
+    SqlType::Variant,
     SqlType::Date,
     SqlType::Interval,
 ];
@@ -191,6 +193,19 @@ fn array(ty: SqlType, shape: &Shape, rows: usize, null_every: usize) -> ArrayRef
                 .map(|v| v.map(|v| text(v).into_bytes()))
                 .collect::<BinaryViewArray>(),
         ),
+        SqlType::Variant => {
+            let mut out = VariantBuilder::with_capacity(values.len());
+            for value in &values {
+                let shown = value.map(text);
+                let value = match (value, &shown) {
+                    (Some(value), _) if value % 3 == 0 => Some(Variant::Integer(*value as i64)),
+                    (Some(value), _) if value % 3 == 1 => Variant::real(*value as f64 / 2.0),
+                    (_, shown) => shown.as_deref().map(Variant::Text),
+                };
+                out.append(value).unwrap();
+            }
+            out.finish().unwrap()
+        }
         ty => arrow::compute::cast(
             &array(SqlType::Int32, shape, rows, null_every),
             &ty.to_arrow(),
@@ -276,7 +291,7 @@ fn tests(ty: SqlType, array: &ArrayRef, seed: u64) -> Vec<ColumnTest> {
     let valid: Vec<usize> = (0..array.len())
         .filter(|row| array.is_valid(*row))
         .collect();
-    if valid.is_empty() || ty == SqlType::Interval {
+    if valid.is_empty() || matches!(ty, SqlType::Interval | SqlType::Variant) {
         return out;
     }
     let pick = |n: u64| {

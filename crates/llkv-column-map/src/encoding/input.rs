@@ -6,7 +6,7 @@ use crate::column_test::{float_key, float32_key};
 use crate::kind::{Kind, Width};
 use crate::scan::selection::WINDOW_ROWS;
 use crate::stats::{Bounds, Stats};
-use crate::views::view_bytes;
+use crate::views::{stored, view_bytes};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::ArrowNativeType;
@@ -69,6 +69,7 @@ impl Input {
                 array.data_type()
             )));
         }
+        let array = &stored(ty, array)?;
         let rows = array.len();
         let nulls = array.nulls().filter(|n| n.null_count() > 0).cloned();
         let values = match kind {

@@ -12,7 +12,7 @@ use crate::column_buffer::fixed_array;
 use crate::kind::Kind;
 use crate::row_group::Layout;
 use crate::tail::batch_of;
-use crate::views::{self, make_view, view_bytes, view_len};
+use crate::views::{self, make_view, stored, typed, view_bytes, view_len};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::buffer::{Buffer, NullBuffer};
 use llkv_result::{Error, Result};
@@ -42,7 +42,7 @@ pub(super) fn write(out: &mut ByteWriter, batch: &RecordBatch, layout: &Layout) 
                 array.data_type()
             )));
         }
-        write_column(out, array, *ty)?;
+        write_column(out, &stored(*ty, array)?, *ty)?;
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ fn read_column(input: &mut ByteReader<'_>, ty: SqlType, rows: usize) -> Result<A
     match Kind::of(ty) {
         None => Err(damaged("a column of no type in the journal")),
         Some(Kind::Bit) => Ok(Arc::new(BooleanArray::new(read_bits(input, rows)?, nulls))),
-        Some(Kind::Bytes { utf8 }) => read_strings(input, rows, nulls, utf8),
+        Some(Kind::Bytes { utf8 }) => typed(ty, read_strings(input, rows, nulls, utf8)?),
         Some(kind) => {
             let width = kind.width().map_or(0, super::super::kind::Width::bytes);
             let bytes = input.raw(rows.saturating_mul(width))?;

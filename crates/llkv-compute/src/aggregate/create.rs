@@ -10,6 +10,7 @@ use super::extreme_bytes::BytesExtreme;
 use super::first::First;
 use super::string_agg::StringAgg;
 use super::sum::{ExactSum, FloatSum};
+use super::variant::{Outcome, VariantSum};
 use arrow::datatypes as dt;
 use llkv_expr::{AggregateExpr, AggregateFunction};
 use llkv_result::{Error, Result};
@@ -39,6 +40,7 @@ pub fn aggregate_type(
         (F::Total, [ty]) if ty.is_numeric() || *ty == SqlType::Null => {
             Some((vec![SqlType::Float64], SqlType::Float64))
         }
+        (F::Total, [SqlType::Variant]) => Some((vec![SqlType::Variant], SqlType::Float64)),
         (F::Avg, [ty]) => average_argument(*ty).map(|arg| (vec![arg], SqlType::Float64)),
         (F::Min | F::Max | F::AnyValue | F::First, [ty]) => {
             let ty = if *ty == SqlType::Null {
@@ -79,6 +81,7 @@ fn sum_type(ty: SqlType) -> Option<(SqlType, SqlType)> {
             },
         ),
         ty if ty.is_float() => (SqlType::Float64, SqlType::Float64),
+        SqlType::Variant => (ty, ty),
         _ => return None,
     })
 }
@@ -87,7 +90,7 @@ fn average_argument(ty: SqlType) -> Option<SqlType> {
     match ty {
         SqlType::Null => Some(SqlType::Float64),
         ty if ty.is_float() => Some(SqlType::Float64),
-        ty if ty.is_numeric() => Some(ty),
+        ty if ty.is_numeric() || ty == SqlType::Variant => Some(ty),
         _ => None,
     }
 }
@@ -123,6 +126,7 @@ fn create(call: &AggregateExpr, argument: SqlType) -> Result<Boxed> {
         F::CountStar => Box::new(Count::star()),
         F::Count => Box::new(Count::default()),
         F::Sum => return sum(argument, call.ty),
+        F::Total if argument == SqlType::Variant => Box::new(VariantSum::new(Outcome::Total)),
         F::Total => Box::new(FloatSum::total()),
         F::Avg => return average(argument),
         F::Min => return extreme::<false>(argument),
@@ -168,6 +172,7 @@ fn sum(argument: SqlType, ty: SqlType) -> Result<Boxed> {
         }
         T::Decimal { .. } => Box::new(ExactSum::<dt::Decimal128Type, i128>::new(ty)),
         T::Float64 => Box::new(FloatSum::default()),
+        T::Variant => Box::new(VariantSum::new(Outcome::Sum)),
         other => return Err(Error::internal(format!("no sum of {other}"))),
     })
 }
@@ -188,6 +193,7 @@ fn average(argument: SqlType) -> Result<Boxed> {
         }
         T::Decimal { scale, .. } => Box::new(ExactAverage::<dt::Decimal128Type>::new(scale)),
         T::Float64 => Box::new(FloatAverage::default()),
+        T::Variant => Box::new(VariantSum::new(Outcome::Average)),
         other => return Err(Error::internal(format!("no average of {other}"))),
     })
 }
@@ -215,8 +221,7 @@ fn extreme<const MAX: bool>(ty: SqlType) -> Result<Boxed> {
             Box::new(Extreme::<dt::TimestampMicrosecondType, MAX>::new(ty))
         }
         T::Interval => Box::new(Extreme::<dt::IntervalMonthDayNanoType, MAX>::new(ty)),
-        T::Text => Box::new(BytesExtreme::new(MAX, true)),
-        T::Blob => Box::new(BytesExtreme::new(MAX, false)),
+        T::Text | T::Blob | T::Variant => Box::new(BytesExtreme::new(MAX, ty)),
         T::Boolean => Box::new(BoolFold::new(MAX)),
         other => return Err(Error::internal(format!("no minimum of {other}"))),
     })

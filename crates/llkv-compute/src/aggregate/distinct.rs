@@ -64,7 +64,11 @@ impl ByteSet {
 impl Distinct {
     pub(super) fn new(inner: Box<dyn GroupsAccumulator>, ty: SqlType) -> Result<Self> {
         let small = match ty {
-            SqlType::Text | SqlType::Blob | SqlType::Interval | SqlType::Null => false,
+            SqlType::Text
+            | SqlType::Blob
+            | SqlType::Interval
+            | SqlType::Variant
+            | SqlType::Null => false,
             SqlType::Decimal { precision, .. } => precision <= SqlType::DECIMAL64_PRECISION,
             _ => true,
         };

@@ -1,4 +1,4 @@
-//! `min` and `max` of TEXT and BLOB, by bytes.
+//! `min` and `max` of TEXT and BLOB, by bytes, and of values that carry their own type, by their keys.
 
 use super::GroupsAccumulator;
 use super::groups::Groups;
@@ -7,6 +7,7 @@ use crate::arrays::{blob, text};
 use arrow::array::{Array, ArrayRef, BinaryViewArray, BooleanArray, StringViewBuilder};
 use arrow::datatypes::DataType;
 use llkv_result::{Error, Result};
+use llkv_types::{SqlType, variant};
 use std::sync::Arc;
 
 /// The least values, or the greatest where `max`.
@@ -14,17 +15,17 @@ pub(super) struct BytesExtreme {
     best: Vec<Option<Box<[u8]>>>,
     bytes: usize,
     max: bool,
-    text: bool,
+    ty: SqlType,
 }
 
 impl BytesExtreme {
-    /// For TEXT where `text`, else for BLOB.
-    pub(super) const fn new(max: bool, text: bool) -> Self {
+    /// For TEXT, BLOB or a variant.
+    pub(super) const fn new(max: bool, ty: SqlType) -> Self {
         Self {
             best: Vec::new(),
             bytes: 0,
             max,
-            text,
+            ty,
         }
     }
 
@@ -36,16 +37,25 @@ impl BytesExtreme {
     ) -> Result<()> {
         let array = argument(args, 0)?;
         let counted = counted(array.nulls(), filter);
-        if self.text {
-            let array = text(array)?;
-            for_each(groups, counted.as_ref(), |row, group| {
-                self.offer(group, array.value(row).as_bytes());
-            });
-        } else {
-            let array = blob(array)?;
-            for_each(groups, counted.as_ref(), |row, group| {
-                self.offer(group, array.value(row));
-            });
+        match self.ty {
+            SqlType::Text => {
+                let array = text(array)?;
+                for_each(groups, counted.as_ref(), |row, group| {
+                    self.offer(group, array.value(row).as_bytes());
+                });
+            }
+            SqlType::Variant => {
+                let array = variant::encoded(array.as_ref())?;
+                for_each(groups, counted.as_ref(), |row, group| {
+                    self.offer(group, array.value(row));
+                });
+            }
+            _ => {
+                let array = blob(array)?;
+                for_each(groups, counted.as_ref(), |row, group| {
+                    self.offer(group, array.value(row));
+                });
+            }
         }
         Ok(())
     }
@@ -54,10 +64,21 @@ impl BytesExtreme {
         let Some(best) = self.best.get_mut(group) else {
             return;
         };
+        let variants = self.ty == SqlType::Variant;
         let better = match best {
             None => true,
-            Some(best) if self.max => value > &**best,
-            Some(best) => value < &**best,
+            Some(best) => {
+                let order = if variants {
+                    variant::key(value).cmp(variant::key(best))
+                } else {
+                    value.cmp(best)
+                };
+                if self.max {
+                    order.is_gt()
+                } else {
+                    order.is_lt()
+                }
+            }
         };
         if better {
             self.bytes += value.len();
@@ -86,11 +107,7 @@ impl GroupsAccumulator for BytesExtreme {
     }
 
     fn state_types(&self) -> Vec<DataType> {
-        vec![if self.text {
-            DataType::Utf8View
-        } else {
-            DataType::BinaryView
-        }]
+        vec![self.ty.to_arrow()]
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
@@ -100,8 +117,10 @@ impl GroupsAccumulator for BytesExtreme {
     fn finish(&mut self) -> Result<ArrayRef> {
         self.bytes = 0;
         let best = std::mem::take(&mut self.best);
-        if !self.text {
-            return Ok(Arc::new(BinaryViewArray::from_iter(best)));
+        match self.ty {
+            SqlType::Text => {}
+            SqlType::Variant => return variant::from_encoded(BinaryViewArray::from_iter(best)),
+            _ => return Ok(Arc::new(BinaryViewArray::from_iter(best))),
         }
         let mut out = StringViewBuilder::with_capacity(best.len());
         for value in best {

@@ -19,6 +19,7 @@ mod groups;
 mod rows;
 mod string_agg;
 mod sum;
+mod variant;
 
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;

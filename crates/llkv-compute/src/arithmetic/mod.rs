@@ -10,6 +10,7 @@ mod float;
 mod integer;
 pub(crate) mod pair;
 pub(crate) mod temporal;
+mod variant;
 
 use crate::arrays::{sql_type, with_integer};
 use crate::value::Value;
@@ -39,6 +40,9 @@ fn arithmetic(op: BinaryOp, left: &Value, right: &Value, ty: SqlType) -> Result<
         sql_type(left.array().as_ref())?,
         sql_type(right.array().as_ref())?,
     );
+    if variant::takes(types.0, types.1) {
+        return variant::arithmetic(op, left, right);
+    }
     let pair = Pair::new(left, right);
     match types {
         (SqlType::Decimal { .. }, SqlType::Decimal { .. }) => decimal::decimal(op, pair, ty),
@@ -70,6 +74,7 @@ pub(crate) fn is_total(op: BinaryOp, left: SqlType, right: SqlType, ty: SqlType)
         _ => None,
     };
     match op {
+        _ if ty == SqlType::Variant => true,
         BinaryOp::Divide | BinaryOp::Modulo => false,
         BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply => {
             match (digits(left), digits(right), digits(ty)) {
@@ -103,6 +108,7 @@ fn negate(operand: &Value, ty: SqlType) -> Result<Value> {
     match ty {
         SqlType::Float64 | SqlType::Float32 => float::negate(operand),
         SqlType::Interval => temporal::negate(operand),
+        SqlType::Variant => variant::negate(operand),
         SqlType::Decimal { .. } => decimal::negate(operand, ty),
         _ => {
             let zero =

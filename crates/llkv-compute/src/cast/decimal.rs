@@ -161,7 +161,7 @@ where
 
 /// True where the cast cannot fail, so that it may run on rows that a condition leaves out.
 pub(crate) fn is_total(from: SqlType, to: SqlType, mode: CastMode) -> bool {
-    if mode != CastMode::Strict || from == to || from == SqlType::Null {
+    if mode != CastMode::Strict || from == to || from == SqlType::Null || to == SqlType::Variant {
         return true;
     }
     match (from, to) {

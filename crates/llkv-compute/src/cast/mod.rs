@@ -15,9 +15,10 @@ mod from_text;
 mod interval;
 mod numeric;
 pub(crate) mod parse;
-mod sqlite;
+pub(crate) mod sqlite;
 mod temporal;
 pub(crate) mod to_text;
+mod variant;
 
 pub(crate) use decimal::is_total as is_total_cast;
 
@@ -103,6 +104,8 @@ impl Conversion {
     fn run(self, array: &ArrayRef) -> Result<ArrayRef> {
         use SqlType as T;
         match (self.from, self.to) {
+            (from, T::Variant) => variant::to_variant(array, from),
+            (T::Variant, _) => variant::from_variant(self, array),
             (_, T::Text) => to_text::to_text(array, self.from, self.mode),
             (T::Text, _) if self.mode == CastMode::Sqlite && self.to.is_numeric() => {
                 sqlite::numeric_prefix(self, array)

@@ -8,11 +8,102 @@ use arrow::datatypes::{Decimal64Type, Decimal128Type, Int64Type};
 use llkv_expr::CastMode;
 use llkv_result::Result;
 use llkv_types::SqlType;
+use llkv_types::variant::Variant;
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// A number of either kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Number {
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A double.
+    Real(f64),
+}
+
+impl Number {
+    /// As a double.
+    pub(crate) const fn real(self) -> f64 {
+        match self {
+            Self::Integer(value) => value as f64,
+            Self::Real(value) => value,
+        }
+    }
+
+    /// As an integer: without the fraction, the nearest bound where it is out of range.
+    pub(crate) const fn integer(self) -> i64 {
+        match self {
+            Self::Integer(value) => value,
+            Self::Real(value) => value as i64,
+        }
+    }
+
+    /// A number in digits: a real where it has a point or an exponent, or does not fit 64 bits.
+    fn parse(digits: &str) -> Self {
+        match digits.parse() {
+            Ok(value) => Self::Integer(value),
+            Err(_) => Self::Real(digits.parse().unwrap_or(0.0)),
+        }
+    }
+}
+
+/// The integer that a real is, where it is one of 64 bits.
+pub(crate) fn exact_integer(value: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    (value.fract() == 0.0 && (-LIMIT..LIMIT).contains(&value)).then_some(value as i64)
+}
+
+fn text_of<'a>(value: &Variant<'a>) -> Cow<'a, str> {
+    match value {
+        Variant::Text(text) => Cow::Borrowed(text),
+        Variant::Blob(bytes) => String::from_utf8_lossy(bytes),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// The number that a value is, or that its text is as a whole but for blanks around it.
+pub(crate) fn number(value: Variant<'_>) -> Option<Number> {
+    match value {
+        Variant::Integer(value) => Some(Number::Integer(value)),
+        Variant::Real(value) => Some(Number::Real(value)),
+        Variant::Text(text) => {
+            let text = text.trim_matches(is_blank);
+            let digits = prefix(text, false);
+            (!digits.is_empty() && digits.len() == text.len()).then(|| Number::parse(digits))
+        }
+        Variant::Blob(_) => None,
+    }
+}
+
+/// The number that a value is or begins with, 0 where there is none: what arithmetic makes of it.
+pub(crate) fn number_prefix(value: Variant<'_>) -> Number {
+    match value {
+        Variant::Integer(value) => Number::Integer(value),
+        Variant::Real(value) => Number::Real(value),
+        other => match prefix(&text_of(&other), false) {
+            "" => Number::Integer(0),
+            digits => Number::parse(digits),
+        },
+    }
+}
+
+/// The integer that a text or blob begins with: CAST's reading.
+pub(crate) fn integer_prefix(value: Variant<'_>) -> i64 {
+    match value {
+        Variant::Integer(value) => value,
+        Variant::Real(value) => value as i64,
+        other => integer(&text_of(&other)),
+    }
+}
+
+/// What SQLite takes for blank space.
+const fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
+}
 
 /// The part of a text that reads as a number; `integer` stops before a point.
 fn prefix(text: &str, integer: bool) -> &str {
-    let text = text.trim_start();
+    let text = text.trim_start_matches(is_blank);
     let bytes = text.as_bytes();
     let digits = |from: usize| {
         let rest = bytes.get(from..).unwrap_or_default();
@@ -112,5 +203,16 @@ mod tests {
         assert_eq!(float(".5"), 0.5);
         assert_eq!(float("."), 0.0);
         assert_eq!(float("-"), 0.0);
+        for (text, expected) in [
+            ("12abc", Number::Integer(12)),
+            ("1.5abc", Number::Real(1.5)),
+            ("abc", Number::Integer(0)),
+            ("99999999999999999999", Number::Real(1e20)),
+        ] {
+            assert_eq!(number_prefix(Variant::Text(text)), expected, "{text}");
+        }
+        assert_eq!(number(Variant::Text(" 7 ")), Some(Number::Integer(7)));
+        assert_eq!(number(Variant::Text("7x")), None);
+        assert_eq!(exact_integer(9_223_372_036_854_775_808.0), None);
     }
 }

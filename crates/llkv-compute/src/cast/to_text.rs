@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 type Writer<'a> = &'a mut dyn Write;
 
-/// Shows the values of an array of type `from`. SQLite takes a blob's bytes as text.
+/// Shows the values of an array of type `from`. SQLite takes a blob's bytes as text and
+/// shows 15 digits of a real.
 pub(crate) fn to_text(array: &ArrayRef, from: SqlType, mode: CastMode) -> Result<ArrayRef> {
     fn integers<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<ArrayRef>
     where
@@ -36,6 +37,9 @@ pub(crate) fn to_text(array: &ArrayRef, from: SqlType, mode: CastMode) -> Result
         T::UInt32 => integers::<dt::UInt32Type>(array),
         T::UInt64 => integers::<dt::UInt64Type>(array),
         T::Float32 => native::<dt::Float32Type>(array, text::write_f32),
+        T::Float64 if mode == CastMode::Sqlite => {
+            native::<dt::Float64Type>(array, llkv_types::variant::write_real)
+        }
         T::Float64 => native::<dt::Float64Type>(array, text::write_f64),
         T::Decimal { precision, scale } if precision <= T::DECIMAL64_PRECISION => {
             native::<dt::Decimal64Type>(array, |out, v| {

@@ -9,6 +9,7 @@ use crate::cast::parse;
 use arrow::array::{ArrayRef, BinaryViewBuilder};
 use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
 use llkv_result::{Error, Result};
+use llkv_types::variant::{self, Variant};
 use llkv_types::{Scalar, SqlType, text};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ fn scalar(args: &FunctionArgs<'_>, at: usize, row: usize) -> Result<Scalar> {
 }
 
 fn type_of(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    if sql_type(array(args, 0)?.as_ref())? == SqlType::Variant {
+        return type_of_variants(args);
+    }
     let name = sql_type(array(args, 0)?.as_ref())?.to_string();
     build_text(args.rows, |_, out| {
         out.push_str(&name);
@@ -37,10 +41,21 @@ fn type_of(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     })
 }
 
+/// Each value's own type.
+fn type_of_variants(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let values = variant::encoded(array(args, 0)?.as_ref())?;
+    build_text(args.rows, |row, out| {
+        let row = if is_constant(args, 0) { 0 } else { row };
+        let value = variant::value(&values, row)?;
+        out.push_str(value.map_or("null", |value| value.type_name()));
+        Ok(Some(()))
+    })
+}
+
 /// The value as a SQL literal.
 fn quote(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     build_text(args.rows, |row, out| {
-        let value = scalar(args, 0, row)?;
+        let value = plain(scalar(args, 0, row)?)?;
         match &value {
             Scalar::Text(text) => {
                 out.push('\'');
@@ -55,6 +70,20 @@ fn quote(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
             other => write!(out, "{other}").map_err(refused)?,
         }
         Ok(Some(()))
+    })
+}
+
+/// A value that carries its own type as one of that type.
+fn plain(value: Scalar) -> Result<Scalar> {
+    let Scalar::Variant(bytes) = &value else {
+        return Ok(value);
+    };
+    Ok(match Variant::decode(bytes) {
+        Some(Variant::Integer(value)) => Scalar::Int64(value),
+        Some(Variant::Real(value)) => Scalar::Float64(value),
+        Some(Variant::Text(text)) => Scalar::Text(text.into()),
+        Some(Variant::Blob(bytes)) => Scalar::Blob(bytes.into()),
+        None => return Err(Error::internal("bytes that are no variant")),
     })
 }
 
@@ -76,6 +105,11 @@ fn hex(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
             Scalar::Null(_) => return Ok(None),
             Scalar::Text(text) => write_hex(out, text.as_bytes())?,
             Scalar::Blob(bytes) => write_hex(out, &bytes)?,
+            Scalar::Variant(bytes) => match Variant::decode(&bytes) {
+                Some(Variant::Blob(bytes)) => write_hex(out, bytes)?,
+                Some(other) => write_hex(out, other.to_string().as_bytes())?,
+                None => return Err(Error::internal("bytes that are no variant")),
+            },
             Scalar::Int64(v) => write!(out, "{v:X}").map_err(refused)?,
             other => write_hex(out, other.to_string().as_bytes())?,
         }

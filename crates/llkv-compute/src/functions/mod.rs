@@ -17,6 +17,7 @@ mod search;
 mod strftime;
 mod string;
 mod string_build;
+mod variant;
 
 use llkv_expr::ScalarFunction;
 
@@ -34,6 +35,19 @@ static FAMILIES: &[&[ScalarFunction]] = &[
     datetime_make::FUNCTIONS,
     misc::FUNCTIONS,
 ];
+
+/// A function that the binder writes for SQLite's values and that no text can name.
+///
+/// ```
+/// assert!(llkv_compute::functions::of_variants("numeric_affinity").is_some());
+/// assert!(llkv_compute::functions::lookup("numeric_affinity").is_none());
+/// ```
+#[must_use]
+pub fn of_variants(name: &str) -> Option<&'static ScalarFunction> {
+    variant::FUNCTIONS
+        .iter()
+        .find(|function| function.name == name)
+}
 
 /// Every function.
 pub fn all() -> impl Iterator<Item = &'static ScalarFunction> {

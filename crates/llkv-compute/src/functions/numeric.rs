@@ -256,6 +256,9 @@ where
 }
 
 fn abs(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    if args.result == SqlType::Variant {
+        return super::variant::abs(args);
+    }
     let ty = args.result;
     match ty {
         SqlType::Float64 => {
@@ -464,7 +467,10 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "abs(x)",
         "The absolute value.",
         ("abs(-5)", "5"),
-        same,
+        |types| match types {
+            [SqlType::Variant] => signature(types, SqlType::Variant),
+            _ => same(types),
+        },
         abs
     ),
     function!(

@@ -2,7 +2,7 @@
 
 use crate::arithmetic::temporal::interval_nanos;
 use crate::arrays::{blob, primitive, some_nulls, sql_type, text};
-use crate::keys::with_small_keys;
+use crate::keys::{normalized, with_small_keys};
 use crate::value::Value;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
@@ -81,6 +81,16 @@ impl InSet {
                 let values = blob(array)?.iter().flatten();
                 Keys::Bytes(values.map(Into::into).collect())
             }
+            (None, SqlType::Variant) => {
+                let keys = normalized(values)?;
+                Keys::Bytes(
+                    blob(keys.as_ref())?
+                        .iter()
+                        .flatten()
+                        .map(Into::into)
+                        .collect(),
+                )
+            }
             (None, SqlType::Null) => Keys::Few(Vec::new()),
             (None, ty) => return Err(Error::internal(format!("no IN over {ty}"))),
         };
@@ -109,7 +119,7 @@ impl InSet {
         if value.is_null_constant() {
             return Ok(Value::null(SqlType::Boolean));
         }
-        let found = self.found(value.array().as_ref())?;
+        let found = self.found(value.array())?;
         let mut nulls = some_nulls(value.array());
         if self.has_null {
             // Not among the known ones: it may equal the NULL.
@@ -119,7 +129,8 @@ impl InSet {
         Ok(value.like(Arc::new(BooleanArray::new(mask, nulls))))
     }
 
-    fn found(&self, array: &dyn Array) -> Result<BooleanBuffer> {
+    fn found(&self, values: &ArrayRef) -> Result<BooleanBuffer> {
+        let array = values.as_ref();
         let ty = sql_type(array)?;
         if ty != self.ty {
             let set = self.ty;
@@ -152,7 +163,8 @@ impl InSet {
                 lookup_valid(array, |i| keys.contains(values.value(i).as_bytes()))
             }
             Keys::Bytes(keys) => {
-                let values = blob(array)?;
+                let own = normalized(values)?;
+                let values = blob(own.as_ref())?;
                 lookup_valid(array, |i| keys.contains(values.value(i)))
             }
         })

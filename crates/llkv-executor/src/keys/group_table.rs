@@ -145,14 +145,13 @@ impl GroupTable {
                 store.intern(&columns, groups)?;
             }
         }
-        self.originals.note(keys, groups);
-        Ok(())
+        self.originals.note(keys, groups)
     }
 
     /// The keys of the groups `start .. start + count`.
     pub(crate) fn keys(&self, start: usize, count: usize) -> Result<Vec<ArrayRef>> {
         let mut keys = self.normal_keys(start, count)?;
-        self.originals.restore(&mut keys, start, count);
+        self.originals.restore(&mut keys, start, count)?;
         Ok(keys)
     }
 
@@ -286,6 +285,32 @@ mod tests {
         assert_eq!(groups, [0, 1, 1, 0]);
         let expected: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(vec![None, Some(month)]));
         assert_eq!(table.keys(0, 2).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn equal_numbers_of_two_types_are_one_group_shown_as_first_seen() {
+        use llkv_types::variant::{Variant, VariantBuilder, data_type};
+        let array = |values: &[Option<Variant<'_>>]| {
+            let mut builder = VariantBuilder::with_capacity(values.len());
+            for value in values {
+                builder.append(*value).unwrap();
+            }
+            builder.finish().unwrap()
+        };
+        let (real, text) = (Variant::Real(1.0), Variant::Text("1"));
+        let keys = array(&[
+            Some(real),
+            Some(Variant::Integer(1)),
+            None,
+            Some(text),
+            None,
+        ]);
+        let mut table = GroupTable::new(&[(data_type(), true)]).unwrap();
+        let mut groups = Vec::new();
+        table.intern(&[keys], 5, &mut groups).unwrap();
+        assert_eq!(groups, [0, 0, 1, 2, 1]);
+        let expected = array(&[Some(real), None, Some(text)]);
+        assert_eq!(table.keys(0, 3).unwrap(), [expected]);
     }
 
     #[test]

@@ -52,7 +52,8 @@ fn real(cell: &Cell<'_>) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Inf" } else { "-Inf" }.to_owned();
     }
-    three_places(value)
+    // One zero.
+    three_places(value + 0.0)
 }
 
 /// `%.3f` as SQLite prints it: sixteen significant digits, zeros after them.
@@ -139,6 +140,8 @@ fn real_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Inf" } else { "-Inf" }.to_owned();
     }
+    // One zero.
+    let value = value + 0.0;
     let scientific = format!("{value:.14e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

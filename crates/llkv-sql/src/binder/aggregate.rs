@@ -137,7 +137,9 @@ impl Binder<'_> {
             SqlType::Boolean if self.dialect.booleans_are_integers() && !truth => {
                 arg.cast(SqlType::Int64)
             }
-            SqlType::Text if self.dialect.text_is_a_number() && number => self.number_of_text(arg),
+            SqlType::Text | SqlType::Blob if self.dialect.values_carry_types() && number => {
+                self.as_variant(arg)
+            }
             SqlType::Boolean if number && self.dialect == crate::SqlDialect::DuckDb => {
                 arg.cast(SqlType::Int64)
             }

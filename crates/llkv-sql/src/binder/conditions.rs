@@ -16,9 +16,10 @@ impl Binder<'_> {
         match expr.ty() {
             SqlType::Boolean => Ok(expr),
             SqlType::Null => Ok(self.coerce(expr, SqlType::Boolean)),
-            SqlType::Text if self.dialect.text_is_a_number() => {
-                let number = self.number_of_text(expr);
-                Ok(self.is_not_zero(number))
+            SqlType::Text | SqlType::Blob | SqlType::Variant
+                if self.dialect.values_carry_types() =>
+            {
+                Ok(self.as_variant(expr).cast(SqlType::Boolean))
             }
             ty if ty.is_numeric() && self.dialect.booleans_are_integers() => {
                 Ok(self.is_not_zero(expr))

@@ -174,6 +174,9 @@ impl Binder<'_> {
                 if !fits {
                     return self.no_operator(format!("+ does not take {}", inner.ty()), operand);
                 }
+                if self.dialect.values_carry_types() {
+                    return Ok(self.without_affinity(inner));
+                }
                 Ok(inner)
             }
             UnaryOperator::BitwiseNot => {
@@ -194,10 +197,15 @@ impl Binder<'_> {
             return self.bind_number(&negative, operand);
         }
         let inner = self.bind_expr(operand)?;
+        self.may_widen |= self.dialect.values_carry_types() && !inner.is_constant();
         let inner = match inner.ty() {
             SqlType::Boolean if self.dialect.booleans_are_integers() => inner.cast(SqlType::Int64),
-            SqlType::Text if self.dialect.text_is_a_number() => self.number_of_text(inner),
             SqlType::Null => self.coerce(inner, SqlType::Int32),
+            _ if self.dialect.values_carry_types()
+                && (self.wide_results || !inner.ty().is_numeric()) =>
+            {
+                return self.negated_variant(inner);
+            }
             ty if ty.is_numeric() || ty == SqlType::Interval => inner,
             ty => return self.no_operator(format!("- does not take {ty}"), operand),
         };
@@ -228,6 +236,9 @@ impl Binder<'_> {
         node: &impl super::place::Place,
     ) -> Result<Expr> {
         let inner = self.bind_expr(operand)?;
+        if self.dialect.values_carry_types() && super::types::is_numeric_affinity(data_type) {
+            return self.cast_numeric(inner);
+        }
         let ty = self.bind_type(data_type, node)?;
         let mode = match kind {
             CastKind::TryCast | CastKind::SafeCast => CastMode::Try,
@@ -248,8 +259,17 @@ impl Binder<'_> {
         if let Expr::Parameter { .. } = inner {
             return Ok(self.coerce(inner, ty));
         }
+        let inner = match (mode, inner.ty()) {
+            (CastMode::Sqlite, SqlType::Boolean) => inner.cast(SqlType::Int64),
+            (CastMode::Sqlite, SqlType::Blob) => self.as_variant(inner),
+            (CastMode::Sqlite, from) if ty == SqlType::Blob && from != SqlType::Null => {
+                self.as_variant(inner)
+            }
+            _ => inner,
+        };
         let from = inner.ty();
-        if from == ty {
+        // SQLite compares what was cast by the type that was asked for, though it changes nothing.
+        if from == ty && mode != CastMode::Sqlite {
             return Ok(inner);
         }
         if !llkv_compute::coercion::can_cast(from, ty) {

@@ -185,7 +185,11 @@ impl Binder<'_> {
         let columns = info
             .columns
             .iter()
-            .map(|c| (c.field, self.new_column(c.name.as_str(), c.ty, c.nullable)))
+            .map(|c| {
+                let column = self.new_column(c.name.as_str(), c.ty, c.nullable);
+                self.note_column(&column);
+                (c.field, column)
+            })
             .collect();
         LogicalPlan::Scan(Scan {
             table: info.id,

@@ -75,9 +75,84 @@ impl Binder<'_> {
         match (name, args.len()) {
             ("coalesce" | "ifnull", 1..) => return self.coalesce(args, node),
             ("iif" | "if", 3) => return self.iif(args, node),
+            ("typeof" | "pg_typeof", 1) if self.dialect.values_carry_types() => {
+                return self.type_of_value(first_of(args));
+            }
             ("typeof" | "pg_typeof", 1) => return Ok(self.type_name_of(&args)),
+            _ if self.dialect.values_carry_types() => {
+                return self.sqlite_call(name, args, node);
+            }
             _ => {}
         }
+        self.named_call(name, args, node)
+    }
+
+    /// A call in SQLite's dialect, where functions mix types.
+    fn sqlite_call(
+        &mut self,
+        name: &str,
+        args: Vec<Expr>,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
+        let args = match (name, args.len()) {
+            ("max", 2..) => return self.scalar_extreme(true, args),
+            ("min", 2..) => return self.scalar_extreme(false, args),
+            ("nullif", 2) => {
+                let mut args = args.into_iter();
+                if let (Some(value), Some(other)) = (args.next(), args.next()) {
+                    return self.nullif_as_case(value, other, node);
+                }
+                vec![]
+            }
+            ("abs", 1) => match args.first().map(Expr::ty) {
+                Some(SqlType::Text | SqlType::Blob) => {
+                    vec![self.as_variant(first_of(args))]
+                }
+                _ => args,
+            },
+            ("hex" | "length", 1) => match args.first().map(Expr::ty) {
+                Some(SqlType::Blob | SqlType::Variant) if name == "hex" => args,
+                Some(SqlType::Blob) => args,
+                _ => vec![self.text_of(first_of(args))],
+            },
+            ("quote", 1) => vec![self.as_variant(first_of(args))],
+            ("round", 1 | 2) => {
+                let mut args = args;
+                if let Some(value) = args.first_mut() {
+                    let own = std::mem::replace(value, Expr::boolean(true));
+                    *value = match own.ty() {
+                        SqlType::Float64 => own,
+                        _ => Expr::Cast {
+                            expr: Box::new(self.as_variant(own)),
+                            ty: SqlType::Float64,
+                            mode: CastMode::Sqlite,
+                        },
+                    };
+                }
+                // With digits halves go away from zero, as SQLite's do.
+                if args.len() == 1 {
+                    args.push(Expr::Literal(Scalar::Int64(0)));
+                }
+                args
+            }
+            _ => args,
+        };
+        let call = self.named_call(name, args, node)?;
+        // NULL has no digits.
+        if name == "hex" {
+            let empty = Expr::Literal(Scalar::Text("".into()));
+            return self.coalesce(vec![call, empty], node);
+        }
+        Ok(call)
+    }
+
+    /// A call of the registry's function.
+    pub(super) fn named_call(
+        &mut self,
+        name: &str,
+        args: Vec<Expr>,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
         let name = match (name, args.len()) {
             ("max", 2..) => "greatest",
             ("min", 2..) => "least",
@@ -112,8 +187,9 @@ impl Binder<'_> {
             .map(|arg| self.sqlite_argument(arg))
             .collect();
         let types: Vec<SqlType> = args.iter().map(Expr::ty).collect();
-        let signature =
-            (function.resolve)(&types).or_else(|| self.resolve_open(function, &args, &types));
+        let signature = (function.resolve)(&types)
+            .or_else(|| self.resolve_open(function, &args, &types))
+            .or_else(|| self.resolve_variants(function, &types));
         let Some(signature) = signature else {
             let types: Vec<String> = types.iter().map(ToString::to_string).collect();
             return self.no_operator(
@@ -146,8 +222,11 @@ impl Binder<'_> {
     }
 
     fn implicit(&mut self, arg: Expr, ty: SqlType) -> Expr {
-        let numeric_of_text = self.dialect.text_is_a_number() && arg.ty() == SqlType::Text;
-        if numeric_of_text && ty.is_numeric() {
+        if self.dialect.values_carry_types() && ty == SqlType::Text {
+            return self.text_of(arg);
+        }
+        let carried = matches!(arg.ty(), SqlType::Text | SqlType::Blob | SqlType::Variant);
+        if self.dialect.values_carry_types() && carried && arg.ty() != ty {
             return Expr::Cast {
                 expr: Box::new(arg),
                 ty,
@@ -183,8 +262,37 @@ impl Binder<'_> {
         })
     }
 
+    /// The signature once values that carry their type are taken for texts, integers or reals.
+    fn resolve_variants(
+        &self,
+        function: &ScalarFunction,
+        types: &[SqlType],
+    ) -> Option<llkv_expr::Signature> {
+        if !self.dialect.values_carry_types() {
+            return None;
+        }
+        let carried = |ty: &SqlType| matches!(ty, SqlType::Variant | SqlType::Blob);
+        [SqlType::Text, SqlType::Int64, SqlType::Float64]
+            .into_iter()
+            .find_map(|plain| {
+                let types: Vec<SqlType> = types
+                    .iter()
+                    .map(|ty| if carried(ty) { plain } else { *ty })
+                    .collect();
+                (function.resolve)(&types)
+            })
+    }
+
     /// `coalesce(a, b, ...)`: what comes after the first value that is there is not evaluated.
     fn coalesce(&mut self, args: Vec<Expr>, node: &impl super::place::Place) -> Result<Expr> {
+        let args = if self.dialect.values_carry_types() {
+            reached(args)
+        } else {
+            args
+        };
+        if args.len() == 1 {
+            return Ok(first_of(args));
+        }
         let meeting: Vec<&Expr> = args.iter().collect();
         let (Some(ty), Some(function)) = (self.unify(&meeting), lookup("coalesce")) else {
             return self.coalesce_as_case(args, node);
@@ -224,11 +332,6 @@ impl Binder<'_> {
 
     fn type_name_of(&self, args: &[Expr]) -> Expr {
         let name = args.first().map_or(SqlType::Null, Expr::ty).to_string();
-        let name = if self.dialect.booleans_are_integers() {
-            sqlite_type_name(args.first().map_or(SqlType::Null, Expr::ty)).to_owned()
-        } else {
-            name
-        };
         Expr::Literal(Scalar::Text(name.into()))
     }
 
@@ -324,15 +427,29 @@ impl Binder<'_> {
     }
 }
 
-/// What SQLite's `typeof` says.
-const fn sqlite_type_name(ty: SqlType) -> &'static str {
-    match ty {
-        SqlType::Null => "null",
-        SqlType::Text => "text",
-        SqlType::Blob => "blob",
-        SqlType::Float32 | SqlType::Float64 | SqlType::Decimal { .. } => "real",
-        _ => "integer",
+fn first_of(args: Vec<Expr>) -> Expr {
+    let null = Expr::Literal(Scalar::Null(SqlType::Null));
+    args.into_iter().next().unwrap_or(null)
+}
+
+/// The arguments of COALESCE up to the first that cannot be NULL, without those that always are: what
+/// is never reached has no say in the type.
+fn reached(args: Vec<Expr>) -> Vec<Expr> {
+    let mut kept = Vec::with_capacity(args.len());
+    for arg in args {
+        match arg.as_literal() {
+            Some(Scalar::Null(_)) => {}
+            Some(_) => {
+                kept.push(arg);
+                return kept;
+            }
+            None => kept.push(arg),
+        }
     }
+    if kept.is_empty() {
+        kept.push(Expr::Literal(Scalar::Null(SqlType::Null)));
+    }
+    kept
 }
 
 /// The type of a result that a literal argument tells more about than the types do: a field of a date

@@ -227,7 +227,35 @@ impl<'b, 'a> Grouping<'b, 'a> {
         expr
     }
 
-    pub(super) fn into_plan(self, input: LogicalPlan) -> LogicalPlan {
+    /// Beside a single `min` or `max`, columns outside GROUP BY come from the row that it is found in.
+    fn order_bare_columns(&mut self) {
+        use AggregateFunction::{First, Max, Min};
+        let mut extremes = self
+            .aggregates
+            .iter()
+            .filter(|(_, call)| matches!(call.function, Min | Max));
+        let (Some((_, extreme)), None) = (extremes.next(), extremes.next()) else {
+            return;
+        };
+        let Some(value) = extreme.args.first().cloned() else {
+            return;
+        };
+        let key = llkv_expr::SortKey {
+            expr: value,
+            descending: extreme.function == Max,
+            nulls_first: false,
+        };
+        for (_, call) in &mut self.aggregates {
+            if call.function == First && call.order_by.is_empty() {
+                call.order_by = vec![key.clone()];
+            }
+        }
+    }
+
+    pub(super) fn into_plan(mut self, input: LogicalPlan) -> LogicalPlan {
+        if self.binder.dialect.bare_columns() {
+            self.order_bare_columns();
+        }
         LogicalPlan::Aggregate(Aggregate {
             input: Box::new(input),
             groups: self.groups,

@@ -252,7 +252,7 @@ impl Binder<'_> {
         }
         Ok(match from.ty {
             SqlType::Null => Expr::Literal(Scalar::Null(ty)),
-            own => Expr::column(from.id, own).cast(ty),
+            own => self.assign(Expr::column(from.id, own), ty)?,
         })
     }
 
@@ -348,7 +348,7 @@ impl Binder<'_> {
         let bound = parse_expression(sql, dialect, |expr| {
             self.apart(dialect, |binder| binder.bind_expr(expr))
         })?;
-        Ok(self.coerce(bound, column.ty))
+        self.assign(bound, column.ty)
     }
 
     /// CHECK constraints over the rows that a statement writes.

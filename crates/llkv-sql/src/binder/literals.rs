@@ -12,6 +12,7 @@ use arrow::datatypes::{
 };
 use llkv_expr::Expr;
 use llkv_result::Result;
+use llkv_types::variant::{Variant, VariantBuilder};
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast::{Value, ValueWithSpan};
 use std::sync::Arc;
@@ -135,6 +136,17 @@ pub(crate) fn convert(scalar: &Scalar, ty: SqlType) -> Option<Scalar> {
     }
     if scalar.is_null() {
         return Some(Scalar::Null(ty));
+    }
+    if ty == SqlType::Variant {
+        return Some(Scalar::variant(match scalar {
+            Scalar::Int64(value) => Variant::Integer(*value),
+            Scalar::Int32(value) => Variant::Integer(i64::from(*value)),
+            Scalar::Boolean(value) => Variant::Integer(i64::from(*value)),
+            Scalar::Float64(value) => Variant::real(*value)?,
+            Scalar::Text(text) => Variant::Text(text),
+            Scalar::Blob(bytes) => Variant::Blob(bytes),
+            _ => return None,
+        }));
     }
     let (value, scale) = match scalar {
         Scalar::Int8(v) => (i128::from(*v), 0),
@@ -268,6 +280,18 @@ pub(super) fn array_of<'s>(
             Some(Arc::new(builder.finish()))
         }
         SqlType::Decimal { precision, scale } => decimals(scalars, precision, scale),
+        SqlType::Variant => {
+            let mut builder = VariantBuilder::with_capacity(scalars.len());
+            for scalar in scalars {
+                let bytes = match scalar {
+                    Scalar::Variant(bytes) => Some(bytes.as_ref()),
+                    Scalar::Null(_) => None,
+                    _ => return None,
+                };
+                builder.append_encoded(bytes).ok()?;
+            }
+            builder.finish().ok()
+        }
         _ => None,
     }
 }

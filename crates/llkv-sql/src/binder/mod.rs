@@ -48,6 +48,7 @@ mod tuning;
 mod types;
 mod update;
 mod values;
+mod variants;
 mod views;
 mod wildcard;
 
@@ -92,6 +93,12 @@ pub(crate) struct Binder<'a> {
     relations: usize,
     views: usize,
     copied: usize,
+    /// What columns convert the other side of a comparison to, in SQLite's dialect.
+    affinities: hashbrown::HashMap<ColumnId, variants::Affinity>,
+    /// Results of integers may be reals: see [`Reading`].
+    wide_results: bool,
+    /// A result of integers was met that may not fit them.
+    may_widen: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -105,6 +112,7 @@ impl<'a> Binder<'a> {
         let Reading {
             dialect,
             null_order,
+            wide_results,
         } = reading.into();
         Self {
             catalog,
@@ -119,6 +127,9 @@ impl<'a> Binder<'a> {
             relations: 0,
             views: 0,
             copied: 0,
+            affinities: hashbrown::HashMap::new(),
+            wide_results,
+            may_widen: false,
         }
     }
 

@@ -98,11 +98,11 @@ impl Binder<'_> {
         if op == BinaryOp::Modulo {
             return self.bind_modulo(left, right, node);
         }
-        let (left, right) = self.meet(op, left, right);
+        let (left, right) = self.meet(op, left, right)?;
         self.binary_of(op, left, right, node)
     }
 
-    fn binary_of(
+    pub(super) fn binary_of(
         &mut self,
         op: BinaryOp,
         left: Expr,
@@ -120,24 +120,27 @@ impl Binder<'_> {
 
     /// Lets operands take each other's type before the signature is asked: literals in quotes,
     /// parameters, and what SQLite takes for a number.
-    fn meet(&mut self, op: BinaryOp, left: Expr, right: Expr) -> (Expr, Expr) {
-        if op == BinaryOp::Concat {
+    fn meet(&mut self, op: BinaryOp, left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+        use BinaryOp::{BitAnd, BitOr, BitXor, Concat, ShiftLeft, ShiftRight};
+        if op == Concat {
             let left = self.text_operand(left);
-            return (left, self.text_operand(right));
+            return Ok((left, self.text_operand(right)));
         }
-        let (left, right) = self.adapt_pair(left, right);
-        if !self.dialect.booleans_are_integers() {
-            return (left, right);
+        if !self.dialect.values_carry_types() {
+            return Ok(self.adapt_pair(left, right));
         }
-        let both_text = left.ty() == SqlType::Text && right.ty() == SqlType::Text;
-        let numbers =
-            !op.is_comparison() || (!both_text && (is_number(&left) || is_number(&right)));
-        let left = self.sqlite_operand(left, numbers);
-        (left, self.sqlite_operand(right, numbers))
+        match op {
+            _ if op.is_comparison() => self.comparison_sides(left, right),
+            BitAnd | BitOr | BitXor | ShiftLeft | ShiftRight => {
+                let (left, right) = self.adapt_pair(left, right);
+                Ok((self.sqlite_integer(left), self.sqlite_integer(right)))
+            }
+            _ => self.number_sides(op, left, right),
+        }
     }
 
     /// A literal in quotes, or a parameter, takes the type of the other operand.
-    fn adapt_pair(&mut self, left: Expr, right: Expr) -> (Expr, Expr) {
+    pub(super) fn adapt_pair(&mut self, left: Expr, right: Expr) -> (Expr, Expr) {
         let (lt, rt) = (left.ty(), right.ty());
         if is_open(&left) && !is_open(&right) && rt != SqlType::Null {
             return (self.adapt(left, rt), right);
@@ -161,38 +164,24 @@ impl Binder<'_> {
     /// What is open takes a type; a text that SQLite would compare as text stays one.
     fn adapt(&mut self, expr: Expr, ty: SqlType) -> Expr {
         match &expr {
-            Expr::Literal(Scalar::Text(_)) if self.dialect.text_is_a_number() => expr,
+            Expr::Literal(Scalar::Text(_)) if self.dialect.values_carry_types() => expr,
             _ => self.coerce(expr, ty),
         }
     }
 
-    fn sqlite_operand(&mut self, expr: Expr, numbers: bool) -> Expr {
+    /// An operand of a bit operator as SQLite takes it.
+    fn sqlite_integer(&mut self, expr: Expr) -> Expr {
         match expr.ty() {
             SqlType::Boolean => expr.cast(SqlType::Int64),
-            SqlType::Text if numbers => self.number_of_text(expr),
-            _ => expr,
-        }
-    }
-
-    /// SQLite's reading of text as a number: its longest numeric prefix, or 0.
-    pub(super) fn number_of_text(&self, expr: Expr) -> Expr {
-        let integer = match &expr {
-            Expr::Literal(Scalar::Text(text)) => {
-                let end = text
-                    .find(|c: char| !(c.is_ascii_digit() || c == '-' || c == '+'))
-                    .unwrap_or(text.len());
-                !text[end..].starts_with(['.', 'e', 'E'])
+            ty if ty.is_integer() || ty == SqlType::Null => expr,
+            _ => {
+                let expr = self.as_variant(expr);
+                Expr::Cast {
+                    expr: Box::new(expr),
+                    ty: SqlType::Int64,
+                    mode: CastMode::Sqlite,
+                }
             }
-            _ => false,
-        };
-        Expr::Cast {
-            expr: Box::new(expr),
-            ty: if integer {
-                SqlType::Int64
-            } else {
-                SqlType::Float64
-            },
-            mode: CastMode::Sqlite,
         }
     }
 
@@ -201,9 +190,7 @@ impl Binder<'_> {
             Expr::Parameter {
                 ty: SqlType::Null, ..
             } => self.coerce(expr, SqlType::Text),
-            _ if expr.ty() == SqlType::Boolean && self.dialect.booleans_are_integers() => {
-                expr.cast(SqlType::Int64)
-            }
+            _ if self.dialect.values_carry_types() => self.text_of(expr),
             _ => expr,
         }
     }
@@ -215,7 +202,7 @@ impl Binder<'_> {
         right: Expr,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        let (left, right) = self.meet(BinaryOp::Divide, left, right);
+        let (left, right) = self.meet(BinaryOp::Divide, left, right)?;
         let integers = left.ty().is_integer() && right.ty().is_integer();
         let (left, right) = if integers && !self.dialect.integer_division() {
             (
@@ -236,7 +223,7 @@ impl Binder<'_> {
         right: Expr,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        let (left, right) = self.meet(BinaryOp::Divide, left, right);
+        let (left, right) = self.meet(BinaryOp::Divide, left, right)?;
         let integers = left.ty().is_integer() && right.ty().is_integer();
         let right = self.divisor(right, node)?;
         let quotient = self.binary_of(BinaryOp::Divide, left, right, node)?;
@@ -253,20 +240,7 @@ impl Binder<'_> {
         right: Expr,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        let (left, right) = self.meet(BinaryOp::Modulo, left, right);
-        let (left, right) = if self.dialect.booleans_are_integers() {
-            let integer = |expr: Expr| match expr.ty() {
-                SqlType::Float64 => Expr::Cast {
-                    expr: Box::new(expr),
-                    ty: SqlType::Int64,
-                    mode: CastMode::Sqlite,
-                },
-                _ => expr,
-            };
-            (integer(left), integer(right))
-        } else {
-            (left, right)
-        };
+        let (left, right) = self.meet(BinaryOp::Modulo, left, right)?;
         let right = self.divisor(right, node)?;
         self.binary_of(BinaryOp::Modulo, left, right, node)
     }
@@ -282,7 +256,7 @@ impl Binder<'_> {
         let ty = divisor.ty();
         let zero = self.coerce(Expr::Literal(Scalar::Int32(0)), ty);
         if functions::lookup("nullif").is_some() {
-            return self.call("nullif", vec![divisor, zero], node);
+            return self.named_call("nullif", vec![divisor, zero], node);
         }
         let is_zero = Expr::compare(BinaryOp::Eq, self.copy_of(&divisor)?, zero);
         Ok(Expr::Case {
@@ -304,11 +278,7 @@ impl Binder<'_> {
             SqlType::Boolean if self.dialect.booleans_are_integers() => {
                 Ok(expr.cast(SqlType::Int64))
             }
-            SqlType::Text | SqlType::Float64 if self.dialect.text_is_a_number() => Ok(Expr::Cast {
-                expr: Box::new(expr),
-                ty: SqlType::Int64,
-                mode: CastMode::Sqlite,
-            }),
+            _ if self.dialect.values_carry_types() => Ok(self.sqlite_integer(expr)),
             ty => self.no_operator(format!("~ does not take {ty}"), node),
         }
     }
@@ -343,14 +313,14 @@ impl Binder<'_> {
 
     /// The type in which several values meet (CASE, IN, VALUES, functions), or `None`.
     pub(super) fn unify(&self, exprs: &[&Expr]) -> Option<SqlType> {
-        let closed = |expr: &&&Expr| !is_open(expr) || self.dialect.text_is_a_number();
+        if self.dialect.values_carry_types() {
+            return Some(self.unify_types(exprs.iter().map(|expr| expr.ty())));
+        }
+        let closed = |expr: &&&Expr| !is_open(expr);
         let mut ty = SqlType::Null;
         let mut seen = false;
         for expr in exprs.iter().filter(closed) {
-            let own = match expr.ty() {
-                SqlType::Boolean if self.dialect.booleans_are_integers() => SqlType::Int64,
-                own => own,
-            };
+            let own = expr.ty();
             ty = common_type(ty, own)?;
             seen |= own != SqlType::Null;
         }
@@ -371,10 +341,6 @@ pub(super) fn is_open(expr: &Expr) -> bool {
                 ..
             }
     )
-}
-
-fn is_number(expr: &Expr) -> bool {
-    expr.ty().is_numeric() || expr.ty() == SqlType::Boolean
 }
 
 fn tight(scalar: &Scalar) -> Option<Expr> {

@@ -91,6 +91,7 @@ impl Binder<'_> {
         let reading = Reading {
             dialect: self.dialect,
             null_order: self.null_order,
+            wide_results: self.wide_results,
         };
         reading.nulls_first(descending)
     }

@@ -2,7 +2,7 @@
 
 use super::Binder;
 use super::literals::{array_of, convert};
-use llkv_expr::{BinaryOp, Expr, InList, UnaryOp};
+use llkv_expr::{BinaryOp, CastMode, Expr, InList, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast::{self, BinaryOperator};
@@ -65,13 +65,16 @@ impl Binder<'_> {
             .iter()
             .map(|item| self.bind_expr(item))
             .collect::<Result<Vec<Expr>>>()?;
-        if self.dialect.booleans_are_integers() && mixes_text(&value, &items) {
-            return self.in_as_comparisons(value, items, negated, node);
-        }
+        let (own, value, items) = if self.dialect.values_carry_types() {
+            let (ty, value, items) = self.in_list_sides(value, items)?;
+            (Some(ty), value, items)
+        } else {
+            (None, value, items)
+        };
         let mut meeting: Vec<&Expr> = Vec::with_capacity(items.len() + 1);
         meeting.push(&value);
         meeting.extend(&items);
-        let Some(ty) = self.unify(&meeting) else {
+        let Some(ty) = own.or_else(|| self.unify(&meeting)) else {
             return self.no_operator(
                 format!(
                     "the elements of the list do not compare with {}",
@@ -101,26 +104,6 @@ impl Binder<'_> {
             return InList::Values(array);
         }
         InList::Exprs(items.into_iter().map(|e| self.coerce(e, ty)).collect())
-    }
-
-    /// SQLite compares each element by the types of its own.
-    fn in_as_comparisons(
-        &mut self,
-        value: Expr,
-        items: Vec<Expr>,
-        negated: bool,
-        node: &ast::Expr,
-    ) -> Result<Expr> {
-        let mut tests = Vec::with_capacity(items.len());
-        for item in items {
-            let value = self.copy_of(&value)?;
-            tests.push(self.binary(BinaryOp::Eq, value, item, node)?);
-        }
-        let any = match tests.len() {
-            1 => tests.swap_remove(0),
-            _ => Expr::Or(tests),
-        };
-        Ok(negate(any, negated))
     }
 
     /// `(a, b) IN ((1, 2), ...)`
@@ -279,8 +262,17 @@ impl Binder<'_> {
     /// A value as SQLite shows it.
     pub(super) fn text_of(&mut self, expr: Expr) -> Expr {
         match expr.ty() {
-            SqlType::Boolean if self.dialect.booleans_are_integers() => {
-                expr.cast(SqlType::Int64).cast(SqlType::Text)
+            SqlType::Text | SqlType::Null => self.coerce(expr, SqlType::Text),
+            _ if self.dialect.values_carry_types() => {
+                let expr = match expr.ty() {
+                    SqlType::Boolean => expr.cast(SqlType::Int64),
+                    _ => expr,
+                };
+                Expr::Cast {
+                    expr: Box::new(expr),
+                    ty: SqlType::Text,
+                    mode: CastMode::Sqlite,
+                }
             }
             _ => self.coerce(expr, SqlType::Text),
         }
@@ -307,12 +299,6 @@ pub(super) fn literal_array(ty: SqlType, items: &[Expr]) -> Option<arrow::array:
         .map(|item| item.as_literal().and_then(|scalar| convert(scalar, ty)))
         .collect::<Option<Vec<Scalar>>>()?;
     array_of(ty, converted.iter())
-}
-
-fn mixes_text(value: &Expr, items: &[Expr]) -> bool {
-    let text = |e: &&Expr| e.ty() == SqlType::Text;
-    let texts = items.iter().filter(text).count() + usize::from(text(&value));
-    texts != 0 && texts != items.len() + 1
 }
 
 pub(super) fn negate(expr: Expr, negated: bool) -> Expr {

@@ -355,6 +355,7 @@ impl Binder<'_> {
                     Expr::Column { id, .. } if own.contains(*id) && taken.insert(*id) => *id,
                     _ => self.new_id(),
                 };
+                self.note_alias(id, &item.expr);
                 Projection {
                     column: PlanColumn {
                         id,

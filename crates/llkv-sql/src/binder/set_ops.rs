@@ -128,7 +128,12 @@ impl Binder<'_> {
             let mut ty = SqlType::Null;
             let mut nullable = false;
             for own in all.iter().filter_map(|columns| columns.get(position)) {
-                ty = match common_type(ty, own.ty) {
+                let common = if self.dialect.values_carry_types() {
+                    Some(self.unify_types([ty, own.ty]))
+                } else {
+                    common_type(ty, own.ty)
+                };
+                ty = match common {
                     Some(ty) => ty,
                     None => {
                         return self.mismatch(
@@ -144,7 +149,16 @@ impl Binder<'_> {
             } else {
                 ty
             };
-            columns.push(self.new_column(column.name.clone(), ty, nullable));
+            let new = self.new_column(column.name.clone(), ty, nullable);
+            let affinity = self.column_affinity(column.id);
+            if all
+                .iter()
+                .filter_map(|columns| columns.get(position))
+                .all(|own| self.column_affinity(own.id) == affinity)
+            {
+                self.set_affinity(new.id, affinity);
+            }
+            columns.push(new);
         }
         let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();
         for input in inputs.iter_mut() {

@@ -27,7 +27,7 @@ impl Binder<'_> {
     ) -> Result<SqlType> {
         let span = self.span(node);
         match self.dialect {
-            SqlDialect::Sqlite => sqlite_type(ty, span),
+            SqlDialect::Sqlite => Ok(sqlite_type(ty)),
             SqlDialect::DuckDb if *ty == DataType::Float(ExactNumberInfo::None) => {
                 Ok(SqlType::Float32)
             }
@@ -176,17 +176,13 @@ fn decimal(digits: &ExactNumberInfo, span: Option<Span>) -> Result<SqlType> {
 }
 
 /// SQLite goes by parts of the name (its "affinity"), so any name is a type.
-fn sqlite_type(ty: &DataType, span: Option<Span>) -> Result<SqlType> {
+fn sqlite_type(ty: &DataType) -> SqlType {
     if matches!(ty, DataType::Unspecified) {
-        return Err(BindError::Unsupported {
-            feature: "a column without a type".into(),
-            span,
-        }
-        .into());
+        return SqlType::Variant;
     }
     let name = ty.to_string().to_ascii_uppercase();
     let has = |part: &str| name.contains(part);
-    Ok(if has("INTERVAL") {
+    if has("INTERVAL") {
         SqlType::Interval
     } else if has("INT") {
         SqlType::Int64
@@ -202,5 +198,13 @@ fn sqlite_type(ty: &DataType, span: Option<Span>) -> Result<SqlType> {
         SqlType::Text
     } else {
         SqlType::Float64
-    })
+    }
+}
+
+/// True for the names that in SQLite hold both integers and reals: NUMERIC, DECIMAL(10,2).
+pub(super) fn is_numeric_affinity(ty: &DataType) -> bool {
+    let name = ty.to_string().to_ascii_uppercase();
+    ["NUMERIC", "DECIMAL", "NUMBER"]
+        .iter()
+        .any(|own| name.starts_with(own))
 }

@@ -189,7 +189,7 @@ impl Binder<'_> {
                 value,
             );
         }
-        Ok(self.coerce(bound, column.ty))
+        self.assign(bound, column.ty)
     }
 
     fn plan_update(

@@ -130,7 +130,7 @@ impl Binder<'_> {
         }
         let mut scalars: Vec<Scalar> = Vec::with_capacity(column.len());
         for expr in column {
-            scalars.push(match self.assign(expr, ty) {
+            scalars.push(match self.assign(expr, ty)? {
                 Expr::Literal(scalar) => scalar,
                 other => llkv_compute::fold(&other)?,
             });
@@ -141,8 +141,11 @@ impl Binder<'_> {
     }
 
     /// A value on its way into a column of a type.
-    pub(super) fn assign(&mut self, expr: Expr, ty: SqlType) -> Expr {
-        self.coerce(expr, ty)
+    pub(super) fn assign(&mut self, expr: Expr, ty: SqlType) -> Result<Expr> {
+        if self.dialect.values_carry_types() {
+            return self.assign_variant(expr, ty);
+        }
+        Ok(self.coerce(expr, ty))
     }
 
     /// Rows with parameters, subqueries or functions of the time: a projection each.
@@ -161,7 +164,7 @@ impl Binder<'_> {
                 let value = source.next().unwrap_or(Expr::Literal(Scalar::Null(*ty)));
                 projections.push(Projection {
                     column: self.new_column(format!("column{}", position + 1), *ty, true),
-                    expr: self.assign(value, *ty),
+                    expr: self.assign(value, *ty)?,
                 });
             }
             inputs.push(LogicalPlan::Project(Project {

@@ -1,7 +1,9 @@
 //! The grammar that each dialect accepts, as hooks of the parser library.
 
 use crate::dialect::SqlDialect;
-use sqlparser::ast::{BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table, UnaryOperator,
+};
 use sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -115,6 +117,9 @@ impl Dialect for Grammar {
     /// would first try, and fail, to read each as a type name.
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         match &parser.peek_token_ref().token {
+            Token::Minus if self.is_sqlite() => Some(sign(parser, UnaryOperator::Minus)),
+            Token::Plus if self.is_sqlite() => Some(sign(parser, UnaryOperator::Plus)),
+            Token::Tilde if self.is_sqlite() => Some(sign(parser, UnaryOperator::BitwiseNot)),
             Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {
                 Some(parser.parse_value().map(Expr::Value))
             }
@@ -166,6 +171,11 @@ impl Dialect for Grammar {
                 return Some(infix(parser, expr, precedence, op));
             }
         }
+        if self.is_sqlite()
+            && let Some(test) = is_test(parser, expr, precedence)
+        {
+            return Some(test);
+        }
         in_table(parser, expr)
     }
 
@@ -200,6 +210,17 @@ impl Dialect for Grammar {
 const BITS_PRECEDENCE: u8 = 25;
 /// Above `*` (40), below `::` (50).
 const CONCAT_PRECEDENCE: u8 = 45;
+/// Above `||`, below `::`: in SQLite a sign binds tighter than any operator with two sides.
+const SIGN_PRECEDENCE: u8 = 48;
+
+/// `-x`, `+x`, `~x`
+fn sign(parser: &mut Parser, op: UnaryOperator) -> Result<Expr, ParserError> {
+    parser.next_token();
+    Ok(Expr::UnaryOp {
+        op,
+        expr: Box::new(parser.parse_subexpr(SIGN_PRECEDENCE)?),
+    })
+}
 
 fn infix(
     parser: &mut Parser,
@@ -213,6 +234,37 @@ fn infix(
         op,
         right: Box::new(right),
     })
+}
+
+/// `x IS [NOT] y` for any y: equality that takes NULL for a value.
+fn is_test(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+    let keyword = |n: usize| match &parser.peek_nth_token_ref(n).token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    };
+    if keyword(0) != Some(Keyword::IS) {
+        return None;
+    }
+    let negated = keyword(1) == Some(Keyword::NOT);
+    let known = matches!(
+        keyword(1 + usize::from(negated)),
+        Some(Keyword::NULL | Keyword::TRUE | Keyword::FALSE | Keyword::UNKNOWN | Keyword::DISTINCT)
+    );
+    if known {
+        return None;
+    }
+    for _ in 0..=usize::from(negated) {
+        parser.next_token();
+    }
+    let left = Box::new(left.clone());
+    Some(parser.parse_subexpr(precedence).map(|right| {
+        let right = Box::new(right);
+        if negated {
+            Expr::IsDistinctFrom(left, right)
+        } else {
+            Expr::IsNotDistinctFrom(left, right)
+        }
+    }))
 }
 
 /// `x [NOT] IN table`: the rows of a table.

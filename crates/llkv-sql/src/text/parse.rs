@@ -102,9 +102,10 @@ fn with_parser<T, R>(
     f: impl FnOnce(&T) -> Result<R>,
 ) -> Result<R> {
     let grammar = Grammar::new(dialect);
-    let tokens = Tokenizer::new(&grammar, text)
+    let mut tokens = Tokenizer::new(&grammar, text)
         .tokenize_with_location()
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
+    number_hexadecimals(&mut tokens, text, dialect);
     let tokens = without_hints(tokens, dialect);
     let need = stack_bytes(chain_tokens(&tokens)?);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
@@ -136,6 +137,26 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         return Ok(Parsed::ExplainRules(Box::new(parser.parse_statement()?)));
     }
     Ok(Parsed::Sql(Box::new(parser.parse_statement()?)))
+}
+
+/// `0x1F` is a number, which the tokenizer takes for the blob `x'1F'`. SQLite reads 64 bits of two's
+/// complement.
+fn number_hexadecimals(tokens: &mut [TokenWithSpan], text: &str, dialect: SqlDialect) {
+    for token in tokens {
+        let Token::HexStringLiteral(digits) = &token.token else {
+            continue;
+        };
+        let bits = u64::from_str_radix(digits, 16);
+        let start = SourceText::new(text).token_at(token.span.start);
+        let quoted = start.is_none_or(|span| !text[span.start..].starts_with('0'));
+        if let (Ok(bits), false) = (bits, quoted) {
+            let number = match dialect {
+                SqlDialect::Sqlite => (bits as i64).to_string(),
+                _ => bits.to_string(),
+            };
+            token.token = Token::Number(number, false);
+        }
+    }
 }
 
 fn end_of_input(parser: &Parser<'_>) -> Result<(), ParserError> {
