@@ -78,7 +78,8 @@ impl Prepared {
             let mut binder = Binder::new(&recording, reading, text, ParameterMode::Prepare);
             let plan = plan_of(binder.bind(parsed)?)?;
             let parameters = binder.into_parameters();
-            Ok((plan, parameters.types(), parameters.needs_values))
+            let needs_values = parameters.needs_values || parameters.has_open_types();
+            Ok((plan, parameters.types(), needs_values))
         })?;
         Ok(Self {
             text: text.to_owned(),

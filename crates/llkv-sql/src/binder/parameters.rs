@@ -60,6 +60,11 @@ impl<'a> Parameters<'a> {
             .collect()
     }
 
+    /// True where nothing asked for a type of some parameter: it takes that of its value.
+    pub(crate) fn has_open_types(&self) -> bool {
+        self.types.contains(&SqlType::Null)
+    }
+
     /// The first place that asks for a type decides.
     pub(super) fn infer(&mut self, index: usize, ty: SqlType) {
         if let Some(known @ SqlType::Null) = self.types.get_mut(index) {
