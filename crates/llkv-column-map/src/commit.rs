@@ -1,9 +1,10 @@
 //! What a commit changes, and what large loads prepare ahead of it.
 
 use crate::descriptor::GroupMeta;
+use crate::index::IndexDefinition;
 use arrow::array::RecordBatch;
 use llkv_storage::{Blob, CommitId};
-use llkv_types::{FieldId, RowId, SqlType, TableId, TxnId};
+use llkv_types::{FieldId, IndexId, RowId, SqlType, TableId, TxnId};
 
 /// The changes of one commit, in order.
 #[derive(Debug, Clone)]
@@ -56,6 +57,20 @@ pub enum TableChange {
         /// The groups; their rows follow each other.
         groups: Vec<StagedRowGroup>,
     },
+    /// A new index. Checkpoints build it.
+    CreateIndex {
+        /// The table.
+        table: TableId,
+        /// What is indexed.
+        index: IndexDefinition,
+    },
+    /// An index goes.
+    DropIndex {
+        /// The table.
+        table: TableId,
+        /// The index.
+        index: IndexId,
+    },
     /// Rows that go. One that is already marked keeps its first mark.
     Delete {
         /// The table.
@@ -75,6 +90,8 @@ impl TableChange {
             | Self::Alter { table, .. }
             | Self::Append { table, .. }
             | Self::AppendStaged { table, .. }
+            | Self::CreateIndex { table, .. }
+            | Self::DropIndex { table, .. }
             | Self::Delete { table, .. } => *table,
         }
     }
@@ -144,6 +161,14 @@ pub(crate) enum ReadyChange {
         table: TableId,
         groups: Vec<GroupMeta>,
     },
+    CreateIndex {
+        table: TableId,
+        index: IndexDefinition,
+    },
+    DropIndex {
+        table: TableId,
+        index: IndexId,
+    },
     Delete {
         table: TableId,
         row_ids: Vec<RowId>,
@@ -158,6 +183,8 @@ impl ReadyChange {
             | Self::Alter { table, .. }
             | Self::Append { table, .. }
             | Self::AppendGroups { table, .. }
+            | Self::CreateIndex { table, .. }
+            | Self::DropIndex { table, .. }
             | Self::Delete { table, .. } => *table,
         }
     }

@@ -19,6 +19,7 @@ mod column_test;
 mod commit;
 mod descriptor;
 mod encoding;
+mod index;
 mod journal;
 mod key_set;
 mod kind;
@@ -37,6 +38,9 @@ mod tail;
 mod views;
 
 pub use commit::{CommitRecord, CommitTicket, StagedRowGroup, TableChange};
+pub use index::{
+    IndexAccess, IndexDefinition, IndexMorsel, IndexScan, KeyEncoder, KeyRange, after_prefix,
+};
 pub use key_set::KeySet;
 pub use predicate::{ColumnPredicate, ColumnTest, ScanCounters};
 pub use scan::{ColumnScan, MorselReader, ROW_ID_COLUMN, ScanSpec};

@@ -5,6 +5,7 @@ use crate::chunk::Chunk;
 use crate::column_test::Test;
 use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::index::SegmentKeys;
 use crate::marks::Marks;
 use crate::stats::Verdict;
 use crate::summary::Summary;
@@ -38,6 +39,8 @@ pub(crate) struct StoredData {
 pub(crate) struct PlainData {
     pub(crate) layout: Arc<Layout>,
     pub(crate) batch: RecordBatch,
+    /// Entries for the indexes of the table.
+    pub(crate) keys: SegmentKeys,
     open: OnceLock<Vec<Arc<Chunk>>>,
     /// What is known of each column, taken at first use.
     summaries: Vec<OnceLock<Option<Summary>>>,
@@ -132,6 +135,7 @@ impl RowGroup {
             summaries: layout.iter().map(|_| OnceLock::new()).collect(),
             layout,
             batch,
+            keys: SegmentKeys::default(),
             open: OnceLock::new(),
         };
         Self::with_data(

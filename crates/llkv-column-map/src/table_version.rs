@@ -2,6 +2,7 @@
 
 use crate::commit::{ReadyChange, StagedRowGroup};
 use crate::descriptor::TableDescriptor;
+use crate::index::IndexVersion;
 use crate::marks::Marks;
 use crate::row_group::{Layout, RowGroup};
 use crate::scan::{ColumnScan, ScanSpec};
@@ -29,6 +30,8 @@ pub struct TableVersion {
     pub(crate) tail: Vec<Arc<RowGroup>>,
     /// Deletes that are not folded into their groups.
     pub(crate) marks: Marks,
+    /// Its indexes.
+    pub(crate) indexes: Arc<Vec<Arc<IndexVersion>>>,
     pub(crate) next_row_id: RowId,
     /// The last commit that is in here.
     pub(crate) applied: TxnId,
@@ -61,6 +64,7 @@ impl TableVersion {
             pages: Arc::default(),
             tail: Vec::new(),
             marks: Marks::default(),
+            indexes: Arc::default(),
             next_row_id: 0,
             applied: 0,
             settled: 0,
@@ -158,6 +162,23 @@ impl TableVersion {
                     list.push(Arc::new(group));
                 }
                 next.groups = Arc::new(SealedGroups::new(list));
+            }
+            ReadyChange::CreateIndex { index, .. } => {
+                let indexes = Arc::make_mut(&mut next.indexes);
+                if indexes.iter().any(|known| known.definition.id == index.id) {
+                    return Err(Error::internal(format!(
+                        "index {} was created twice",
+                        index.id
+                    )));
+                }
+                indexes.push(Arc::new(IndexVersion::new(index.clone())));
+            }
+            ReadyChange::DropIndex { index, .. } => {
+                for known in Arc::make_mut(&mut next.indexes) {
+                    if known.definition.id == *index {
+                        Arc::make_mut(known).is_dropped = true;
+                    }
+                }
             }
             ReadyChange::Delete { row_ids, .. } => {
                 next.marks = self.marks.with(row_ids, commit_id);

@@ -10,10 +10,11 @@
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{Int64Type, UInt64Type};
 use llkv_column_map::{
-    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, ScanSpec, StoreOptions, TableChange,
+    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, IndexAccess, IndexDefinition,
+    KeyEncoder, KeyRange, ScanSpec, StoreOptions, TableChange, TableVersion,
 };
 use llkv_storage::{BoxedPager, MemPager};
-use llkv_types::{FieldId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
+use llkv_types::{FieldId, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
 use proptest::prelude::*;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ enum Step {
     DeleteRange(prop::sample::Index, u32),
     Checkpoint(u64),
     Reopen,
+    CreateIndex(bool),
+    DropIndex(bool),
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -55,6 +58,8 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (any::<prop::sample::Index>(), 1u32..5_000).prop_map(|(i, n)| Step::DeleteRange(i, n)),
         2 => (0u64..6).prop_map(Step::Checkpoint),
         1 => Just(Step::Reopen),
+        1 => any::<bool>().prop_map(Step::CreateIndex),
+        1 => prop::bool::weighted(0.5).prop_map(Step::DropIndex),
     ]
 }
 
@@ -65,6 +70,9 @@ struct Model {
     commit_id: TxnId,
     /// No snapshot below it is looked at any more.
     bound: TxnId,
+    /// Indexes of the number, and of the text and the number.
+    indexes: [Option<IndexId>; 2],
+    next_index: u32,
 }
 
 fn value(seed: u64, n: u64) -> (Option<i64>, Option<String>) {
@@ -88,6 +96,8 @@ impl Model {
             rows: Vec::new(),
             commit_id: 1,
             bound: 1,
+            indexes: [None; 2],
+            next_index: 0,
         };
         model.commit(TableChange::Create {
             table: TABLE,
@@ -178,6 +188,29 @@ impl Model {
                 self.store.checkpoint(self.bound).unwrap();
                 assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
             }
+            Step::CreateIndex(both) => {
+                if self.indexes[usize::from(*both)].is_none() {
+                    let id = IndexId(self.next_index);
+                    self.next_index += 1;
+                    self.indexes[usize::from(*both)] = Some(id);
+                    let fields = [vec![FieldId(1)], vec![FieldId(2), FieldId(1)]];
+                    self.commit(TableChange::CreateIndex {
+                        table: TABLE,
+                        index: IndexDefinition {
+                            id,
+                            fields: fields[usize::from(*both)].clone(),
+                        },
+                    });
+                }
+            }
+            Step::DropIndex(both) => {
+                if let Some(index) = self.indexes[usize::from(*both)].take() {
+                    self.commit(TableChange::DropIndex {
+                        table: TABLE,
+                        index,
+                    });
+                }
+            }
             Step::Reopen => {
                 let pager = Arc::clone(&self.pager);
                 self.store = ColumnStore::open(pager, StoreOptions::default()).unwrap();
@@ -228,6 +261,134 @@ impl Model {
             self.scan(&version, snapshot, vec![null], |row| row.text.is_none());
         }
         self.gather(&version, seed);
+        for snapshot in [self.bound, self.commit_id.max(self.bound)] {
+            self.check_indexes(&version, snapshot, seed);
+        }
+    }
+
+    /// What is found by an index is what a scan finds.
+    fn check_indexes(&self, version: &Arc<TableVersion>, snapshot: TxnId, seed: u64) {
+        let (number, text) = value(seed, 3);
+        let null = ColumnPredicate {
+            field: FieldId(1),
+            test: ColumnTest::IsNull,
+        };
+        let same = |field, value: Scalar| ColumnPredicate {
+            field,
+            test: ColumnTest::Range {
+                low: Bound::Included(value.clone()),
+                high: Bound::Included(value),
+            },
+        };
+        let encode = |types: &[SqlType], columns: &[ArrayRef]| -> Vec<Box<[u8]>> {
+            let encoder = KeyEncoder::new(types.iter().copied()).unwrap();
+            let keys = encoder.encode(columns).unwrap();
+            let mut keys: Vec<Box<[u8]>> = keys.iter().map(|key| key.data().into()).collect();
+            keys.sort();
+            keys.dedup();
+            keys
+        };
+        if let Some(index) = self.indexes[0] {
+            let low = number.unwrap_or(7);
+            let keys = |numbers: Vec<Option<i64>>| {
+                encode(&[SqlType::Int64], &[Arc::new(Int64Array::from(numbers))])
+            };
+            let access = |ranges, whole_keys| IndexAccess {
+                index,
+                ranges,
+                whole_keys,
+            };
+            let points = keys(vec![None])
+                .iter()
+                .map(|k| KeyRange::with_prefix(k))
+                .collect();
+            self.scan_index(
+                version,
+                snapshot,
+                vec![null],
+                &access(points, true),
+                |row| row.number.is_none(),
+            );
+            let list = vec![Some(low), Some(low + 1), Some(low - 400)];
+            let points = keys(list.clone())
+                .iter()
+                .map(|k| KeyRange::with_prefix(k))
+                .collect();
+            let predicate = ColumnPredicate {
+                field: FieldId(1),
+                test: ColumnTest::In(Arc::new(Int64Array::from(list.clone()))),
+            };
+            self.scan_index(
+                version,
+                snapshot,
+                vec![predicate],
+                &access(points, true),
+                |row| row.number.is_some() && list.contains(&row.number),
+            );
+            let range = KeyRange {
+                low: keys(vec![Some(low)]).remove(0),
+                high: Some(keys(vec![Some(low + 100)]).remove(0)),
+            };
+            let predicate = ColumnPredicate {
+                field: FieldId(1),
+                test: ColumnTest::Range {
+                    low: Bound::Included(Scalar::Int64(low)),
+                    high: Bound::Excluded(Scalar::Int64(low + 100)),
+                },
+            };
+            self.scan_index(
+                version,
+                snapshot,
+                vec![predicate],
+                &access(vec![range], false),
+                |row| row.number.is_some_and(|n| n >= low && n < low + 100),
+            );
+        }
+        if let Some(index) = self.indexes[1] {
+            let text = text.unwrap_or_else(|| "3".into());
+            let prefix = encode(
+                &[SqlType::Text],
+                &[Arc::new(StringViewArray::from(vec![text.as_str()]))],
+            );
+            let access = IndexAccess {
+                index,
+                ranges: prefix.iter().map(|k| KeyRange::with_prefix(k)).collect(),
+                whole_keys: false,
+            };
+            let predicate = same(FieldId(2), Scalar::Text(text.clone().into()));
+            self.scan_index(version, snapshot, vec![predicate], &access, |row| {
+                row.text.as_deref() == Some(&text)
+            });
+        }
+    }
+
+    fn scan_index(
+        &self,
+        version: &Arc<TableVersion>,
+        snapshot: TxnId,
+        predicates: Vec<ColumnPredicate>,
+        access: &IndexAccess,
+        passes: impl Fn(&Row) -> bool,
+    ) {
+        let mut spec = ScanSpec::new(vec![FieldId(2)], snapshot);
+        spec.with_row_id = true;
+        spec.predicates = predicates;
+        let scan = version
+            .scan_index(&spec, access)
+            .unwrap()
+            .expect("an index");
+        let mut found: Vec<RowId> = Vec::new();
+        for morsel in 0..scan.morsel_count() {
+            for batch in scan.read(morsel).unwrap() {
+                let batch = batch.unwrap();
+                assert!(batch.num_rows() > 0);
+                found.extend(batch.column(1).as_primitive::<UInt64Type>().values());
+            }
+        }
+        let rows = self.rows.iter();
+        let expected = rows.filter(|row| row.visible(snapshot) && passes(row));
+        let expected: Vec<RowId> = expected.map(|row| row.row_id).collect();
+        assert_eq!(found, expected);
     }
 
     fn scan(

@@ -85,6 +85,7 @@ impl<'a> PlanBuilder<'a> {
                 columns,
                 row_id: None,
                 predicates: Vec::new(),
+                index: None,
             }),
         )
     }

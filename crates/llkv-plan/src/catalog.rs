@@ -2,7 +2,7 @@
 
 use crate::{CheckDefinition, ExternalSource, FileOptions, KeyDefinition};
 use llkv_result::Result;
-use llkv_types::{FieldId, Scalar, SqlType, TableId};
+use llkv_types::{FieldId, IndexId, Scalar, SqlType, TableId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,6 +45,32 @@ pub struct TableInfo {
     pub checks: Vec<CheckDefinition>,
     /// Dialect of the defaults and CHECKs.
     pub dialect: String,
+}
+
+/// An index of a table, that of a constraint or one that was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexInfo {
+    /// Identity within the table.
+    pub id: IndexId,
+    /// Name, of the constraint where it has none of its own.
+    pub name: String,
+    /// Columns of the key, the most significant first.
+    pub fields: Vec<FieldId>,
+    /// No two rows have one key, but for keys with a NULL.
+    pub unique: bool,
+    /// Where it comes from.
+    pub origin: IndexOrigin,
+}
+
+/// Where an index comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IndexOrigin {
+    /// CREATE INDEX.
+    Created,
+    /// A UNIQUE constraint.
+    Unique,
+    /// A PRIMARY KEY constraint.
+    PrimaryKey,
 }
 
 /// A view: its text, bound anew at each use.
@@ -113,4 +139,9 @@ pub trait CatalogView {
 
     /// Statistics of a table.
     fn statistics(&self, table: TableId) -> TableStatistics;
+
+    /// The indexes of a table.
+    fn indexes(&self, _table: TableId) -> Vec<IndexInfo> {
+        Vec::new()
+    }
 }

@@ -92,6 +92,9 @@ impl<'a> Printer<'a> {
             LogicalPlan::Scan(n) => {
                 let columns = n.columns.iter().map(|(_, c)| c).chain(&n.row_id);
                 let mut text = format!("Scan {} ({})", n.table_name, self.columns(columns));
+                if let Some(index) = &n.index {
+                    let _ = write!(text, " by index {}", index.name);
+                }
                 if !n.predicates.is_empty() {
                     let _ = write!(text, " where {}", self.list(&n.predicates, " AND "));
                 }

@@ -50,7 +50,8 @@ mod walk;
 
 pub use builder::{ColumnIds, PlanBuilder, aggregate_call};
 pub use catalog::{
-    CatalogView, ColumnInfo, ColumnStatistics, TableInfo, TableRef, TableStatistics, ViewInfo,
+    CatalogView, ColumnInfo, ColumnStatistics, IndexInfo, IndexOrigin, TableInfo, TableRef,
+    TableStatistics, ViewInfo,
 };
 pub use column_set::ColumnSet;
 pub use explain::{explain, explain_estimated};
@@ -60,13 +61,15 @@ pub use optimizer::{
     optimize_traced,
 };
 pub use plan::{
-    Aggregate, Apply, ApplyKind, Distinct, ExternalScan, Filter, Join, JoinKind, Limit,
-    LogicalPlan, PlanColumn, Project, Projection, Scan, SetOp, SetOpKind, Sort, UnionAll, Values,
+    Aggregate, Apply, ApplyKind, Distinct, ExternalScan, Filter, IndexChoice, Join, JoinKind,
+    Limit, LogicalPlan, PlanColumn, Project, Projection, Scan, SetOp, SetOpKind, Sort, UnionAll,
+    Values,
 };
 pub use rules::RULES;
 pub use statement::{
-    CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode, Insert, KeyDefinition,
-    PlanStatement, Returning, RowCheck, TableDefinition, Update, Upsert, UpsertUpdate,
+    CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode, IndexColumn,
+    IndexDefinition, Insert, KeyDefinition, PlanStatement, Returning, RowCheck, TableDefinition,
+    Update, Upsert, UpsertUpdate,
 };
 pub use validate::validate;
 pub use walk::NodeKinds;

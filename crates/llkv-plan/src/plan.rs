@@ -3,7 +3,7 @@
 use crate::ExternalSource;
 use arrow::array::RecordBatch;
 use llkv_expr::{AggregateExpr, ColumnId, Expr, SortKey};
-use llkv_types::{FieldId, SqlType, TableId};
+use llkv_types::{FieldId, IndexId, SqlType, TableId};
 use std::sync::Arc;
 
 /// A column that a node puts out.
@@ -65,6 +65,17 @@ pub struct Scan {
     /// Conjuncts pushed into the scan, over its columns; rows that fail them are not put out.
     /// They may refer to columns that only the scan reads: those are in `columns` too.
     pub predicates: Vec<Expr>,
+    /// The index by which the rows are looked up; none for a scan of all of them.
+    pub index: Option<IndexChoice>,
+}
+
+/// An index that the optimizer chose for a scan. The rows are the same without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexChoice {
+    /// The index.
+    pub id: IndexId,
+    /// Its name, for people.
+    pub name: String,
 }
 
 /// Rows of a file or a system view.

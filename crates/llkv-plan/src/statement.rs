@@ -59,6 +59,22 @@ pub enum PlanStatement {
         /// IF EXISTS.
         if_exists: bool,
     },
+    /// CREATE INDEX.
+    CreateIndex {
+        /// What is created.
+        definition: IndexDefinition,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+    },
+    /// DROP INDEX.
+    DropIndex {
+        /// Names.
+        names: Vec<TableRef>,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
+    /// REINDEX: of a table or an index, or of all.
+    Reindex(Option<TableRef>),
     /// COPY ... TO.
     CopyTo {
         /// Rows.
@@ -257,6 +273,32 @@ pub struct KeyDefinition {
     pub primary: bool,
     /// Positions of its columns in the table.
     pub columns: Vec<u32>,
+}
+
+/// An index to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexDefinition {
+    /// Name; made of the table's and the columns' where absent.
+    pub name: Option<TableRef>,
+    /// Its table.
+    pub table: TableId,
+    /// The table's name.
+    pub table_name: String,
+    /// UNIQUE.
+    pub unique: bool,
+    /// Columns of the key, the most significant first.
+    pub columns: Vec<IndexColumn>,
+}
+
+/// A column of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexColumn {
+    /// The column.
+    pub field: FieldId,
+    /// DESC.
+    pub descending: bool,
+    /// NULLS FIRST or NULLS LAST, where said.
+    pub nulls_first: Option<bool>,
 }
 
 /// A CHECK constraint.

@@ -210,7 +210,7 @@ impl CatalogError {
         match self {
             Self::AlreadyExists { kind, .. } => match kind {
                 ObjectKind::Column => "42701",
-                ObjectKind::Table | ObjectKind::View => "42P07",
+                ObjectKind::Table | ObjectKind::View | ObjectKind::Index => "42P07",
                 _ => "42710",
             },
             Self::NotFound { kind, .. } => match kind {

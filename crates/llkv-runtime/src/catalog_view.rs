@@ -4,10 +4,11 @@ use crate::context::RuntimeContext;
 use crate::ddl::{is_main_schema, is_temporary_schema};
 use crate::system_views::system_view;
 use llkv_plan::{
-    CatalogView, ExternalSource, FileOptions, TableInfo, TableRef, TableStatistics, ViewInfo,
+    CatalogView, ExternalSource, FileOptions, IndexInfo, IndexOrigin, TableInfo, TableRef,
+    TableStatistics, ViewInfo,
 };
 use llkv_result::Result;
-use llkv_table::{CatalogObject, CatalogState};
+use llkv_table::{CatalogObject, CatalogState, Table};
 use llkv_types::TableId;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +36,12 @@ impl SessionCatalog {
         }
     }
 
-    /// All tables and views.
+    /// A table by its id.
+    pub(crate) fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {
+        self.catalog.table(id)
+    }
+
+    /// All tables, indexes and views.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &CatalogObject> {
         self.catalog.objects()
     }
@@ -67,12 +73,38 @@ impl CatalogView for SessionCatalog {
 
     fn names(&self) -> Vec<String> {
         self.objects()
+            .filter(|object| !matches!(object, CatalogObject::Index(_)))
             .map(|object| object.name().to_owned())
             .collect()
     }
 
     fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
         llkv_files::open_source(path, options)
+    }
+
+    fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
+        let Some(table) = self.catalog.table(table) else {
+            return Vec::new();
+        };
+        let of_constraints = table.meta().keys.iter().zip(table.meta().key_indexes());
+        let of_constraints = of_constraints.map(|(key, index)| IndexInfo {
+            id: index.id,
+            name: key.name.clone(),
+            fields: index.fields,
+            unique: true,
+            origin: match key.primary {
+                true => IndexOrigin::PrimaryKey,
+                false => IndexOrigin::Unique,
+            },
+        });
+        let created = table.indexes().iter().map(|index| IndexInfo {
+            id: index.index_id(),
+            name: index.name.clone(),
+            fields: index.definition().fields,
+            unique: index.unique,
+            origin: IndexOrigin::Created,
+        });
+        of_constraints.chain(created).collect()
     }
 
     fn statistics(&self, table: TableId) -> TableStatistics {

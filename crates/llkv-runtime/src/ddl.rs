@@ -45,7 +45,7 @@ pub(crate) fn is_main_schema(name: &TableRef) -> bool {
     })
 }
 
-fn check_schema(name: &TableRef) -> Result<()> {
+pub(crate) fn check_schema(name: &TableRef) -> Result<()> {
     if is_main_schema(name) {
         return Ok(());
     }
@@ -68,7 +68,7 @@ pub(crate) fn is_temporary_schema(name: &TableRef) -> bool {
 }
 
 /// Makes room for a new object. False when the one that exists stays instead.
-fn make_room(
+pub(crate) fn make_room(
     transaction: &mut Transaction,
     kind: ObjectKind,
     name: &TableRef,
@@ -237,6 +237,21 @@ pub(crate) fn drop_views(
     if_exists: bool,
 ) -> Result<StatementResult> {
     drop_objects(transaction, ObjectKind::View, names, if_exists, "DROP VIEW")
+}
+
+/// DROP INDEX.
+pub(crate) fn drop_indexes(
+    transaction: &mut Transaction,
+    names: &[TableRef],
+    if_exists: bool,
+) -> Result<StatementResult> {
+    drop_objects(
+        transaction,
+        ObjectKind::Index,
+        names,
+        if_exists,
+        "DROP INDEX",
+    )
 }
 
 fn drop_objects(

@@ -1,11 +1,16 @@
-//! Definitions of tables and views as SQL text that creates them again.
+//! Definitions of tables, indexes and views as SQL text that creates them again.
 
-use llkv_table::{CatalogObject, TableMeta};
+use crate::SessionCatalog;
+use llkv_table::{CatalogObject, IndexColumnMeta, IndexMeta, TableMeta};
 use llkv_types::FieldId;
 
 /// The CREATE statement of a catalog object, without a semicolon.
-pub(crate) fn definition_sql(object: &CatalogObject) -> String {
+pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -> String {
     match object {
+        CatalogObject::Index(index) => match catalog.table_by_id(index.table) {
+            Some(table) => index_sql(index, table.meta()),
+            None => String::new(),
+        },
         CatalogObject::Table(table) => table_sql(table.meta()),
         CatalogObject::View(view) => {
             let columns: Vec<String> = view.columns.iter().map(|c| quoted(c)).collect();
@@ -20,6 +25,34 @@ pub(crate) fn definition_sql(object: &CatalogObject) -> String {
             )
         }
     }
+}
+
+/// The columns of an index as a statement names them.
+pub(crate) fn index_columns_sql(index: &IndexMeta, table: &TableMeta) -> String {
+    let column = |of_index: &IndexColumnMeta| {
+        let mut columns = table.columns.iter();
+        let column = columns.find(|column| column.field == of_index.field)?;
+        let order = if of_index.descending { " DESC" } else { "" };
+        let nulls = match of_index.nulls_first {
+            Some(true) => " NULLS FIRST",
+            Some(false) => " NULLS LAST",
+            None => "",
+        };
+        Some(format!("{}{order}{nulls}", quoted(&column.name)))
+    };
+    let columns: Vec<String> = index.columns.iter().filter_map(column).collect();
+    columns.join(", ")
+}
+
+/// The CREATE INDEX statement of an index.
+pub(crate) fn index_sql(index: &IndexMeta, table: &TableMeta) -> String {
+    format!(
+        "CREATE {}INDEX {} ON {} ({})",
+        if index.unique { "UNIQUE " } else { "" },
+        quoted(&index.name),
+        quoted(&table.name),
+        index_columns_sql(index, table)
+    )
 }
 
 fn table_sql(table: &TableMeta) -> String {

@@ -1,7 +1,7 @@
 //! Which function runs which statement.
 
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, copy, ddl, dml, explain, query};
+use crate::{RuntimeSession, copy, ddl, dml, explain, indexes, query};
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
 
@@ -50,6 +50,14 @@ impl RuntimeSession {
             PlanStatement::DropView { names, if_exists } => {
                 ddl::drop_views(transaction, &names, if_exists)
             }
+            PlanStatement::CreateIndex {
+                definition,
+                if_not_exists,
+            } => indexes::create_index(self, transaction, &definition, if_not_exists),
+            PlanStatement::DropIndex { names, if_exists } => {
+                ddl::drop_indexes(transaction, &names, if_exists)
+            }
+            PlanStatement::Reindex(name) => indexes::reindex(self, transaction, name.as_ref()),
             PlanStatement::CopyTo {
                 source,
                 path,

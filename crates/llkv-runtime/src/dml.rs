@@ -93,10 +93,9 @@ pub(crate) fn update(
     let checks = RowChecks::new(&update.checks, &columns, &update.table_name)?;
     let of_key = |field| {
         table
-            .meta()
-            .keys
+            .keys()
             .iter()
-            .any(|key| key.fields.contains(field))
+            .any(|key| key.meta().fields.contains(field))
     };
     let changes_key = update.changed.iter().any(of_key);
     let mut old = RoaringTreemap::new();

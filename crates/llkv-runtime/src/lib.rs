@@ -59,6 +59,7 @@ mod dispatch;
 mod dml;
 mod engine;
 mod explain;
+mod indexes;
 mod maintenance;
 mod options;
 mod query;

@@ -95,11 +95,13 @@ impl Maintenance {
 }
 
 fn run(due: &Due, store: &ColumnStore, transactions: &TxnIdManager) -> Result<()> {
-    let rows = due.rows.load(Ordering::Relaxed);
-    let commits = due.commits.load(Ordering::Relaxed);
-    store.checkpoint(transactions.gc_bound())?;
-    // What was committed meanwhile may wait for the next one.
-    due.rows.fetch_sub(rows, Ordering::Relaxed);
-    due.commits.fetch_sub(commits, Ordering::Relaxed);
-    Ok(())
+    // What is committed meanwhile waits for the next one; another thread may be at this very point.
+    let rows = due.rows.swap(0, Ordering::Relaxed);
+    let commits = due.commits.swap(0, Ordering::Relaxed);
+    let done = store.checkpoint(transactions.gc_bound());
+    if done.is_err() {
+        due.rows.fetch_add(rows, Ordering::Relaxed);
+        due.commits.fetch_add(commits, Ordering::Relaxed);
+    }
+    done
 }

@@ -1,14 +1,16 @@
-//! The system's own views: `information_schema` and `llkv_tables`.
+//! The system's own views: `information_schema`, `llkv_tables`, `llkv_indexes`, `llkv_schema`.
 
 use crate::SessionCatalog;
-use crate::definition_sql::definition_sql;
+use crate::definition_sql::{definition_sql, index_columns_sql, index_sql};
 use arrow::array::{
-    ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt64Array,
+    ArrayRef, BooleanArray, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray,
+    UInt64Array,
 };
 use arrow::datatypes::SchemaRef;
 use llkv_plan::{BatchIterator, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
 use llkv_table::{CatalogObject, Table};
+use llkv_types::FieldId;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,6 +49,11 @@ const VIEWS: &[Definition] = &[
     },
     Definition {
         schema: "main",
+        name: "llkv_indexes",
+        rows: llkv_indexes,
+    },
+    Definition {
+        schema: "main",
         name: "llkv_schema",
         rows: llkv_schema,
     },
@@ -77,16 +84,17 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
 fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
     let tables = catalog.objects().filter_map(|object| match object {
         CatalogObject::Table(table) => Some(table),
-        CatalogObject::View(_) => None,
+        CatalogObject::View(_) | CatalogObject::Index(_) => None,
     });
     tables.collect()
 }
 
 fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
-    let objects: Vec<&CatalogObject> = catalog.objects().collect();
+    let is_relation = |object: &&CatalogObject| !matches!(object, CatalogObject::Index(_));
+    let objects: Vec<&CatalogObject> = catalog.objects().filter(is_relation).collect();
     let kind = |object: &&CatalogObject| match object {
-        CatalogObject::Table(_) => "BASE TABLE",
         CatalogObject::View(_) => "VIEW",
+        _ => "BASE TABLE",
     };
     Ok(RecordBatch::try_from_iter([
         ("table_catalog", texts(objects.iter().map(|_| "llkv"))),
@@ -102,11 +110,22 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let kind = |object: &&CatalogObject| match object {
         CatalogObject::Table(_) => "table",
         CatalogObject::View(_) => "view",
+        CatalogObject::Index(_) => "index",
     };
-    let definitions: Vec<String> = objects.iter().map(|o| definition_sql(o)).collect();
+    let definitions = objects.iter().map(|o| definition_sql(o, catalog));
+    let definitions: Vec<String> = definitions.collect();
+    let table_of = |object: &&CatalogObject| match object {
+        CatalogObject::Index(index) => {
+            let table = catalog.table_by_id(index.table);
+            table.map_or_else(String::new, |table| table.meta().name.clone())
+        }
+        other => other.name().to_owned(),
+    };
+    let tables: Vec<String> = objects.iter().map(table_of).collect();
     Ok(RecordBatch::try_from_iter([
         ("type", texts(objects.iter().map(kind))),
         ("name", texts(objects.iter().map(|o| o.name()))),
+        ("tbl_name", texts(tables.iter().map(String::as_str))),
         ("sql", texts(definitions.iter().map(String::as_str))),
     ])?)
 }
@@ -182,7 +201,7 @@ fn table_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
 fn views(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let views = catalog.objects().filter_map(|object| match object {
         CatalogObject::View(view) => Some(view),
-        CatalogObject::Table(_) => None,
+        CatalogObject::Table(_) | CatalogObject::Index(_) => None,
     });
     let views: Vec<_> = views.collect();
     Ok(RecordBatch::try_from_iter([
@@ -211,6 +230,43 @@ fn llkv_tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ),
         ("column_count", numbers(columns.collect())),
         ("estimated_rows", numbers(rows.collect())),
+    ])?)
+}
+
+/// Every index, those of constraints among them; `sql` is NULL for these.
+fn llkv_indexes(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let mut rows: Vec<(&str, &str, bool, bool, String, Option<String>)> = Vec::new();
+    for table in base_tables(catalog) {
+        let meta = table.meta();
+        let name_of = |field: &FieldId| {
+            let mut columns = meta.columns.iter();
+            let column = columns.find(|column| column.field == *field);
+            column.map_or("", |column| column.name.as_str())
+        };
+        for key in &meta.keys {
+            let columns: Vec<&str> = key.fields.iter().map(name_of).collect();
+            let columns = columns.join(", ");
+            rows.push((&meta.name, &key.name, true, key.primary, columns, None));
+        }
+        for index in table.indexes() {
+            let columns = index_columns_sql(index, meta);
+            let sql = Some(index_sql(index, meta));
+            rows.push((&meta.name, &index.name, index.unique, false, columns, sql));
+        }
+    }
+    let flags = |flags: Vec<bool>| -> ArrayRef { Arc::new(BooleanArray::from(flags)) };
+    let sql: ArrayRef = Arc::new(
+        rows.iter()
+            .map(|row| row.5.as_deref())
+            .collect::<StringViewArray>(),
+    );
+    Ok(RecordBatch::try_from_iter([
+        ("table_name", texts(rows.iter().map(|row| row.0))),
+        ("index_name", texts(rows.iter().map(|row| row.1))),
+        ("is_unique", flags(rows.iter().map(|row| row.2).collect())),
+        ("is_primary", flags(rows.iter().map(|row| row.3).collect())),
+        ("columns", texts(rows.iter().map(|row| row.4.as_str()))),
+        ("sql", sql),
     ])?)
 }
 

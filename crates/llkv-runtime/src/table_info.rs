@@ -67,15 +67,11 @@ fn describe(table: &Table) -> TableInfo {
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
     });
-    let keys = meta
-        .keys
-        .iter()
-        .zip(table.keys())
-        .map(|(meta, key)| KeyDefinition {
-            name: meta.name.clone(),
-            primary: meta.primary,
-            columns: key.columns().iter().map(|at| *at as u32).collect(),
-        });
+    let keys = table.keys().iter().map(|key| KeyDefinition {
+        name: key.meta().name.clone(),
+        primary: key.meta().primary,
+        columns: key.columns().iter().map(|at| *at as u32).collect(),
+    });
     let checks = meta.checks.iter().map(|check| CheckDefinition {
         name: check.name.clone(),
         sql: check.sql.clone(),

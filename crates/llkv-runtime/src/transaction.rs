@@ -8,7 +8,7 @@ use llkv_column_map::ColumnStore;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
     Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, OnConflict, StagedMark,
-    StagedTable, Table, WriteContext,
+    StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{RowId, TableId, TxnId};
@@ -163,9 +163,9 @@ impl Transaction {
         self.tables.values()
     }
 
-    /// True for a table that it created itself.
-    pub(crate) fn created(&self, table: TableId) -> bool {
-        self.base_catalog.table(table).is_none()
+    /// The table as it was when the transaction began; none for a table that it created itself.
+    pub(crate) fn base_table(&self, table: TableId) -> Option<&Arc<Table>> {
+        self.base_catalog.table(table)
     }
 
     pub(crate) fn catalog_diff(&self) -> CatalogDiff {
@@ -265,8 +265,34 @@ impl Transaction {
     pub(crate) fn create(&mut self, object: CatalogObject, temporary: bool) -> Result<()> {
         let catalog = Arc::make_mut(&mut self.catalog);
         match temporary {
-            true => catalog.create_temporary(object),
-            false => catalog.create(object),
+            true => catalog.create_temporary(object)?,
+            false => catalog.create(object)?,
+        }
+        self.follow_catalog()
+    }
+
+    /// Has the rows written so far follow the definitions that their tables have now.
+    fn follow_catalog(&mut self) -> Result<()> {
+        for (id, staged) in &mut self.tables {
+            if let Some(table) = self.catalog.table(*id)
+                && !Arc::ptr_eq(table, staged.table())
+            {
+                staged.set_table(&self.context.store, table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A table as the transaction sees it now.
+    pub(crate) fn handle(&self, table: &Arc<Table>) -> Result<TableHandle> {
+        let snapshot_id = self.snapshot().snapshot_id;
+        let committed = self.context.store.table(table.id())?;
+        match self.tables.get(&table.id()) {
+            Some(staged) => staged.handle(&self.context.store, committed, snapshot_id),
+            None => Ok(match committed {
+                Some(version) => table.at(version, snapshot_id),
+                None => TableHandle::in_memory(Arc::clone(table.schema()), Vec::new()),
+            }),
         }
     }
 
@@ -278,12 +304,19 @@ impl Transaction {
         temporary: bool,
     ) -> Result<()> {
         if temporary {
-            return Arc::make_mut(&mut self.catalog).remove_temporary(kind, name);
+            Arc::make_mut(&mut self.catalog).remove_temporary(kind, name)?;
+            return self.follow_catalog();
         }
-        let (_, row_id) = Arc::make_mut(&mut self.catalog).remove(kind, name)?;
-        let Some(row_id) = row_id else {
-            return Ok(());
-        };
+        let before = Arc::clone(&self.catalog);
+        Arc::make_mut(&mut self.catalog).remove(kind, name)?;
+        self.follow_catalog()?;
+        // A table's indexes go with it.
+        let gone = self.catalog.diff(&before).removed;
+        gone.iter()
+            .try_for_each(|(object, row_id)| self.lock_object(object.name(), *row_id))
+    }
+
+    fn lock_object(&self, name: &str, row_id: RowId) -> Result<()> {
         let txn_id = self.snapshot().txn_id;
         let row = RoaringTreemap::from_iter([row_id]);
         let taken = self.context.catalog_locks.acquire(txn_id, &row);
@@ -358,7 +391,7 @@ impl Transaction {
             )?;
         }
         self.catalog = Arc::clone(&savepoint.catalog);
-        Ok(())
+        self.follow_catalog()
     }
 
     fn find_savepoint(&self, name: Option<&str>) -> Result<usize> {

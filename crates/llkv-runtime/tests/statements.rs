@@ -39,6 +39,7 @@ fn scan(session: &RuntimeSession, table: &str) -> LogicalPlan {
         columns: vec![(FieldId(0), column(0, "k")), (FieldId(1), column(1, "v"))],
         row_id: None,
         predicates: vec![],
+        index: None,
     })
 }
 

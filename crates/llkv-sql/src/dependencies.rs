@@ -1,7 +1,8 @@
 //! What a prepared statement has seen of the catalog, to know when it must look again.
 
 use llkv_plan::{
-    CatalogView, ExternalSource, FileOptions, TableInfo, TableRef, TableStatistics, ViewInfo,
+    CatalogView, ExternalSource, FileOptions, IndexInfo, TableInfo, TableRef, TableStatistics,
+    ViewInfo,
 };
 use llkv_result::Result;
 use llkv_types::TableId;
@@ -97,6 +98,11 @@ impl CatalogView for RecordingCatalog<'_> {
     fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
         self.record(Answer::Volatile);
         self.catalog.open_file(path, options)
+    }
+
+    fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
+        self.record(Answer::Volatile);
+        self.catalog.indexes(table)
     }
 
     fn statistics(&self, table: TableId) -> TableStatistics {

@@ -1,7 +1,7 @@
-//! The system catalog: table 0, whose rows describe all other tables and the views.
+//! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
 use crate::meta::{damaged, decode, decode_table, encode, encode_table};
-use crate::{ScanRequest, Table, TableHandle, TemporaryObjects, ViewMeta};
+use crate::{IndexMeta, ScanRequest, Table, TableHandle, TemporaryObjects, ViewMeta};
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
@@ -22,6 +22,7 @@ enum RowKind {
     View = 2,
     /// Keeps the highest id ever used when the object that had it is dropped.
     HighestId = 3,
+    Index = 4,
 }
 
 /// An object that has a name.
@@ -31,6 +32,8 @@ pub enum CatalogObject {
     Table(Arc<Table>),
     /// A view.
     View(Arc<ViewMeta>),
+    /// An index of a table.
+    Index(Arc<IndexMeta>),
 }
 
 /// An object and where it is stored.
@@ -62,6 +65,8 @@ pub struct CatalogDiff {
     pub added: Vec<CatalogObject>,
     /// Objects that went, with their rows.
     pub removed: Vec<(CatalogObject, RowId)>,
+    /// Tables that existed before and have other indexes now.
+    pub altered: Vec<Arc<Table>>,
 }
 
 impl CatalogObject {
@@ -71,6 +76,7 @@ impl CatalogObject {
         match self {
             Self::Table(table) => &table.meta().name,
             Self::View(view) => &view.name,
+            Self::Index(index) => &index.name,
         }
     }
 
@@ -80,6 +86,7 @@ impl CatalogObject {
         match self {
             Self::Table(table) => table.id(),
             Self::View(view) => view.id,
+            Self::Index(index) => index.id,
         }
     }
 
@@ -89,6 +96,7 @@ impl CatalogObject {
         match self {
             Self::Table(_) => ObjectKind::Table,
             Self::View(_) => ObjectKind::View,
+            Self::Index(_) => ObjectKind::Index,
         }
     }
 }
@@ -97,7 +105,7 @@ impl CatalogDiff {
     /// True when nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.removed.is_empty() && self.altered.is_empty()
     }
 }
 
@@ -160,6 +168,7 @@ impl SysCatalog {
                 state.read_rows(&batch?)?;
             }
         }
+        state.attach_indexes()?;
         Ok(state)
     }
 
@@ -224,11 +233,70 @@ impl CatalogState {
             }
             .into());
         }
+        let of_table = match &object {
+            CatalogObject::Index(index) => Some((index.table, Arc::clone(index))),
+            _ => None,
+        };
         self.insert(object, None);
+        if let Some((table, index)) = of_table {
+            self.alter_table(table, |indexes| indexes.push(index))?;
+        }
         Ok(())
     }
 
-    /// Removes an object and gives back its row, where it has one.
+    /// Gives a table other indexes.
+    pub(crate) fn alter_table(
+        &mut self,
+        id: TableId,
+        alter: impl FnOnce(&mut Vec<Arc<IndexMeta>>),
+    ) -> Result<()> {
+        let Some(table) = self.tables.get(&id) else {
+            return Ok(());
+        };
+        let mut indexes = table.indexes().to_vec();
+        alter(&mut indexes);
+        let table = table.with_indexes(indexes)?;
+        self.replace_table(table);
+        Ok(())
+    }
+
+    /// Another definition of a table that exists, under the same name.
+    fn replace_table(&mut self, table: Arc<Table>) {
+        let name = table.meta().name.to_ascii_lowercase();
+        let object = CatalogObject::Table(Arc::clone(&table));
+        if self.is_temporary(table.id()) {
+            Arc::make_mut(&mut self.temporary).insert(name, object);
+        } else if let Some(entry) = self.by_name.get_mut(&name) {
+            entry.object = object;
+        }
+        self.tables.insert(table.id(), table);
+    }
+
+    /// Tells the tables of the indexes that were read.
+    fn attach_indexes(&mut self) -> Result<()> {
+        let mut indexes: Vec<Arc<IndexMeta>> = Vec::new();
+        for object in self.objects() {
+            if let CatalogObject::Index(index) = object {
+                indexes.push(Arc::clone(index));
+            }
+        }
+        indexes.sort_by_key(|index| (index.table, index.id));
+        for of_table in indexes.chunk_by(|a, b| a.table == b.table) {
+            let table = of_table
+                .first()
+                .map_or(TableId::CATALOG, |index| index.table);
+            if !self.tables.contains_key(&table) {
+                return Err(damaged(format!(
+                    "an index of table {table}, which does not exist"
+                )));
+            }
+            self.alter_table(table, |indexes| indexes.extend_from_slice(of_table))?;
+        }
+        Ok(())
+    }
+
+    /// Removes an object and gives back its row, where it has one. The indexes of a table go with it; their
+    /// rows are part of [`Self::diff`].
     ///
     /// # Errors
     /// When no object of this kind has the name.
@@ -246,8 +314,18 @@ impl CatalogState {
         }
         let entry = self.by_name.remove(&name.to_ascii_lowercase());
         let entry = entry.ok_or_else(|| damaged(format!("\"{name}\" is lost")))?;
-        if let CatalogObject::Table(table) = &entry.object {
-            self.tables.remove(&table.id());
+        match &entry.object {
+            CatalogObject::Table(table) => {
+                self.tables.remove(&table.id());
+                for index in table.indexes() {
+                    self.by_name.remove(&index.name.to_ascii_lowercase());
+                }
+            }
+            CatalogObject::Index(gone) => {
+                let id = gone.id;
+                self.alter_table(gone.table, |indexes| indexes.retain(|index| index.id != id))?;
+            }
+            CatalogObject::View(_) => {}
         }
         Ok((entry.object, entry.row_id))
     }
@@ -258,6 +336,15 @@ impl CatalogState {
         }
         let name = object.name().to_ascii_lowercase();
         self.by_name.insert(name, CatalogEntry { object, row_id });
+    }
+
+    fn altered(&self, base: &Self) -> Vec<Arc<Table>> {
+        let tables = self.tables.values().filter(|table| {
+            let before = base.tables.get(&table.id());
+            before.is_some_and(|before| !Arc::ptr_eq(before, table))
+                && !self.is_temporary(table.id())
+        });
+        tables.cloned().collect()
     }
 
     /// What a transaction changed that began with `base`.
@@ -272,6 +359,7 @@ impl CatalogState {
         CatalogDiff {
             added: added.map(|e| e.object.clone()).collect(),
             removed: removed.collect(),
+            altered: self.altered(base),
         }
     }
 
@@ -292,11 +380,23 @@ impl CatalogState {
         let mut row_ids = Vec::new();
         let mut rows = Vec::new();
         for (object, row_id) in &diff.removed {
-            next.remove(object.kind(), object.name())?;
+            next.forget(object);
             row_ids.push(*row_id);
-            if let CatalogObject::Table(table) = object {
-                changes.push(TableChange::Drop { table: table.id() });
+            match object {
+                CatalogObject::Table(table) => {
+                    changes.push(TableChange::Drop { table: table.id() });
+                }
+                CatalogObject::Index(index) if next.tables.contains_key(&index.table) => {
+                    changes.push(TableChange::DropIndex {
+                        table: index.table,
+                        index: index.index_id(),
+                    });
+                }
+                CatalogObject::Index(_) | CatalogObject::View(_) => {}
             }
+        }
+        for table in &diff.altered {
+            next.replace_table(Arc::clone(table));
         }
         for object in &diff.added {
             let row_id = first_row_id + rows.len() as u64;
@@ -305,14 +405,28 @@ impl CatalogState {
                     (RowKind::Table, table.id(), encode_table(table.meta()))
                 }
                 CatalogObject::View(view) => (RowKind::View, view.id, encode::<ViewMeta>(view)),
+                CatalogObject::Index(index) => {
+                    (RowKind::Index, index.id, encode::<IndexMeta>(index))
+                }
             });
             if let CatalogObject::Table(table) = object {
-                changes.push(TableChange::Create {
-                    table: table.id(),
-                    columns: table.meta().layout(),
-                });
+                let (id, columns) = (table.id(), table.meta().layout());
+                changes.push(TableChange::Create { table: id, columns });
+                changes.extend(table.meta().key_indexes().map(|index| {
+                    let table = id;
+                    TableChange::CreateIndex { table, index }
+                }));
             }
             next.insert(object.clone(), Some(row_id));
+        }
+        // After the tables: their ids are no guide to which came first.
+        for object in &diff.added {
+            if let CatalogObject::Index(index) = object {
+                changes.push(TableChange::CreateIndex {
+                    table: index.table,
+                    index: index.definition(),
+                });
+            }
         }
         if !diff.removed.is_empty() {
             let highest = self.highest_id().max(next.highest_id());
@@ -336,6 +450,14 @@ impl CatalogState {
         Ok((next, changes))
     }
 
+    /// Takes out an object alone.
+    fn forget(&mut self, object: &CatalogObject) {
+        self.by_name.remove(&object.name().to_ascii_lowercase());
+        if let CatalogObject::Table(table) = object {
+            self.tables.remove(&table.id());
+        }
+    }
+
     fn read_rows(&mut self, batch: &RecordBatch) -> Result<()> {
         let kinds = batch.column(0).as_primitive::<UInt8Type>();
         let ids = batch.column(1).as_primitive::<UInt32Type>();
@@ -351,6 +473,10 @@ impl CatalogState {
                 kind if kind == RowKind::View as u8 => {
                     let view = Arc::new(decode::<ViewMeta>(payload)?);
                     self.insert(CatalogObject::View(view), Some(row_id));
+                }
+                kind if kind == RowKind::Index as u8 => {
+                    let index = Arc::new(decode::<IndexMeta>(payload)?);
+                    self.insert(CatalogObject::Index(index), Some(row_id));
                 }
                 kind if kind == RowKind::HighestId as u8 => {
                     self.highest_id = Some((row_id, ids.value(row)));

@@ -1,11 +1,13 @@
 //! A table as one transaction sees it.
 
+use crate::key_ranges::index_access;
 use crate::memory::{MemoryBatch, MemoryScan, scan_schema};
+use crate::scan::StoredScan;
 use crate::{ScanRequest, TableScan};
 use arrow::array::RecordBatch;
-use llkv_column_map::{ColumnScan, ScanSpec, TableVersion};
+use llkv_column_map::{IndexAccess, ScanSpec, TableVersion};
 use llkv_result::Result;
-use llkv_types::{RowId, TXN_ID_AUTO_COMMIT, TableSchema, TxnId};
+use llkv_types::{IndexId, RowId, TXN_ID_AUTO_COMMIT, TableSchema, TxnId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
@@ -80,13 +82,31 @@ impl TableHandle {
     /// # Errors
     /// For columns that the table has not.
     pub fn scan_stream(&self, request: &ScanRequest) -> Result<TableScan> {
+        let access = match request.index {
+            Some(index) => self.index_access(index, request)?,
+            None => None,
+        };
+        self.scan_with(request, access.as_ref())
+    }
+
+    /// Opens a scan that looks up keys in the committed rows, where their index is there.
+    ///
+    /// # Errors
+    /// For columns that the table has not.
+    pub(crate) fn scan_with(
+        &self,
+        request: &ScanRequest,
+        access: Option<&IndexAccess>,
+    ) -> Result<TableScan> {
         let schema = scan_schema(&self.schema, request)?;
         let committed = match &self.committed {
-            Some((version, snapshot)) => Some(self.scan_version(version, *snapshot, request)?),
+            Some((version, snapshot)) => {
+                Some(self.scan_version(version, *snapshot, request, access)?)
+            }
             None => None,
         };
         let own_groups = match &self.own_groups {
-            Some(version) => Some(self.scan_version(version, TXN_ID_AUTO_COMMIT, request)?),
+            Some(version) => Some(self.scan_version(version, TXN_ID_AUTO_COMMIT, request, None)?),
             None => None,
         };
         let own = MemoryScan::new(
@@ -104,8 +124,9 @@ impl TableHandle {
         version: &Arc<TableVersion>,
         snapshot: TxnId,
         request: &ScanRequest,
-    ) -> Result<ColumnScan> {
-        version.scan(ScanSpec {
+        access: Option<&IndexAccess>,
+    ) -> Result<StoredScan> {
+        let spec = ScanSpec {
             projection: request.columns.clone(),
             with_row_id: request.with_row_id,
             coded: request.coded.clone(),
@@ -114,6 +135,31 @@ impl TableHandle {
             own_deletes: (!self.own_deletes.is_empty()).then(|| Arc::clone(&self.own_deletes)),
             batch_rows: request.batch_rows(),
             counters: request.counters.clone(),
-        })
+        };
+        if let Some(access) = access
+            && let Some(scan) = version.scan_index(&spec, access)?
+        {
+            return Ok(StoredScan::Index(scan));
+        }
+        Ok(StoredScan::Columns(version.scan(spec)?))
+    }
+
+    /// The keys of an index that the rows asked for may have.
+    fn index_access(&self, index: IndexId, request: &ScanRequest) -> Result<Option<IndexAccess>> {
+        let Some((version, _)) = &self.committed else {
+            return Ok(None);
+        };
+        let Some(fields) = version.index_fields(index) else {
+            return Ok(None);
+        };
+        let with_type = |field: &_| {
+            let mut columns = self.schema.columns.iter();
+            columns.find(|c| c.field == *field).map(|c| (*field, c.ty))
+        };
+        let columns: Option<Vec<_>> = fields.iter().map(with_type).collect();
+        match columns {
+            Some(columns) => index_access(index, &columns, &request.predicates),
+            None => Ok(None),
+        }
     }
 }

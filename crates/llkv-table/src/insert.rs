@@ -1,8 +1,11 @@
 //! Appending rows to a table: NOT NULL as masks, unique keys against own and committed rows.
 
+use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
+use crate::own_keys::OwnKeys;
 use crate::{
-    ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, UniqueKey, WriteContext,
+    ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, TableScan, UniqueKey,
+    WriteContext,
 };
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, take};
@@ -268,6 +271,19 @@ fn highest_key(
     Ok(highest)
 }
 
+/// The keys of own rows under a constraint that is younger than they are.
+pub(crate) fn own_keys(handle: &TableHandle, key: &UniqueKey) -> Result<OwnKeys> {
+    let mut own = OwnKeys::default();
+    let request = ScanRequest::new(key.meta().fields.clone());
+    for_each_batch(handle, &request, |batch| {
+        for (_, bytes) in key.encode(batch.columns())?.iter() {
+            own.insert(bytes);
+        }
+        Ok(())
+    })?;
+    Ok(own)
+}
+
 fn key_hashes(
     handle: &TableHandle,
     key: &UniqueKey,
@@ -304,7 +320,9 @@ fn probe(
             });
         }
     }
-    for_each_batch(handle, &request, |batch| {
+    let access = whole_keys(key.index(), wanted.iter().copied());
+    let scan = handle.scan_with(&request, Some(&access))?;
+    each_batch(&scan, |batch| {
         let (row_ids, key_columns) = match batch.columns().split_last() {
             Some((row_ids, key_columns)) => (row_ids.as_primitive::<UInt64Type>(), key_columns),
             None => return Ok(()),
@@ -319,12 +337,15 @@ fn probe(
     })
 }
 
-fn for_each_batch(
+pub(crate) fn for_each_batch(
     handle: &TableHandle,
     request: &ScanRequest,
-    mut each: impl FnMut(&RecordBatch) -> Result<()>,
+    each: impl FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let scan = handle.scan_stream(request)?;
+    each_batch(&handle.scan_stream(request)?, each)
+}
+
+fn each_batch(scan: &TableScan, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
     for morsel in 0..scan.morsel_count() {
         for batch in scan.read(morsel)? {
             each(&batch?)?;

@@ -1,6 +1,6 @@
 //! A PRIMARY KEY or UNIQUE constraint: keys as ordered bytes, what is known of the stored ones.
 
-use crate::KeyMeta;
+use crate::{IndexMeta, KeyMeta};
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
@@ -8,7 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_compute::{key_type, normalized};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
-use llkv_types::{FieldId, SqlType, TableSchema};
+use llkv_types::{FieldId, IndexId, SqlType, TableSchema};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct UniqueKey {
     converter: RowConverter,
     /// `PRIMARY KEY (id)`, for messages.
     label: String,
+    /// Its index in the column store.
+    index: IndexId,
     state: Mutex<KeyState>,
 }
 
@@ -57,8 +59,33 @@ impl BatchKeys {
 }
 
 impl UniqueKey {
-    /// The constraint of a table with these columns.
-    pub(crate) fn new(meta: &KeyMeta, schema: &TableSchema) -> Result<Self> {
+    /// The constraint of a table with these columns, whose index has this id.
+    pub(crate) fn new(meta: &KeyMeta, index: IndexId, schema: &TableSchema) -> Result<Self> {
+        let kind = if meta.primary {
+            "PRIMARY KEY"
+        } else {
+            "UNIQUE"
+        };
+        Self::with_label(meta, index, schema, kind)
+    }
+
+    /// What a unique index demands.
+    pub(crate) fn of_index(index: &IndexMeta, schema: &TableSchema) -> Result<Self> {
+        let meta = KeyMeta {
+            name: index.name.clone(),
+            primary: false,
+            fields: index.columns.iter().map(|c| c.field).collect(),
+        };
+        let kind = format!("unique index \"{}\"", index.name);
+        Self::with_label(&meta, index.index_id(), schema, &kind)
+    }
+
+    fn with_label(
+        meta: &KeyMeta,
+        index: IndexId,
+        schema: &TableSchema,
+        kind: &str,
+    ) -> Result<Self> {
         let position = |field: &FieldId| {
             let found = schema.columns.iter().position(|c| c.field == *field);
             found.ok_or_else(|| crate::meta::damaged(format!("key {} has no column", meta.name)))
@@ -70,11 +97,6 @@ impl UniqueKey {
             .collect::<Result<Vec<_>>>()?;
         let of_key = || columns.iter().filter_map(|at| schema.columns.get(*at));
         let names: Vec<&str> = of_key().map(|c| c.name.as_str()).collect();
-        let kind = if meta.primary {
-            "PRIMARY KEY"
-        } else {
-            "UNIQUE"
-        };
         Ok(Self {
             label: format!("{kind} ({})", names.join(", ")),
             converter: RowConverter::new(
@@ -84,6 +106,7 @@ impl UniqueKey {
             )?,
             meta: meta.clone(),
             columns,
+            index,
             state: Mutex::default(),
         })
     }
@@ -92,6 +115,12 @@ impl UniqueKey {
     #[must_use]
     pub fn meta(&self) -> &KeyMeta {
         &self.meta
+    }
+
+    /// Its index in the column store.
+    #[must_use]
+    pub fn index(&self) -> IndexId {
+        self.index
     }
 
     /// Positions of its columns in the table.
@@ -135,6 +164,13 @@ impl UniqueKey {
             state.is_loaded = true;
         }
         Ok(state.high.clone())
+    }
+
+    /// Takes note of a key that is stored, where the stored rows were looked at on another way.
+    pub(crate) fn raise_highest(&self, key: Option<KeyBytes>) {
+        let mut state = self.state.lock();
+        state.high = key.max(state.high.take());
+        state.is_loaded = true;
     }
 
     /// Checks at commit that no transaction which committed since the snapshot brought one of the keys.

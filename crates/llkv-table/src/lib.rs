@@ -62,6 +62,7 @@ mod filter;
 mod group_encoder;
 mod handle;
 mod insert;
+mod key_ranges;
 mod keys;
 mod lower;
 mod memory;
@@ -73,6 +74,7 @@ mod staged;
 mod standalone;
 mod table;
 mod temporary;
+mod unique_check;
 mod upsert;
 
 pub use catalog::{CatalogDiff, CatalogObject, CatalogState, SysCatalog};
@@ -84,7 +86,7 @@ pub use llkv_column_map::{
     StoreOptions, TableChange, TableVersion,
 };
 pub use lower::lower_predicate;
-pub use meta::{CheckMeta, ColMeta, KeyMeta, TableMeta, ViewMeta};
+pub use meta::{CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, TableMeta, ViewMeta};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
 pub use staged::{StagedMark, StagedTable, WriteContext};

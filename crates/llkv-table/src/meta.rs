@@ -1,8 +1,9 @@
 //! What the catalog stores of a table or a view, and the bytes it stores it in.
 
 use bitcode::{Decode, Encode};
+use llkv_column_map::IndexDefinition;
 use llkv_result::{CatalogError, Error, Result};
-use llkv_types::{Column, FieldId, SqlType, TableId, TableSchema};
+use llkv_types::{Column, FieldId, IndexId, SqlType, TableId, TableSchema};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A column.
@@ -73,6 +74,52 @@ struct TableMetaV1 {
 /// The dialect of texts that were stored without one.
 const FIRST_DIALECT: &str = "llkv";
 
+/// A column of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct IndexColumnMeta {
+    /// The column.
+    pub field: FieldId,
+    /// DESC.
+    pub descending: bool,
+    /// NULLS FIRST or NULLS LAST, where said.
+    pub nulls_first: Option<bool>,
+}
+
+/// An index that a statement created.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct IndexMeta {
+    /// Identity, from the same numbers as tables.
+    pub id: TableId,
+    /// Name as created.
+    pub name: String,
+    /// Its table.
+    pub table: TableId,
+    /// No two rows have one key, but for keys with a NULL.
+    pub unique: bool,
+    /// Columns of the key, the most significant first.
+    pub columns: Vec<IndexColumnMeta>,
+}
+
+impl IndexMeta {
+    /// Its identity in the column store.
+    #[must_use]
+    pub fn index_id(&self) -> IndexId {
+        IndexId(self.id.0 | OWN_INDEX_BIT)
+    }
+
+    /// What the column store keeps.
+    #[must_use]
+    pub fn definition(&self) -> IndexDefinition {
+        IndexDefinition {
+            id: self.index_id(),
+            fields: self.columns.iter().map(|column| column.field).collect(),
+        }
+    }
+}
+
+/// Tells the ids of created indexes from those of constraints.
+const OWN_INDEX_BIT: u32 = 1 << 31;
+
 /// A view: its text, bound anew at each use.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct ViewMeta {
@@ -101,6 +148,15 @@ impl TableMeta {
         TableSchema {
             columns: columns.collect(),
         }
+    }
+
+    /// The indexes of its PRIMARY KEY and UNIQUE constraints.
+    pub fn key_indexes(&self) -> impl Iterator<Item = IndexDefinition> {
+        let ids = (0..).map(IndexId);
+        ids.zip(&self.keys).map(|(id, key)| IndexDefinition {
+            id,
+            fields: key.fields.clone(),
+        })
     }
 
     /// The columns as the column store lays them out.

@@ -1,7 +1,7 @@
 //! What a reader asks of a table.
 
 use llkv_column_map::{ColumnPredicate, ScanCounters};
-use llkv_types::FieldId;
+use llkv_types::{FieldId, IndexId};
 use std::sync::Arc;
 
 /// Rows per batch where a request does not say.
@@ -19,6 +19,8 @@ pub struct ScanRequest {
     pub coded: Vec<FieldId>,
     /// Tests that every row put out passes; over any column of the table.
     pub predicates: Vec<ColumnPredicate>,
+    /// The index to look the rows up with, where the predicates name keys of it. Rows are the same without.
+    pub index: Option<IndexId>,
     /// Rows per batch at most; 0 counts as [`DEFAULT_BATCH_ROWS`].
     pub batch_rows: usize,
     /// Where the scan adds up what it did.
@@ -34,6 +36,7 @@ impl ScanRequest {
             with_row_id: false,
             coded: Vec::new(),
             predicates: Vec::new(),
+            index: None,
             batch_rows: DEFAULT_BATCH_ROWS,
             counters: None,
         }

@@ -3,7 +3,7 @@
 use crate::memory::MemoryScan;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use llkv_column_map::ColumnScan;
+use llkv_column_map::{ColumnScan, IndexScan};
 use llkv_result::{Error, Result};
 use std::sync::Arc;
 
@@ -16,15 +16,45 @@ pub type MorselBatches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 pub struct TableScan {
     schema: SchemaRef,
     /// Committed rows, then own rows that were written early.
-    stored: Vec<ColumnScan>,
+    stored: Vec<StoredScan>,
     own: MemoryScan,
+}
+
+/// Stored rows, all of them looked through or looked up.
+#[derive(Debug)]
+pub(crate) enum StoredScan {
+    Columns(ColumnScan),
+    Index(IndexScan),
+}
+
+impl StoredScan {
+    fn morsel_count(&self) -> usize {
+        match self {
+            Self::Columns(scan) => scan.morsel_count(),
+            Self::Index(scan) => scan.morsel_count(),
+        }
+    }
+
+    fn estimated_rows(&self) -> u64 {
+        match self {
+            Self::Columns(scan) => scan.estimated_rows(),
+            Self::Index(scan) => scan.estimated_rows(),
+        }
+    }
+
+    fn read(&self, morsel: usize) -> Result<MorselBatches> {
+        Ok(match self {
+            Self::Columns(scan) => Box::new(scan.read(morsel)?),
+            Self::Index(scan) => Box::new(scan.read(morsel)?),
+        })
+    }
 }
 
 impl TableScan {
     pub(crate) fn new(
         schema: SchemaRef,
-        committed: Option<ColumnScan>,
-        own_groups: Option<ColumnScan>,
+        committed: Option<StoredScan>,
+        own_groups: Option<StoredScan>,
         own: MemoryScan,
     ) -> Self {
         Self {
@@ -43,7 +73,7 @@ impl TableScan {
     /// Morsels; 0 for an empty table.
     #[must_use]
     pub fn morsel_count(&self) -> usize {
-        let stored = self.stored.iter().map(ColumnScan::morsel_count);
+        let stored = self.stored.iter().map(StoredScan::morsel_count);
         stored.sum::<usize>() + self.own.morsel_count()
     }
 
@@ -69,7 +99,7 @@ impl TableScan {
     /// Rows before predicates, for the decision whether to use threads.
     #[must_use]
     pub fn estimated_rows(&self) -> u64 {
-        let stored = self.stored.iter().map(ColumnScan::estimated_rows);
+        let stored = self.stored.iter().map(StoredScan::estimated_rows);
         stored.sum::<u64>() + self.own.rows()
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of one table that one transaction has written and not committed.
 
 use crate::group_encoder::GroupEncoder;
+use crate::insert::own_keys;
 use crate::memory::MemoryBatch;
 use crate::own_keys::OwnKeys;
 use crate::{OWN_ROW_ID_BASE, Table, TableHandle};
@@ -80,6 +81,29 @@ impl StagedTable {
     #[must_use]
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// Goes on under another definition of the table, with other indexes: what they demand of keys is
+    /// checked for the rows to come, against those that were written before too.
+    ///
+    /// # Errors
+    /// When own rows cannot be read.
+    pub fn set_table(&mut self, store: &ColumnStore, table: &Arc<Table>) -> Result<()> {
+        let handle = self.handle(store, None, 0)?;
+        let mut known: Vec<_> = self.table.keys().iter().map(|key| key.index()).collect();
+        let mut before = std::mem::take(&mut self.keys);
+        for key in table.keys() {
+            let at = known.iter().position(|index| *index == key.index());
+            self.keys.push(match at {
+                Some(at) => {
+                    known.swap_remove(at);
+                    before.swap_remove(at)
+                }
+                None => own_keys(&handle, key)?,
+            });
+        }
+        self.table = Arc::clone(table);
+        Ok(())
     }
 
     /// True when nothing was written.

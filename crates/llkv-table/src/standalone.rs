@@ -26,7 +26,12 @@ impl Table {
             table: table.id(),
             columns: table.meta().layout(),
         };
-        commit(store, transactions, vec![change])?;
+        let indexes = table.meta().key_indexes().map(|index| {
+            let table = table.id();
+            TableChange::CreateIndex { table, index }
+        });
+        let changes = [change].into_iter().chain(indexes).collect();
+        commit(store, transactions, changes)?;
         Ok(table)
     }
 

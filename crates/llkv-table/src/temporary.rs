@@ -61,8 +61,13 @@ impl CatalogState {
         }
         self.know_table(&object);
         let name = object.name().to_ascii_lowercase();
-        Arc::make_mut(&mut self.temporary).insert(name, object);
-        Ok(())
+        Arc::make_mut(&mut self.temporary).insert(name, object.clone());
+        match object {
+            CatalogObject::Index(index) => {
+                self.alter_table(index.table, |indexes| indexes.push(Arc::clone(&index)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes a temporary object.
@@ -77,11 +82,20 @@ impl CatalogState {
                 return Err(CatalogError::NotFound { kind, name }.into());
             }
         }
-        let removed = Arc::make_mut(&mut self.temporary).remove(&name.to_ascii_lowercase());
-        if let Some(CatalogObject::Table(table)) = removed {
-            self.tables.remove(&table.id());
+        let temporary = Arc::make_mut(&mut self.temporary);
+        match temporary.remove(&name.to_ascii_lowercase()) {
+            Some(CatalogObject::Table(table)) => {
+                for index in table.indexes() {
+                    temporary.remove(&index.name.to_ascii_lowercase());
+                }
+                self.tables.remove(&table.id());
+                Ok(())
+            }
+            Some(CatalogObject::Index(gone)) => {
+                self.alter_table(gone.table, |indexes| indexes.retain(|i| i.id != gone.id))
+            }
+            Some(CatalogObject::View(_)) | None => Ok(()),
         }
-        Ok(())
     }
 
     fn know_table(&mut self, object: &CatalogObject) {

@@ -26,6 +26,11 @@ id! {
     FieldId(u32)
 }
 id! {
+    /// An index within its table: the table's key constraints count from 0, the others have the ids that
+    /// the catalog gave them and the highest bit set.
+    IndexId(u32)
+}
+id! {
     /// The key of a value in the pager.
     PhysicalKey(u64)
 }

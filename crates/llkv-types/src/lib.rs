@@ -19,8 +19,8 @@ pub mod text;
 pub mod variant;
 
 pub use ids::{
-    FieldId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT, TXN_ID_NONE,
-    TableId, TxnId,
+    FieldId, IndexId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT,
+    TXN_ID_NONE, TableId, TxnId,
 };
 pub use scalar::Scalar;
 pub use schema::{Column, TableSchema};

@@ -5,9 +5,10 @@ mod batch;
 use crate::bytes::{ByteReader, ByteWriter, damaged};
 use crate::commit::ReadyChange;
 use crate::descriptor::{GroupMeta, seal, unseal};
+use crate::index::IndexDefinition;
 use crate::row_group::Layout;
 use llkv_result::Result;
-use llkv_types::{FieldId, RowId, SqlType, TableId, TxnId};
+use llkv_types::{FieldId, IndexId, RowId, SqlType, TableId, TxnId};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -23,6 +24,8 @@ const ALTER: u8 = 3;
 const APPEND: u8 = 4;
 const APPEND_GROUPS: u8 = 5;
 const DELETE: u8 = 6;
+const CREATE_INDEX: u8 = 7;
+const DROP_INDEX: u8 = 8;
 
 /// Encodes the record of a commit.
 ///
@@ -67,6 +70,8 @@ fn encode_change(
         ReadyChange::Append { .. } => APPEND,
         ReadyChange::AppendGroups { .. } => APPEND_GROUPS,
         ReadyChange::Delete { .. } => DELETE,
+        ReadyChange::CreateIndex { .. } => CREATE_INDEX,
+        ReadyChange::DropIndex { .. } => DROP_INDEX,
     };
     out.u8(tag);
     out.u32(change.table().0);
@@ -85,6 +90,14 @@ fn encode_change(
             batch::write(out, batch, &layout)?;
         }
         ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal(GROUPS_MAGIC, groups)),
+        ReadyChange::CreateIndex { index, .. } => {
+            out.u32(index.id.0);
+            out.u32(index.fields.len() as u32);
+            for field in &index.fields {
+                out.u32(field.0);
+            }
+        }
+        ReadyChange::DropIndex { index, .. } => out.u32(index.0),
         ReadyChange::Delete { row_ids, .. } => {
             out.u32(row_ids.len() as u32);
             for row_id in row_ids {
@@ -169,6 +182,22 @@ fn decode_change(
             let groups: Vec<GroupMeta> = unseal(GROUPS_MAGIC, key, input.prefixed()?)?;
             ReadyChange::AppendGroups { table, groups }
         }
+        CREATE_INDEX => {
+            let id = IndexId(input.u32()?);
+            let count = input.u32()? as usize;
+            let bytes = input.raw(count.saturating_mul(4))?;
+            let (fields, _) = bytes.as_chunks::<4>();
+            let fields = fields.iter().map(|f| FieldId(u32::from_le_bytes(*f)));
+            let fields = fields.collect();
+            ReadyChange::CreateIndex {
+                table,
+                index: IndexDefinition { id, fields },
+            }
+        }
+        DROP_INDEX => ReadyChange::DropIndex {
+            table,
+            index: IndexId(input.u32()?),
+        },
         DELETE => {
             let count = input.u32()? as usize;
             let bytes = input.raw(count.saturating_mul(8))?;

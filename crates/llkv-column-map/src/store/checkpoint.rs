@@ -5,7 +5,8 @@ use super::pages::{GroupPage, Paged};
 use super::stage::EARLY_BYTES;
 use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
 use crate::descriptor::{STORE_MAGIC, StoreHeader, TABLE_MAGIC, TableDescriptor, seal};
-use crate::row_group::RowGroup;
+use crate::index::{self, IndexVersion};
+use crate::row_group::{GroupData, RowGroup};
 use crate::sealed::SealedGroups;
 use crate::table_version::TableVersion;
 use crate::tail;
@@ -20,6 +21,7 @@ struct Built {
     from: Arc<TableVersion>,
     compacted: Compacted,
     pages: Vec<GroupPage>,
+    indexes: index::Built,
 }
 
 impl ColumnStore {
@@ -44,12 +46,14 @@ impl ColumnStore {
         let mut built = Vec::new();
         let mut budget = Budget::default();
         for from in live {
-            if from.applied > from.settled || has_garbage(&from, gc_bound) {
+            if from.applied > from.settled || has_garbage(&from, gc_bound) || has_damage(&from) {
                 let compacted = compact(&from, gc_bound, &mut budget, &mut batch)?;
+                let indexes = index::build(&from, gc_bound, &mut batch)?;
                 built.push(Built {
                     from,
                     compacted,
                     pages: Vec::new(),
+                    indexes,
                 });
             }
         }
@@ -86,11 +90,16 @@ impl ColumnStore {
                 PhysicalKey(u64::from(table.from.table.0)),
                 Blob::from_bytes(&seal(TABLE_MAGIC, &descriptor)),
             ));
+            describe_indexes(table, &mut batch);
         }
         for table in &gone {
             batch.frees.push(PhysicalKey(u64::from(table.table.0)));
             let pages = table.pages.iter().map(|page| PhysicalKey(page.key));
             batch.frees.extend(pages);
+            if !table.indexes.is_empty() {
+                let key = index::descriptor_key(table.table);
+                batch.frees.push(PhysicalKey(key));
+            }
         }
         write_once(self.pager.as_ref(), &mut batch)?;
         let mut fresh: Vec<Retired> = built
@@ -99,6 +108,12 @@ impl ColumnStore {
             .chain(gone.iter().flat_map(|table| table.groups.iter()))
             .map(retire)
             .collect();
+        let indexes = gone.iter().flat_map(|table| table.indexes.iter());
+        let runs = built
+            .iter()
+            .flat_map(|table| table.indexes.retired.iter())
+            .chain(indexes.flat_map(|index| index.runs.iter()));
+        fresh.extend(runs.map(retire_run));
         keep.retired
             .retain(|retired| !retired.free(&mut batch.frees));
         let garbage = Self::tables_with_garbage(keep, &built, &gone);
@@ -200,9 +215,34 @@ impl Retired {
 }
 
 fn retire(group: &Arc<RowGroup>) -> Retired {
+    let data: Weak<GroupData> = Arc::downgrade(&group.data);
     Retired {
         keys: group.keys(),
-        reader: Arc::downgrade(&group.data),
+        reader: data,
+    }
+}
+
+fn retire_run(run: &Arc<index::Run>) -> Retired {
+    let run_alive: Weak<index::Run> = Arc::downgrade(run);
+    Retired {
+        keys: run.keys(),
+        reader: run_alive,
+    }
+}
+
+/// True when a part of an index has to be built from the rows again.
+fn has_damage(version: &TableVersion) -> bool {
+    version.indexes.iter().any(|index| index.is_damaged())
+}
+
+/// The indexes of a table that has or had some.
+fn describe_indexes(table: &Built, batch: &mut WriteBatch) {
+    let key = PhysicalKey(index::descriptor_key(table.from.table));
+    if !table.indexes.indexes.is_empty() {
+        let described = index::describe(&table.indexes.indexes);
+        batch.puts.push((key, Blob::from_bytes(&described)));
+    } else if !table.from.indexes.is_empty() {
+        batch.frees.push(key);
     }
 }
 
@@ -240,6 +280,7 @@ fn rebase(state: &mut State, built: Built, applied: TxnId) {
         return;
     };
     let mut next = current.as_ref().clone();
+    next.indexes = Arc::new(rebase_indexes(&built, current));
     let mut groups = built.compacted.groups;
     let younger = current
         .groups
@@ -255,11 +296,31 @@ fn rebase(state: &mut State, built: Built, applied: TxnId) {
     state.stored.insert(table);
 }
 
+/// Indexes as they were built, with what was created and dropped since.
+fn rebase_indexes(built: &Built, current: &TableVersion) -> Vec<Arc<IndexVersion>> {
+    let before = &built.from.indexes;
+    let mut indexes = Vec::new();
+    for index in current.indexes.iter() {
+        let same = |other: &&Arc<IndexVersion>| other.definition.id == index.definition.id;
+        match built.indexes.indexes.iter().find(same) {
+            Some(made) if index.is_dropped => {
+                let mut dropped = made.as_ref().clone();
+                dropped.is_dropped = true;
+                indexes.push(Arc::new(dropped));
+            }
+            Some(made) => indexes.push(Arc::clone(made)),
+            None if before.iter().any(|other| same(&other)) => {}
+            None => indexes.push(Arc::clone(index)),
+        }
+    }
+    indexes
+}
+
 impl Default for Retired {
     fn default() -> Self {
         Self {
             keys: Vec::new(),
-            reader: Weak::new(),
+            reader: Weak::<()>::new(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The store: published table versions over a pager, and the commits that change them.
 //!
-//! Keys of the pager are used in four ranges:
+//! Keys of the pager are used in five ranges:
 //!
 //! | keys | hold |
 //! | --- | --- |
 //! | `0 .. 2^32` | the descriptor of the table of that id, as of the last checkpoint |
-//! | `2^32 .. 2^48` | the journal record of commit `key - 2^32` |
+//! | `2^32 .. 2^47` | the journal record of commit `key - 2^32` |
+//! | `2^47 .. 2^47 + 2^32` | the indexes of the table of id `key - 2^47`, as of the last checkpoint |
 //! | `2^48` | the store's header |
 //! | above | chunks, allocated by the pager |
 
@@ -23,24 +24,27 @@ use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, Tab
 use crate::descriptor::{
     CreatedRun, GroupMeta, IdRun, STORE_MAGIC, StoreHeader, TABLE_MAGIC, seal, unseal,
 };
+use crate::index;
 use crate::journal;
-use crate::row_group::GroupData;
 use crate::table_version::TableVersion;
 use arrow::array::RecordBatch;
 use hashbrown::{HashMap, HashSet};
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, BoxedPager, WriteBatch};
-use llkv_types::{FieldId, PhysicalKey, RowId, SqlType, TableId, TxnId};
+use llkv_types::{FieldId, IndexId, PhysicalKey, RowId, SqlType, TableId, TxnId};
 use parking_lot::{Mutex, RwLock};
+use std::any::Any;
 use std::sync::{Arc, Weak};
 
 const JOURNAL_KEYS: u64 = 1 << 32;
+/// Descriptions of the tables' indexes begin here.
+pub(crate) const INDEX_KEYS: u64 = 1 << 47;
 const HEADER_KEY: PhysicalKey = PhysicalKey(1 << 48);
 
 fn journal_key(commit_id: TxnId) -> Result<PhysicalKey> {
     JOURNAL_KEYS
         .checked_add(commit_id)
-        .filter(|key| *key < HEADER_KEY.0)
+        .filter(|key| *key < INDEX_KEYS)
         .map(PhysicalKey)
         .ok_or_else(|| Error::internal(format!("commit id {commit_id} is out of range")))
 }
@@ -87,7 +91,7 @@ struct Checkpoints {
 struct Retired {
     keys: Vec<u64>,
     /// Gone when the last reader of the old version is.
-    reader: Weak<GroupData>,
+    reader: Weak<dyn Any + Send + Sync>,
 }
 
 impl ColumnStore {
@@ -122,7 +126,7 @@ impl ColumnStore {
             checkpoints: Mutex::new(Checkpoints {
                 retired: vec![Retired {
                     keys: header.retired.clone(),
-                    reader: Weak::new(),
+                    reader: Weak::<()>::new(),
                 }],
                 header,
             }),
@@ -135,7 +139,9 @@ impl ColumnStore {
     }
 
     fn replay(&self) -> Result<()> {
-        let keys = self.pager.keys_in(PhysicalKey(JOURNAL_KEYS)..HEADER_KEY)?;
+        let keys = self
+            .pager
+            .keys_in(PhysicalKey(JOURNAL_KEYS)..PhysicalKey(INDEX_KEYS))?;
         for key in keys {
             let Some(blob) = self.pager.batch_get(&[key])?.pop().flatten() else {
                 continue;
@@ -179,10 +185,20 @@ impl ColumnStore {
 
     fn read_descriptor(&self, table: TableId) -> Result<TableVersion> {
         let key = PhysicalKey(u64::from(table.0));
-        let blob = self.pager.batch_get(&[key])?.pop().flatten();
+        let of_indexes = PhysicalKey(index::descriptor_key(table));
+        let mut blobs = self.pager.batch_get(&[of_indexes, key])?;
+        let blob = blobs.pop().flatten();
         let blob = blob.ok_or_else(|| damaged_key(Some(key.0), "a descriptor is missing"))?;
         let descriptor = unseal(TABLE_MAGIC, key.0, blob.as_slice())?;
-        TableVersion::from_descriptor(table, descriptor, Arc::clone(&self.pager))
+        let version = TableVersion::from_descriptor(table, descriptor, Arc::clone(&self.pager))?;
+        let indexes = match blobs.pop().flatten() {
+            Some(blob) => index::from_description(of_indexes.0, blob.as_slice(), &self.pager)?,
+            None => Vec::new(),
+        };
+        Ok(TableVersion {
+            indexes: Arc::new(indexes),
+            ..version
+        })
     }
 
     fn apply(&self, state: &mut State, commit_id: TxnId, changes: &[ReadyChange]) -> Result<()> {
@@ -378,6 +394,14 @@ impl ColumnStore {
                     groups,
                 }
             }
+            TableChange::CreateIndex { table, index } => ReadyChange::CreateIndex {
+                table: *table,
+                index: index.clone(),
+            },
+            TableChange::DropIndex { table, index } => ReadyChange::DropIndex {
+                table: *table,
+                index: *index,
+            },
             TableChange::Delete { table, row_ids } => ReadyChange::Delete {
                 table: *table,
                 row_ids: row_ids.clone(),
@@ -441,6 +465,24 @@ impl ColumnStore {
     pub fn publish(&self, ticket: CommitTicket) -> Result<()> {
         let mut state = self.state.write();
         self.apply(&mut state, ticket.commit_id, &ticket.changes)
+    }
+
+    /// Has the next checkpoint build the indexes of a table from its rows again; until then they are not
+    /// used.
+    ///
+    /// # Errors
+    /// When the table's descriptor has to be loaded and is damaged.
+    pub fn rebuild_indexes(&self, table: TableId, only: Option<IndexId>) -> Result<()> {
+        let Some(version) = self.table(table)? else {
+            return Ok(());
+        };
+        let wanted = |id: IndexId| only.is_none_or(|only| only == id);
+        for index in version.indexes.iter() {
+            if wanted(index.definition.id) {
+                index.set_damaged();
+            }
+        }
+        Ok(())
     }
 
     /// Log, sync and publish in one: for callers without concurrent commits.

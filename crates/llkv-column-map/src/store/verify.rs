@@ -3,6 +3,7 @@
 use super::ColumnStore;
 use crate::column_buffer::ColumnBuffer;
 use crate::encoding::{Scratch, input::Input};
+use crate::index::check_indexes;
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::WINDOW_ROWS;
 use crate::stats::{Bounds, Stats};
@@ -56,6 +57,7 @@ fn check_table(version: &TableVersion, last_commit: TxnId, findings: &mut Vec<St
             }
         }
     }
+    check_indexes(version, findings);
 }
 
 fn check_versions(segment: &RowGroup, name: &str, last_commit: TxnId, findings: &mut Vec<String>) {

@@ -48,6 +48,9 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
         }))
     };
     let mut detail = node.table_name.clone();
+    if let Some(index) = &node.index {
+        detail = format!("{detail} by index {}", index.name);
+    }
     if !node.predicates.is_empty() {
         detail = format!("{detail} where {}", list(&node.predicates));
     }
@@ -57,6 +60,7 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
         fields,
         with_row_id: row_id.is_some(),
         predicates: pushed,
+        index: node.index.as_ref().map(|index| index.id),
         residual: filter,
         counters: Arc::default(),
     }))

@@ -7,7 +7,7 @@ use crate::pipeline::{MorselReader, Pipeline, Source};
 use crate::run::Run;
 use llkv_result::Result;
 use llkv_table::{ColumnPredicate, ColumnTest, ScanCounters, ScanRequest, TableScan};
-use llkv_types::{FieldId, TableId};
+use llkv_types::{FieldId, IndexId, TableId};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(crate) struct ScanOperator {
     pub(crate) with_row_id: bool,
     /// What storage decides.
     pub(crate) predicates: Vec<ColumnPredicate>,
+    /// By which rows are looked up.
+    pub(crate) index: Option<IndexId>,
     /// What is evaluated above the scan; it also brings the columns into the order of `info`.
     pub(crate) residual: Option<Arc<Filter>>,
     /// What storage did.
@@ -71,6 +73,7 @@ impl Operator for ScanOperator {
                 Some(_) => Vec::new(),
             },
             predicates,
+            index: self.index,
             batch_rows: run.batch_rows(),
             counters: Some(Arc::clone(&self.counters)),
         })?;

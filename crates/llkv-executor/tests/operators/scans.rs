@@ -61,6 +61,7 @@ fn scan(predicates: Vec<Expr>) -> LogicalPlan {
         ],
         row_id: None,
         predicates,
+        index: None,
     })
 }
 

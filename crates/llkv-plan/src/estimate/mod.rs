@@ -7,8 +7,8 @@
 mod selectivity;
 
 use crate::{
-    Aggregate, CatalogView, ColumnStatistics, Join, JoinKind, LogicalPlan, Scan, SetOpKind,
-    TableStatistics,
+    Aggregate, CatalogView, ColumnStatistics, IndexInfo, Join, JoinKind, LogicalPlan, Scan,
+    SetOpKind, TableStatistics,
 };
 use hashbrown::HashMap;
 use llkv_expr::{ColumnId, Expr};
@@ -101,6 +101,12 @@ impl<'a> Estimator<'a> {
             catalog,
             tables: RefCell::new(HashMap::new()),
         }
+    }
+
+    /// The indexes of a table.
+    #[must_use]
+    pub fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
+        self.catalog.indexes(table)
     }
 
     fn statistics(&self, table: TableId) -> Arc<TableStatistics> {

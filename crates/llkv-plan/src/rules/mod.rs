@@ -2,6 +2,7 @@
 
 mod build;
 mod build_sides;
+mod choose_indexes;
 mod empty_relations;
 mod infer_predicates;
 mod limits;
@@ -41,4 +42,5 @@ pub static RULES: &[&dyn Rule] = &[
     &build_sides::ChooseBuildSides,
     &merge_projections::MergeProjections,
     &prune_columns::PruneColumns,
+    &choose_indexes::ChooseIndexes,
 ];

@@ -107,6 +107,7 @@ impl<'a> Generator<'a> {
                 .collect(),
             row_id: None,
             predicates: Vec::new(),
+            index: None,
         })
     }
 

@@ -130,6 +130,7 @@ fn scan(info: &TableInfo, keys: &RangeInclusive<i64>, with_row_id: bool) -> Logi
             ],
             row_id: with_row_id.then(|| column(2, "row_id", SqlType::UInt64)),
             predicates: vec![],
+            index: None,
         })),
         predicate: Expr::and([
             Expr::compare(BinaryOp::GtEq, big(0), literal(*keys.start())),

@@ -338,6 +338,10 @@ impl Binder<'_> {
                 names: tables,
                 if_exists,
             }),
+            ObjectType::Index => Ok(PlanStatement::DropIndex {
+                names: tables,
+                if_exists,
+            }),
             other => super::unsupported(format!("DROP {other}")),
         }
     }

@@ -197,6 +197,7 @@ impl Binder<'_> {
             columns,
             row_id: None,
             predicates: vec![],
+            index: None,
         })
     }
 

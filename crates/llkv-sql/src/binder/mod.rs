@@ -20,6 +20,7 @@ mod frame;
 mod from;
 mod functions;
 mod grouping;
+mod indexes;
 mod insert;
 mod interval;
 mod joins;

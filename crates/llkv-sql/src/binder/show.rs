@@ -89,6 +89,8 @@ impl Binder<'_> {
         let pragma = self.simple_name(name)?.value.to_ascii_lowercase();
         let plan = match (pragma.as_str(), value) {
             ("table_info", Some(value)) => self.bind_table_info(value, name)?,
+            ("index_list", Some(value)) => self.bind_index_list(text_of(&value.value), name)?,
+            ("index_info", Some(value)) => self.bind_index_info(&text_of(&value.value))?,
             ("show_tables", None) => self.bind_show_tables()?,
             (_, value) => {
                 let value = value.map(|value| text_of(&value.value));
@@ -155,7 +157,7 @@ impl Binder<'_> {
     }
 
     /// A query that gives constant rows.
-    fn rows(
+    pub(super) fn rows(
         &mut self,
         columns: &[(&str, SqlType)],
         rows: Vec<Vec<Scalar>>,

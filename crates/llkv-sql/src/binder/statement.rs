@@ -44,6 +44,10 @@ impl Binder<'_> {
     pub(crate) fn bind(&mut self, parsed: &Parsed) -> Result<BoundStatement> {
         let statement = match parsed {
             Parsed::Checkpoint => return Ok(plan(PlanStatement::Checkpoint)),
+            Parsed::Reindex(name) => {
+                let name = name.as_ref().map(|name| self.table_ref(name));
+                return Ok(plan(PlanStatement::Reindex(name.transpose()?)));
+            }
             Parsed::ExplainRules(inner) => {
                 return self.explained(inner, ExplainMode::Rules).map(plan);
             }
@@ -98,6 +102,7 @@ impl Binder<'_> {
             S::Delete(delete) => self.bind_delete(delete),
             S::Truncate(truncate) => self.bind_truncate(truncate),
             S::CreateTable(create) => self.bind_create_table(create),
+            S::CreateIndex(index) => self.bind_create_index(index),
             S::CreateView(view) => self.bind_create_view(view),
             S::Drop {
                 object_type,

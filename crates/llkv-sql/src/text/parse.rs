@@ -33,6 +33,8 @@ pub(crate) enum Parsed {
     ExplainRules(Box<ast::Statement>),
     /// `CHECKPOINT`
     Checkpoint,
+    /// `REINDEX`, `REINDEX name`
+    Reindex(Option<ast::ObjectName>),
 }
 
 /// Parses one statement and calls `f` with it, on a stack that is large enough for both.
@@ -131,6 +133,10 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         parser.next_token();
         return Ok(Parsed::Checkpoint);
     }
+    if word(parser, 0, "REINDEX") {
+        parser.next_token();
+        return reindex(parser);
+    }
     if word(parser, 0, "EXPLAIN") && word(parser, 1, "RULES") {
         parser.next_token();
         parser.next_token();
@@ -157,6 +163,23 @@ fn number_hexadecimals(tokens: &mut [TokenWithSpan], text: &str, dialect: SqlDia
             token.token = Token::Number(number, false);
         }
     }
+}
+
+/// `REINDEX [[TABLE|INDEX] name]`
+fn reindex(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
+    let ends = |parser: &Parser<'_>| {
+        matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon)
+    };
+    if ends(parser) {
+        return Ok(Parsed::Reindex(None));
+    }
+    let kinds = [Keyword::TABLE, Keyword::INDEX];
+    if kinds.iter().any(|kind| parser.parse_keyword(*kind)) && ends(parser) {
+        return parser.expected("a name", parser.peek_token());
+    }
+    parser
+        .parse_object_name(false)
+        .map(|name| Parsed::Reindex(Some(name)))
 }
 
 fn end_of_input(parser: &Parser<'_>) -> Result<(), ParserError> {

@@ -29,6 +29,12 @@ const COMMANDS: &[DotCommand] = &[
         run: |shell, _| schema::tables(shell).map(|()| Outcome::Ready),
     },
     DotCommand {
+        name: ".indexes",
+        usage: ".indexes [TABLE]",
+        help: "List indexes",
+        run: |shell, args| schema::indexes(shell, args.first().copied()).map(|()| Outcome::Ready),
+    },
+    DotCommand {
         name: ".schema",
         usage: ".schema [TABLE]",
         help: "Show CREATE statements",

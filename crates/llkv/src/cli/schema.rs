@@ -1,4 +1,4 @@
-//! `.tables` and `.schema`, from the view `llkv_schema`.
+//! `.tables`, `.indexes` and `.schema`, from the system's views.
 
 use crate::cli::Stop;
 use crate::cli::output::write_out;
@@ -25,7 +25,25 @@ fn text_rows(shell: &mut Shell, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
 
 /// Names of tables and views, a line each.
 pub(crate) fn tables(shell: &mut Shell) -> Result<(), Stop> {
-    let sql = "SELECT name FROM llkv_schema ORDER BY name";
+    let sql = "SELECT name FROM llkv_schema WHERE type <> 'index' ORDER BY name";
+    names(shell, sql)
+}
+
+/// Names of indexes, of one table or of all, those of constraints among them.
+pub(crate) fn indexes(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
+    let only = table
+        .map(|t| {
+            format!(
+                "WHERE lower(table_name) = lower('{}')",
+                t.replace('\'', "''")
+            )
+        })
+        .unwrap_or_default();
+    let sql = format!("SELECT index_name FROM llkv_indexes {only} ORDER BY index_name");
+    names(shell, &sql)
+}
+
+fn names(shell: &mut Shell, sql: &str) -> Result<(), Stop> {
     for row in text_rows(shell, sql)? {
         write_out(&format!(
             "{}\n",
@@ -38,9 +56,9 @@ pub(crate) fn tables(shell: &mut Shell) -> Result<(), Stop> {
 /// `CREATE` statements of one table or of all.
 pub(crate) fn show(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
     let only = table
-        .map(|t| format!("WHERE lower(name) = lower('{}')", t.replace('\'', "''")))
+        .map(|t| format!("WHERE lower(tbl_name) = lower('{}')", t.replace('\'', "''")))
         .unwrap_or_default();
-    let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY type, name");
+    let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY type = 'index', tbl_name, name");
     let rows = text_rows(shell, &sql)?;
     if let (Some(name), true) = (table, rows.is_empty()) {
         return Err(Stop::Error(format!("no table or view is called {name}")));

@@ -1,0 +1,302 @@
+//! What a checkpoint does for the indexes of a table: new rows into runs, runs of one size into one.
+
+use super::lookup::{KeyReader, is_damage};
+use super::run::{Cursor, Run, RunWriter, StagedRun};
+use super::{EntryBuffer, IndexVersion, OrderedPart};
+use crate::row_group::RowGroup;
+use crate::scan::selection::WINDOW_ROWS;
+use crate::table_version::TableVersion;
+use llkv_result::Result;
+use llkv_storage::WriteBatch;
+use llkv_types::{ROW_GROUP_ROWS, RowId, SqlType, TxnId};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// Entries are sorted in memory up to this much at a time.
+const SORT_BYTES: usize = 64 << 20;
+/// Runs of one level become one when there are more.
+const RUNS_PER_LEVEL: usize = 4;
+/// Runs of a level have entries within a factor of this.
+const LEVEL_FACTOR: u64 = 4;
+/// All runs become one, without entries of dead rows, when rows are fewer than this part of the entries.
+const LIVE_SHARE: (u64, u64) = (3, 4);
+/// Below so many entries nothing is thrown out early.
+const SMALL_ENTRIES: u64 = 1_024;
+
+/// The indexes of a table as a checkpoint leaves them.
+#[derive(Debug, Default)]
+pub(crate) struct Built {
+    pub(crate) indexes: Vec<Arc<IndexVersion>>,
+    /// Runs that are not used any more.
+    pub(crate) retired: Vec<Arc<Run>>,
+}
+
+/// Brings the indexes of a table up to its last row. `bound`: no snapshot below it is looked at, so rows
+/// that it does not see need no entry. New runs join the batch.
+///
+/// # Errors
+/// When the pager fails or a column is damaged.
+pub(crate) fn build(version: &TableVersion, bound: TxnId, batch: &mut WriteBatch) -> Result<Built> {
+    let mut built = Built::default();
+    for index in version.indexes.iter() {
+        let types = version.key_types(index).filter(|_| !index.is_dropped);
+        let Some(types) = types else {
+            built.retired.extend(index.runs.iter().cloned());
+            continue;
+        };
+        let mut builder = Builder::new(version, index, bound);
+        match builder.run(&types) {
+            Err(error) if is_damage(&error) && !builder.from_start => {
+                // A run cannot be read: the rows have it all.
+                builder = Builder::from_rows(version, index, bound);
+                builder.run(&types)?;
+            }
+            done => done?,
+        }
+        let next = builder.finish(index, batch, &mut built.retired)?;
+        built.indexes.push(Arc::new(next));
+    }
+    Ok(built)
+}
+
+/// Runs that there are, stored or new.
+enum AnyRun {
+    Stored(Arc<Run>),
+    Staged(StagedRun),
+}
+
+impl AnyRun {
+    fn entries(&self) -> u64 {
+        match self {
+            Self::Stored(run) => run.entries(),
+            Self::Staged(run) => run.entries(),
+        }
+    }
+
+    fn level(&self) -> u32 {
+        (self.entries() / SMALL_ENTRIES).max(1).ilog(LEVEL_FACTOR)
+    }
+}
+
+struct Builder<'a> {
+    version: &'a TableVersion,
+    index: &'a IndexVersion,
+    bound: TxnId,
+    from_start: bool,
+    ordered: Vec<OrderedPart>,
+    runs: Vec<AnyRun>,
+    covered_to: RowId,
+    /// Entries that wait to become a run.
+    waiting: EntryBuffer,
+}
+
+impl<'a> Builder<'a> {
+    fn new(version: &'a TableVersion, index: &'a IndexVersion, bound: TxnId) -> Self {
+        if index.is_damaged() {
+            return Self::from_rows(version, index, bound);
+        }
+        Self {
+            from_start: false,
+            ordered: index.ordered.to_vec(),
+            runs: index.runs.iter().cloned().map(AnyRun::Stored).collect(),
+            covered_to: index.covered_to,
+            ..Self::from_rows(version, index, bound)
+        }
+    }
+
+    /// With nothing but the rows.
+    fn from_rows(version: &'a TableVersion, index: &'a IndexVersion, bound: TxnId) -> Self {
+        Self {
+            version,
+            index,
+            bound,
+            from_start: true,
+            ordered: Vec::new(),
+            runs: Vec::new(),
+            covered_to: 0,
+            waiting: EntryBuffer::default(),
+        }
+    }
+
+    fn run(&mut self, types: &[SqlType]) -> Result<()> {
+        let mut segments: Vec<&Arc<RowGroup>> = self.version.segments().collect();
+        segments.sort_by_key(|segment| segment.first_row_id());
+        let mut reader = KeyReader::new(&self.index.definition.fields, types)?;
+        for segment in segments {
+            if segment.last_row_id() >= self.covered_to {
+                self.add_segment(segment, &mut reader)?;
+            }
+        }
+        self.flush()?;
+        self.covered_to = self.version.next_row_id.max(self.covered_to);
+        self.merge()
+    }
+
+    /// Rows of a segment that the index does not have yet.
+    fn add_segment(&mut self, segment: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
+        let mut entries = EntryBuffer::default();
+        let mut is_ordered = segment.first_row_id() >= self.covered_to;
+        let mut low: Option<Vec<u8>> = None;
+        let mut high: Vec<u8> = Vec::new();
+        for start in (0..segment.rows).step_by(WINDOW_ROWS) {
+            let rows = WINDOW_ROWS.min(segment.rows - start);
+            let keys = reader.read(segment, start, rows)?;
+            for (row, key) in keys.iter().enumerate() {
+                let (position, key) = (start + row, key.data());
+                let row_id = segment.row_id(position);
+                if row_id < self.covered_to {
+                    continue;
+                }
+                // Rows that are looked for by bisection are in order all of them, dead ones too.
+                is_ordered = is_ordered && (low.is_none() || *key >= *high);
+                if low.is_none() {
+                    low = Some(key.to_vec());
+                }
+                high.clear();
+                high.extend_from_slice(key);
+                if !self.version.is_dead(segment, position, self.bound) {
+                    entries.push(key, row_id);
+                }
+            }
+        }
+        let Some(low) = low else {
+            return Ok(());
+        };
+        let follows = self.ordered.last().is_none_or(|part| part.high <= low);
+        if is_ordered && follows {
+            self.add_ordered(OrderedPart {
+                first_row: segment.first_row_id(),
+                last_row: segment.last_row_id(),
+                low,
+                high,
+            });
+            return Ok(());
+        }
+        self.waiting.append(&entries);
+        if self.waiting.memory_bytes() >= SORT_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Small parts that follow each other become one, as their rows will.
+    fn add_ordered(&mut self, part: OrderedPart) {
+        if let Some(last) = self.ordered.last_mut()
+            && last.last_row + 1 == part.first_row
+            && part.last_row - last.first_row < ROW_GROUP_ROWS as u64
+        {
+            last.last_row = part.last_row;
+            last.high = part.high;
+            return;
+        }
+        self.ordered.push(part);
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.waiting.len() == 0 {
+            return Ok(());
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut writer = RunWriter::new(self.version.pager.as_ref());
+        for (key, row_id) in waiting.sorted() {
+            writer.push(key, row_id)?;
+        }
+        self.runs.extend(writer.finish()?.map(AnyRun::Staged));
+        Ok(())
+    }
+
+    /// At most four runs to a level, and no more than a quarter of dead entries.
+    fn merge(&mut self) -> Result<()> {
+        let entries: u64 = self.runs.iter().map(AnyRun::entries).sum();
+        let (share, of) = LIVE_SHARE;
+        if entries > SMALL_ENTRIES && self.rows_in_runs() * of < entries * share {
+            let all = std::mem::take(&mut self.runs);
+            return self.merge_runs(all);
+        }
+        loop {
+            let mut levels: Vec<u32> = self.runs.iter().map(AnyRun::level).collect();
+            levels.sort_unstable();
+            let full = levels
+                .chunk_by(|a, b| a == b)
+                .find(|runs| runs.len() > RUNS_PER_LEVEL);
+            let Some(level) = full.and_then(|runs| runs.first().copied()) else {
+                return Ok(());
+            };
+            let runs = std::mem::take(&mut self.runs).into_iter();
+            let (full, rest) = runs.partition(|run| run.level() <= level);
+            self.runs = rest;
+            self.merge_runs(full)?;
+        }
+    }
+
+    /// Rows that exist and that no ordered part holds: as many entries as the runs need.
+    fn rows_in_runs(&self) -> u64 {
+        let rows: u64 = self.version.segments().map(|s| s.rows as u64).sum();
+        let ordered = self.ordered.iter();
+        let ordered: u64 = ordered.map(|part| part.last_row - part.first_row + 1).sum();
+        rows.saturating_sub(ordered)
+    }
+
+    /// One run of several, without the entries of rows that nobody sees any more.
+    fn merge_runs(&mut self, runs: Vec<AnyRun>) -> Result<()> {
+        let mut writer = RunWriter::new(self.version.pager.as_ref());
+        let mut cursors = Vec::with_capacity(runs.len());
+        let mut heap = BinaryHeap::with_capacity(runs.len());
+        for run in &runs {
+            let mut cursor = match run {
+                AnyRun::Stored(run) => Cursor::stored(run),
+                AnyRun::Staged(run) => Cursor::staged(run),
+            };
+            if cursor.advance()? {
+                let (key, row_id) = cursor.entry();
+                heap.push(Reverse((key.to_vec(), row_id, cursors.len())));
+                cursors.push(cursor);
+            }
+        }
+        while let Some(Reverse((mut key, row_id, at))) = heap.pop() {
+            if self.is_needed(row_id) {
+                writer.push(&key, row_id)?;
+            }
+            if let Some(cursor) = cursors.get_mut(at)
+                && cursor.advance()?
+            {
+                let (next, row_id) = cursor.entry();
+                key.clear();
+                key.extend_from_slice(next);
+                heap.push(Reverse((key, row_id, at)));
+            }
+        }
+        self.runs.extend(writer.finish()?.map(AnyRun::Staged));
+        Ok(())
+    }
+
+    fn is_needed(&self, row_id: RowId) -> bool {
+        let place = self.version.locate(row_id);
+        place.is_some_and(|(group, position)| !self.version.is_dead(group, position, self.bound))
+    }
+
+    /// The index as it is now; runs that it does not use any more join `retired`.
+    fn finish(
+        self,
+        index: &IndexVersion,
+        batch: &mut WriteBatch,
+        retired: &mut Vec<Arc<Run>>,
+    ) -> Result<IndexVersion> {
+        let mut runs = Vec::with_capacity(self.runs.len());
+        for run in self.runs {
+            runs.push(match run {
+                AnyRun::Stored(run) => run,
+                AnyRun::Staged(run) => Arc::new(run.place(&self.version.pager, batch)?),
+            });
+        }
+        let is_kept = |old: &&Arc<Run>| !runs.iter().any(|run| Arc::ptr_eq(run, old));
+        retired.extend(index.runs.iter().filter(is_kept).cloned());
+        Ok(IndexVersion {
+            ordered: Arc::new(self.ordered),
+            runs,
+            covered_to: self.covered_to,
+            ..IndexVersion::new(index.definition.clone())
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! A scan of which few rows are wanted looks them up by an index.
+
+use crate::walk::NodeKinds;
+use crate::{IndexChoice, IndexInfo, LogicalPlan, Rule, RuleContext, Scan};
+use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
+use llkv_result::Result;
+use llkv_types::{FieldId, Scalar};
+
+/// A row that is looked up costs as much as so many that are looked through: it is fetched alone, while a
+/// scan decodes and tests whole blocks.
+const LOOKUP_COST: f64 = 40.0;
+/// Tables of fewer rows are looked through in less time than an index takes to answer.
+const LEAST_ROWS: f64 = 500.0;
+
+/// The rule.
+pub(super) struct ChooseIndexes;
+
+impl Rule for ChooseIndexes {
+    fn name(&self) -> &'static str {
+        "choose_indexes"
+    }
+
+    fn description(&self) -> &'static str {
+        "Looks rows up by an index where predicates leave few of them."
+    }
+
+    fn needs(&self) -> NodeKinds {
+        NodeKinds::LEAF
+    }
+
+    fn rewrite(&self, plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<bool> {
+        let mut changed = false;
+        walk(plan, context, &mut changed);
+        Ok(changed)
+    }
+}
+
+fn walk(plan: &mut LogicalPlan, context: &RuleContext<'_>, changed: &mut bool) {
+    if let LogicalPlan::Scan(scan) = plan {
+        let chosen = choose(scan, context);
+        *changed |= chosen != scan.index;
+        scan.index = chosen;
+        return;
+    }
+    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
+        walk(input, context, changed);
+        Ok(())
+    });
+}
+
+/// The index that leaves the fewest rows, if it leaves few enough.
+fn choose(scan: &Scan, context: &RuleContext<'_>) -> Option<IndexChoice> {
+    if scan.predicates.is_empty() {
+        return None;
+    }
+    let all = rows_of(scan, Vec::new(), context);
+    if all < LEAST_ROWS {
+        return None;
+    }
+    let conjuncts: Vec<&Expr> = scan.predicates.iter().flat_map(parts).collect();
+    let mut best: Option<(f64, IndexInfo)> = None;
+    for index in context.estimator.indexes(scan.table) {
+        let Some(rows) = rows_by(&index, scan, &conjuncts, context) else {
+            continue;
+        };
+        if best.as_ref().is_none_or(|(least, _)| rows < *least) {
+            best = Some((rows, index));
+        }
+    }
+    let (rows, index) = best?;
+    (rows * LOOKUP_COST < all).then_some(IndexChoice {
+        id: index.id,
+        name: index.name,
+    })
+}
+
+fn parts(predicate: &Expr) -> &[Expr] {
+    match predicate {
+        Expr::And(parts) => parts,
+        other => std::slice::from_ref(other),
+    }
+}
+
+/// Rows that the index finds; `None` where no predicate tests its first column.
+fn rows_by(
+    index: &IndexInfo,
+    scan: &Scan,
+    conjuncts: &[&Expr],
+    context: &RuleContext<'_>,
+) -> Option<f64> {
+    let mut used: Vec<Expr> = Vec::new();
+    let mut points = 1.0;
+    let mut fixed = 0;
+    for field in &index.fields {
+        let column = column_of(scan, *field);
+        let tests = conjuncts.iter().filter_map(|expr| {
+            let (id, test) = tested(expr)?;
+            (Some(id) == column).then_some((test, *expr))
+        });
+        let tests: Vec<(Tested, &Expr)> = tests.collect();
+        let values = tests.iter().find_map(|(test, expr)| match test {
+            Tested::Values(count) => Some((*count, *expr)),
+            Tested::Range => None,
+        });
+        let Some((count, expr)) = values else {
+            used.extend(tests.into_iter().map(|(_, expr)| expr.clone()));
+            break;
+        };
+        used.push(expr.clone());
+        points *= count as f64;
+        fixed += 1;
+    }
+    if used.is_empty() {
+        return None;
+    }
+    let rows = rows_of(scan, used, context);
+    let is_whole_key = index.unique && fixed == index.fields.len();
+    Some(if is_whole_key { rows.min(points) } else { rows })
+}
+
+fn rows_of(scan: &Scan, predicates: Vec<Expr>, context: &RuleContext<'_>) -> f64 {
+    let scan = Scan {
+        predicates,
+        ..scan.clone()
+    };
+    context.estimator.of(&LogicalPlan::Scan(scan)).rows
+}
+
+fn column_of(scan: &Scan, field: FieldId) -> Option<ColumnId> {
+    let found = scan.columns.iter().find(|(of, _)| *of == field);
+    found.map(|(_, column)| column.id)
+}
+
+/// What a conjunct lets a column be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tested {
+    /// One of so many values.
+    Values(usize),
+    Range,
+}
+
+/// The column that a conjunct tests against constants, and how.
+fn tested(expr: &Expr) -> Option<(ColumnId, Tested)> {
+    match expr {
+        Expr::Binary {
+            op, left, right, ..
+        } => {
+            let column = match (left.as_ref(), right.as_ref()) {
+                (Expr::Column { id, .. }, Expr::Literal(value))
+                | (Expr::Literal(value), Expr::Column { id, .. })
+                    if !value.is_null() =>
+                {
+                    *id
+                }
+                _ => return None,
+            };
+            match op {
+                BinaryOp::Eq | BinaryOp::IsNotDistinctFrom => Some((column, Tested::Values(1))),
+                BinaryOp::Lt | BinaryOp::LtEq | BinaryOp::Gt | BinaryOp::GtEq => {
+                    Some((column, Tested::Range))
+                }
+                _ => None,
+            }
+        }
+        Expr::Unary { op, expr } => match (op, expr.as_ref()) {
+            (UnaryOp::IsNull, Expr::Column { id, .. }) => Some((*id, Tested::Values(1))),
+            _ => None,
+        },
+        Expr::InList {
+            expr,
+            list,
+            negated: false,
+        } => match (expr.as_ref(), list) {
+            (Expr::Column { id, .. }, InList::Values(values)) => {
+                Some((*id, Tested::Values(values.len())))
+            }
+            (Expr::Column { id, .. }, InList::Exprs(items)) => {
+                let constant = items.iter().all(|item| item.as_literal().is_some());
+                constant.then_some((*id, Tested::Values(items.len())))
+            }
+            _ => None,
+        },
+        Expr::Or(parts) => {
+            let mut columns = parts.iter().map(|part| match tested(part) {
+                Some((id, Tested::Values(1))) => Some(id),
+                _ => None,
+            });
+            let first = columns.next()??;
+            let same = columns.all(|id| id == Some(first));
+            same.then_some((first, Tested::Values(parts.len())))
+        }
+        Expr::Like {
+            expr,
+            pattern,
+            escape: None,
+            case_insensitive: false,
+            negated: false,
+        } => match (expr.as_ref(), pattern.as_literal()) {
+            (Expr::Column { id, .. }, Some(Scalar::Text(pattern)))
+                if !pattern.starts_with(['%', '_']) && !pattern.contains(['_', '\\']) =>
+            {
+                Some((*id, Tested::Range))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}

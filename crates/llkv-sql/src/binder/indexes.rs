@@ -1,0 +1,167 @@
+//! CREATE INDEX and what PRAGMA tells of indexes.
+
+use super::Binder;
+use llkv_plan::{IndexColumn, IndexDefinition, IndexOrigin, PlanStatement, TableInfo, TableRef};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast;
+
+impl Binder<'_> {
+    pub(super) fn bind_create_index(&self, create: &ast::CreateIndex) -> Result<PlanStatement> {
+        let rare = [
+            (create.predicate.is_some(), "an index on some of the rows"),
+            (!create.include.is_empty(), "INCLUDE"),
+            (create.nulls_distinct == Some(false), "NULLS NOT DISTINCT"),
+            (!create.with.is_empty(), "WITH options of an index"),
+            (!create.alter_options.is_empty(), "options of an index"),
+        ];
+        if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
+            return self.unsupported(*feature, &create.table_name);
+        }
+        let is_ordered = |using: &ast::IndexType| match using {
+            ast::IndexType::BTree => true,
+            ast::IndexType::Custom(name) => name.value.eq_ignore_ascii_case("art"),
+            _ => false,
+        };
+        if let Some(using) = create.using.as_ref().filter(|using| !is_ordered(using)) {
+            return self.unsupported(format!("an index USING {using}"), &create.table_name);
+        }
+        let info = self.target(&create.table_name)?;
+        let mut columns: Vec<IndexColumn> = Vec::with_capacity(create.columns.len());
+        for column in &create.columns {
+            let column = self.index_column(column, &info, create)?;
+            if columns.iter().all(|known| known.field != column.field) {
+                columns.push(column);
+            }
+        }
+        if columns.is_empty() {
+            return self.invalid("an index needs at least one column", &create.table_name);
+        }
+        let name = match &create.name {
+            Some(name) => Some(self.table_ref(name)?),
+            None => None,
+        };
+        Ok(PlanStatement::CreateIndex {
+            definition: IndexDefinition {
+                name,
+                table: info.id,
+                table_name: info.name.clone(),
+                unique: create.unique,
+                columns,
+            },
+            if_not_exists: create.if_not_exists,
+        })
+    }
+
+    fn index_column(
+        &self,
+        column: &ast::IndexColumn,
+        info: &TableInfo,
+        create: &ast::CreateIndex,
+    ) -> Result<IndexColumn> {
+        let ast::Expr::Identifier(name) = plain(&column.column.expr) else {
+            return self.unsupported("an index on an expression", &create.table_name);
+        };
+        if column.operator_class.is_some() {
+            return self.unsupported("an operator class", name);
+        }
+        let position = self.column_position(info, name)?;
+        let Some(found) = info.columns.get(position) else {
+            return self.column_not_found(name, info.columns.iter().map(|c| c.name.as_str()));
+        };
+        let options = &column.column.options;
+        Ok(IndexColumn {
+            field: found.field,
+            descending: matches!(options.sort, Some(ast::OrderBySort::Desc)),
+            nulls_first: options.nulls_first,
+        })
+    }
+}
+
+impl Binder<'_> {
+    /// `PRAGMA index_list(table)`, as SQLite has it.
+    pub(super) fn bind_index_list(
+        &mut self,
+        table: String,
+        node: &ast::ObjectName,
+    ) -> Result<PlanStatement> {
+        let table = TableRef {
+            schema: None,
+            name: table,
+        };
+        let Some(info) = self.catalog.table(&table)? else {
+            return self.table_not_found(&table, node);
+        };
+        let rows = self.catalog.indexes(info.id).into_iter().zip(0..);
+        let rows = rows.map(|(index, number)| {
+            vec![
+                Scalar::Int64(number),
+                Scalar::Text(index.name.as_str().into()),
+                Scalar::Int64(i64::from(index.unique)),
+                Scalar::Text(origin(index.origin).into()),
+                Scalar::Int64(0),
+            ]
+        });
+        let rows = rows.collect();
+        self.rows(&INDEX_LIST, rows)
+    }
+
+    /// `PRAGMA index_info(index)`, as SQLite has it: no rows for an index that does not exist.
+    pub(super) fn bind_index_info(&mut self, name: &str) -> Result<PlanStatement> {
+        let mut rows = Vec::new();
+        for table in self.catalog.names() {
+            let table = TableRef {
+                schema: None,
+                name: table,
+            };
+            let Some(info) = self.catalog.table(&table)? else {
+                continue;
+            };
+            let indexes = self.catalog.indexes(info.id).into_iter();
+            for index in indexes.filter(|index| index.name.eq_ignore_ascii_case(name)) {
+                for (field, number) in index.fields.iter().zip(0..) {
+                    let columns = info.columns.iter().zip(0..);
+                    let column = columns.clone().find(|(column, _)| column.field == *field);
+                    if let Some((column, position)) = column {
+                        rows.push(vec![
+                            Scalar::Int64(number),
+                            Scalar::Int64(position),
+                            Scalar::Text(column.name.as_str().into()),
+                        ]);
+                    }
+                }
+            }
+        }
+        self.rows(&INDEX_INFO, rows)
+    }
+}
+
+const INDEX_LIST: [(&str, SqlType); 5] = [
+    ("seq", SqlType::Int64),
+    ("name", SqlType::Text),
+    ("unique", SqlType::Int64),
+    ("origin", SqlType::Text),
+    ("partial", SqlType::Int64),
+];
+
+const INDEX_INFO: [(&str, SqlType); 3] = [
+    ("seqno", SqlType::Int64),
+    ("cid", SqlType::Int64),
+    ("name", SqlType::Text),
+];
+
+fn origin(origin: IndexOrigin) -> &'static str {
+    match origin {
+        IndexOrigin::Created => "c",
+        IndexOrigin::Unique => "u",
+        IndexOrigin::PrimaryKey => "pk",
+    }
+}
+
+/// A column without parentheses and collation around it.
+fn plain(expr: &ast::Expr) -> &ast::Expr {
+    match expr {
+        ast::Expr::Nested(inner) | ast::Expr::Collate { expr: inner, .. } => plain(inner),
+        other => other,
+    }
+}
