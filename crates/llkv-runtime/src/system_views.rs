@@ -233,9 +233,20 @@ fn llkv_tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
     ])?)
 }
 
-/// Every index, those of constraints among them; `sql` is NULL for these.
+/// A row of `llkv_indexes`.
+struct IndexRow<'a> {
+    table: &'a str,
+    index: &'a str,
+    unique: bool,
+    primary: bool,
+    columns: String,
+    /// `CREATE INDEX`; NULL for the index of a constraint.
+    sql: Option<String>,
+}
+
+/// Every index, those of constraints among them.
 fn llkv_indexes(catalog: &SessionCatalog) -> Result<RecordBatch> {
-    let mut rows: Vec<(&str, &str, bool, bool, String, Option<String>)> = Vec::new();
+    let mut rows: Vec<IndexRow<'_>> = Vec::new();
     for table in base_tables(catalog) {
         let meta = table.meta();
         let name_of = |field: &FieldId| {
@@ -245,27 +256,47 @@ fn llkv_indexes(catalog: &SessionCatalog) -> Result<RecordBatch> {
         };
         for key in &meta.keys {
             let columns: Vec<&str> = key.fields.iter().map(name_of).collect();
-            let columns = columns.join(", ");
-            rows.push((&meta.name, &key.name, true, key.primary, columns, None));
+            rows.push(IndexRow {
+                table: &meta.name,
+                index: &key.name,
+                unique: true,
+                primary: key.primary,
+                columns: columns.join(", "),
+                sql: None,
+            });
         }
         for index in table.indexes() {
-            let columns = index_columns_sql(index, meta);
-            let sql = Some(index_sql(index, meta));
-            rows.push((&meta.name, &index.name, index.unique, false, columns, sql));
+            rows.push(IndexRow {
+                table: &meta.name,
+                index: &index.name,
+                unique: index.unique,
+                primary: false,
+                columns: index_columns_sql(index, meta),
+                sql: Some(index_sql(index, meta)),
+            });
         }
     }
     let flags = |flags: Vec<bool>| -> ArrayRef { Arc::new(BooleanArray::from(flags)) };
     let sql: ArrayRef = Arc::new(
         rows.iter()
-            .map(|row| row.5.as_deref())
+            .map(|row| row.sql.as_deref())
             .collect::<StringViewArray>(),
     );
     Ok(RecordBatch::try_from_iter([
-        ("table_name", texts(rows.iter().map(|row| row.0))),
-        ("index_name", texts(rows.iter().map(|row| row.1))),
-        ("is_unique", flags(rows.iter().map(|row| row.2).collect())),
-        ("is_primary", flags(rows.iter().map(|row| row.3).collect())),
-        ("columns", texts(rows.iter().map(|row| row.4.as_str()))),
+        ("table_name", texts(rows.iter().map(|row| row.table))),
+        ("index_name", texts(rows.iter().map(|row| row.index))),
+        (
+            "is_unique",
+            flags(rows.iter().map(|row| row.unique).collect()),
+        ),
+        (
+            "is_primary",
+            flags(rows.iter().map(|row| row.primary).collect()),
+        ),
+        (
+            "columns",
+            texts(rows.iter().map(|row| row.columns.as_str())),
+        ),
         ("sql", sql),
     ])?)
 }

@@ -161,14 +161,13 @@ fn disjoint(mut ranges: Vec<KeyRange>) -> Vec<KeyRange> {
             out.push(range);
             continue;
         };
-        match &last.high {
-            None => {}
-            Some(high) if *high <= range.low => out.push(range),
-            Some(high) => {
-                if range.high.as_ref().is_none_or(|h| h > high) {
-                    last.high = range.high;
-                }
-            }
+        let Some(end) = &last.high else {
+            continue;
+        };
+        if *end <= range.low {
+            out.push(range);
+        } else if range.high.as_ref().is_none_or(|high| high > end) {
+            last.high = range.high;
         }
     }
     out

@@ -198,7 +198,7 @@ fn array(ty: SqlType, shape: &Shape, rows: usize, null_every: usize) -> ArrayRef
             for value in &values {
                 let shown = value.map(text);
                 let value = match (value, &shown) {
-                    (Some(value), _) if value % 3 == 0 => Some(Variant::Integer(*value as i64)),
+                    (Some(value), _) if value % 3 == 0 => Some(Variant::Integer(*value)),
                     (Some(value), _) if value % 3 == 1 => Variant::real(*value as f64 / 2.0),
                     (_, shown) => shown.as_deref().map(Variant::Text),
                 };
