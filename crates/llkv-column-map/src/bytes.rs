@@ -3,7 +3,7 @@
 use llkv_result::{Error, Result, StorageError};
 use std::path::PathBuf;
 
-/// Buffers inside chunks and journal records start at multiples of this.
+/// Chunks start at multiples of this within the value of a key, and buffers within a chunk.
 pub(crate) const ALIGNMENT: usize = 64;
 
 /// An error for stored bytes that contradict their structure.
@@ -112,6 +112,10 @@ impl<'a> ByteReader<'a> {
 
     pub(crate) fn remaining(&self) -> usize {
         self.bytes.len() - self.position
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.remaining() == 0
     }
 
     /// The next `len` bytes.

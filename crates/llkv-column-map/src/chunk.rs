@@ -163,7 +163,7 @@ impl Chunk {
                 kind.code()
             )));
         }
-        let _null_count = header.u32()?;
+        let null_count = header.u32()?;
         let header_bytes = header.u32()? as usize;
         let windows = (0..header.u16()?)
             .map(|_| {
@@ -175,6 +175,12 @@ impl Chunk {
             .collect::<Result<Vec<_>>>()?;
         if !windows.is_empty() && windows.len() != rows.div_ceil(WINDOW_ROWS) {
             return Err(damaged("window statistics do not cover the rows"));
+        }
+        let in_windows: u64 = windows.iter().map(|w| u64::from(w.null_count)).sum();
+        if !windows.is_empty() && in_windows != u64::from(null_count) {
+            return Err(damaged(
+                "window statistics do not add up to the chunk's NULLs",
+            ));
         }
         let mut body = BodyReader {
             header,

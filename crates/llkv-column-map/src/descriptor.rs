@@ -1,6 +1,7 @@
 //! The stored descriptor of a table: its layout, its row groups without their values, its delete marks.
 
 use crate::bytes::{ByteReader, ByteWriter, damaged, damaged_key};
+use crate::index::IndexDefinition;
 use crate::marks::Mark;
 use crate::stats::Stats;
 use bitcode::{Decode, DecodeOwned, Encode};
@@ -73,6 +74,8 @@ pub(crate) struct TableDescriptor {
     pub(crate) groups: Vec<GroupMeta>,
     /// Delete marks that are too few to be folded into their groups.
     pub(crate) marks: Vec<Mark>,
+    /// The indexes; what they hold is described under a key of its own.
+    pub(crate) indexes: Vec<IndexDefinition>,
 }
 
 /// What a checkpoint stores of the store.
@@ -88,21 +91,43 @@ pub(crate) struct StoreHeader {
     pub(crate) garbage: Vec<u32>,
 }
 
-const VERSION: u16 = 1;
 const ENVELOPE_BYTES: usize = 20;
-/// Descriptors of tables begin with this.
-pub(crate) const TABLE_MAGIC: [u8; 4] = *b"LLKT";
-/// Pages of descriptors begin with this.
-pub(crate) const PAGE_MAGIC: [u8; 4] = *b"LLKG";
-/// The store's header begins with this.
-pub(crate) const STORE_MAGIC: [u8; 4] = *b"LLKS";
+
+/// A kind of stored record. Its version counts up when the type behind it changes, or a type within that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordKind {
+    /// The record begins with it.
+    pub(crate) magic: [u8; 4],
+    pub(crate) version: u16,
+    /// What an error calls it.
+    pub(crate) name: &'static str,
+}
+
+/// A [`TableDescriptor`].
+pub(crate) const TABLE: RecordKind = RecordKind {
+    magic: *b"LLKT",
+    version: 1,
+    name: "the descriptor of a table",
+};
+/// A list of [`GroupMeta`], in a page of a descriptor or in the journal.
+pub(crate) const GROUPS: RecordKind = RecordKind {
+    magic: *b"LLKG",
+    version: 1,
+    name: "a description of row groups",
+};
+/// A [`StoreHeader`].
+pub(crate) const STORE: RecordKind = RecordKind {
+    magic: *b"LLKS",
+    version: 1,
+    name: "the header of the store",
+};
 
 /// Encodes a record behind magic, version, length and checksum: `bitcode` knows none of them.
-pub(crate) fn seal<T: Encode>(magic: [u8; 4], value: &T) -> Vec<u8> {
+pub(crate) fn seal<T: Encode>(kind: RecordKind, value: &T) -> Vec<u8> {
     let payload = bitcode::encode(value);
     let mut out = ByteWriter::with_capacity(ENVELOPE_BYTES + payload.len());
-    out.raw(&magic);
-    out.u16(VERSION);
+    out.raw(&kind.magic);
+    out.u16(kind.version);
     out.u16(0);
     out.u32(payload.len() as u32);
     out.u64(xxh3_64(&payload));
@@ -114,25 +139,27 @@ pub(crate) fn seal<T: Encode>(magic: [u8; 4], value: &T) -> Vec<u8> {
 ///
 /// # Errors
 /// On a foreign magic or version, a wrong checksum, or a payload that does not decode.
-pub(crate) fn unseal<T: DecodeOwned>(magic: [u8; 4], key: u64, bytes: &[u8]) -> Result<T> {
+pub(crate) fn unseal<T: DecodeOwned>(kind: RecordKind, key: u64, bytes: &[u8]) -> Result<T> {
+    let fail = |what: String| damaged_key(Some(key), format!("{}: {what}", kind.name));
     let mut input = ByteReader::new(bytes);
     let (found, version, _) = (input.raw(4)?, input.u16()?, input.u16()?);
-    if found != magic {
-        return Err(damaged_key(Some(key), "a descriptor of another kind"));
+    if found != kind.magic {
+        return Err(fail("another record lies in its place".into()));
     }
-    if version != VERSION {
-        return Err(damaged_key(
-            Some(key),
-            format!("a descriptor of version {version}; this build reads {VERSION}"),
-        ));
+    if version != kind.version {
+        let known = kind.version;
+        return Err(fail(format!("version {version}; this build reads {known}")));
     }
     let len = input.u32()? as usize;
     let checksum = input.u64()?;
     let payload = input.raw(len)?;
     if xxh3_64(payload) != checksum {
-        return Err(damaged_key(Some(key), "a descriptor's checksum is wrong"));
+        return Err(fail("its checksum is wrong".into()));
     }
-    bitcode::decode(payload).map_err(|e| damaged_key(Some(key), format!("a descriptor: {e}")))
+    if !input.is_empty() {
+        return Err(fail("bytes follow it".into()));
+    }
+    bitcode::decode(payload).map_err(|e| fail(e.to_string()))
 }
 
 impl GroupMeta {
@@ -152,6 +179,9 @@ impl GroupMeta {
             return Err(damaged("the runs of created_by do not cover the row group"));
         }
         self.check_row_ids()?;
+        if !self.chunks.is_sorted_by(|a, b| a.field < b.field) {
+            return Err(damaged("the columns of a row group are out of order"));
+        }
         let ascending = self.deletes.positions.is_sorted_by(|a, b| a < b);
         let inside = self.deletes.positions.last().is_none_or(|p| *p < self.rows);
         if !ascending || !inside || self.deletes.positions.len() != self.deletes.deleted_by.len() {

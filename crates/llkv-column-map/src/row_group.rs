@@ -62,9 +62,8 @@ impl RowGroup {
     ///
     /// # Errors
     /// When the description contradicts itself.
-    pub(crate) fn stored(mut meta: GroupMeta, pager: BoxedPager) -> Result<Self> {
+    pub(crate) fn stored(meta: GroupMeta, pager: BoxedPager) -> Result<Self> {
         meta.check()?;
-        meta.chunks.sort_by_key(|chunk| chunk.field);
         let data = StoredData {
             open: meta.chunks.iter().map(|_| OnceLock::new()).collect(),
             chunks: meta.chunks,

@@ -32,7 +32,7 @@ pub(crate) use run::Run;
 pub use scan::{IndexMorsel, IndexScan};
 pub(crate) use verify::check_indexes;
 
-use crate::descriptor::{seal, unseal};
+use crate::descriptor::{RecordKind, seal, unseal};
 use bitcode::{Decode, Encode};
 use llkv_result::Result;
 use llkv_storage::BoxedPager;
@@ -42,7 +42,12 @@ use run::RunMeta;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const MAGIC: [u8; 4] = *b"LLKI";
+/// What a table's indexes hold. Its version is that of the form of keys, too.
+const INDEXES: RecordKind = RecordKind {
+    magic: *b"LLKI",
+    version: 1,
+    name: "what the indexes of a table hold",
+};
 
 /// An index of a table: its columns, the most significant first. Ascending, NULLs first, whatever a
 /// statement called for: a run is read from either end.
@@ -92,7 +97,7 @@ pub(crate) struct IndexVersion {
 /// What is stored of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 struct IndexMeta {
-    definition: IndexDefinition,
+    id: IndexId,
     ordered: Vec<OrderedPart>,
     runs: Vec<RunMeta>,
     covered_to: RowId,
@@ -120,7 +125,7 @@ impl IndexVersion {
 
     fn meta(&self) -> IndexMeta {
         IndexMeta {
-            definition: self.definition.clone(),
+            id: self.definition.id,
             ordered: self.ordered.to_vec(),
             runs: self.runs.iter().map(|run| run.meta()).collect(),
             covered_to: self.covered_to,
@@ -128,23 +133,31 @@ impl IndexVersion {
     }
 }
 
-/// The stored form of a table's indexes.
+/// The stored form of what a table's indexes hold.
 pub(crate) fn describe(indexes: &[Arc<IndexVersion>]) -> Vec<u8> {
     let metas: Vec<IndexMeta> = indexes.iter().map(|index| index.meta()).collect();
-    seal(MAGIC, &metas)
+    seal(INDEXES, &metas)
 }
 
-/// Reads what [`describe`] made.
-///
-/// # Errors
-/// When the bytes are damaged.
+/// The indexes of a table with what they hold, as [`describe`] stored it. An index of which that is missing
+/// or cannot be read is damaged: the table is whole without it.
 pub(crate) fn from_description(
     key: u64,
     bytes: &[u8],
+    definitions: &[IndexDefinition],
     pager: &BoxedPager,
-) -> Result<Vec<Arc<IndexVersion>>> {
-    let metas: Vec<IndexMeta> = unseal(MAGIC, key, bytes)?;
-    let open = |meta: IndexMeta| {
+) -> Vec<Arc<IndexVersion>> {
+    let mut metas: Vec<IndexMeta> = match definitions {
+        [] => Vec::new(),
+        _ => unseal(INDEXES, key, bytes).unwrap_or_default(),
+    };
+    let open = |definition: &IndexDefinition| {
+        let empty = IndexVersion::new(definition.clone());
+        let Some(at) = metas.iter().position(|meta| meta.id == definition.id) else {
+            empty.set_damaged();
+            return Arc::new(empty);
+        };
+        let meta = metas.swap_remove(at);
         let runs = meta.runs.into_iter();
         Arc::new(IndexVersion {
             ordered: Arc::new(meta.ordered),
@@ -152,10 +165,10 @@ pub(crate) fn from_description(
                 .map(|run| Arc::new(Run::stored(run, Arc::clone(pager))))
                 .collect(),
             covered_to: meta.covered_to,
-            ..IndexVersion::new(meta.definition)
+            ..empty
         })
     };
-    Ok(metas.into_iter().map(open).collect())
+    definitions.iter().map(open).collect()
 }
 
 /// The key of the pager under which the indexes of a table are described.

@@ -4,7 +4,7 @@ use super::KeyRange;
 use super::bloom::{Bloom, BloomBuilder};
 use super::page::{Page, PageWriter};
 use crate::bytes::damaged_key;
-use crate::descriptor::{seal, unseal};
+use crate::descriptor::{RecordKind, seal, unseal};
 use bitcode::{Decode, Encode};
 use llkv_result::{Error, Result, StorageError};
 use llkv_storage::{Blob, BoxedPager, Pager, WriteBatch};
@@ -16,7 +16,12 @@ use xxhash_rust::xxh3::xxh3_64;
 const PAGE_BYTES: usize = 128 << 10;
 /// Values from this size on are written ahead of the commit.
 const EARLY_BYTES: usize = 64 << 10;
-const DIRECTORY_MAGIC: [u8; 4] = *b"LLKR";
+/// What stands first in a run; its version is that of the filter, the pages and the form of keys, too.
+const DIRECTORY: RecordKind = RecordKind {
+    magic: *b"LLKR",
+    version: 1,
+    name: "the directory of a run",
+};
 
 /// A run as the descriptor of its index names it. Its keys follow each other: the directory, the filter,
 /// the pages.
@@ -89,7 +94,7 @@ impl Run {
             return Ok(directory);
         }
         let key = self.meta.first_key;
-        let directory: Directory = unseal(DIRECTORY_MAGIC, key, self.read(0)?.as_slice())?;
+        let directory: Directory = unseal(DIRECTORY, key, self.read(0)?.as_slice())?;
         if directory.fences.len() != self.pages.len() {
             return Err(damaged_key(
                 Some(key),
@@ -203,7 +208,7 @@ impl StagedRun {
                 .map_err(|_| Error::internal("a run of too many pages"))?,
             entries: self.entries,
         };
-        let directory = Blob::from_bytes(&seal(DIRECTORY_MAGIC, &self.directory));
+        let directory = Blob::from_bytes(&seal(DIRECTORY, &self.directory));
         let bloom = store(pager.as_ref(), &self.bloom)?;
         let parts = [directory, bloom].into_iter().chain(self.blobs);
         let keys = (first..).map(PhysicalKey);

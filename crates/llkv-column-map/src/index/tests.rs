@@ -189,3 +189,23 @@ fn a_damaged_run_is_not_used_and_is_built_again() {
         assert_eq!(fixture.find(7_919), Some(1), "part {part}");
     }
 }
+
+#[test]
+fn an_index_whose_description_is_damaged_is_built_again() {
+    let key = PhysicalKey(super::descriptor_key(TABLE));
+    let garbage = Blob::from_bytes(&[0xA5; 100]);
+    let damages = [(vec![(key, garbage)], vec![]), (vec![], vec![key])];
+    for (puts, frees) in damages {
+        let mut fixture = Fixture::new();
+        fixture.append(scattered(0, 30_000));
+        fixture.checkpoint();
+        fixture.pager.commit(WriteBatch { puts, frees }).unwrap();
+        fixture.reopen();
+        assert_eq!(fixture.find(7_919), None);
+        assert!(!fixture.store.verify().unwrap().is_empty());
+        fixture.checkpoint();
+        assert_eq!(fixture.find(7_919), Some(1));
+        fixture.reopen();
+        assert_eq!(fixture.find(7_919), Some(1));
+    }
+}

@@ -4,7 +4,7 @@ mod batch;
 
 use crate::bytes::{ByteReader, ByteWriter, damaged};
 use crate::commit::ReadyChange;
-use crate::descriptor::{GroupMeta, seal, unseal};
+use crate::descriptor::{GROUPS, GroupMeta, RecordKind, seal, unseal};
 use crate::index::IndexDefinition;
 use crate::row_group::Layout;
 use llkv_result::Result;
@@ -15,8 +15,12 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: u32 = u32::from_le_bytes(*b"LLKJ");
 const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 32;
-const LAYOUT_MAGIC: [u8; 4] = *b"LLKL";
-const GROUPS_MAGIC: [u8; 4] = *b"LLKG";
+/// The columns of a table: a list of field ids and types.
+const LAYOUT: RecordKind = RecordKind {
+    magic: *b"LLKL",
+    version: 1,
+    name: "the layout of a table",
+};
 
 const CREATE: u8 = 1;
 const DROP: u8 = 2;
@@ -78,7 +82,7 @@ fn encode_change(
     match change {
         ReadyChange::Drop { .. } => {}
         ReadyChange::Create { columns, .. } | ReadyChange::Alter { columns, .. } => {
-            out.prefixed(&seal(LAYOUT_MAGIC, columns));
+            out.prefixed(&seal(LAYOUT, columns));
         }
         ReadyChange::Append {
             table,
@@ -89,7 +93,7 @@ fn encode_change(
             let layout = layout_of(*table).ok_or_else(|| damaged("an append without a table"))?;
             batch::write(out, batch, &layout)?;
         }
-        ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal(GROUPS_MAGIC, groups)),
+        ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal(GROUPS, groups)),
         ReadyChange::CreateIndex { index, .. } => {
             out.u32(index.id.0);
             out.u32(index.fields.len() as u32);
@@ -150,6 +154,9 @@ pub(crate) fn decode(
         }
         changes.push(change);
     }
+    if !input.is_empty() {
+        return Err(damaged("bytes follow the last change of a journal record"));
+    }
     Ok((commit_id, changes))
 }
 
@@ -162,7 +169,7 @@ fn decode_change(
     let table = TableId(input.u32()?);
     Ok(match tag {
         CREATE | ALTER => {
-            let columns: Vec<(FieldId, SqlType)> = unseal(LAYOUT_MAGIC, key, input.prefixed()?)?;
+            let columns: Vec<(FieldId, SqlType)> = unseal(LAYOUT, key, input.prefixed()?)?;
             match tag {
                 CREATE => ReadyChange::Create { table, columns },
                 _ => ReadyChange::Alter { table, columns },
@@ -179,7 +186,7 @@ fn decode_change(
             }
         }
         APPEND_GROUPS => {
-            let groups: Vec<GroupMeta> = unseal(GROUPS_MAGIC, key, input.prefixed()?)?;
+            let groups: Vec<GroupMeta> = unseal(GROUPS, key, input.prefixed()?)?;
             ReadyChange::AppendGroups { table, groups }
         }
         CREATE_INDEX => {

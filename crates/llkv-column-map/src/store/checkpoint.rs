@@ -4,7 +4,7 @@ use super::compaction::{Budget, Compacted, compact, has_garbage};
 use super::pages::{GroupPage, Paged};
 use super::stage::EARLY_BYTES;
 use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
-use crate::descriptor::{STORE_MAGIC, StoreHeader, TABLE_MAGIC, TableDescriptor, seal};
+use crate::descriptor::{STORE, StoreHeader, TABLE, TableDescriptor, seal};
 use crate::index::{self, IndexVersion};
 use crate::row_group::{GroupData, RowGroup};
 use crate::sealed::SealedGroups;
@@ -88,7 +88,7 @@ impl ColumnStore {
             let descriptor = describe(table, applied, &mut batch)?;
             batch.puts.push((
                 PhysicalKey(u64::from(table.from.table.0)),
-                Blob::from_bytes(&seal(TABLE_MAGIC, &descriptor)),
+                Blob::from_bytes(&seal(TABLE, &descriptor)),
             ));
             describe_indexes(table, &mut batch);
         }
@@ -136,7 +136,7 @@ impl ColumnStore {
                 .flat_map(|retired| retired.keys.iter().copied())
                 .collect(),
         };
-        let sealed = seal(STORE_MAGIC, &header);
+        let sealed = seal(STORE, &header);
         batch.puts.push((HEADER_KEY, Blob::from_bytes(&sealed)));
 
         let mut state = self.state.write();
@@ -196,7 +196,7 @@ impl ColumnStore {
             .iter()
             .flat_map(|retired| retired.keys.iter().copied())
             .collect();
-        let sealed = seal(STORE_MAGIC, &keep.header);
+        let sealed = seal(STORE, &keep.header);
         batch.puts.push((HEADER_KEY, Blob::from_bytes(&sealed)));
         let commit = self.pager.log(batch)?;
         self.pager.sync(commit)
@@ -270,6 +270,10 @@ fn describe(table: &mut Built, applied: TxnId, batch: &mut WriteBatch) -> Result
         pages: table.pages.iter().map(|page| page.key).collect(),
         groups: paged.loose,
         marks: table.compacted.marks.clone(),
+        indexes: {
+            let indexes = table.indexes.indexes.iter();
+            indexes.map(|index| index.definition.clone()).collect()
+        },
     })
 }
 

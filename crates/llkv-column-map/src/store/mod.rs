@@ -22,7 +22,7 @@ pub use rows::ROW_ID_FIELD;
 use crate::bytes::damaged_key;
 use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, TableChange};
 use crate::descriptor::{
-    CreatedRun, GroupMeta, IdRun, STORE_MAGIC, StoreHeader, TABLE_MAGIC, seal, unseal,
+    CreatedRun, GroupMeta, IdRun, STORE, StoreHeader, TABLE, TableDescriptor, seal, unseal,
 };
 use crate::index;
 use crate::journal;
@@ -102,11 +102,7 @@ impl ColumnStore {
     /// When the pager fails or what it holds is damaged.
     pub fn open(pager: BoxedPager, _options: StoreOptions) -> Result<Self> {
         let header = match pager.batch_get(&[HEADER_KEY])?.pop().flatten() {
-            Some(blob) => Some(unseal::<StoreHeader>(
-                STORE_MAGIC,
-                HEADER_KEY.0,
-                blob.as_slice(),
-            )?),
+            Some(blob) => Some(unseal::<StoreHeader>(STORE, HEADER_KEY.0, blob.as_slice())?),
             None => None,
         };
         let stored = pager
@@ -189,12 +185,15 @@ impl ColumnStore {
         let mut blobs = self.pager.batch_get(&[of_indexes, key])?;
         let blob = blobs.pop().flatten();
         let blob = blob.ok_or_else(|| damaged_key(Some(key.0), "a descriptor is missing"))?;
-        let descriptor = unseal(TABLE_MAGIC, key.0, blob.as_slice())?;
+        let descriptor: TableDescriptor = unseal(TABLE, key.0, blob.as_slice())?;
+        let described = blobs.pop().flatten();
+        let indexes = index::from_description(
+            of_indexes.0,
+            described.as_ref().map_or(&[], Blob::as_slice),
+            &descriptor.indexes,
+            &self.pager,
+        );
         let version = TableVersion::from_descriptor(table, descriptor, Arc::clone(&self.pager))?;
-        let indexes = match blobs.pop().flatten() {
-            Some(blob) => index::from_description(of_indexes.0, blob.as_slice(), &self.pager)?,
-            None => Vec::new(),
-        };
         Ok(TableVersion {
             indexes: Arc::new(indexes),
             ..version
@@ -297,7 +296,7 @@ impl ColumnStore {
     fn ensure_header(&self) -> Result<()> {
         let mut has_header = self.has_header.lock();
         if !*has_header {
-            let header = seal(STORE_MAGIC, &StoreHeader::default());
+            let header = seal(STORE, &StoreHeader::default());
             self.pager.log(WriteBatch {
                 puts: vec![(HEADER_KEY, Blob::from_bytes(&header))],
                 frees: Vec::new(),

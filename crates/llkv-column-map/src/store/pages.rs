@@ -5,7 +5,7 @@
 //! descriptor itself.
 
 use crate::bytes::damaged_key;
-use crate::descriptor::{GroupMeta, PAGE_MAGIC, seal, unseal};
+use crate::descriptor::{GROUPS, GroupMeta, seal, unseal};
 use crate::row_group::RowGroup;
 use hashbrown::HashSet;
 use llkv_result::Result;
@@ -88,7 +88,7 @@ impl Paged {
             metas.push(meta);
             members.push(Arc::clone(group));
             if bytes >= page_bytes {
-                let sealed = seal(PAGE_MAGIC, &metas);
+                let sealed = seal(GROUPS, &metas);
                 let key = pager.alloc_many(1)?.start;
                 batch
                     .puts
@@ -115,7 +115,7 @@ impl Paged {
             .map(|(key, blob)| {
                 let blob = blob
                     .ok_or_else(|| damaged_key(Some(*key), "a page of a descriptor is missing"))?;
-                let metas: Vec<GroupMeta> = unseal(PAGE_MAGIC, *key, blob.as_slice())?;
+                let metas: Vec<GroupMeta> = unseal(GROUPS, *key, blob.as_slice())?;
                 let groups = metas
                     .into_iter()
                     .map(|meta| RowGroup::stored(meta, Arc::clone(pager)).map(Arc::new));
