@@ -57,7 +57,11 @@ impl CancelToken {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Asked between pieces of work.
+    ///
+    /// # Errors
+    /// When it was cancelled.
+    pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             return Err(ExecError::Cancelled.into());
         }

@@ -108,6 +108,12 @@ pub enum PlanStatement {
     RollbackTo(String),
     /// CHECKPOINT.
     Checkpoint,
+    /// VACUUM.
+    Vacuum,
+    /// BACKUP TO a new file.
+    Backup(PathBuf),
+    /// The integrity check: what is wrong, or `ok`.
+    IntegrityCheck,
     /// SET; settings that concern the binder alone (`dialect`) do not come here.
     Set {
         /// Name, lower case.

@@ -15,6 +15,12 @@ pub enum TransactionError {
     /// `BEGIN` inside a transaction.
     #[error("a transaction is already in progress")]
     AlreadyActive,
+    /// A statement that has to stand alone, inside a transaction.
+    #[error("{statement} cannot run inside a transaction")]
+    NotAllowedWithin {
+        /// The kind of statement.
+        statement: &'static str,
+    },
     /// `COMMIT`, `ROLLBACK` or `SAVEPOINT` without a transaction.
     #[error("no transaction is in progress")]
     NotActive,
@@ -39,7 +45,7 @@ impl TransactionError {
     pub(crate) fn sqlstate(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "40001",
-            Self::AlreadyActive => "25001",
+            Self::AlreadyActive | Self::NotAllowedWithin { .. } => "25001",
             Self::NotActive => "25P01",
             Self::Aborted => "25P02",
             Self::NoSuchSavepoint { .. } => "3B001",

@@ -36,6 +36,10 @@ impl SessionCatalog {
         }
     }
 
+    pub(crate) fn context(&self) -> &RuntimeContext {
+        &self.context
+    }
+
     /// A table by its id.
     pub(crate) fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {
         self.catalog.table(id)

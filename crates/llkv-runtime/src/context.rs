@@ -97,11 +97,22 @@ impl RuntimeContext {
 
     /// Seals, folds and frees what no snapshot needs any more.
     pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.check_writable()?;
+        self.maintenance.checkpoint(&self.store, &self.transactions)
+    }
+
+    /// A checkpoint that leaves no dead row and no free space behind.
+    pub(crate) fn vacuum(&self) -> Result<()> {
+        self.check_writable()?;
+        self.store.vacuum(self.transactions.gc_bound())
+    }
+
+    fn check_writable(&self) -> Result<()> {
         if self.is_read_only {
             let path = ":read-only:".into();
             return Err(Error::Storage(StorageError::ReadOnly { path }));
         }
-        self.maintenance.checkpoint(&self.store, &self.transactions)
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::SessionCatalog;
 use llkv_table::{CatalogObject, IndexColumnMeta, IndexMeta, TableMeta};
-use llkv_types::FieldId;
+use llkv_types::{FieldId, SqlType};
 
 /// The CREATE statement of a catalog object, without a semicolon.
 pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -> String {
@@ -58,7 +58,11 @@ pub(crate) fn index_sql(index: &IndexMeta, table: &TableMeta) -> String {
 fn table_sql(table: &TableMeta) -> String {
     let mut parts: Vec<String> = Vec::new();
     for column in &table.columns {
-        let mut part = format!("{} {}", quoted(&column.name), column.ty);
+        let mut part = quoted(&column.name);
+        // A column of values of their own types is one without a type.
+        if column.ty != SqlType::Variant {
+            part.push_str(&format!(" {}", column.ty));
+        }
         if !column.nullable {
             part.push_str(" NOT NULL");
         }

@@ -1,7 +1,7 @@
 //! Which function runs which statement.
 
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, copy, ddl, dml, explain, indexes, query};
+use crate::{RuntimeSession, copy, ddl, dml, explain, indexes, integrity, query};
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
 
@@ -63,6 +63,12 @@ impl RuntimeSession {
                 path,
                 options,
             } => copy::copy_to(self, transaction, source, &path, &options),
+            PlanStatement::IntegrityCheck => {
+                let findings = integrity::check(&self.context)?;
+                let rows = findings.iter().map(String::as_str);
+                let all_well = findings.is_empty().then_some("ok");
+                explain::text_rows("integrity_check", rows.chain(all_well))
+            }
             PlanStatement::Explain { statement, mode } => {
                 explain::explain(self, transaction, *statement, mode)
             }

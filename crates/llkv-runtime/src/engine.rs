@@ -1,7 +1,10 @@
 //! A database that is open.
 
+use crate::backup::back_up;
 use crate::context::RuntimeContext;
+use crate::integrity;
 use crate::{RuntimeOptions, RuntimeSession};
+use llkv_executor::CancelToken;
 use llkv_result::Result;
 use llkv_storage::{BoxedPager, FilePager, MemPager};
 use std::path::Path;
@@ -65,12 +68,30 @@ impl RuntimeEngine {
         self.context.checkpoint()
     }
 
-    /// Checks the invariants of the stored data and gives back what violates them.
+    /// A checkpoint of all tables that leaves no dead row behind which no snapshot sees, and gives the
+    /// space back to the disk. Others read and write meanwhile.
     ///
     /// # Errors
-    /// When the data cannot be read.
+    /// As [`RuntimeEngine::checkpoint`].
+    pub fn vacuum(&self) -> Result<()> {
+        self.context.vacuum()
+    }
+
+    /// Reads everything, and gives back what contradicts its checksum, the catalog or a constraint, a
+    /// sentence each; nothing where all is well.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
     pub fn verify(&self) -> Result<Vec<String>> {
-        self.context.store.verify()
+        integrity::check(&self.context)
+    }
+
+    /// Copies what is committed at this moment to a new database file. Others read and write meanwhile.
+    ///
+    /// # Errors
+    /// When the file exists, and on I/O errors; nothing is left behind then.
+    pub fn back_up(&self, target: impl AsRef<Path>) -> Result<()> {
+        back_up(&self.context, target.as_ref(), &CancelToken::new()).map(|_| ())
     }
 
     /// The last commit that is visible to new transactions.

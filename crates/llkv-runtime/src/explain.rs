@@ -30,8 +30,16 @@ pub(crate) fn explain(
             }
         }
     };
-    let lines: ArrayRef = Arc::new(StringViewArray::from_iter_values(text.lines()));
-    let batch = RecordBatch::try_from_iter([("plan", lines)])?;
+    text_rows("plan", text.lines())
+}
+
+/// A result of one column of text.
+pub(crate) fn text_rows<'a>(
+    column: &str,
+    rows: impl IntoIterator<Item = &'a str>,
+) -> Result<StatementResult> {
+    let rows: ArrayRef = Arc::new(StringViewArray::from_iter_values(rows));
+    let batch = RecordBatch::try_from_iter([(column, rows)])?;
     let schema = batch.schema();
     let reader = RecordBatchIterator::new([Ok(batch)], schema);
     Ok(StatementResult::Select(Box::new(reader)))

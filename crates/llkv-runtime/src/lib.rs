@@ -48,6 +48,8 @@
 //! # Ok::<(), llkv_result::Error>(())
 //! ```
 
+mod activity;
+mod backup;
 mod catalog_view;
 mod checks;
 mod commit;
@@ -60,6 +62,7 @@ mod dml;
 mod engine;
 mod explain;
 mod indexes;
+mod integrity;
 mod maintenance;
 mod options;
 mod query;

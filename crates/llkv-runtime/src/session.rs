@@ -1,5 +1,6 @@
 //! A connection: the running transaction, the settings, and the way of a statement.
 
+use crate::backup::back_up;
 use crate::context::RuntimeContext;
 use crate::settings::SessionSettings;
 use crate::temporary::TemporarySpace;
@@ -108,12 +109,28 @@ impl RuntimeSession {
                 let done = self.context.checkpoint();
                 done.map(|()| StatementResult::Utility { tag })
             }
+            PlanStatement::Vacuum => self
+                .vacuum()
+                .map(|()| StatementResult::Utility { tag: "VACUUM" }),
+            PlanStatement::Backup(target) => {
+                let done = back_up(&self.context, target, &self.settings.cancel);
+                done.map(|_| StatementResult::Utility { tag: "BACKUP" })
+            }
             PlanStatement::Set { name, value } => {
                 let set = self.set(name, value);
                 set.map(|()| StatementResult::Utility { tag: "SET" })
             }
             _ => return None,
         })
+    }
+
+    /// Outside transactions: the one that it runs in would hold on to dead rows.
+    fn vacuum(&self) -> Result<()> {
+        if self.transaction.is_some() {
+            let statement = "VACUUM";
+            return Err(TransactionError::NotAllowedWithin { statement }.into());
+        }
+        self.context.vacuum()
     }
 
     /// Begins a transaction. It sees what is committed now, until it ends.

@@ -1,7 +1,7 @@
-//! The system's own views: `information_schema`, `llkv_tables`, `llkv_indexes`, `llkv_schema`.
+//! The system's own views: `information_schema` and `llkv_...`, of the catalog and of what goes on.
 
-use crate::SessionCatalog;
 use crate::definition_sql::{definition_sql, index_columns_sql, index_sql};
+use crate::{SessionCatalog, activity};
 use arrow::array::{
     ArrayRef, BooleanArray, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray,
     UInt64Array,
@@ -56,6 +56,21 @@ const VIEWS: &[Definition] = &[
         schema: "main",
         name: "llkv_schema",
         rows: llkv_schema,
+    },
+    Definition {
+        schema: "main",
+        name: "llkv_transactions",
+        rows: activity::transactions,
+    },
+    Definition {
+        schema: "main",
+        name: "llkv_memory",
+        rows: activity::memory,
+    },
+    Definition {
+        schema: "main",
+        name: "llkv_storage",
+        rows: activity::storage,
     },
 ];
 
@@ -122,12 +137,24 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
         other => other.name().to_owned(),
     };
     let tables: Vec<String> = objects.iter().map(table_of).collect();
+    let ids = UInt64Array::from_iter_values(objects.iter().map(|o| u64::from(o.id().0)));
     Ok(RecordBatch::try_from_iter([
         ("type", texts(objects.iter().map(kind))),
         ("name", texts(objects.iter().map(|o| o.name()))),
         ("tbl_name", texts(tables.iter().map(String::as_str))),
         ("sql", texts(definitions.iter().map(String::as_str))),
+        ("dialect", texts(objects.iter().map(|o| dialect_of(o)))),
+        ("object_id", Arc::new(ids)),
     ])?)
+}
+
+/// The dialect in which the definition of an object is read.
+fn dialect_of(object: &CatalogObject) -> &str {
+    match object {
+        CatalogObject::Table(table) => &table.meta().dialect,
+        CatalogObject::View(view) => &view.dialect,
+        CatalogObject::Index(_) => "llkv",
+    }
 }
 
 fn columns(catalog: &SessionCatalog) -> Result<RecordBatch> {

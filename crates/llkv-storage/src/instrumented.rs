@@ -185,6 +185,14 @@ impl Pager for InstrumentedPager {
         self.inner.checkpoint()
     }
 
+    fn compact(&self) -> Result<()> {
+        self.inner.compact()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.inner.check()
+    }
+
     fn stats(&self) -> PagerStats {
         self.inner.stats()
     }
@@ -204,6 +212,10 @@ impl Pin for InstrumentedPin {
         let found = self.inner.batch_get(keys)?;
         self.counters.count_reads(keys, &found);
         Ok(found)
+    }
+
+    fn keys_in(&self, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>> {
+        self.inner.keys_in(range)
     }
 }
 

@@ -52,6 +52,7 @@
 //!    and both roots one after the other; then log and replaced extents are used again.
 //! 5. After a crash, `recovery::open_writer` takes the newest valid root and replays the log.
 
+mod backup;
 mod blob;
 pub mod disk;
 mod file;
@@ -60,6 +61,7 @@ mod mem_pager;
 mod pager;
 mod region;
 
+pub use backup::{Progress, backup};
 pub use blob::Blob;
 pub use disk::{Disk, DiskFile, RealDisk, SimDisk};
 #[doc(hidden)]

@@ -113,6 +113,15 @@ impl State {
         }
     }
 
+    fn keys_in(&self, range: Range<PhysicalKey>, as_of: u64) -> Vec<PhysicalKey> {
+        if range.is_empty() {
+            return Vec::new();
+        }
+        let values = self.values.range(range);
+        let live = values.filter(|(_, versions)| newest(versions, as_of).is_some());
+        live.map(|(key, _)| *key).collect()
+    }
+
     fn get(&self, key: PhysicalKey, as_of: u64) -> Option<Blob> {
         newest(self.values.get(&key)?, as_of)
     }
@@ -157,15 +166,7 @@ impl Pager for MemPager {
     }
 
     fn keys_in(&self, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>> {
-        if range.is_empty() {
-            return Ok(Vec::new());
-        }
-        let state = self.state.read();
-        let live = state
-            .values
-            .range(range)
-            .filter(|(_, versions)| newest(versions, u64::MAX).is_some());
-        Ok(live.map(|(key, _)| *key).collect())
+        Ok(self.state.read().keys_in(range, u64::MAX))
     }
 
     fn write_early(&self, value: &[u8]) -> Result<Blob> {
@@ -192,6 +193,14 @@ impl Pager for MemPager {
     }
 
     fn checkpoint(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
         Ok(())
     }
 
@@ -224,6 +233,10 @@ impl Pin for MemPin {
             .iter()
             .map(|key| state.get(*key, self.commit))
             .collect())
+    }
+
+    fn keys_in(&self, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>> {
+        Ok(self.state.read().keys_in(range, self.commit))
     }
 }
 

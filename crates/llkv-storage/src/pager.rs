@@ -41,6 +41,12 @@ pub trait Pin: Send + Sync {
     /// # Errors
     /// On I/O errors and on values that do not match their checksum.
     fn batch_get(&self, keys: &[PhysicalKey]) -> Result<Vec<Option<Blob>>>;
+
+    /// The keys within `range` that hold a value as of [`Pin::commit_id`], ascending.
+    ///
+    /// # Errors
+    /// On I/O errors and damaged manifests.
+    fn keys_in(&self, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>>;
 }
 
 /// A crash-safe key-value store of Arrow-sized values.
@@ -108,6 +114,19 @@ pub trait Pager: Send + Sync {
     /// # Errors
     /// On I/O errors; the state before the checkpoint then stays valid.
     fn checkpoint(&self) -> Result<()>;
+
+    /// Moves values to free space before them, however many, and gives the free end of the file back to
+    /// the disk. Readers and writers go on meanwhile; what a reader holds stays where it is.
+    ///
+    /// # Errors
+    /// On I/O errors; all values stay readable.
+    fn compact(&self) -> Result<()>;
+
+    /// Reads every stored byte, compares it with its checksum, and accounts for all space.
+    ///
+    /// # Errors
+    /// The first damage found, by file, key and offset.
+    fn check(&self) -> Result<()>;
 
     /// Sizes and counts, for statistics, tests and the decision to checkpoint.
     fn stats(&self) -> PagerStats;

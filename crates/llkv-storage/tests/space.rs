@@ -76,6 +76,28 @@ fn a_file_is_as_long_as_what_is_left_in_it() {
     check(&open(&disk), 120);
 }
 
+/// All of it, and not only the little that closing does; whoever has the file open goes on.
+#[test]
+fn a_file_that_is_compacted_has_no_room_left_in_it() {
+    let disk = SimDisk::new(1);
+    let pager = fill(&disk, 100);
+    let before = size(&disk);
+    pager.compact().unwrap();
+    let live = 20 * 45_000;
+    assert!(
+        size(&disk) < live + (200 << 10),
+        "{} of {before}",
+        size(&disk)
+    );
+    check(&pager, 100);
+    let again = size(&disk);
+    pager.compact().unwrap();
+    assert!(size(&disk) <= again, "{} after {again}", size(&disk));
+    pager.commit(frees(&[119 * 50])).unwrap();
+    drop(pager);
+    assert_eq!(keys(&open(&disk), 0, u64::MAX).len(), 19);
+}
+
 #[test]
 fn a_blob_that_looks_at_a_moved_value_keeps_its_bytes() {
     let disk = SimDisk::new(2).with_maps();

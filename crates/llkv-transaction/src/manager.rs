@@ -97,10 +97,11 @@ impl TxnIdManager {
         oldest.unwrap_or(state.watermark)
     }
 
-    /// Snapshots in use.
+    /// Snapshots in use, the oldest first, and how many users each has.
     #[must_use]
-    pub fn live_snapshots(&self) -> usize {
-        self.state.lock().live.values().sum()
+    pub fn live_snapshots(&self) -> Vec<(TxnId, usize)> {
+        let state = self.state.lock();
+        state.live.iter().map(|(id, users)| (*id, *users)).collect()
     }
 }
 
@@ -157,7 +158,7 @@ mod tests {
         manager.publish(4);
         drop(a);
         assert_eq!(manager.gc_bound(), 3);
-        assert_eq!(manager.live_snapshots(), 1);
+        assert_eq!(manager.live_snapshots().len(), 1);
         drop(b);
         assert_eq!(manager.gc_bound(), 4);
     }

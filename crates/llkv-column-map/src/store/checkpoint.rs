@@ -13,6 +13,7 @@ use crate::tail;
 use llkv_result::Result;
 use llkv_storage::{Blob, Pager, WriteBatch};
 use llkv_types::{PhysicalKey, TableId, TxnId};
+use parking_lot::MutexGuard;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
@@ -33,20 +34,43 @@ impl ColumnStore {
     /// # Errors
     /// When the pager fails or stored bytes are damaged; what was published stays published.
     pub fn checkpoint(&self, gc_bound: TxnId) -> Result<()> {
-        let mut keep = self.checkpoints.lock();
+        let keep = self.checkpoints.lock();
         let waiting = keep.header.dropped.iter().chain(&keep.header.garbage);
         for table in waiting {
             self.table(TableId(*table))?;
         }
+        self.checkpoint_within(keep, gc_bound, Budget::default())
+    }
+
+    /// A checkpoint of all tables, after which none has a row that no snapshot at or after `gc_bound` sees,
+    /// and which gives the space back to the disk.
+    ///
+    /// # Errors
+    /// As [`ColumnStore::checkpoint`].
+    pub fn vacuum(&self, gc_bound: TxnId) -> Result<()> {
+        let keep = self.checkpoints.lock();
+        for table in self.tables() {
+            self.table(table)?;
+        }
+        self.checkpoint_within(keep, gc_bound, Budget::ALL)?;
+        self.pager.compact()
+    }
+
+    fn checkpoint_within(
+        &self,
+        mut keep: MutexGuard<'_, Checkpoints>,
+        gc_bound: TxnId,
+        mut budget: Budget,
+    ) -> Result<()> {
         let (versions, applied) = self.consistent_versions();
         let mut batch = WriteBatch::default();
         let (gone, live): (Vec<_>, Vec<_>) = versions
             .into_iter()
             .partition(|v| v.dropped_by.is_some_and(|by| by <= gc_bound));
         let mut built = Vec::new();
-        let mut budget = Budget::default();
         for from in live {
-            if from.applied > from.settled || has_garbage(&from, gc_bound) || has_damage(&from) {
+            let is_due = from.applied > from.settled || has_damage(&from);
+            if is_due || has_garbage(&from, gc_bound, &budget) {
                 let compacted = compact(&from, gc_bound, &mut budget, &mut batch)?;
                 let indexes = index::build(&from, gc_bound, &mut batch)?;
                 built.push(Built {

@@ -35,10 +35,13 @@ struct Run {
     rewrite: bool,
 }
 
-/// Living rows that may still be written anew for the sake of dead ones.
+/// What may still be written anew for the sake of dead rows.
 #[derive(Debug)]
 pub(super) struct Budget {
+    /// Living rows beside them.
     rows: usize,
+    /// A group is worth it once its rows are at most this many times its dead ones.
+    rows_per_dead: usize,
 }
 
 /// A table as the checkpoint leaves it.
@@ -103,7 +106,7 @@ fn plan(version: &TableVersion, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
         let dead = dead_rows(&version.marks, segment, bound);
         let live_rows = segment.rows - dead;
         let plain = matches!(segment.data.as_ref(), GroupData::Plain(_));
-        let rewrite = plain || is_worth_rewriting(segment, dead) && budget.take(live_rows);
+        let rewrite = plain || budget.allows(segment, dead) && budget.take(live_rows);
         runs.push(Run {
             live_rows,
             rewrite,
@@ -128,18 +131,19 @@ fn merges(left: &Run, right: &Run) -> bool {
             && left.live_rows <= MERGE_FACTOR * right.live_rows)
 }
 
-/// True when a stored group waits to be written without its dead rows.
-pub(super) fn has_garbage(version: &TableVersion, bound: TxnId) -> bool {
+/// True when the budget has a stored group written without its dead rows.
+pub(super) fn has_garbage(version: &TableVersion, bound: TxnId, budget: &Budget) -> bool {
     let mut groups = version.groups.iter();
-    groups.any(|group| is_worth_rewriting(group, dead_rows(&version.marks, group, bound)))
+    groups.any(|group| budget.allows(group, dead_rows(&version.marks, group, bound)))
 }
 
 impl Compacted {
     /// True when dead rows stay, because a snapshot sees them or the budget is used up.
     pub(super) fn has_garbage(&self) -> bool {
         let marks = Marks::of(self.marks.clone());
+        let usual = Budget::default();
         let mut groups = self.groups.iter();
-        groups.any(|group| is_worth_rewriting(group, dead_rows(&marks, group, TxnId::MAX)))
+        groups.any(|group| usual.allows(group, dead_rows(&marks, group, TxnId::MAX)))
     }
 }
 
@@ -152,14 +156,25 @@ impl Budget {
     }
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self { rows: GARBAGE_ROWS }
+impl Budget {
+    /// Whatever it takes to have no dead row left.
+    pub(super) const ALL: Self = Self {
+        rows: usize::MAX,
+        rows_per_dead: usize::MAX,
+    };
+
+    fn allows(&self, group: &RowGroup, dead: usize) -> bool {
+        dead.saturating_mul(self.rows_per_dead) >= group.rows
     }
 }
 
-fn is_worth_rewriting(group: &RowGroup, dead: usize) -> bool {
-    dead > 0 && dead * DEAD_SHARE >= group.rows
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            rows: GARBAGE_ROWS,
+            rows_per_dead: DEAD_SHARE,
+        }
+    }
 }
 
 /// Rows of a group that no snapshot from `bound` on sees.

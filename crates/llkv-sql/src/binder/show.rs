@@ -92,6 +92,7 @@ impl Binder<'_> {
             ("index_list", Some(value)) => self.bind_index_list(text_of(&value.value), name)?,
             ("index_info", Some(value)) => self.bind_index_info(&text_of(&value.value))?,
             ("show_tables", None) => self.bind_show_tables()?,
+            ("integrity_check" | "quick_check", None) => PlanStatement::IntegrityCheck,
             (_, value) => {
                 let value = value.map(|value| text_of(&value.value));
                 return self.bind_pragma_setting(pragma, value, name);

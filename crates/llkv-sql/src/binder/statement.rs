@@ -1,6 +1,7 @@
 //! Statements: which binder takes which.
 
 use super::Binder;
+use super::place::Place;
 use crate::dialect::SqlDialect;
 use crate::null_order::NullOrder;
 use crate::text::Parsed;
@@ -44,6 +45,8 @@ impl Binder<'_> {
     pub(crate) fn bind(&mut self, parsed: &Parsed) -> Result<BoundStatement> {
         let statement = match parsed {
             Parsed::Checkpoint => return Ok(plan(PlanStatement::Checkpoint)),
+            Parsed::Vacuum => return Ok(plan(PlanStatement::Vacuum)),
+            Parsed::Backup(target) => return Ok(plan(PlanStatement::Backup(target.clone()))),
             Parsed::Reindex(name) => {
                 let name = name.as_ref().map(|name| self.table_ref(name));
                 return Ok(plan(PlanStatement::Reindex(name.transpose()?)));
@@ -131,12 +134,7 @@ impl Binder<'_> {
             S::StartTransaction {
                 modes, statements, ..
             } if statements.is_empty() => PlanStatement::Begin {
-                read_only: modes.iter().any(|mode| {
-                    matches!(
-                        mode,
-                        ast::TransactionMode::AccessMode(ast::TransactionAccessMode::ReadOnly)
-                    )
-                }),
+                read_only: self.is_read_only(modes, statement)?,
             },
             S::Commit { chain: false, .. } => PlanStatement::Commit,
             S::Rollback {
@@ -151,6 +149,24 @@ impl Binder<'_> {
             S::ReleaseSavepoint { name } => PlanStatement::Release(name.value.clone()),
             other => return self.unsupported(words_of(other), other),
         })
+    }
+
+    /// The access mode of BEGIN. All isolation levels are snapshot isolation, which is more than three of
+    /// them ask for, and less than the fourth.
+    fn is_read_only(&self, modes: &[ast::TransactionMode], node: &impl Place) -> Result<bool> {
+        let mut read_only = false;
+        for mode in modes {
+            match mode {
+                ast::TransactionMode::AccessMode(access) => {
+                    read_only = matches!(access, ast::TransactionAccessMode::ReadOnly);
+                }
+                ast::TransactionMode::IsolationLevel(
+                    ast::TransactionIsolationLevel::Serializable,
+                ) => return self.unsupported("ISOLATION LEVEL SERIALIZABLE", node),
+                ast::TransactionMode::IsolationLevel(_) => {}
+            }
+        }
+        Ok(read_only)
     }
 
     fn bind_explain(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {

@@ -9,6 +9,7 @@ use sqlparser::ast;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use std::path::PathBuf;
 
 /// Nesting of parentheses, subqueries, CASE, prefix operators: as deep as SQLite and DuckDB go.
 pub(crate) const MAX_NESTING: usize = 1_000;
@@ -33,6 +34,10 @@ pub(crate) enum Parsed {
     ExplainRules(Box<ast::Statement>),
     /// `CHECKPOINT`
     Checkpoint,
+    /// `VACUUM`
+    Vacuum,
+    /// `BACKUP TO 'file'`, `VACUUM INTO 'file'`
+    Backup(PathBuf),
     /// `REINDEX`, `REINDEX name`
     Reindex(Option<ast::ObjectName>),
 }
@@ -132,6 +137,25 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
     if word(parser, 0, "CHECKPOINT") {
         parser.next_token();
         return Ok(Parsed::Checkpoint);
+    }
+    if word(parser, 0, "VACUUM") {
+        parser.next_token();
+        if parser.parse_keyword(Keyword::INTO) {
+            return parser
+                .parse_literal_string()
+                .map(|path| Parsed::Backup(path.into()));
+        }
+        // Statistics need no ANALYZE: they are kept with the rows.
+        let _ = parser.parse_keyword(Keyword::FULL);
+        let _ = parser.parse_keyword(Keyword::ANALYZE);
+        return Ok(Parsed::Vacuum);
+    }
+    if word(parser, 0, "BACKUP") && word(parser, 1, "TO") {
+        parser.next_token();
+        parser.next_token();
+        return parser
+            .parse_literal_string()
+            .map(|path| Parsed::Backup(path.into()));
     }
     if word(parser, 0, "REINDEX") {
         parser.next_token();

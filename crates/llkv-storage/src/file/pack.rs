@@ -1,8 +1,9 @@
 //! Packing: values near the end of the file move to free space before them, so that the end can be cut off.
 //!
-//! It happens at the clean end, after the checkpoint that emptied the log, and is one more checkpoint: the
-//! moved bytes and new manifest pages are written to free space, both roots follow, and only then is the
-//! former place free. A crash at any moment finds the one state or the other.
+//! It is one more checkpoint, after one that left nothing else to do: the moved bytes and new manifest
+//! pages are written to free space, both roots follow, and only then is the former place free. A crash at
+//! any moment finds the one state or the other. A little of it happens at the clean end, all of it when
+//! asked for.
 
 use super::checkpoint::LogAfter;
 use super::core::{CheckpointState, Core};
@@ -12,7 +13,7 @@ use super::value::Value;
 use llkv_result::Result;
 use std::sync::Arc;
 
-/// So much is moved at the most: closing takes a fraction of a second, and the next time goes on.
+/// So much is moved by one checkpoint: closing takes a fraction of a second, and the next time goes on.
 const MOVE_BYTES: u64 = 64 << 20;
 
 /// What lies behind the cut.
@@ -24,17 +25,44 @@ struct Behind {
 }
 
 impl Core {
-    /// Moves what lies at the end of the file, if a quarter of the file is free.
-    pub(super) fn pack(&self, state: &mut CheckpointState) -> Result<()> {
+    /// At the clean end, moves some of what lies at the end of the file, if a quarter of the file is free.
+    pub(super) fn pack_a_little(&self, state: &mut CheckpointState) -> Result<()> {
         let space = &self.store.space;
-        let least = self.options.pack_bytes;
-        let Some(cut) = space.cut_for_packing(least, MOVE_BYTES) else {
-            return Ok(());
-        };
+        let worth = space.is_worth_packing(self.options.pack_bytes);
+        match space.cut_for_packing(MOVE_BYTES).filter(|_| worth) {
+            Some(cut) => self.pack(state, cut, LogAfter::StartsOver),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves all that has room before it, and cuts the end off, while batches go on.
+    pub(super) fn compact(&self) -> Result<()> {
+        self.check_writable()?;
+        let space = &self.store.space;
+        let mut state = self.checkpoint.lock();
+        self.run_checkpoint(&mut state, LogAfter::GoesOn)?;
+        // What the last round freed is at hand only after the next root.
+        self.run_checkpoint(&mut state, LogAfter::GoesOn)?;
+        self.shrink()?;
+        loop {
+            let (end, _) = space.totals();
+            let Some(cut) = space.cut_for_packing(MOVE_BYTES) else {
+                return Ok(());
+            };
+            self.pack(&mut state, cut, LogAfter::GoesOn)?;
+            self.shrink()?;
+            if space.totals().0 >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn pack(&self, state: &mut CheckpointState, cut: u64, log: LogAfter) -> Result<()> {
+        let space = &self.store.space;
         space.prefer_front(true);
         let moved = self
             .move_to_front(cut)
-            .and_then(|()| self.run_checkpoint(state, LogAfter::StartsOver));
+            .and_then(|()| self.run_checkpoint(state, log));
         space.prefer_front(false);
         moved
     }

@@ -174,25 +174,26 @@ impl Core {
             return Ok(());
         }
         self.run_checkpoint(&mut state, LogAfter::StartsOver)?;
-        self.pack(&mut state)?;
+        self.pack_a_little(&mut state)?;
         self.shrink()?;
         self.commit.lock().log.remove()
     }
 
     /// Cuts the free tail off and punches large holes. Extents that blobs still hold are not free.
-    fn shrink(&self) -> Result<()> {
+    pub(super) fn shrink(&self) -> Result<()> {
         const WORTH_PUNCHING: u64 = 1 << 20;
         let (main, space) = (&self.store.main, &self.store.space);
-        let end = space.trim();
-        if main.size()? > end {
-            main.set_size(end)?;
-        }
-        for (offset, len) in space.free_ranges() {
-            if len >= WORTH_PUNCHING {
-                main.punch(offset, len)?;
+        space.give_back(|end, free| {
+            if main.size()? > end {
+                main.set_size(end)?;
             }
-        }
-        Ok(())
+            for (offset, len) in free {
+                if *len >= WORTH_PUNCHING {
+                    main.punch(*offset, *len)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// The values of `keys` in the newest tree. As long as all nodes are in memory this holds the
@@ -228,6 +229,15 @@ fn read_keys(tree: &Tree, store: &Store, keys: &[PhysicalKey]) -> Result<Vec<Opt
         .collect()
 }
 
+fn keys_in(tree: &Tree, store: &Store, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>> {
+    let mut keys = Vec::new();
+    tree.for_each(range.start.0..range.end.0, store, &mut |key, _| {
+        keys.push(PhysicalKey(key));
+        Ok(())
+    })?;
+    Ok(keys)
+}
+
 impl Drop for FilePager {
     fn drop(&mut self) {
         // Whoever wants to know calls `close`. What was acknowledged is in the log in any case.
@@ -257,16 +267,7 @@ impl Pager for FilePager {
 
     fn keys_in(&self, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>> {
         let tree = self.core.published.read().tree.clone();
-        let mut keys = Vec::new();
-        tree.for_each(
-            range.start.0..range.end.0,
-            &*self.core.store,
-            &mut |key, _| {
-                keys.push(PhysicalKey(key));
-                Ok(())
-            },
-        )?;
-        Ok(keys)
+        keys_in(&tree, &self.core.store, range)
     }
 
     fn write_early(&self, value: &[u8]) -> Result<Blob> {
@@ -296,6 +297,14 @@ impl Pager for FilePager {
 
     fn checkpoint(&self) -> Result<()> {
         self.core.checkpoint()
+    }
+
+    fn compact(&self) -> Result<()> {
+        self.core.compact()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.core.verify().map(|_| ())
     }
 
     fn stats(&self) -> PagerStats {
@@ -328,5 +337,9 @@ impl Pin for FilePin {
 
     fn batch_get(&self, keys: &[PhysicalKey]) -> Result<Vec<Option<Blob>>> {
         read_keys(&self.tree, &self.store, keys)
+    }
+
+    fn keys_in(&self, range: Range<PhysicalKey>) -> Result<Vec<PhysicalKey>> {
+        keys_in(&self.tree, &self.store, range)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::GRANULE;
 use super::lent::Lent;
+use llkv_result::Result;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -136,13 +137,15 @@ impl Space {
         self.state.lock().prefer_front = prefer;
     }
 
-    /// Where to cut a file of which a quarter is free, and at least `least` bytes: what lies behind has
-    /// room before, and is at most `budget` bytes.
-    pub(crate) fn cut_for_packing(&self, least: u64, budget: u64) -> Option<u64> {
+    /// True when a quarter of the file is free, and at least `least` bytes.
+    pub(crate) fn is_worth_packing(&self, least: u64) -> bool {
         let state = self.state.lock();
-        if state.free_bytes < least || state.free_bytes * 4 < state.end {
-            return None;
-        }
+        state.free_bytes >= least && state.free_bytes * 4 >= state.end
+    }
+
+    /// Where to cut the file: what lies behind has room before, and is at most `budget` bytes.
+    pub(crate) fn cut_for_packing(&self, budget: u64) -> Option<u64> {
+        let state = self.state.lock();
         let (mut cut, mut behind) = (state.end, 0);
         let mut room = state.free_bytes;
         for (offset, len) in state.free.iter().rev() {
@@ -309,8 +312,12 @@ impl Space {
         state.free.iter().map(|(o, l)| (*o, *l)).collect()
     }
 
-    /// Forgets a free range at the very end of the file; returns the new end.
-    pub(crate) fn trim(&self) -> u64 {
+    /// Forgets a free range at the very end of the file, and hands over the new end and the free ranges
+    /// before it, to be given back to the disk. Nobody allocates meanwhile.
+    pub(crate) fn give_back(
+        &self,
+        give: impl FnOnce(u64, &BTreeMap<u64, u64>) -> Result<()>,
+    ) -> Result<()> {
         let mut state = self.state.lock();
         if let Some((offset, len)) = state.free.last_key_value().map(|(o, l)| (*o, *l))
             && offset + len == state.end
@@ -318,7 +325,7 @@ impl Space {
             state.remove_free(offset);
             state.end = offset;
         }
-        state.end
+        give(state.end, &state.free)
     }
 }
 

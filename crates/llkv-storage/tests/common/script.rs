@@ -109,7 +109,10 @@ pub fn run(
         match step {
             0..70 => commit(disk, pager, history, &mut random, style)?,
             70..77 => {
-                pager.checkpoint()?;
+                match random.random_range(0..4) {
+                    0 => pager.compact()?,
+                    _ => pager.checkpoint()?,
+                }
                 let all = history.states.len() - 1;
                 history.acknowledged.push((disk.operations(), all));
             }

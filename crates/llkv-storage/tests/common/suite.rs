@@ -175,7 +175,13 @@ fn pins_see_their_moment(harness: &mut dyn Harness) {
         assert_eq!(read(&*pin, 4), None);
         assert_eq!(get(&*pager, 1).unwrap(), two);
         assert_eq!(get(&*pager, 3), None);
-        pager.checkpoint().unwrap();
+        let all = PhysicalKey(0)..PhysicalKey(u64::MAX);
+        let of_then = [1, 2, 3].map(PhysicalKey);
+        assert_eq!(pin.keys_in(all).unwrap(), of_then);
+        match round % 2 {
+            0 => pager.checkpoint().unwrap(),
+            _ => pager.compact().unwrap(),
+        }
         for key in 10..20 {
             let batch = puts(&[(key, &value(round * 100 + key, 70_000))]);
             pager.commit(batch).unwrap();
@@ -352,6 +358,7 @@ enum Step {
     Commit(Vec<(u64, usize)>, Vec<u64>),
     Early(u64, usize),
     Checkpoint,
+    Compact,
     Reopen,
     Pin,
     Unpin,
@@ -368,6 +375,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => batch.prop_map(|(puts, frees)| Step::Commit(puts, frees)),
         2 => (key, len).prop_map(|(key, len)| Step::Early(key, len)),
         3 => Just(Step::Checkpoint),
+        1 => Just(Step::Compact),
         1 => Just(Step::Reopen),
         2 => Just(Step::Pin),
         1 => Just(Step::Unpin),
@@ -422,6 +430,7 @@ fn run_script(harness: &mut dyn Harness, steps: Vec<Step>) {
                 model.insert(key, bytes);
             }
             Step::Checkpoint => pager.checkpoint().unwrap(),
+            Step::Compact => pager.compact().unwrap(),
             Step::Reopen => {
                 pins.clear();
                 pager = harness.reopen(pager);
@@ -431,7 +440,10 @@ fn run_script(harness: &mut dyn Harness, steps: Vec<Step>) {
         }
         let found = keys(&*pager, 0, u64::MAX);
         assert_eq!(found, model.keys().copied().collect::<Vec<_>>());
+        pager.check().unwrap();
         for (pin, then) in &pins {
+            let found = pin.keys_in(PhysicalKey(0)..PhysicalKey(u64::MAX)).unwrap();
+            assert!(found.iter().map(|key| key.0).eq(then.keys().copied()));
             assert_agrees(then, &|wanted| pin.batch_get(wanted).unwrap());
         }
         assert_agrees(&model, &|wanted| pager.batch_get(wanted).unwrap());

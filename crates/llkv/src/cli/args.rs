@@ -68,6 +68,23 @@ fn dialect(name: &str) -> Result<SqlDialect, String> {
 pub(crate) enum Command {
     /// Generate TPC-H data, load it, and show what the database does with it.
     Tour(TourArgs),
+    /// Read everything in a database and tell what is wrong; exit status 1 when something is.
+    Check {
+        /// Database file; it is not changed.
+        database: PathBuf,
+    },
+    /// Print a database as the SQL script that makes it again.
+    Dump {
+        /// Database file; it is not changed.
+        database: PathBuf,
+    },
+    /// Copy a database to a new file.
+    Backup {
+        /// Database file; it is not changed.
+        database: PathBuf,
+        /// The copy; it must not exist.
+        target: PathBuf,
+    },
 }
 
 /// Arguments of the tour.

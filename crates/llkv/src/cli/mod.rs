@@ -2,6 +2,7 @@
 
 mod args;
 mod dot;
+mod dump;
 mod interrupt;
 mod output;
 mod repl;
@@ -10,10 +11,13 @@ mod shell;
 mod tour;
 
 use args::{Args, Command};
+use arrow::array::AsArray;
 use clap::Parser;
-use llkv::{Database, EngineOptions, SqlDialect};
+use llkv::{Connection, Database, EngineOptions, Error, SqlDialect};
+use output::write_out;
 use shell::{Outcome, Shell};
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What ends the program early: already told to the user, or still to be told.
@@ -49,8 +53,14 @@ pub(crate) fn tell(message: &str) {
 }
 
 fn dispatch(args: Args) -> Result<(), Stop> {
-    if let Some(Command::Tour(tour)) = &args.command {
-        return tour::run(tour);
+    match &args.command {
+        Some(Command::Tour(tour)) => return tour::run(tour),
+        Some(Command::Check { database }) => return check(database),
+        Some(Command::Dump { database }) => {
+            return dump::run(&mut open_to_read(database)?, std::io::stdout().lock());
+        }
+        Some(Command::Backup { database, target }) => return back_up(database, target),
+        None => {}
     }
     let database = open(&args)?;
     let mut shell = Shell::new(&database, args.format())?;
@@ -71,6 +81,38 @@ fn dispatch(args: Args) -> Result<(), Stop> {
     } else {
         run_script(&mut shell, std::io::stdin().lock())
     }
+}
+
+fn open_to_read(path: &Path) -> Result<Connection, Stop> {
+    let options = EngineOptions {
+        read_only: true,
+        ..EngineOptions::default()
+    };
+    Ok(Database::open_with(path, options)?.connect()?)
+}
+
+/// `llkv check`: a line for each finding.
+fn check(path: &Path) -> Result<(), Stop> {
+    let mut findings = 0;
+    for batch in open_to_read(path)?.query("PRAGMA integrity_check")? {
+        let batch = batch.map_err(Error::from_arrow)?;
+        for line in batch.column(0).as_string_view().iter().flatten() {
+            write_out(&format!("{line}\n"))?;
+            findings += usize::from(line != "ok");
+        }
+    }
+    match findings {
+        0 => Ok(()),
+        1 => Err(Stop::Error("one finding".into())),
+        n => Err(Stop::Error(format!("{n} findings"))),
+    }
+}
+
+/// `llkv backup`: a file that was not closed is copied with what its log holds.
+fn back_up(path: &Path, target: &Path) -> Result<(), Stop> {
+    let target = target.to_string_lossy().replace('\'', "''");
+    open_to_read(path)?.run(&format!("BACKUP TO '{target}'"))?;
+    Ok(())
 }
 
 fn open(args: &Args) -> Result<Database, Stop> {

@@ -1,0 +1,28 @@
+//! BACKUP: a copy of what is committed, as a database file of its own, while others read and write.
+
+use crate::context::RuntimeContext;
+use llkv_executor::CancelToken;
+use llkv_result::Result;
+use llkv_storage::{FilePagerOptions, Progress, RealDisk};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Writes the database to a new file. Closing it is the last checkpoint of the copy: it opens at once.
+///
+/// # Errors
+/// When the file exists, on I/O errors of either side, when the statement is cancelled. Nothing is left
+/// behind then.
+pub(crate) fn back_up(
+    context: &RuntimeContext,
+    target: &Path,
+    cancel: &CancelToken,
+) -> Result<Progress> {
+    let pin = context.store.pager().pin();
+    let options = FilePagerOptions {
+        background_checkpoint: false,
+        ..context.options.file.clone()
+    };
+    llkv_storage::backup(&*pin, Arc::new(RealDisk), target, options, &mut |_| {
+        cancel.check()
+    })
+}

@@ -1,0 +1,134 @@
+//! `llkv dump`: a database as the SQL script that makes it again.
+
+use crate::cli::Stop;
+use arrow::array::{Array, AsArray, RecordBatch};
+use llkv::types::variant::Variant;
+use llkv::{Connection, Error, Result, Scalar, SqlDialect};
+use std::io::{BufWriter, Write};
+
+/// Rows of one INSERT.
+const ROWS: usize = 100;
+
+/// One object of the catalog.
+struct Object {
+    kind: String,
+    name: String,
+    sql: String,
+    dialect: String,
+}
+
+/// Writes the script to `out`: tables and their rows, then indexes, then views in the order in which they
+/// were made. What it shows is one moment, also where others write meanwhile.
+pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), Stop> {
+    let mut out = BufWriter::new(out);
+    connection.execute("BEGIN READ ONLY")?;
+    let objects = objects(connection)?;
+    writeln!(out, "BEGIN;")?;
+    let mut dialect = SqlDialect::Llkv.name().to_owned();
+    for kind in ["table", "index", "view"] {
+        for object in objects.iter().filter(|object| object.kind == kind) {
+            if object.dialect != dialect {
+                dialect.clone_from(&object.dialect);
+                writeln!(out, "SET dialect = '{dialect}';")?;
+            }
+            writeln!(out, "{};", object.sql)?;
+            if object.kind == "table" {
+                rows(connection, &object.name, &mut out)?;
+            }
+        }
+    }
+    if dialect != SqlDialect::Llkv.name() {
+        writeln!(out, "SET dialect = '{}';", SqlDialect::Llkv.name())?;
+    }
+    writeln!(out, "COMMIT;")?;
+    out.flush()?;
+    connection.execute("ROLLBACK")?;
+    Ok(())
+}
+
+fn objects(connection: &mut Connection) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    let sql = "SELECT type, name, sql, dialect FROM llkv_schema ORDER BY object_id";
+    for batch in connection.query(sql)? {
+        let batch = batch.map_err(Error::from_arrow)?;
+        let text = |column: usize, row: usize| {
+            let column = batch.column(column).as_string_view();
+            column.value(row).to_owned()
+        };
+        objects.extend((0..batch.num_rows()).map(|row| Object {
+            kind: text(0, row),
+            name: text(1, row),
+            sql: text(2, row),
+            dialect: text(3, row),
+        }));
+    }
+    Ok(objects)
+}
+
+fn rows(connection: &mut Connection, table: &str, out: &mut impl Write) -> Result<(), Stop> {
+    let name = format!("\"{}\"", table.replace('"', "\"\""));
+    for batch in connection.query(&format!("SELECT * FROM {name}"))? {
+        let batch = batch.map_err(Error::from_arrow)?;
+        for start in (0..batch.num_rows()).step_by(ROWS) {
+            writeln!(out, "INSERT INTO {name} VALUES")?;
+            let end = (start + ROWS).min(batch.num_rows());
+            for row in start..end {
+                let values = values(&batch, row)?;
+                let end = if row + 1 == end { ";" } else { "," };
+                writeln!(out, "({values}){end}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn values(batch: &RecordBatch, row: usize) -> Result<String> {
+    let mut text = String::new();
+    for (at, column) in batch.columns().iter().enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        if column.is_null(row) {
+            text.push_str("NULL");
+        } else {
+            text.push_str(&literal(&Scalar::from_array(column.as_ref(), row)?));
+        }
+    }
+    Ok(text)
+}
+
+/// A value as SQL text that gives it again.
+fn literal(value: &Scalar) -> String {
+    match value {
+        Scalar::Text(text) => quoted(text),
+        Scalar::Blob(bytes) => hexadecimal(bytes),
+        Scalar::Float32(float) if !float.is_finite() => quoted(&value.to_string()),
+        Scalar::Float64(float) if !float.is_finite() => quoted(&value.to_string()),
+        Scalar::Date(_)
+        | Scalar::Time(_)
+        | Scalar::Timestamp(_)
+        | Scalar::TimestampTz(_)
+        | Scalar::Interval(_) => quoted(&value.to_string()),
+        Scalar::Variant(bytes) => match Variant::decode(bytes) {
+            Some(Variant::Text(text)) => quoted(text),
+            Some(Variant::Blob(bytes)) => hexadecimal(bytes),
+            // As a number it would overflow before it is negated.
+            Some(Variant::Integer(i64::MIN)) => "(-9223372036854775807 - 1)".to_owned(),
+            Some(Variant::Real(real)) if real.is_infinite() => {
+                let sign = if real < 0.0 { "-" } else { "" };
+                format!("{sign}9e999")
+            }
+            _ => value.to_string(),
+        },
+        _ => value.to_string(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{digits}'")
+}

@@ -1,0 +1,109 @@
+//! `llkv check`, `dump` and `backup`: what the program does for those who run it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SCRIPT: &str = r#"
+CREATE TABLE kinds (
+    id INTEGER PRIMARY KEY, b BOOLEAN, i BIGINT, u UBIGINT, r REAL, d DOUBLE, n DECIMAL(20, 3), t TEXT DEFAULT 'it''s',
+    x BLOB, da DATE, ti TIME, ts TIMESTAMP, tz TIMESTAMPTZ, iv INTERVAL, CHECK (id > 0), UNIQUE (i)
+);
+INSERT INTO kinds VALUES
+    (1, true, -9223372036854775808, 18446744073709551615, 1.5, 'NaN', -12345678901234567.890, E'a\nb''c;', x'00ff', '0001-01-01',
+     '23:59:59.999999', '9999-12-31 23:59:59', '2024-02-29 12:00:00+02', INTERVAL '1 month -2 days 03:04:05.6'),
+    (2, false, 0, 0, '-Infinity', 1e300, 0.001, '', x'', NULL, NULL, NULL, NULL, NULL);
+INSERT INTO kinds (id) VALUES (3);
+CREATE TABLE "Odd ""Name" ("select" INTEGER, "B c" TEXT);
+INSERT INTO "Odd ""Name" SELECT n, 'row ' || CAST(n AS TEXT) FROM generate_series(1, 1000) AS series(n);
+CREATE INDEX by_b ON "Odd ""Name" ("B c" DESC);
+CREATE VIEW few AS SELECT "select" AS n FROM "Odd ""Name" WHERE "select" <= 10;
+CREATE VIEW fewer (m) AS SELECT n FROM few WHERE n < 4;
+SET dialect = 'sqlite';
+CREATE TABLE mixed (a, b INTEGER);
+INSERT INTO mixed VALUES (1, 2), (1.0, 3), ('text', 4), (x'00', 5), (NULL, 6), (-9223372036854775807 - 1, 7), (9e999, 8);
+"#;
+
+fn llkv(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_llkv");
+    Command::new(program).args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn run(arguments: &[&str]) -> String {
+    let output = llkv(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_dump_makes_the_database_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("1.llkv"), folder.path().join("2.llkv"));
+    run(&[text(&one), "-c", SCRIPT]);
+    let dump = run(&["dump", text(&one)]);
+    let script = folder.path().join("dump.sql");
+    std::fs::write(&script, &dump).unwrap();
+    run(&[text(&two), "-f", text(&script)]);
+    assert_eq!(run(&["dump", text(&two)]), dump);
+    for question in [
+        "SELECT * FROM kinds ORDER BY id",
+        "SELECT count(*), sum(\"select\"), max(\"B c\") FROM \"Odd \"\"Name\"",
+        "SELECT * FROM fewer ORDER BY m",
+        "SET dialect = 'sqlite'; SELECT typeof(a), a, b FROM mixed ORDER BY b",
+        "SELECT table_name, index_name, columns FROM llkv_indexes ORDER BY 1, 2",
+    ] {
+        let answer = |path: &Path| run(&[text(path), "--format", "csv", "-c", question]);
+        assert_eq!(answer(&one), answer(&two), "{question}");
+    }
+    assert_eq!(run(&["check", text(&two)]), "ok\n");
+}
+
+#[test]
+fn a_backup_is_a_database_and_never_replaces_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("1.llkv"), folder.path().join("2.llkv"));
+    run(&[text(&one), "-c", SCRIPT]);
+    run(&["backup", text(&one), text(&two)]);
+    assert_eq!(run(&["dump", text(&two)]), run(&["dump", text(&one)]));
+    assert_eq!(run(&["check", text(&two)]), "ok\n");
+    let again = llkv(&["backup", text(&one), text(&two)]);
+    assert!(!again.status.success());
+    let message = String::from_utf8_lossy(&again.stderr);
+    assert!(message.contains("exists"), "{message}");
+}
+
+#[test]
+fn damage_is_found_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1.llkv");
+    run(&[text(&path), "-c", SCRIPT]);
+    let whole = std::fs::read(&path).unwrap();
+    let mut found = 0;
+    // One bit in each 4 KiB behind the roots.
+    for at in (68 << 10..whole.len()).step_by(4096) {
+        let mut damaged = whole.clone();
+        damaged[at + 8] ^= 0x10;
+        std::fs::write(&path, damaged).unwrap();
+        let output = llkv(&["check", text(&path)]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            let told = String::from_utf8_lossy(&output.stdout).into_owned() + &message;
+            assert!(told.contains("damaged"), "{at}: {told}");
+            found += 1;
+        }
+    }
+    // Some of the space is free, and what lies there means nothing.
+    assert!(found > 5, "{found} found");
+}
