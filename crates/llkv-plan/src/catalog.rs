@@ -1,6 +1,6 @@
 //! What the binder and the optimizer may know of the database.
 
-use crate::{CheckDefinition, ExternalSource, FileOptions, KeyDefinition};
+use crate::{CheckDefinition, ExternalSource, FileOptions, KeyDefinition, TriggerInfo};
 use llkv_result::Result;
 use llkv_types::{FieldId, IndexId, Scalar, SqlType, TableId};
 use std::path::Path;
@@ -76,6 +76,8 @@ pub enum IndexOrigin {
 /// A view: its text, bound anew at each use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewInfo {
+    /// Identity.
+    pub id: TableId,
     /// Name as created.
     pub name: String,
     /// `SELECT` text.
@@ -142,6 +144,11 @@ pub trait CatalogView {
 
     /// The indexes of a table.
     fn indexes(&self, _table: TableId) -> Vec<IndexInfo> {
+        Vec::new()
+    }
+
+    /// The triggers of a table or view, in the order in which they fire.
+    fn triggers(&self, _table: TableId) -> Vec<TriggerInfo> {
         Vec::new()
     }
 }

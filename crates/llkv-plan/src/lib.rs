@@ -45,6 +45,7 @@ mod optimizer;
 mod plan;
 mod rules;
 mod statement;
+mod trigger;
 mod validate;
 mod walk;
 
@@ -70,6 +71,9 @@ pub use statement::{
     CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode, IndexColumn,
     IndexDefinition, Insert, KeyDefinition, PlanStatement, Returning, RowCheck, TableDefinition,
     Update, Upsert, UpsertUpdate,
+};
+pub use trigger::{
+    TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers, ViewChange,
 };
 pub use validate::validate;
 pub use walk::NodeKinds;

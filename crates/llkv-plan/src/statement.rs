@@ -1,6 +1,8 @@
 //! Statements as the runtime dispatches them.
 
-use crate::{FileOptions, LogicalPlan, PlanColumn, Projection, TableRef};
+use crate::{
+    FileOptions, LogicalPlan, PlanColumn, Projection, TableRef, TriggerDefinition, Triggers, ViewChange,
+};
 use llkv_expr::Expr;
 use llkv_types::{FieldId, SqlType, TableId};
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ pub enum PlanStatement {
     Update(Update),
     /// DELETE.
     Delete(Delete),
+    /// INSERT, UPDATE or DELETE on a view with INSTEAD OF triggers.
+    ChangeView(ViewChange),
     /// CREATE TABLE, with rows for CTAS.
     CreateTable {
         /// What is created.
@@ -68,6 +72,20 @@ pub enum PlanStatement {
     },
     /// DROP INDEX.
     DropIndex {
+        /// Names.
+        names: Vec<TableRef>,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
+    /// CREATE TRIGGER.
+    CreateTrigger {
+        /// What is created.
+        definition: TriggerDefinition,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+    },
+    /// DROP TRIGGER.
+    DropTrigger {
         /// Names.
         names: Vec<TableRef>,
         /// IF EXISTS.
@@ -142,6 +160,8 @@ pub struct Insert {
     pub returning: Option<Returning>,
     /// The statement was COPY: counted as such.
     pub is_copy: bool,
+    /// What its rows set off; absent for most tables.
+    pub triggers: Option<Triggers>,
 }
 
 /// `ON CONFLICT (key) DO NOTHING`, `ON CONFLICT ... DO UPDATE`.
@@ -152,6 +172,9 @@ pub struct Upsert {
     pub keys: Vec<usize>,
     /// DO UPDATE; DO NOTHING where absent.
     pub update: Option<UpsertUpdate>,
+    /// Rows are taken one after the other: one may meet another of the same statement, as in SQLite.
+    /// Otherwise that is an error of DO UPDATE.
+    pub in_order: bool,
 }
 
 /// What becomes of the row that is in the way.
@@ -189,10 +212,13 @@ pub struct Update {
     pub changed: Vec<FieldId>,
     /// CHECK constraints over the columns of `source`.
     pub checks: Vec<RowCheck>,
-    /// What happens to a changed row whose key exists. [`ConflictAction::Ignore`] is not built.
+    /// What happens to a changed row whose key exists. But for [`ConflictAction::Error`] rows change one
+    /// after the other.
     pub on_conflict: ConflictAction,
     /// RETURNING, over the rows with their new values.
     pub returning: Option<Returning>,
+    /// What its rows set off; absent for most tables.
+    pub triggers: Option<Triggers>,
 }
 
 /// DELETE.
@@ -206,6 +232,8 @@ pub struct Delete {
     pub source: LogicalPlan,
     /// RETURNING, over the rows as they were.
     pub returning: Option<Returning>,
+    /// What its rows set off; absent for most tables.
+    pub triggers: Option<Triggers>,
 }
 
 /// A CHECK constraint bound to the rows that a statement writes.
@@ -223,10 +251,16 @@ pub enum ConflictAction {
     /// The statement fails.
     #[default]
     Error,
-    /// The row is left out: `ON CONFLICT DO NOTHING`, `INSERT OR IGNORE`.
+    /// The row is left out: `ON CONFLICT DO NOTHING`.
     Ignore,
-    /// The existing row goes: `INSERT OR REPLACE`.
+    /// The row is left out, whichever constraint refuses it: `OR IGNORE`.
+    Skip,
+    /// The existing row goes: `OR REPLACE`.
     Replace,
+    /// The statement fails, and what it did before that row stays: `OR FAIL`.
+    Fail,
+    /// The statement fails, and the transaction is rolled back: `OR ROLLBACK`.
+    Rollback,
 }
 
 /// How EXPLAIN explains.

@@ -33,6 +33,27 @@ pub enum EvalError {
         /// What is wrong with the argument.
         detail: String,
     },
+    /// The program of a trigger called RAISE.
+    #[error("{message}")]
+    Raised {
+        /// What becomes of the statement and its transaction.
+        action: RaiseAction,
+        /// The words of the call.
+        message: String,
+    },
+}
+
+/// What RAISE does besides ending the program of its trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RaiseAction {
+    /// The change of the row is left out, and the statement goes on with the next one.
+    Ignore,
+    /// The statement fails and leaves no trace.
+    Abort,
+    /// The statement fails; what it did before stays.
+    Fail,
+    /// The statement fails and its transaction is rolled back.
+    Rollback,
 }
 
 impl EvalError {
@@ -42,6 +63,7 @@ impl EvalError {
             Self::OutOfRange { .. } => "22003",
             Self::InvalidCast { .. } => "22P02",
             Self::InvalidArgument { .. } => "22023",
+            Self::Raised { .. } => "P0001",
         }
     }
 }
@@ -66,6 +88,12 @@ pub enum ExecError {
     /// A scalar subquery gave more than one row.
     #[error("a subquery used as an expression returned more than one row")]
     TooManyRows,
+    /// Triggers set off triggers, and these others.
+    #[error("triggers are nested more than {limit} deep")]
+    TriggerDepth {
+        /// How deep they may be.
+        limit: usize,
+    },
     /// The consumer of a result went away, or a worker thread ended without a result.
     #[error("the execution of {operator} ended early")]
     Disconnected {
@@ -80,6 +108,7 @@ impl ExecError {
             Self::Cancelled => "57014",
             Self::MemoryLimit { .. } => "53200",
             Self::TooManyRows => "21000",
+            Self::TriggerDepth { .. } => "54001",
             Self::Disconnected { .. } => "XX000",
         }
     }

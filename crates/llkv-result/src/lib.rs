@@ -22,7 +22,7 @@ mod storage;
 mod transaction;
 
 pub use error::{Error, Result};
-pub use evaluation::{EvalError, ExecError};
+pub use evaluation::{EvalError, ExecError, RaiseAction};
 pub use file::FileError;
 pub use schema::{BindError, CatalogError, ConstraintError, ObjectKind};
 pub use span::Span;

@@ -5,7 +5,7 @@ use crate::ddl::{is_main_schema, is_temporary_schema};
 use crate::system_views::system_view;
 use llkv_plan::{
     CatalogView, ExternalSource, FileOptions, IndexInfo, IndexOrigin, TableInfo, TableRef,
-    TableStatistics, ViewInfo,
+    TableStatistics, TriggerInfo, ViewInfo,
 };
 use llkv_result::Result;
 use llkv_table::{CatalogObject, CatalogState, Table};
@@ -45,7 +45,14 @@ impl SessionCatalog {
         self.catalog.table(id)
     }
 
-    /// All tables, indexes and views.
+    /// The name of a table or view; empty where there is none of that id.
+    pub(crate) fn relation_name(&self, id: TableId) -> String {
+        let is_it = |object: &&CatalogObject| object.id() == id;
+        let found = self.objects().find(is_it);
+        found.map_or_else(String::new, |object| object.name().to_owned())
+    }
+
+    /// All tables, indexes, views and triggers.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &CatalogObject> {
         self.catalog.objects()
     }
@@ -62,6 +69,7 @@ impl CatalogView for SessionCatalog {
     fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
         Ok(match self.object(name) {
             Some(CatalogObject::View(view)) => Some(Arc::new(ViewInfo {
+                id: view.id,
                 name: view.name.clone(),
                 sql: view.sql.clone(),
                 columns: view.columns.clone(),
@@ -77,7 +85,9 @@ impl CatalogView for SessionCatalog {
 
     fn names(&self) -> Vec<String> {
         self.objects()
-            .filter(|object| !matches!(object, CatalogObject::Index(_)))
+            .filter(|object| {
+                matches!(object, CatalogObject::Table(_) | CatalogObject::View(_))
+            })
             .map(|object| object.name().to_owned())
             .collect()
     }
@@ -109,6 +119,19 @@ impl CatalogView for SessionCatalog {
             origin: IndexOrigin::Created,
         });
         of_constraints.chain(created).collect()
+    }
+
+    fn triggers(&self, table: TableId) -> Vec<TriggerInfo> {
+        let triggers = self.catalog.triggers(table).iter();
+        let infos = triggers.map(|trigger| TriggerInfo {
+            id: trigger.id,
+            name: trigger.name.clone(),
+            time: trigger.time,
+            event: trigger.event,
+            sql: trigger.sql.clone(),
+            dialect: trigger.dialect.clone(),
+        });
+        infos.collect()
     }
 
     fn statistics(&self, table: TableId) -> TableStatistics {

@@ -1,7 +1,7 @@
 //! CHECK constraints of the rows that a statement writes.
 
 use crate::row_values;
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanArray, RecordBatch};
 use llkv_compute::PreparedExpr;
 use llkv_expr::{Expr, UnaryOp};
 use llkv_plan::{PlanColumn, RowCheck};
@@ -29,6 +29,19 @@ impl<'a> RowChecks<'a> {
             table,
             violations: checks.iter().map(prepare).collect::<Result<_>>()?,
         })
+    }
+
+    /// The rows that violate some check; absent where there is no check.
+    pub(crate) fn refused(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let mut refused: Option<BooleanArray> = None;
+        for (_, violated) in &self.violations {
+            let violated = violated.filter(batch)?;
+            refused = Some(match refused {
+                Some(refused) => arrow::compute::or(&refused, &violated)?,
+                None => violated,
+            });
+        }
+        Ok(refused)
     }
 
     /// Checks a batch.

@@ -192,15 +192,20 @@ impl Transaction {
         for table in &diff.altered {
             self.check_unaltered(table, catalog)?;
         }
+        for (object, _) in &diff.removed {
+            self.check_same_triggers(object, catalog)?;
+        }
         for object in &diff.added {
             self.check_new_index(object, queue)?;
+            self.check_new_trigger(object, queue)?;
         }
         for object in &diff.added {
             let replaces = diff
                 .removed
                 .iter()
                 .any(|(old, _)| old.name().eq_ignore_ascii_case(object.name()));
-            if !replaces && catalog.object(object.name()).is_some() {
+            let taken = catalog.permanent_of(object.kind(), object.name());
+            if !replaces && taken.is_some() {
                 let detail = "a concurrent transaction has created an object of that name";
                 return Err(conflict(object.name(), detail));
             }
@@ -223,6 +228,32 @@ impl Transaction {
         }
         let detail = "a concurrent transaction has dropped or altered the table";
         Err(conflict(&table.meta().name, detail))
+    }
+
+    /// What is dropped has the triggers that are dropped with it, and no others by now.
+    fn check_same_triggers(&self, object: &CatalogObject, catalog: &CatalogState) -> Result<()> {
+        let id = object.id();
+        let known = self.base_catalog().triggers(id);
+        let is_known = |id: TableId| known.iter().any(|known| known.id == id);
+        if catalog.triggers(id).iter().all(|trigger| is_known(trigger.id)) {
+            return Ok(());
+        }
+        let detail = "a concurrent transaction has created a trigger for it";
+        Err(conflict(object.name(), detail))
+    }
+
+    /// What a new trigger fires for is still there.
+    fn check_new_trigger(&self, object: &CatalogObject, queue: &CommitQueue) -> Result<()> {
+        let CatalogObject::Trigger(trigger) = object else {
+            return Ok(());
+        };
+        let is_its = |object: &&CatalogObject| object.id() == trigger.table;
+        let is_new = !self.base_catalog().objects().any(|object| is_its(&object));
+        if is_new || queue.catalog.objects().any(|object| is_its(&object)) {
+            return Ok(());
+        }
+        let detail = "a concurrent transaction has dropped its table or view";
+        Err(conflict(&trigger.name, detail))
     }
 
     /// The rows that a new unique index was checked against are all there are.

@@ -80,8 +80,8 @@ pub(crate) fn make_room(
     }
     let catalog = transaction.catalog();
     let found = match temporary {
-        true => catalog.temporary(&name.name),
-        false => catalog.permanent(&name.name),
+        true => catalog.temporary_of(kind, &name.name),
+        false => catalog.permanent_of(kind, &name.name),
     };
     match (found.map(CatalogObject::kind), existing) {
         (None, _) => Ok(true),
@@ -254,7 +254,7 @@ pub(crate) fn drop_indexes(
     )
 }
 
-fn drop_objects(
+pub(crate) fn drop_objects(
     transaction: &mut Transaction,
     kind: ObjectKind,
     names: &[TableRef],
@@ -265,11 +265,11 @@ fn drop_objects(
     for name in names {
         let catalog = transaction.catalog();
         let temporary = name.schema.is_none() || is_temporary_schema(name);
-        if temporary && catalog.temporary(&name.name).is_some() {
+        if temporary && catalog.temporary_of(kind, &name.name).is_some() {
             transaction.drop_object(kind, &name.name, true)?;
             continue;
         }
-        let exists = is_main_schema(name) && catalog.permanent(&name.name).is_some();
+        let exists = is_main_schema(name) && catalog.permanent_of(kind, &name.name).is_some();
         if exists || !if_exists {
             check_schema(name)?;
             transaction.drop_object(kind, &name.name, false)?;

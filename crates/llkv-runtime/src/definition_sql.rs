@@ -12,6 +12,7 @@ pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -
             None => String::new(),
         },
         CatalogObject::Table(table) => table_sql(table.meta()),
+        CatalogObject::Trigger(trigger) => trigger.sql.clone(),
         CatalogObject::View(view) => {
             let columns: Vec<String> = view.columns.iter().map(|c| quoted(c)).collect();
             let columns = match columns.as_slice() {

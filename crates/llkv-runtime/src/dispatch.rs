@@ -1,7 +1,9 @@
 //! Which function runs which statement.
 
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, copy, ddl, dml, explain, indexes, integrity, query};
+use crate::{
+    RuntimeSession, copy, ddl, dml, explain, indexes, integrity, query, row_by_row, triggers,
+};
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
 
@@ -17,6 +19,16 @@ impl RuntimeSession {
             PlanStatement::Insert(insert) => dml::insert(self, transaction, insert),
             PlanStatement::Update(update) => dml::update(self, transaction, update),
             PlanStatement::Delete(delete) => dml::delete(self, transaction, delete),
+            PlanStatement::ChangeView(change) => {
+                row_by_row::change_view(self, transaction, change)
+            }
+            PlanStatement::CreateTrigger {
+                definition,
+                if_not_exists,
+            } => triggers::create_trigger(self, transaction, definition, if_not_exists),
+            PlanStatement::DropTrigger { names, if_exists } => {
+                triggers::drop_triggers(transaction, &names, if_exists)
+            }
             PlanStatement::CreateTable {
                 definition,
                 if_not_exists,

@@ -1,15 +1,17 @@
 //! INSERT, UPDATE, DELETE: a source of batches, checked and staged.
 
 use crate::checks::RowChecks;
+use crate::row_by_row;
 use crate::row_values::Returned;
+use crate::row_walk::on_conflict;
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, query, upsert};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt64Type;
-use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update};
+use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, PlanColumn, Update, Upsert};
 use llkv_result::{Error, Result, StatementResult};
-use llkv_table::{OnConflict, Table};
+use llkv_table::Table;
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
@@ -20,10 +22,39 @@ pub(crate) fn insert(
     insert: Insert,
 ) -> Result<StatementResult> {
     transaction.check_writable(if insert.is_copy { "COPY" } else { "INSERT" })?;
+    let policy = session.firing.policy_over(insert.on_conflict);
+    let mut returned = Returned::new(insert.returning.as_ref())?;
+    let is_copy = insert.is_copy;
+    let one_by_one = insert.triggers.is_some()
+        || policy == ConflictAction::Fail
+        || match &insert.upsert {
+            Some(_) if session.firing.is_walked(insert.table) => true,
+            Some(upsert) if upsert.in_order => {
+                let table = transaction.table(insert.table, &insert.table_name)?;
+                changes_keys(upsert, &table)
+            }
+            _ => false,
+        };
+    let rows = match one_by_one {
+        true => row_by_row::insert(session, transaction, insert, policy, &mut returned)?,
+        false => insert_in_bulk(session, transaction, insert, policy, &mut returned)?,
+    };
+    Ok(returned.or(match is_copy {
+        true => StatementResult::Copy { rows },
+        false => StatementResult::Insert { rows },
+    }))
+}
+
+fn insert_in_bulk(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    insert: Insert,
+    policy: ConflictAction,
+    returned: &mut Returned,
+) -> Result<u64> {
     let table = transaction.table(insert.table, &insert.table_name)?;
     let columns = insert.source.columns();
     let checks = RowChecks::new(&insert.checks, &columns, &insert.table_name)?;
-    let mut returned = Returned::new(insert.returning.as_ref())?;
     let mut rows = 0;
     if let Some(upsert) = &insert.upsert {
         let mut batches = Vec::new();
@@ -34,31 +65,65 @@ pub(crate) fn insert(
         })?;
         if let Some(first) = batches.first() {
             let all = concat_batches(&first.schema(), &batches)?;
-            let source = (columns.as_slice(), all);
-            rows = upsert::upsert(transaction, &table, upsert, source, &mut returned)?;
+            let source: (&[PlanColumn], _) = (columns.as_slice(), all);
+            rows = upsert::upsert(transaction, &table, upsert, source, returned)?;
         }
-    } else {
-        let on_conflict = on_conflict(insert.on_conflict);
-        for_each_batch(session, transaction, insert.source, |transaction, batch| {
-            checks.check(&batch)?;
-            let appended = transaction.append(&table, batch.clone(), on_conflict)?;
-            rows += appended.rows;
-            returned.add(&batch, appended.kept.as_ref())
-        })?;
+        return Ok(rows);
     }
-    Ok(returned.or(if insert.is_copy {
-        StatementResult::Copy { rows }
-    } else {
-        StatementResult::Insert { rows }
-    }))
+    let written = for_each_batch(session, transaction, insert.source, |transaction, batch| {
+        let batch = match policy {
+            ConflictAction::Skip => without_refused(&table, &checks, batch)?,
+            _ => {
+                checks.check(&batch)?;
+                batch
+            }
+        };
+        let appended = transaction.append(&table, batch.clone(), on_conflict(policy))?;
+        rows += appended.rows;
+        returned.add(&batch, appended.kept.as_ref())
+    });
+    if let Err(Error::Constraint(_)) = &written {
+        transaction.fail_by(policy);
+    }
+    written.map(|()| rows)
 }
 
-fn on_conflict(action: ConflictAction) -> OnConflict {
-    match action {
-        ConflictAction::Error => OnConflict::Error,
-        ConflictAction::Ignore => OnConflict::Ignore,
-        ConflictAction::Replace => OnConflict::Replace,
+/// OR IGNORE: the rows that NOT NULL and CHECK let pass.
+fn without_refused(
+    table: &Table,
+    checks: &RowChecks<'_>,
+    batch: RecordBatch,
+) -> Result<RecordBatch> {
+    let mut refused = checks.refused(&batch)?;
+    for (column, values) in table.schema().columns.iter().zip(batch.columns()) {
+        if !column.nullable && values.logical_null_count() > 0 {
+            let is_null = arrow::compute::is_null(values)?;
+            refused = Some(match refused {
+                Some(refused) => arrow::compute::or(&refused, &is_null)?,
+                None => is_null,
+            });
+        }
     }
+    match refused {
+        None => Ok(batch),
+        Some(refused) => {
+            let passed = arrow::compute::not(&refused)?;
+            Ok(filter_record_batch(&batch, &passed)?)
+        }
+    }
+}
+
+/// DO UPDATE that gives rows other keys: later rows of the statement may meet them.
+fn changes_keys(upsert: &Upsert, table: &Table) -> bool {
+    let Some(update) = &upsert.update else {
+        return false;
+    };
+    let is_key = |at: &usize| table.keys().iter().any(|key| key.columns().contains(at));
+    let mut columns = update.columns.iter().zip(&update.existing).enumerate();
+    columns.any(|(at, (new, old))| {
+        let keeps = matches!(&new.expr, llkv_expr::Expr::Column { id, .. } if *id == old.id);
+        !keeps && is_key(&at)
+    })
 }
 
 /// Calls `each` with the batches of a plan. Constant rows need no operator.
@@ -88,6 +153,30 @@ pub(crate) fn update(
     update: Update,
 ) -> Result<StatementResult> {
     transaction.check_writable("UPDATE")?;
+    let mut returned = Returned::new(update.returning.as_ref())?;
+    let policy = session.firing.policy_over(update.on_conflict);
+    let one_by_one = update.triggers.is_some()
+        || !matches!(policy, ConflictAction::Error | ConflictAction::Rollback)
+        || session.firing.is_walked(update.table);
+    let rows = match one_by_one {
+        true => row_by_row::update(session, transaction, update, policy, &mut returned)?,
+        false => {
+            let updated = update_in_bulk(session, transaction, update, &mut returned);
+            if let Err(Error::Constraint(_)) = &updated {
+                transaction.fail_by(policy);
+            }
+            updated?
+        }
+    };
+    Ok(returned.or(StatementResult::Update { rows }))
+}
+
+fn update_in_bulk(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    update: Update,
+    returned: &mut Returned,
+) -> Result<u64> {
     let table = transaction.table(update.table, &update.table_name)?;
     let columns = update.source.columns();
     let checks = RowChecks::new(&update.checks, &columns, &update.table_name)?;
@@ -100,8 +189,6 @@ pub(crate) fn update(
     let changes_key = update.changed.iter().any(of_key);
     let mut old = RoaringTreemap::new();
     let mut rows_with_new_keys = Vec::new();
-    let mut returned = Returned::new(update.returning.as_ref())?;
-    let on_conflict = on_conflict(update.on_conflict);
     for_each_batch(session, transaction, update.source, |transaction, batch| {
         checks.check(&batch)?;
         let batch = take_row_ids(&batch, &mut old)?;
@@ -115,9 +202,9 @@ pub(crate) fn update(
     })?;
     let rows = transaction.delete(&table, &old)?;
     for batch in rows_with_new_keys {
-        transaction.append(&table, batch, on_conflict)?;
+        transaction.append(&table, batch, on_conflict(ConflictAction::Error))?;
     }
-    Ok(returned.or(StatementResult::Update { rows }))
+    Ok(rows)
 }
 
 /// DELETE.
@@ -127,14 +214,26 @@ pub(crate) fn delete(
     delete: Delete,
 ) -> Result<StatementResult> {
     transaction.check_writable("DELETE")?;
+    let mut returned = Returned::new(delete.returning.as_ref())?;
+    let rows = match delete.triggers.is_some() {
+        true => row_by_row::delete(session, transaction, delete, &mut returned)?,
+        false => delete_in_bulk(session, transaction, delete, &mut returned)?,
+    };
+    Ok(returned.or(StatementResult::Delete { rows }))
+}
+
+fn delete_in_bulk(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    delete: Delete,
+    returned: &mut Returned,
+) -> Result<u64> {
     let table: Arc<Table> = transaction.table(delete.table, &delete.table_name)?;
     let mut old = RoaringTreemap::new();
-    let mut returned = Returned::new(delete.returning.as_ref())?;
     for_each_batch(session, transaction, delete.source, |_, batch| {
         returned.add(&take_row_ids(&batch, &mut old)?, None)
     })?;
-    let rows = transaction.delete(&table, &old)?;
-    Ok(returned.or(StatementResult::Delete { rows }))
+    transaction.delete(&table, &old)
 }
 
 /// Adds the row ids of the first column to `seen` and gives back the other columns, without the rows

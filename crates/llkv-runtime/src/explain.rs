@@ -94,6 +94,10 @@ fn title(statement: &PlanStatement) -> Option<String> {
         PlanStatement::Insert(insert) => Some(format!("insert into {}", insert.table_name)),
         PlanStatement::Update(update) => Some(format!("update {}", update.table_name)),
         PlanStatement::Delete(delete) => Some(format!("delete from {}", delete.table_name)),
+        PlanStatement::ChangeView(change) => {
+            let event = change.event.to_string().to_lowercase();
+            Some(format!("{event} of view {}", change.view))
+        }
         PlanStatement::CreateTable { definition, .. } => {
             Some(format!("create table {}", definition.name.name))
         }
@@ -109,6 +113,7 @@ fn source(statement: PlanStatement) -> Result<LogicalPlan> {
         PlanStatement::Insert(insert) => Ok(insert.source),
         PlanStatement::Update(update) => Ok(update.source),
         PlanStatement::Delete(delete) => Ok(delete.source),
+        PlanStatement::ChangeView(change) => Ok(change.source),
         PlanStatement::CopyTo { source, .. } => Ok(source),
         PlanStatement::CreateTable {
             source: Some(source),

@@ -2,9 +2,10 @@
 
 use crate::backup::back_up;
 use crate::context::RuntimeContext;
+use crate::firing::Firing;
 use crate::settings::SessionSettings;
 use crate::temporary::TemporarySpace;
-use crate::transaction::Transaction;
+use crate::transaction::{Failure, Transaction};
 use crate::{OnStatementError, SessionCatalog};
 use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics};
 use llkv_plan::PlanStatement;
@@ -23,6 +24,7 @@ pub struct RuntimeSession {
     /// Temporary objects; the transaction has them while one runs.
     temporary: TemporarySpace,
     pub(crate) last_execution: Option<ExecutionStatistics>,
+    pub(crate) firing: Firing,
 }
 
 impl RuntimeSession {
@@ -32,6 +34,7 @@ impl RuntimeSession {
             transaction: None,
             temporary: TemporarySpace::default(),
             last_execution: None,
+            firing: Firing::default(),
             context,
         }
     }
@@ -49,17 +52,24 @@ impl RuntimeSession {
         match self.transaction.take() {
             Some(mut transaction) => {
                 let result = self.execute_within(&mut transaction, statement);
+                if result.is_err() && transaction.take_failure() == Some(Failure::RollBack) {
+                    self.temporary = transaction.take_temporary(false)?;
+                    return result;
+                }
                 self.transaction = Some(transaction);
                 result
             }
             None => {
                 let mut transaction = self.begin_transaction(false);
-                let result = self.run(&mut transaction, statement).and_then(|result| {
-                    self.context.commit(&mut transaction)?;
-                    Ok(result)
-                });
-                self.temporary = transaction.take_temporary(result.is_ok())?;
-                result
+                let result = self.run(&mut transaction, statement);
+                let is_kept = result.is_ok() || transaction.take_failure() == Some(Failure::Keep);
+                let committed = match is_kept {
+                    true => self.context.commit(&mut transaction).map(|_| ()),
+                    false => Ok(()),
+                };
+                let is_kept = is_kept && committed.is_ok();
+                self.temporary = transaction.take_temporary(is_kept)?;
+                result.and_then(|result| committed.map(|()| result))
             }
         }
     }
@@ -77,8 +87,14 @@ impl RuntimeSession {
         if undoable {
             transaction.savepoint(None);
         }
+        transaction.take_failure();
         let result = self.run(transaction, statement);
         match &result {
+            Err(_) if transaction.failure() == Some(Failure::Keep) => {
+                if undoable {
+                    transaction.release(None)?;
+                }
+            }
             Err(error) if !undoable || error.is_retryable() => transaction.abort(),
             Err(_) => {
                 transaction.rollback_to(None)?;

@@ -17,6 +17,8 @@ pub(crate) struct SessionSettings {
     pub(crate) cancel: CancelToken,
     pub(crate) optimizer: OptimizerOptions,
     pub(crate) on_statement_error: OnStatementError,
+    /// The programs of triggers may set themselves off.
+    pub(crate) recursive_triggers: bool,
 }
 
 impl SessionSettings {
@@ -28,6 +30,7 @@ impl SessionSettings {
             cancel: CancelToken::new(),
             optimizer: OptimizerOptions::default(),
             on_statement_error: OnStatementError::default(),
+            recursive_triggers: false,
         }
     }
 
@@ -49,6 +52,7 @@ impl SessionSettings {
                     _ => return Err(invalid(name, value, "abort or undo")),
                 }
             }
+            "recursive_triggers" => self.recursive_triggers = !is_default && switch(name, value)?,
             "disabled_rules" if is_default => self.optimizer.disabled_rules.clear(),
             "disabled_rules" => {
                 let names = value.split(',').map(str::trim).filter(|n| !n.is_empty());
@@ -72,6 +76,15 @@ fn default_threads(context: &RuntimeContext) -> usize {
         .threads
         .unwrap_or_else(machine_threads)
         .max(1)
+}
+
+/// `on`, `off`, and their other words.
+fn switch(name: &str, value: &str) -> Result<bool> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Ok(true),
+        "off" | "false" | "no" | "0" => Ok(false),
+        _ => Err(invalid(name, value, "on or off")),
+    }
 }
 
 fn count(name: &str, value: &str) -> Result<usize> {

@@ -99,13 +99,15 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
 fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
     let tables = catalog.objects().filter_map(|object| match object {
         CatalogObject::Table(table) => Some(table),
-        CatalogObject::View(_) | CatalogObject::Index(_) => None,
+        _ => None,
     });
     tables.collect()
 }
 
 fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
-    let is_relation = |object: &&CatalogObject| !matches!(object, CatalogObject::Index(_));
+    let is_relation = |object: &&CatalogObject| {
+        matches!(object, CatalogObject::Table(_) | CatalogObject::View(_))
+    };
     let objects: Vec<&CatalogObject> = catalog.objects().filter(is_relation).collect();
     let kind = |object: &&CatalogObject| match object {
         CatalogObject::View(_) => "VIEW",
@@ -126,6 +128,7 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
         CatalogObject::Table(_) => "table",
         CatalogObject::View(_) => "view",
         CatalogObject::Index(_) => "index",
+        CatalogObject::Trigger(_) => "trigger",
     };
     let definitions = objects.iter().map(|o| definition_sql(o, catalog));
     let definitions: Vec<String> = definitions.collect();
@@ -134,6 +137,7 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
             let table = catalog.table_by_id(index.table);
             table.map_or_else(String::new, |table| table.meta().name.clone())
         }
+        CatalogObject::Trigger(trigger) => catalog.relation_name(trigger.table),
         other => other.name().to_owned(),
     };
     let tables: Vec<String> = objects.iter().map(table_of).collect();
@@ -228,7 +232,7 @@ fn table_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
 fn views(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let views = catalog.objects().filter_map(|object| match object {
         CatalogObject::View(view) => Some(view),
-        CatalogObject::Table(_) | CatalogObject::Index(_) => None,
+        _ => None,
     });
     let views: Vec<_> = views.collect();
     Ok(RecordBatch::try_from_iter([

@@ -37,6 +37,17 @@ pub(crate) struct Transaction {
     is_read_only: bool,
     /// A statement failed: only a rollback is accepted. Shared with the result streams.
     is_aborted: Arc<AtomicBool>,
+    /// What the statement that fails has asked for.
+    failure: Option<Failure>,
+}
+
+/// What becomes of a failed statement that says so itself, by `OR FAIL` or `RAISE(ROLLBACK, ...)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// What it did stays.
+    Keep,
+    /// The transaction is rolled back.
+    RollBack,
 }
 
 /// A state to which the transaction can go back.
@@ -69,6 +80,7 @@ impl Transaction {
             temporary_base: None,
             is_read_only: is_read_only || context.is_read_only,
             is_aborted: Arc::default(),
+            failure: None,
         };
         if !transaction.tables.is_empty() {
             transaction.temporary_base = Some(transaction.here(None));
@@ -109,6 +121,21 @@ impl Transaction {
     /// Accepts nothing but a rollback from now on.
     pub(crate) fn abort(&self) {
         self.is_aborted.store(true, Ordering::Release);
+    }
+
+    /// The running statement fails, and says what then. The first word counts.
+    pub(crate) fn fail_with(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// What the statement asks for in case that it fails.
+    pub(crate) const fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// What the statement that ended asked for in case that it failed.
+    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
     }
 
     /// A result whose rows, should they fail while they are pulled, abort the transaction.
@@ -168,6 +195,11 @@ impl Transaction {
         self.base_catalog.table(table)
     }
 
+    /// The catalog when the transaction began.
+    pub(crate) fn base_catalog(&self) -> &CatalogState {
+        &self.base_catalog
+    }
+
     pub(crate) fn catalog_diff(&self) -> CatalogDiff {
         if Arc::ptr_eq(&self.catalog, &self.base_catalog) {
             return CatalogDiff::default();
@@ -208,6 +240,17 @@ impl Transaction {
         let appended = staged.append(&context, rows, on_conflict)?;
         self.remember(table.id(), &appended.replaced);
         Ok(appended)
+    }
+
+    /// The id that the next row appended to a table gets.
+    pub(crate) fn next_row_id(&mut self, table: &Arc<Table>) -> RowId {
+        self.staging(table).1.next_row_id()
+    }
+
+    /// True for a row that the transaction has deleted.
+    pub(crate) fn has_deleted(&self, table: &Table, row: RowId) -> bool {
+        let staged = self.tables.get(&table.id());
+        staged.is_some_and(|staged| staged.has_deleted(row))
     }
 
     /// Appends new versions of rows whose keys did not change.

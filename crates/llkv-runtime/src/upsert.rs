@@ -7,7 +7,8 @@ use crate::transaction::Transaction;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Schema;
-use llkv_plan::{PlanColumn, Upsert, UpsertUpdate};
+use llkv_compute::PreparedExpr;
+use llkv_plan::{PlanColumn, Upsert};
 use llkv_result::{ConstraintError, Result};
 use llkv_table::{KeyMatches, OnConflict, Table};
 use llkv_types::RowId;
@@ -22,29 +23,173 @@ pub(crate) fn upsert(
     (columns, rows): (&[PlanColumn], RecordBatch),
     returned: &mut Returned,
 ) -> Result<u64> {
-    let matches = transaction.match_keys(table, &upsert.keys, &rows)?;
-    let fresh = fresh_rows(table, upsert, &matches)?;
-    let mut count = 0;
-    if let Some(update) = &upsert.update {
-        let existing = matches.existing.iter().copied();
-        let ids: Vec<RowId> = existing.flatten().collect();
-        if !ids.is_empty() {
-            let in_the_way: BooleanArray = matches
-                .existing
-                .iter()
-                .map(|id| Some(id.is_some()))
-                .collect();
-            let excluded = filter_record_batch(&rows, &in_the_way)?;
-            let target = Target { transaction, table };
-            count += target.change(update, columns, &ids, &excluded, returned)?;
-        }
+    let meeting = Meeting::new(upsert, columns, &table.meta().name)?;
+    let mut target = Target {
+        transaction,
+        table,
+        returned,
+    };
+    if !upsert.in_order {
+        let matches = target.matches(&meeting, &rows)?;
+        return target.insert(&meeting, &rows, &matches);
     }
-    let rows = filter_record_batch(&rows, &fresh)?;
-    count += transaction
-        .append(table, rows.clone(), OnConflict::Error)?
-        .rows;
-    returned.add(&rows, None)?;
+    let (mut done, mut count, mut step) = (0, 0, rows.num_rows());
+    while done < rows.num_rows() {
+        let part = rows.slice(done, step.min(rows.num_rows() - done));
+        let matches = target.matches(&meeting, &part)?;
+        // A row that meets an earlier one of the statement begins a part of its own.
+        let len = first_repeated(&matches).unwrap_or(part.num_rows());
+        let matches = KeyMatches {
+            existing: matches.existing.into_iter().take(len).collect(),
+            repeated: vec![false; len],
+        };
+        count += target.insert(&meeting, &part.slice(0, len), &matches)?;
+        done += len;
+        step = 2 * len;
+    }
     Ok(count)
+}
+
+/// DO UPDATE or DO NOTHING, ready for rows.
+pub(crate) struct Meeting<'a> {
+    upsert: &'a Upsert,
+    change: Option<Change>,
+    checks: RowChecks<'a>,
+}
+
+struct Change {
+    filter: Option<PreparedExpr>,
+    values: RowValues,
+}
+
+impl<'a> Meeting<'a> {
+    /// For rows with these columns.
+    pub(crate) fn new(upsert: &'a Upsert, columns: &[PlanColumn], table: &'a str) -> Result<Self> {
+        let Some(update) = &upsert.update else {
+            return Ok(Self {
+                upsert,
+                change: None,
+                checks: RowChecks::new(&[], &[], table)?,
+            });
+        };
+        let of_pairs: Vec<PlanColumn> = update.existing.iter().chain(columns).cloned().collect();
+        let written: Vec<PlanColumn> = update.columns.iter().map(|p| p.column.clone()).collect();
+        let filter = update.filter.as_ref();
+        let filter = filter.map(|filter| prepare(filter, &of_pairs));
+        Ok(Self {
+            upsert,
+            change: Some(Change {
+                filter: filter.transpose()?,
+                values: RowValues::new(&update.columns, &of_pairs)?,
+            }),
+            checks: RowChecks::new(&update.checks, &written, table)?,
+        })
+    }
+
+    /// The keys that count.
+    pub(crate) fn keys(&self) -> &[usize] {
+        &self.upsert.keys
+    }
+
+    /// CHECK constraints of the changed rows.
+    pub(crate) const fn checks(&self) -> &RowChecks<'a> {
+        &self.checks
+    }
+
+    /// What becomes of one row that another one meets; none where it stays as it is.
+    pub(crate) fn changed(
+        &self,
+        existing: &RecordBatch,
+        excluded: &RecordBatch,
+    ) -> Result<Option<RecordBatch>> {
+        let Some(change) = &self.change else {
+            return Ok(None);
+        };
+        let pair = beside(existing, excluded)?;
+        if let Some(filter) = &change.filter
+            && filter.filter(&pair)?.true_count() == 0
+        {
+            return Ok(None);
+        }
+        change.values.of(&pair).map(Some)
+    }
+}
+
+/// The table whose rows change.
+struct Target<'a> {
+    transaction: &'a mut Transaction,
+    table: &'a Arc<Table>,
+    returned: &'a mut Returned,
+}
+
+impl Target<'_> {
+    fn matches(&mut self, meeting: &Meeting<'_>, rows: &RecordBatch) -> Result<KeyMatches> {
+        self.transaction
+            .match_keys(self.table, meeting.keys(), rows)
+    }
+
+    /// Rows that meet none are appended, the others change what they meet.
+    fn insert(
+        &mut self,
+        meeting: &Meeting<'_>,
+        rows: &RecordBatch,
+        matches: &KeyMatches,
+    ) -> Result<u64> {
+        let fresh = fresh_rows(self.table, meeting.upsert, matches)?;
+        let mut count = 0;
+        if let Some(change) = &meeting.change {
+            let existing = matches.existing.iter().copied();
+            let ids: Vec<RowId> = existing.flatten().collect();
+            if !ids.is_empty() {
+                let in_the_way: BooleanArray = matches
+                    .existing
+                    .iter()
+                    .map(|id| Some(id.is_some()))
+                    .collect();
+                let excluded = filter_record_batch(rows, &in_the_way)?;
+                count += self.change(change, &meeting.checks, &ids, &excluded)?;
+            }
+        }
+        let rows = filter_record_batch(rows, &fresh)?;
+        let appended = self
+            .transaction
+            .append(self.table, rows.clone(), OnConflict::Error)?;
+        self.returned.add(&rows, None)?;
+        Ok(count + appended.rows)
+    }
+
+    /// DO UPDATE for the rows `ids`, each with the row that met it.
+    fn change(
+        &mut self,
+        change: &Change,
+        checks: &RowChecks<'_>,
+        ids: &[RowId],
+        excluded: &RecordBatch,
+    ) -> Result<u64> {
+        if has_repeated(ids) {
+            return Err(changed_twice(self.table));
+        }
+        let existing = self.transaction.rows_by_id(self.table, ids)?;
+        let mut pairs = beside(&existing, excluded)?;
+        let mut old: RoaringTreemap = ids.iter().copied().collect();
+        if let Some(filter) = &change.filter {
+            let chosen = filter.filter(&pairs)?;
+            let chosen_ids = ids.iter().zip(chosen.iter());
+            old = chosen_ids
+                .filter(|(_, chosen)| *chosen == Some(true))
+                .map(|(id, _)| *id)
+                .collect();
+            pairs = filter_record_batch(&pairs, &chosen)?;
+        }
+        let rows = change.values.of(&pairs)?;
+        checks.check(&rows)?;
+        self.transaction.delete(self.table, &old)?;
+        let changed = self
+            .transaction
+            .append(self.table, rows.clone(), OnConflict::Error)?;
+        self.returned.add(&rows, None)?;
+        Ok(changed.rows)
+    }
 }
 
 /// The rows that meet no other.
@@ -53,55 +198,31 @@ fn fresh_rows(table: &Table, upsert: &Upsert, matches: &KeyMatches) -> Result<Bo
     for (existing, repeated) in matches.existing.iter().zip(&matches.repeated) {
         if *repeated && upsert.update.is_some() {
             // Which of the two would be the last one is not for the order of rows to say.
-            return Err(ConstraintError::ChangedTwice {
-                table: table.meta().name.clone(),
-            }
-            .into());
+            return Err(changed_twice(table));
         }
         fresh.push(existing.is_none() && !repeated);
     }
     Ok(BooleanArray::from(fresh))
 }
 
-/// The table whose rows change.
-struct Target<'a> {
-    transaction: &'a mut Transaction,
-    table: &'a Arc<Table>,
+/// The first row that meets an earlier one, or the same row as an earlier one.
+fn first_repeated(matches: &KeyMatches) -> Option<usize> {
+    let mut seen = RoaringTreemap::new();
+    let rows = matches.existing.iter().zip(&matches.repeated);
+    rows.into_iter()
+        .position(|(existing, repeated)| *repeated || existing.is_some_and(|id| !seen.insert(id)))
 }
 
-impl Target<'_> {
-    /// DO UPDATE for the rows `ids`, each with the row that met it.
-    fn change(
-        self,
-        update: &UpsertUpdate,
-        columns: &[PlanColumn],
-        ids: &[RowId],
-        excluded: &RecordBatch,
-        returned: &mut Returned,
-    ) -> Result<u64> {
-        let existing = self.transaction.rows_by_id(self.table, ids)?;
-        let mut pairs = beside(&existing, excluded)?;
-        let of_pairs: Vec<PlanColumn> = update.existing.iter().chain(columns).cloned().collect();
-        let mut old: RoaringTreemap = ids.iter().copied().collect();
-        if let Some(filter) = &update.filter {
-            let chosen = prepare(filter, &of_pairs)?.filter(&pairs)?;
-            let chosen_ids = ids.iter().zip(chosen.iter());
-            old = chosen_ids
-                .filter(|(_, chosen)| *chosen == Some(true))
-                .map(|(id, _)| *id)
-                .collect();
-            pairs = filter_record_batch(&pairs, &chosen)?;
-        }
-        let rows = RowValues::new(&update.columns, &of_pairs)?.of(&pairs)?;
-        let written: Vec<PlanColumn> = update.columns.iter().map(|p| p.column.clone()).collect();
-        RowChecks::new(&update.checks, &written, &self.table.meta().name)?.check(&rows)?;
-        self.transaction.delete(self.table, &old)?;
-        let changed = self
-            .transaction
-            .append(self.table, rows.clone(), OnConflict::Error)?;
-        returned.add(&rows, None)?;
-        Ok(changed.rows)
+fn has_repeated(ids: &[RowId]) -> bool {
+    let mut seen = RoaringTreemap::new();
+    !ids.iter().all(|id| seen.insert(*id))
+}
+
+fn changed_twice(table: &Table) -> llkv_result::Error {
+    ConstraintError::ChangedTwice {
+        table: table.meta().name.clone(),
     }
+    .into()
 }
 
 /// The columns of both batches, which have the same number of rows.

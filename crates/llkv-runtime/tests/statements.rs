@@ -250,6 +250,7 @@ fn a_check_refuses_false_and_lets_null_pass() {
             upsert: None,
             returning: None,
             is_copy: false,
+            triggers: None,
         }))
     };
     insert(Some(1)).unwrap();

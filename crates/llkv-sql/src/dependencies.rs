@@ -2,7 +2,7 @@
 
 use llkv_plan::{
     CatalogView, ExternalSource, FileOptions, IndexInfo, TableInfo, TableRef, TableStatistics,
-    ViewInfo,
+    TriggerInfo, ViewInfo,
 };
 use llkv_result::Result;
 use llkv_types::TableId;
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 enum Answer {
     Table(TableRef, Option<Arc<TableInfo>>),
     View(TableRef, Option<Arc<ViewInfo>>),
+    Triggers(TableId, Vec<TriggerInfo>),
     /// A file or a view of the system: its schema is read at each execution.
     Volatile,
 }
@@ -35,6 +36,7 @@ impl Dependencies {
                     _ => false,
                 },
                 Answer::View(name, known) => *known == catalog.view(name)?,
+                Answer::Triggers(table, known) => *known == catalog.triggers(*table),
                 Answer::Volatile => false,
             };
             if !same {
@@ -103,6 +105,12 @@ impl CatalogView for RecordingCatalog<'_> {
     fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
         self.record(Answer::Volatile);
         self.catalog.indexes(table)
+    }
+
+    fn triggers(&self, table: TableId) -> Vec<TriggerInfo> {
+        let triggers = self.catalog.triggers(table);
+        self.record(Answer::Triggers(table, triggers.clone()));
+        triggers
     }
 
     fn statistics(&self, table: TableId) -> TableStatistics {

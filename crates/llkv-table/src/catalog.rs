@@ -1,9 +1,13 @@
 //! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
 use crate::meta::{damaged, decode, decode_table, encode, encode_table};
-use crate::{IndexMeta, ScanRequest, Table, TableHandle, TemporaryObjects, ViewMeta};
+use crate::{
+    IndexMeta, ScanRequest, Table, TableHandle, TemporaryObjects, TriggerMeta, TriggersByTable,
+    ViewMeta,
+};
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
+use crate::triggers::key_of;
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::{Column, FieldId, RowId, SqlType, TableId, TableSchema, TxnId};
@@ -23,6 +27,7 @@ enum RowKind {
     /// Keeps the highest id ever used when the object that had it is dropped.
     HighestId = 3,
     Index = 4,
+    Trigger = 5,
 }
 
 /// An object that has a name.
@@ -34,6 +39,8 @@ pub enum CatalogObject {
     View(Arc<ViewMeta>),
     /// An index of a table.
     Index(Arc<IndexMeta>),
+    /// A trigger of a table or view.
+    Trigger(Arc<TriggerMeta>),
 }
 
 /// An object and where it is stored.
@@ -52,6 +59,8 @@ pub struct CatalogState {
     as_of: TxnId,
     pub(crate) by_name: BTreeMap<String, CatalogEntry>,
     pub(crate) tables: HashMap<TableId, Arc<Table>>,
+    /// Triggers by their table or view, the newest first; most databases have none.
+    pub(crate) triggers: Arc<TriggersByTable>,
     /// The row that keeps the highest id of dropped objects, and that id.
     highest_id: Option<(RowId, u32)>,
     /// What one session alone sees; empty in the state that all share.
@@ -77,6 +86,7 @@ impl CatalogObject {
             Self::Table(table) => &table.meta().name,
             Self::View(view) => &view.name,
             Self::Index(index) => &index.name,
+            Self::Trigger(trigger) => &trigger.name,
         }
     }
 
@@ -87,6 +97,7 @@ impl CatalogObject {
             Self::Table(table) => table.id(),
             Self::View(view) => view.id,
             Self::Index(index) => index.id,
+            Self::Trigger(trigger) => trigger.id,
         }
     }
 
@@ -97,7 +108,13 @@ impl CatalogObject {
             Self::Table(_) => ObjectKind::Table,
             Self::View(_) => ObjectKind::View,
             Self::Index(_) => ObjectKind::Index,
+            Self::Trigger(_) => ObjectKind::Trigger,
         }
+    }
+
+    /// Under which the catalog keeps it.
+    pub(crate) fn key(&self) -> String {
+        key_of(self.kind(), self.name())
     }
 }
 
@@ -169,6 +186,7 @@ impl SysCatalog {
             }
         }
         state.attach_indexes()?;
+        state.attach_triggers();
         Ok(state)
     }
 
@@ -226,7 +244,7 @@ impl CatalogState {
     /// # Errors
     /// When the name is taken.
     pub fn create(&mut self, object: CatalogObject) -> Result<()> {
-        if let Some(existing) = self.permanent(object.name()) {
+        if let Some(existing) = self.permanent_of(object.kind(), object.name()) {
             return Err(CatalogError::AlreadyExists {
                 kind: existing.kind(),
                 name: existing.name().to_owned(),
@@ -237,9 +255,13 @@ impl CatalogState {
             CatalogObject::Index(index) => Some((index.table, Arc::clone(index))),
             _ => None,
         };
+        let is_trigger = matches!(object, CatalogObject::Trigger(_));
         self.insert(object, None);
         if let Some((table, index)) = of_table {
             self.alter_table(table, |indexes| indexes.push(index))?;
+        }
+        if is_trigger {
+            self.attach_triggers();
         }
         Ok(())
     }
@@ -305,14 +327,14 @@ impl CatalogState {
         kind: ObjectKind,
         name: &str,
     ) -> Result<(CatalogObject, Option<RowId>)> {
-        match self.permanent(name) {
+        match self.permanent_of(kind, name) {
             Some(object) if object.kind() == kind => {}
             _ => {
                 let name = name.to_owned();
                 return Err(CatalogError::NotFound { kind, name }.into());
             }
         }
-        let entry = self.by_name.remove(&name.to_ascii_lowercase());
+        let entry = self.by_name.remove(&key_of(kind, name));
         let entry = entry.ok_or_else(|| damaged(format!("\"{name}\" is lost")))?;
         match &entry.object {
             CatalogObject::Table(table) => {
@@ -320,12 +342,14 @@ impl CatalogState {
                 for index in table.indexes() {
                     self.by_name.remove(&index.name.to_ascii_lowercase());
                 }
+                self.drop_triggers_of(table.id());
             }
             CatalogObject::Index(gone) => {
                 let id = gone.id;
                 self.alter_table(gone.table, |indexes| indexes.retain(|index| index.id != id))?;
             }
-            CatalogObject::View(_) => {}
+            CatalogObject::View(view) => self.drop_triggers_of(view.id),
+            CatalogObject::Trigger(_) => self.attach_triggers(),
         }
         Ok((entry.object, entry.row_id))
     }
@@ -334,8 +358,8 @@ impl CatalogState {
         if let CatalogObject::Table(table) = &object {
             self.tables.insert(table.id(), Arc::clone(table));
         }
-        let name = object.name().to_ascii_lowercase();
-        self.by_name.insert(name, CatalogEntry { object, row_id });
+        let key = object.key();
+        self.by_name.insert(key, CatalogEntry { object, row_id });
     }
 
     fn altered(&self, base: &Self) -> Vec<Arc<Table>> {
@@ -392,7 +416,7 @@ impl CatalogState {
                         index: index.index_id(),
                     });
                 }
-                CatalogObject::Index(_) | CatalogObject::View(_) => {}
+                CatalogObject::Index(_) | CatalogObject::View(_) | CatalogObject::Trigger(_) => {}
             }
         }
         for table in &diff.altered {
@@ -407,6 +431,9 @@ impl CatalogState {
                 CatalogObject::View(view) => (RowKind::View, view.id, encode::<ViewMeta>(view)),
                 CatalogObject::Index(index) => {
                     (RowKind::Index, index.id, encode::<IndexMeta>(index))
+                }
+                CatalogObject::Trigger(trigger) => {
+                    (RowKind::Trigger, trigger.id, encode::<TriggerMeta>(trigger))
                 }
             });
             if let CatalogObject::Table(table) = object {
@@ -427,6 +454,11 @@ impl CatalogState {
                     index: index.definition(),
                 });
             }
+        }
+        let is_trigger = |object: &CatalogObject| matches!(object, CatalogObject::Trigger(_));
+        let mut touched = diff.added.iter().chain(diff.removed.iter().map(|(o, _)| o));
+        if touched.any(is_trigger) {
+            next.attach_triggers();
         }
         if !diff.removed.is_empty() {
             let highest = self.highest_id().max(next.highest_id());
@@ -452,7 +484,7 @@ impl CatalogState {
 
     /// Takes out an object alone.
     fn forget(&mut self, object: &CatalogObject) {
-        self.by_name.remove(&object.name().to_ascii_lowercase());
+        self.by_name.remove(&object.key());
         if let CatalogObject::Table(table) = object {
             self.tables.remove(&table.id());
         }
@@ -477,6 +509,10 @@ impl CatalogState {
                 kind if kind == RowKind::Index as u8 => {
                     let index = Arc::new(decode::<IndexMeta>(payload)?);
                     self.insert(CatalogObject::Index(index), Some(row_id));
+                }
+                kind if kind == RowKind::Trigger as u8 => {
+                    let trigger = Arc::new(decode::<TriggerMeta>(payload)?);
+                    self.insert(CatalogObject::Trigger(trigger), Some(row_id));
                 }
                 kind if kind == RowKind::HighestId as u8 => {
                     self.highest_id = Some((row_id, ids.value(row)));

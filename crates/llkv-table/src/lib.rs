@@ -74,6 +74,7 @@ mod staged;
 mod standalone;
 mod table;
 mod temporary;
+mod triggers;
 mod unique_check;
 mod upsert;
 
@@ -86,10 +87,11 @@ pub use llkv_column_map::{
     StoreOptions, TableChange, TableVersion,
 };
 pub use lower::lower_predicate;
-pub use meta::{CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, TableMeta, ViewMeta};
+pub use meta::{CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, TableMeta, TriggerMeta, ViewMeta};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
 pub use staged::{StagedMark, StagedTable, WriteContext};
 pub use table::Table;
 pub use temporary::TemporaryObjects;
+pub use triggers::TriggersByTable;
 pub use upsert::KeyMatches;

@@ -3,7 +3,9 @@
 use bitcode::{Decode, Encode};
 use llkv_column_map::IndexDefinition;
 use llkv_result::{CatalogError, Error, Result};
-use llkv_types::{Column, FieldId, IndexId, SqlType, TableId, TableSchema};
+use llkv_types::{
+    Column, FieldId, IndexId, SqlType, TableId, TableSchema, TriggerEvent, TriggerTime,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A column.
@@ -131,6 +133,25 @@ pub struct ViewMeta {
     pub sql: String,
     /// Names of its columns, where the definition gave them.
     pub columns: Vec<String>,
+    /// Dialect of the text.
+    pub dialect: String,
+}
+
+/// A trigger: its text, bound anew by the statements that it fires for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TriggerMeta {
+    /// Identity, from the same numbers as tables.
+    pub id: TableId,
+    /// Name as created. Triggers have names of their own: a table may have the same.
+    pub name: String,
+    /// Its table or view.
+    pub table: TableId,
+    /// Before, after, or in the place of the change.
+    pub time: TriggerTime,
+    /// The change.
+    pub event: TriggerEvent,
+    /// The CREATE TRIGGER text.
+    pub sql: String,
     /// Dialect of the text.
     pub dialect: String,
 }

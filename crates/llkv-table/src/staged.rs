@@ -293,6 +293,18 @@ impl StagedTable {
         Ok(())
     }
 
+    /// The id that the next row gets.
+    #[must_use]
+    pub const fn next_row_id(&self) -> RowId {
+        self.next_row_id
+    }
+
+    /// True for a row that was deleted here.
+    #[must_use]
+    pub fn has_deleted(&self, row: RowId) -> bool {
+        self.deletes.contains(row)
+    }
+
     /// The place to go back to.
     #[must_use]
     pub fn mark(&self) -> StagedMark {

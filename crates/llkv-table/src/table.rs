@@ -1,9 +1,10 @@
 //! A table as all transactions share it: its definition, its constraints, its row locks.
 
 use crate::{IndexMeta, TableHandle, TableMeta, UniqueKey};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use llkv_column_map::TableVersion;
-use llkv_result::Result;
+use llkv_result::{Error, Result};
 use llkv_transaction::{PendingDeletes, TxnId};
 use llkv_types::{IndexId, TableId, TableSchema};
 use std::sync::Arc;
@@ -104,6 +105,15 @@ impl Table {
     #[must_use]
     pub fn keys(&self) -> &[Arc<UniqueKey>] {
         &self.keys
+    }
+
+    /// The error of a row (all columns in their order) whose key under the constraint `key` exists.
+    #[must_use]
+    pub fn duplicate_key(&self, key: usize, row: &RecordBatch) -> Error {
+        match self.keys.get(key) {
+            Some(key) => key.duplicate(&self.meta.name, &key.columns_of(row), 0),
+            None => Error::internal("a key that the table has not"),
+        }
     }
 
     /// The rows that running transactions are about to delete.

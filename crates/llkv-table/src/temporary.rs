@@ -1,5 +1,6 @@
 //! Temporary tables and views: objects of one session in its copy of the catalog, never in table 0.
 
+use crate::triggers::key_of;
 use crate::{CatalogObject, CatalogState};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::TableId;
@@ -23,7 +24,12 @@ impl CatalogState {
         for object in temporary.values() {
             state.know_table(object);
         }
+        let has_trigger = |object: &CatalogObject| matches!(object, CatalogObject::Trigger(_));
+        let has_triggers = temporary.values().any(has_trigger);
         state.temporary = temporary;
+        if has_triggers {
+            state.attach_triggers();
+        }
         state
     }
 
@@ -52,7 +58,7 @@ impl CatalogState {
     /// # Errors
     /// When another temporary object has the name.
     pub fn create_temporary(&mut self, object: CatalogObject) -> Result<()> {
-        if let Some(existing) = self.temporary(object.name()) {
+        if let Some(existing) = self.temporary_of(object.kind(), object.name()) {
             return Err(CatalogError::AlreadyExists {
                 kind: existing.kind(),
                 name: existing.name().to_owned(),
@@ -60,11 +66,15 @@ impl CatalogState {
             .into());
         }
         self.know_table(&object);
-        let name = object.name().to_ascii_lowercase();
-        Arc::make_mut(&mut self.temporary).insert(name, object.clone());
+        let key = object.key();
+        Arc::make_mut(&mut self.temporary).insert(key, object.clone());
         match object {
             CatalogObject::Index(index) => {
                 self.alter_table(index.table, |indexes| indexes.push(Arc::clone(&index)))
+            }
+            CatalogObject::Trigger(_) => {
+                self.attach_triggers();
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -75,7 +85,7 @@ impl CatalogState {
     /// # Errors
     /// When no temporary object of this kind has the name.
     pub fn remove_temporary(&mut self, kind: ObjectKind, name: &str) -> Result<()> {
-        match self.temporary(name) {
+        match self.temporary_of(kind, name) {
             Some(object) if object.kind() == kind => {}
             _ => {
                 let name = name.to_owned();
@@ -83,18 +93,27 @@ impl CatalogState {
             }
         }
         let temporary = Arc::make_mut(&mut self.temporary);
-        match temporary.remove(&name.to_ascii_lowercase()) {
+        match temporary.remove(&key_of(kind, name)) {
             Some(CatalogObject::Table(table)) => {
                 for index in table.indexes() {
                     temporary.remove(&index.name.to_ascii_lowercase());
                 }
                 self.tables.remove(&table.id());
+                self.drop_triggers_of(table.id());
                 Ok(())
             }
             Some(CatalogObject::Index(gone)) => {
                 self.alter_table(gone.table, |indexes| indexes.retain(|i| i.id != gone.id))
             }
-            Some(CatalogObject::View(_)) | None => Ok(()),
+            Some(CatalogObject::View(view)) => {
+                self.drop_triggers_of(view.id);
+                Ok(())
+            }
+            Some(CatalogObject::Trigger(_)) => {
+                self.attach_triggers();
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 

@@ -16,6 +16,7 @@ mod scalar;
 mod schema;
 mod sql_type;
 pub mod text;
+mod trigger;
 pub mod variant;
 
 pub use ids::{
@@ -25,6 +26,7 @@ pub use ids::{
 pub use scalar::Scalar;
 pub use schema::{Column, TableSchema};
 pub use sql_type::SqlType;
+pub use trigger::{TriggerEvent, TriggerTime};
 
 /// Rows of a row group: chunk *i* of every column of a table holds the same rows.
 /// 15 batches of [`BATCH_ROWS`], 120 blocks of 1,024 (the width of a FastLanes vector).

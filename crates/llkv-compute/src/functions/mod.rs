@@ -12,6 +12,7 @@ mod math;
 mod misc;
 mod numeric;
 mod printf;
+mod raise;
 mod regexp;
 mod search;
 mod strftime;
@@ -47,6 +48,17 @@ pub fn of_variants(name: &str) -> Option<&'static ScalarFunction> {
     variant::FUNCTIONS
         .iter()
         .find(|function| function.name == name)
+}
+
+/// `RAISE` of a trigger's program: the binder writes it there, and no other text can name it.
+///
+/// ```
+/// assert_eq!(llkv_compute::functions::raise().name, "raise");
+/// assert!(llkv_compute::functions::lookup("raise").is_none());
+/// ```
+#[must_use]
+pub fn raise() -> &'static ScalarFunction {
+    &raise::RAISE
 }
 
 /// Every function.

@@ -112,6 +112,7 @@ pub fn insert_or(
         upsert: None,
         returning: None,
         is_copy: false,
+        triggers: None,
     }))?)
 }
 
@@ -165,6 +166,7 @@ pub fn delete(session: &mut RuntimeSession, table: &str, keys: RangeInclusive<i6
         table_name: info.name.clone(),
         source: project(scan(&info, &keys, true), vec![row_id()]),
         returning: None,
+        triggers: None,
     }))?)
 }
 
@@ -190,6 +192,7 @@ pub fn update(
         checks: vec![],
         on_conflict: ConflictAction::Error,
         returning: None,
+        triggers: None,
     }))?)
 }
 

@@ -92,6 +92,7 @@ impl Binder<'_> {
             ));
         }
         let source = self.shape(plan, info, positions)?;
+        let triggers = self.bind_triggers(info, &[llkv_types::TriggerEvent::Insert], &[])?;
         let checks = self.bind_checks(info, &source.columns())?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
@@ -102,6 +103,7 @@ impl Binder<'_> {
             upsert: None,
             returning: None,
             is_copy,
+            triggers,
         }))
     }
 

@@ -6,9 +6,10 @@ use super::from::cross;
 use super::select::filter;
 use super::subquery::keep;
 use super::update::alias_of;
-use llkv_plan::{Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement};
+use llkv_plan::{Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement, TableInfo};
 use llkv_result::Result;
-use sqlparser::ast::{self, FromTable};
+use llkv_types::TriggerEvent;
+use sqlparser::ast::{self, FromTable, TableFactor};
 
 impl Binder<'_> {
     pub(super) fn bind_delete(&mut self, delete: &ast::Delete) -> Result<PlanStatement> {
@@ -27,6 +28,11 @@ impl Binder<'_> {
         };
         if !table.joins.is_empty() {
             return self.unsupported("DELETE from a join", table);
+        }
+        if let TableFactor::Table { name, .. } = &table.relation
+            && let Some((view, plan)) = self.changed_view(name, TriggerEvent::Delete)?
+        {
+            return self.delete_from_view(delete, &table.relation, &view, plan);
         }
         let (info, rows, row_id) = self.changed_rows(&table.relation)?;
         let own: Vec<PlanColumn> = rows.1.columns.iter().map(|c| c.column.clone()).collect();
@@ -50,6 +56,7 @@ impl Binder<'_> {
             plan = filter(plan, predicate);
         }
         let mut kept = vec![row_id];
+        plan = self.in_key_order(plan, &info, &own, None);
         if delete.returning.is_some() {
             kept.extend(own);
         }
@@ -61,12 +68,40 @@ impl Binder<'_> {
         }
         let alias = alias_of(&table.relation);
         let returning = self.bind_returning(delete.returning.as_deref(), &info, alias)?;
+        let triggers = self.bind_triggers(&info, &[TriggerEvent::Delete], &[])?;
         Ok(PlanStatement::Delete(Delete {
             table: info.id,
             table_name: info.name.clone(),
             source,
             returning,
+            triggers,
         }))
+    }
+
+    /// The rows that INSTEAD OF DELETE triggers of a view are run with.
+    fn delete_from_view(
+        &mut self,
+        delete: &ast::Delete,
+        relation: &TableFactor,
+        view: &TableInfo,
+        plan: LogicalPlan,
+    ) -> Result<PlanStatement> {
+        if delete.using.is_some() || delete.returning.is_some() {
+            return self.unsupported("USING or RETURNING on a view", relation);
+        }
+        let own = plan.columns();
+        let (plan, scope) = self.view_rows(relation, view, plan)?;
+        self.frames.push(Frame::new(scope, plan, Clause::Where));
+        let predicate = delete.selection.as_ref();
+        let predicate = predicate.map(|condition| self.bind_row_condition(condition));
+        let Some(mut frame) = self.frames.pop() else {
+            return super::invalid("DELETE without rows");
+        };
+        let mut plan = frame.take_plan();
+        if let Some(predicate) = predicate.transpose()? {
+            plan = filter(plan, predicate);
+        }
+        self.change_view(view, TriggerEvent::Delete, keep(plan, own), &[])
     }
 
     /// `TRUNCATE t`: all rows.
@@ -81,6 +116,7 @@ impl Binder<'_> {
             table_name: info.name.clone(),
             source: keep(plan, vec![row_id]),
             returning: None,
+            triggers: None,
         }))
     }
 }

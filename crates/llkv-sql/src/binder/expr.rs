@@ -256,7 +256,10 @@ impl Binder<'_> {
         mode: CastMode,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        if let Expr::Parameter { .. } = inner {
+        if let Expr::Parameter {
+            ty: SqlType::Null, ..
+        } = inner
+        {
             return Ok(self.coerce(inner, ty));
         }
         let inner = match (mode, inner.ty()) {

@@ -23,6 +23,9 @@ impl Binder<'_> {
         };
         let lower = name.value.to_ascii_lowercase();
         let args = self.plain_args(function)?;
+        if lower == "raise" && self.trigger_row.is_some() {
+            return self.bind_raise(&args, function);
+        }
         if let Some(aggregate) = self.aggregate_named(&lower, &args) {
             return self.bind_aggregate(aggregate, &lower, function, &args);
         }

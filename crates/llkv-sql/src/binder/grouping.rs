@@ -61,7 +61,7 @@ impl Binder<'_> {
     }
 
     fn bind_group(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
-        if let Some(position) = ordinal(expr) {
+        if let Some(position) = self.ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),
                 None => self.invalid(
@@ -96,17 +96,6 @@ impl Binder<'_> {
                 false => frame.pending.push(pending),
             }
         }
-    }
-}
-
-/// The position that an integer in ORDER BY or GROUP BY means.
-pub(super) fn ordinal(expr: &ast::Expr) -> Option<usize> {
-    match expr {
-        ast::Expr::Value(ast::ValueWithSpan {
-            value: ast::Value::Number(digits, _),
-            ..
-        }) => digits.parse().ok(),
-        _ => None,
     }
 }
 

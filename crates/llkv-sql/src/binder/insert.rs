@@ -7,10 +7,11 @@ use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    Insert, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck, TableInfo,
+    ConflictAction, Insert, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
+    TableInfo, Triggers, ViewChange,
 };
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
+use llkv_types::{Scalar, SqlType, TriggerEvent};
 use sqlparser::ast::{self, SetExpr, TableObject};
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ impl Binder<'_> {
         let TableObject::TableName(name) = &insert.table else {
             return self.unsupported("INSERT into a function or query", &insert.table);
         };
+        if let Some((view, _)) = self.changed_view(name, TriggerEvent::Insert)? {
+            return self.insert_into_view(insert, &view);
+        }
         let info = self.target(name)?;
         let positions = self.insert_columns(insert, &info)?;
         let source = match &insert.source {
@@ -31,6 +35,7 @@ impl Binder<'_> {
         let (on_conflict, upsert) = self.bind_on_conflict(insert, &info, &columns)?;
         let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
         let returning = self.bind_returning(insert.returning.as_deref(), &info, alias)?;
+        let triggers = self.bind_insert_triggers(insert, &info, on_conflict)?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
             table_name: info.name.clone(),
@@ -40,6 +45,73 @@ impl Binder<'_> {
             upsert,
             returning,
             is_copy: false,
+            triggers,
+        }))
+    }
+
+    /// The triggers of the rows that come, of those that DO UPDATE changes, and of those that REPLACE
+    /// makes go.
+    fn bind_insert_triggers(
+        &mut self,
+        insert: &ast::Insert,
+        info: &TableInfo,
+        on_conflict: ConflictAction,
+    ) -> Result<Option<Triggers>> {
+        if self.catalog.triggers(info.id).is_empty() {
+            return Ok(None);
+        }
+        let mut events = vec![TriggerEvent::Insert];
+        let mut changed = Vec::new();
+        if on_conflict == ConflictAction::Replace {
+            events.push(TriggerEvent::Delete);
+        }
+        if let Some(ast::OnInsert::OnConflict(conflict)) = &insert.on
+            && let ast::OnConflictAction::DoUpdate(update) = &conflict.action
+        {
+            events.push(TriggerEvent::Update);
+            for assignment in &update.assignments {
+                changed.extend(self.assigned_positions(assignment, info)?);
+            }
+        }
+        self.bind_triggers(info, &events, &changed)
+    }
+
+    /// The rows that INSTEAD OF triggers of a view are run with.
+    fn insert_into_view(
+        &mut self,
+        insert: &ast::Insert,
+        view: &TableInfo,
+    ) -> Result<PlanStatement> {
+        if insert.on.is_some() || insert.returning.is_some() {
+            let what = "ON CONFLICT or RETURNING on a view";
+            return self.unsupported(what, &insert.table);
+        }
+        let positions = self.insert_columns(insert, view)?;
+        let source = match &insert.source {
+            None => self.default_values(view)?,
+            Some(query) => self.insert_source(query, view, &positions, insert)?,
+        };
+        self.change_view(view, TriggerEvent::Insert, source, &[])
+    }
+
+    /// A change of a view, which is what its triggers make of it.
+    pub(super) fn change_view(
+        &mut self,
+        view: &TableInfo,
+        event: TriggerEvent,
+        source: LogicalPlan,
+        changed: &[usize],
+    ) -> Result<PlanStatement> {
+        let triggers = self.bind_triggers(view, &[event], changed)?;
+        Ok(PlanStatement::ChangeView(ViewChange {
+            view: view.name.clone(),
+            event,
+            width: view.columns.len(),
+            source,
+            triggers: triggers.unwrap_or_else(|| Triggers {
+                calls: Vec::new(),
+                programs: Arc::default(),
+            }),
         }))
     }
 
@@ -242,7 +314,7 @@ impl Binder<'_> {
         }))
     }
 
-    fn assigned_column(&mut self, from: &PlanColumn, ty: SqlType, name: &str) -> Result<Expr> {
+    pub(super) fn assigned_column(&mut self, from: &PlanColumn, ty: SqlType, name: &str) -> Result<Expr> {
         if from.ty != ty && !llkv_compute::coercion::can_cast(from.ty, ty) {
             return Err(llkv_result::BindError::TypeMismatch {
                 message: format!("column \"{name}\" is {ty}, the value is {}", from.ty),

@@ -82,6 +82,9 @@ impl Binder<'_> {
             self.coerce(bound, llkv_types::SqlType::Int64);
             return Ok(None);
         }
+        if self.trigger_row.is_some() && !bound.is_constant() {
+            return self.unsupported(format!("{clause} by a value of OLD or NEW"), node);
+        }
         if !bound.is_constant() {
             return self.invalid(format!("{clause} takes a constant"), node);
         }

@@ -45,6 +45,7 @@ mod settings;
 mod show;
 mod statement;
 mod subquery;
+mod triggers;
 mod tuning;
 mod types;
 mod update;
@@ -100,6 +101,10 @@ pub(crate) struct Binder<'a> {
     wide_results: bool,
     /// A result of integers was met that may not fit them.
     may_widen: bool,
+    /// The row of the trigger whose text is being bound.
+    trigger_row: Option<triggers::TriggerRow>,
+    /// Programs of the triggers that the statement may fire.
+    triggers: triggers::TriggerPrograms,
 }
 
 impl<'a> Binder<'a> {
@@ -131,6 +136,8 @@ impl<'a> Binder<'a> {
             affinities: hashbrown::HashMap::new(),
             wide_results,
             may_widen: false,
+            trigger_row: None,
+            triggers: triggers::TriggerPrograms::default(),
         }
     }
 

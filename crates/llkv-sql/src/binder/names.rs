@@ -40,6 +40,9 @@ impl Binder<'_> {
                 Lookup::Missing => {}
             }
         }
+        if let Some(of_row) = self.bind_row_name(relation, name) {
+            return Ok(of_row);
+        }
         self.name_not_found(relation, name, parts)
     }
 

@@ -18,7 +18,7 @@ impl Binder<'_> {
         info: &TableInfo,
         source: &[PlanColumn],
     ) -> Result<(ConflictAction, Option<Upsert>)> {
-        let action = self.conflict_action(insert.or, &insert.insert_token.0)?;
+        let action = Self::conflict_action(insert.or);
         if insert.replace_into {
             return Ok((ConflictAction::Replace, None));
         }
@@ -44,20 +44,21 @@ impl Binder<'_> {
                 Some(self.bind_do_update(update, info, alias, source)?)
             }
         };
-        Ok((action, Some(Upsert { keys, update })))
+        Ok((action, Some(Upsert {
+            keys,
+            update,
+            in_order: self.dialect == crate::SqlDialect::Sqlite,
+        })))
     }
 
-    /// `OR REPLACE`, `OR IGNORE`.
-    pub(super) fn conflict_action(
-        &self,
-        or: Option<SqliteOnConflict>,
-        node: &impl super::place::Place,
-    ) -> Result<ConflictAction> {
+    /// `OR REPLACE`, `OR IGNORE`, ...
+    pub(super) const fn conflict_action(or: Option<SqliteOnConflict>) -> ConflictAction {
         match or {
-            Some(SqliteOnConflict::Ignore) => Ok(ConflictAction::Ignore),
-            Some(SqliteOnConflict::Replace) => Ok(ConflictAction::Replace),
-            Some(SqliteOnConflict::Abort) | None => Ok(ConflictAction::Error),
-            Some(other) => self.unsupported(format!("OR {other}"), node),
+            Some(SqliteOnConflict::Ignore) => ConflictAction::Skip,
+            Some(SqliteOnConflict::Replace) => ConflictAction::Replace,
+            Some(SqliteOnConflict::Abort) | None => ConflictAction::Error,
+            Some(SqliteOnConflict::Fail) => ConflictAction::Fail,
+            Some(SqliteOnConflict::Rollback) => ConflictAction::Rollback,
         }
     }
 

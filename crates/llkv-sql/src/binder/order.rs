@@ -1,7 +1,6 @@
 //! ORDER BY.
 
 use super::Binder;
-use super::grouping::ordinal;
 use super::select::SelectItem;
 use crate::null_order::Reading;
 use llkv_expr::{Expr, SortKey};
@@ -43,7 +42,7 @@ impl Binder<'_> {
         expr: &ast::Expr,
         items: &[SelectItem],
     ) -> Result<Expr> {
-        if let Some(position) = ordinal(expr) {
+        if let Some(position) = self.ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),
                 None => self.invalid(
@@ -67,6 +66,14 @@ impl Binder<'_> {
         }
         let bound = self.bind_expr(expr)?;
         Ok(self.settle(bound))
+    }
+
+    /// A position in the SELECT list. To SQLite an integer of more than 32 bits is no position but a
+    /// constant.
+    pub(super) fn ordinal(&self, expr: &ast::Expr) -> Option<usize> {
+        let position = ordinal(expr)?;
+        let is_constant = self.dialect == crate::SqlDialect::Sqlite && position > LAST_POSITION;
+        (!is_constant).then_some(position)
     }
 
     /// ORDER BY over a result of which only the columns are known: set operations, VALUES.
@@ -106,5 +113,18 @@ impl Binder<'_> {
                 .nulls_first
                 .unwrap_or_else(|| self.nulls_first(descending)),
         }
+    }
+}
+
+/// The largest integer that SQLite takes for a position.
+const LAST_POSITION: usize = i32::MAX as usize;
+
+fn ordinal(expr: &ast::Expr) -> Option<usize> {
+    match expr {
+        ast::Expr::Value(ast::ValueWithSpan {
+            value: ast::Value::Number(digits, _),
+            ..
+        }) => digits.parse().ok(),
+        _ => None,
     }
 }

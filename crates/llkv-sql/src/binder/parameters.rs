@@ -95,6 +95,9 @@ impl<'a> Parameters<'a> {
 impl Binder<'_> {
     /// `?`, `?1`, `$1`, `:name`
     pub(super) fn bind_parameter(&mut self, name: &str, node: &ValueWithSpan) -> Result<Expr> {
+        if self.trigger_row.is_some() {
+            return self.invalid("a trigger takes no parameters", node);
+        }
         let index = match name.strip_prefix(['?', '$', ':', '@']) {
             Some("") => {
                 self.parameters.anonymous += 1;

@@ -108,6 +108,11 @@ impl Binder<'_> {
         value: Option<String>,
         node: &ast::ObjectName,
     ) -> Result<BoundStatement> {
+        if pragma == "recursive_triggers"
+            && let Some(value) = &value
+        {
+            return self.setting(pragma, value.clone());
+        }
         let taken = ["threads", "memory_limit", "default_null_order"];
         match value {
             _ if self.dialect != SqlDialect::DuckDb => {}

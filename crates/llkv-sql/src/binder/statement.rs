@@ -54,6 +54,7 @@ impl Binder<'_> {
             Parsed::ExplainRules(inner) => {
                 return self.explained(inner, ExplainMode::Rules).map(plan);
             }
+            Parsed::CreateTrigger(text) => return self.bind_create_trigger(text).map(plan),
             Parsed::Sql(statement) => statement,
         };
         match statement.as_ref() {
@@ -97,7 +98,7 @@ impl Binder<'_> {
         Ok(BoundStatement::Execute { name, values })
     }
 
-    fn bind_statement(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
+    pub(super) fn bind_statement(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
         match statement {
             S::Query(query) => self.bind_query(query).map(PlanStatement::Query),
             S::Insert(insert) => self.bind_insert(insert),
@@ -113,6 +114,7 @@ impl Binder<'_> {
                 if_exists,
                 ..
             } => self.bind_drop(object_type, names, *if_exists),
+            S::DropTrigger(drop) => self.bind_drop_trigger(drop),
             S::Copy {
                 source,
                 to,
@@ -226,7 +228,7 @@ fn is_false(expr: &ast::Expr) -> bool {
 }
 
 /// The first words of a statement, to name it by.
-fn words_of(statement: &ast::Statement) -> String {
+pub(super) fn words_of(statement: &ast::Statement) -> String {
     let text = super::output::text_of_node(statement);
     let words: Vec<&str> = text.split_whitespace().take(2).collect();
     words.join(" ")

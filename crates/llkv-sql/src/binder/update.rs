@@ -7,10 +7,10 @@ use super::select::filter;
 use super::subquery::apply_all;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update,
+    ApplyKind, ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update,
 };
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
+use llkv_types::{Scalar, SqlType, TriggerEvent};
 use sqlparser::ast::{self, AssignmentTarget, TableFactor, UpdateTableFromKind};
 use std::sync::Arc;
 
@@ -28,12 +28,11 @@ impl Binder<'_> {
         if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
             return self.unsupported(*feature, &update.update_token.0);
         }
-        let on_conflict = match self.conflict_action(update.or, &update.update_token.0)? {
-            ConflictAction::Ignore => {
-                return self.unsupported("UPDATE OR IGNORE", &update.update_token.0);
-            }
-            other => other,
-        };
+        if let TableFactor::Table { name, .. } = &update.table.relation
+            && let Some((view, plan)) = self.changed_view(name, TriggerEvent::Update)?
+        {
+            return self.update_view(update, &view, plan);
+        }
         let (info, rows, row_id) = self.changed_rows(&update.table.relation)?;
         let (plan, scope) = match &update.from {
             None => rows,
@@ -60,13 +59,101 @@ impl Binder<'_> {
             plan = filter(plan, predicate);
         }
         plan = apply_all(plan, frame.pending);
+        plan = self.in_key_order(plan, &info, &own, update.or);
         let returning = update.returning.as_deref();
         let alias = alias_of(&update.table.relation);
         let returning = self.bind_returning(returning, &info, alias)?;
+        let changed: Vec<usize> = assigned.iter().map(|(position, _)| *position).collect();
+        let mut events = vec![TriggerEvent::Update];
+        if update.or == Some(ast::SqliteOnConflict::Replace) {
+            events.push(TriggerEvent::Delete);
+        }
         let mut planned = self.plan_update(&info, plan, row_id, &own, assigned)?;
-        planned.on_conflict = on_conflict;
+        planned.triggers = self.bind_triggers(&info, &events, &changed)?;
+        planned.on_conflict = Self::conflict_action(update.or);
         planned.returning = returning;
         Ok(PlanStatement::Update(planned))
+    }
+
+    /// The rows that INSTEAD OF UPDATE triggers of a view are run with: as they are, and as they would be.
+    fn update_view(
+        &mut self,
+        update: &ast::Update,
+        view: &TableInfo,
+        plan: LogicalPlan,
+    ) -> Result<PlanStatement> {
+        if update.from.is_some() || update.returning.is_some() {
+            return self.unsupported("FROM or RETURNING on a view", &update.table.relation);
+        }
+        let own = plan.columns();
+        let (plan, scope) = self.view_rows(&update.table.relation, view, plan)?;
+        self.frames.push(Frame::new(scope, plan, Clause::Where));
+        let bound = self.bind_update_clauses(update, view);
+        let Some(mut frame) = self.frames.pop() else {
+            return super::invalid("UPDATE without rows");
+        };
+        let (predicate, assigned) = bound?;
+        let mut plan = frame.take_plan();
+        if let Some(predicate) = predicate {
+            plan = filter(plan, predicate);
+        }
+        let plan = apply_all(plan, frame.pending);
+        let changed: Vec<usize> = assigned.iter().map(|(position, _)| *position).collect();
+        let mut values: Vec<Expr> = own.iter().map(|c| Expr::column(c.id, c.ty)).collect();
+        for (position, expr) in assigned {
+            if let Some(slot) = values.get_mut(position) {
+                *slot = expr;
+            }
+        }
+        let old = own.iter().map(|column| Projection {
+            expr: Expr::column(column.id, column.ty),
+            column: column.clone(),
+        });
+        let mut projections: Vec<Projection> = old.collect();
+        for (expr, column) in values.into_iter().zip(&own) {
+            projections.push(Projection {
+                column: self.new_column(column.name.as_str(), column.ty, true),
+                expr: match expr {
+                    Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
+                    other => other,
+                },
+            });
+        }
+        let source = LogicalPlan::Project(Project {
+            input: Box::new(plan),
+            projections,
+        });
+        self.change_view(view, TriggerEvent::Update, source, &changed)
+    }
+
+    /// The rows of a view that a statement changes, under the name they have there.
+    pub(super) fn view_rows(
+        &mut self,
+        relation: &TableFactor,
+        view: &TableInfo,
+        plan: LogicalPlan,
+    ) -> Result<Rows> {
+        let alias = match relation {
+            TableFactor::Table { alias, .. } => alias.as_ref(),
+            _ => None,
+        };
+        self.named_rows(plan, alias, Some(&view.name))
+    }
+
+    /// The columns that SET names, by position.
+    pub(super) fn assigned_positions(
+        &self,
+        assignment: &ast::Assignment,
+        info: &TableInfo,
+    ) -> Result<Vec<usize>> {
+        let names = match &assignment.target {
+            AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+            AssignmentTarget::Tuple(names) => names.as_slice(),
+        };
+        let positions = names
+            .iter()
+            .map(|name| self.column_position(info, self.simple_name(name)?));
+        positions.collect()
     }
 
     /// The table that a statement changes, its rows with their ids, under the name they have there.
@@ -140,8 +227,12 @@ impl Binder<'_> {
                 Ok(vec![(position, value)])
             }
             AssignmentTarget::Tuple(names) => {
-                let ast::Expr::Tuple(values) = &assignment.value else {
-                    return self.unsupported("SET (a, b) = a subquery", assignment);
+                let values = match &assignment.value {
+                    ast::Expr::Tuple(values) => values,
+                    ast::Expr::Subquery(query) => {
+                        return self.bind_row_assignment(names, query, info, assignment);
+                    }
+                    _ => return self.unsupported("SET (a, b) = this value", assignment),
                 };
                 if values.len() != names.len() {
                     return self.invalid(
@@ -161,6 +252,36 @@ impl Binder<'_> {
                 Ok(assigned)
             }
         }
+    }
+
+    /// `SET (a, b) = (SELECT ...)`: NULLs where the query has no row.
+    fn bind_row_assignment(
+        &mut self,
+        names: &[ast::ObjectName],
+        query: &ast::Query,
+        info: &TableInfo,
+        node: &ast::Assignment,
+    ) -> Result<Vec<Assigned>> {
+        let inner = self.bind_query(query)?;
+        let columns = inner.columns();
+        if columns.len() != names.len() {
+            let (set, given) = (names.len(), columns.len());
+            return self.invalid(format!("SET has {set} columns and {given} values"), node);
+        }
+        let kind = ApplyKind::Scalar {
+            first_row: self.dialect.scalar_subquery_first_row(),
+        };
+        self.apply(inner, kind, node)?;
+        let mut assigned = Vec::with_capacity(names.len());
+        for (name, value) in names.iter().zip(&columns) {
+            let position = self.column_position(info, self.simple_name(name)?)?;
+            let Some(column) = info.columns.get(position) else {
+                return super::invalid("a column that is not there");
+            };
+            let value = self.assigned_column(value, column.ty, &column.name)?;
+            assigned.push((position, value));
+        }
+        Ok(assigned)
     }
 
     fn bind_new_value(
@@ -248,6 +369,7 @@ impl Binder<'_> {
             checks,
             on_conflict: ConflictAction::Error,
             returning: None,
+            triggers: None,
         })
     }
 }

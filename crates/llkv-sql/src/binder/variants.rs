@@ -83,6 +83,8 @@ impl Binder<'_> {
                 mode: CastMode::Sqlite,
                 ..
             } => Affinity::of_type(*ty),
+            // A column of the row that a trigger fires for.
+            Expr::Parameter { ty, .. } if self.trigger_row.is_some() => Affinity::of_type(*ty),
             Expr::Function { function, .. } if function.name == "cast_numeric" => Affinity::Numeric,
             _ => Affinity::None,
         }

@@ -38,7 +38,9 @@ impl Binder<'_> {
         let source = std::mem::replace(&mut self.source, SourceText::hidden(""));
         let own = std::mem::replace(&mut self.dialect, dialect);
         let null_order = self.null_order.take();
+        let trigger_row = self.trigger_row.take();
         let result = f(self);
+        self.trigger_row = trigger_row;
         self.null_order = null_order;
         self.dialect = own;
         self.source = source;

@@ -17,6 +17,11 @@ impl<'a> SourceText<'a> {
         Self { text, known: true }
     }
 
+    /// The whole text.
+    pub(crate) const fn text(self) -> &'a str {
+        self.text
+    }
+
     /// Text from the catalog, in which no place can be shown.
     pub(crate) const fn hidden(text: &'a str) -> Self {
         Self { text, known: false }

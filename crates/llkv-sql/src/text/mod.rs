@@ -7,8 +7,12 @@ mod location;
 mod parse;
 mod render;
 mod split;
+mod trigger;
 
 pub(crate) use location::SourceText;
-pub(crate) use parse::{Parsed, parse_expression, parse_query, parse_statement, stack_bytes};
+pub(crate) use parse::{
+    Parsed, parse_expression, parse_query, parse_statement, parse_trigger, stack_bytes,
+};
 pub use render::render_error;
 pub use split::{Statements, split_statements};
+pub(crate) use trigger::TriggerText;

@@ -3,6 +3,7 @@
 use super::grammar::Grammar;
 use super::hints::without_hints;
 use super::location::SourceText;
+use super::trigger::{self, TriggerText};
 use crate::dialect::SqlDialect;
 use llkv_result::{BindError, Error, Result, Span};
 use sqlparser::ast;
@@ -40,6 +41,8 @@ pub(crate) enum Parsed {
     Backup(PathBuf),
     /// `REINDEX`, `REINDEX name`
     Reindex(Option<ast::ObjectName>),
+    /// `CREATE TRIGGER ... BEGIN ... END`
+    CreateTrigger(Box<TriggerText>),
 }
 
 /// Parses one statement and calls `f` with it, on a stack that is large enough for both.
@@ -98,6 +101,24 @@ pub(crate) fn parse_query<R>(
             Ok(query)
         },
         |query| f(query),
+    )
+}
+
+/// Parses a trigger from the catalog.
+pub(crate) fn parse_trigger<R>(
+    text: &str,
+    dialect: SqlDialect,
+    f: impl FnOnce(&TriggerText) -> Result<R>,
+) -> Result<R> {
+    with_parser(
+        SourceText::hidden(text),
+        text,
+        dialect,
+        |parser| match trigger::parse(parser) {
+            Some(trigger) => trigger,
+            None => parser.expected("CREATE TRIGGER", parser.peek_token()),
+        },
+        f,
     )
 }
 
@@ -165,6 +186,9 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         parser.next_token();
         parser.next_token();
         return Ok(Parsed::ExplainRules(Box::new(parser.parse_statement()?)));
+    }
+    if let Some(trigger) = trigger::parse(parser) {
+        return trigger.map(|trigger| Parsed::CreateTrigger(Box::new(trigger)));
     }
     Ok(Parsed::Sql(Box::new(parser.parse_statement()?)))
 }

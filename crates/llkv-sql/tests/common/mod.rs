@@ -83,6 +83,7 @@ impl TestCatalog {
             ],
         );
         let view = ViewInfo {
+            id: TableId(4),
             name: "big".into(),
             sql: "SELECT id, price FROM orders WHERE price > 100".into(),
             columns: vec!["id".into(), "amount".into()],
