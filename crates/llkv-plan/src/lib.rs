@@ -73,7 +73,8 @@ pub use statement::{
     Update, Upsert, UpsertUpdate,
 };
 pub use trigger::{
-    TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers, ViewChange,
+    TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,
+    ViewChange,
 };
 pub use validate::validate;
 pub use walk::NodeKinds;

@@ -1,7 +1,8 @@
 //! Statements as the runtime dispatches them.
 
 use crate::{
-    FileOptions, LogicalPlan, PlanColumn, Projection, TableRef, TriggerDefinition, Triggers, ViewChange,
+    FileOptions, LogicalPlan, PlanColumn, Projection, TableRef, TriggerDefinition, Triggers,
+    ViewChange,
 };
 use llkv_expr::Expr;
 use llkv_types::{FieldId, SqlType, TableId};

@@ -128,7 +128,10 @@ impl TriggerProgram {
             return Ok(None);
         };
         let mut step = step.clone();
-        let mut filling = Filling { row, result: Ok(()) };
+        let mut filling = Filling {
+            row,
+            result: Ok(()),
+        };
         filling.statement(&mut step);
         filling.result.map(|()| Some(step))
     }
@@ -141,7 +144,10 @@ impl TriggerCondition {
     /// Only for bugs: a parameter beyond the row.
     pub fn of_row(&self, row: &[Scalar]) -> Result<Self> {
         let mut condition = self.clone();
-        let mut filling = Filling { row, result: Ok(()) };
+        let mut filling = Filling {
+            row,
+            result: Ok(()),
+        };
         match &mut condition {
             Self::Row(expr) => filling.expr(expr),
             Self::Query(plan) => filling.plan(plan),

@@ -85,9 +85,7 @@ impl CatalogView for SessionCatalog {
 
     fn names(&self) -> Vec<String> {
         self.objects()
-            .filter(|object| {
-                matches!(object, CatalogObject::Table(_) | CatalogObject::View(_))
-            })
+            .filter(|object| matches!(object, CatalogObject::Table(_) | CatalogObject::View(_)))
             .map(|object| object.name().to_owned())
             .collect()
     }

@@ -235,7 +235,11 @@ impl Transaction {
         let id = object.id();
         let known = self.base_catalog().triggers(id);
         let is_known = |id: TableId| known.iter().any(|known| known.id == id);
-        if catalog.triggers(id).iter().all(|trigger| is_known(trigger.id)) {
+        if catalog
+            .triggers(id)
+            .iter()
+            .all(|trigger| is_known(trigger.id))
+        {
             return Ok(());
         }
         let detail = "a concurrent transaction has created a trigger for it";

@@ -19,9 +19,7 @@ impl RuntimeSession {
             PlanStatement::Insert(insert) => dml::insert(self, transaction, insert),
             PlanStatement::Update(update) => dml::update(self, transaction, update),
             PlanStatement::Delete(delete) => dml::delete(self, transaction, delete),
-            PlanStatement::ChangeView(change) => {
-                row_by_row::change_view(self, transaction, change)
-            }
+            PlanStatement::ChangeView(change) => row_by_row::change_view(self, transaction, change),
             PlanStatement::CreateTrigger {
                 definition,
                 if_not_exists,

@@ -86,7 +86,9 @@ impl<'a> RowWalk<'a> {
             }
         }
         let on_conflict = on_conflict(self.policy);
-        let appended = self.transaction.append(self.table, row.clone(), on_conflict);
+        let appended = self
+            .transaction
+            .append(self.table, row.clone(), on_conflict);
         let appended = appended.map_err(|error| self.refused(error))?;
         if appended.rows == 0 {
             return Ok(());
@@ -166,12 +168,7 @@ impl<'a> RowWalk<'a> {
     }
 
     /// Puts a row into the place of another, if the constraints let it.
-    fn replace(
-        &mut self,
-        old: &Existing,
-        new: &RecordBatch,
-        checks: &RowChecks<'_>,
-    ) -> Result<()> {
+    fn replace(&mut self, old: &Existing, new: &RecordBatch, checks: &RowChecks<'_>) -> Result<()> {
         if !self.passes(new, checks)? {
             return Ok(());
         }
@@ -304,9 +301,8 @@ impl<'a> RowWalk<'a> {
         for key in 0..self.table.keys().len() {
             let matches = self.transaction.match_keys(self.table, &[key], row)?;
             let existing = matches.existing.first().copied().flatten();
-            let is_new = |id: &RowId| {
-                Some(*id) != own && found.iter().all(|(_, known)| known != id)
-            };
+            let is_new =
+                |id: &RowId| Some(*id) != own && found.iter().all(|(_, known)| known != id);
             if let Some(id) = existing.filter(is_new) {
                 found.push((key, id));
             }

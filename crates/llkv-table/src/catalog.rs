@@ -1,13 +1,13 @@
 //! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
 use crate::meta::{damaged, decode, decode_table, encode, encode_table};
+use crate::triggers::key_of;
 use crate::{
     IndexMeta, ScanRequest, Table, TableHandle, TemporaryObjects, TriggerMeta, TriggersByTable,
     ViewMeta,
 };
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
-use crate::triggers::key_of;
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::{Column, FieldId, RowId, SqlType, TableId, TableSchema, TxnId};

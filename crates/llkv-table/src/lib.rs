@@ -87,7 +87,9 @@ pub use llkv_column_map::{
     StoreOptions, TableChange, TableVersion,
 };
 pub use lower::lower_predicate;
-pub use meta::{CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, TableMeta, TriggerMeta, ViewMeta};
+pub use meta::{
+    CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, TableMeta, TriggerMeta, ViewMeta,
+};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
 pub use staged::{StagedMark, StagedTable, WriteContext};

@@ -314,7 +314,12 @@ impl Binder<'_> {
         }))
     }
 
-    pub(super) fn assigned_column(&mut self, from: &PlanColumn, ty: SqlType, name: &str) -> Result<Expr> {
+    pub(super) fn assigned_column(
+        &mut self,
+        from: &PlanColumn,
+        ty: SqlType,
+        name: &str,
+    ) -> Result<Expr> {
         if from.ty != ty && !llkv_compute::coercion::can_cast(from.ty, ty) {
             return Err(llkv_result::BindError::TypeMismatch {
                 message: format!("column \"{name}\" is {ty}, the value is {}", from.ty),

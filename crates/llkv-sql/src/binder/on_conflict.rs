@@ -44,11 +44,14 @@ impl Binder<'_> {
                 Some(self.bind_do_update(update, info, alias, source)?)
             }
         };
-        Ok((action, Some(Upsert {
-            keys,
-            update,
-            in_order: self.dialect == crate::SqlDialect::Sqlite,
-        })))
+        Ok((
+            action,
+            Some(Upsert {
+                keys,
+                update,
+                in_order: self.dialect == crate::SqlDialect::Sqlite,
+            }),
+        ))
     }
 
     /// `OR REPLACE`, `OR IGNORE`, ...

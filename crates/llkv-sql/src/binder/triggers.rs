@@ -15,8 +15,8 @@ use crate::text::{TriggerText, parse_trigger};
 use llkv_compute::functions::raise;
 use llkv_expr::{Expr, SortKey};
 use llkv_plan::{
-    LogicalPlan, PlanColumn, PlanStatement, Project, Projection, Sort, TableInfo, TableRef, TriggerCall,
-    TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,
+    LogicalPlan, PlanColumn, PlanStatement, Project, Projection, Sort, TableInfo, TableRef,
+    TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,
 };
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Scalar, SqlType, TableId, TriggerEvent, TriggerTime};
@@ -92,7 +92,10 @@ impl Binder<'_> {
         if_exists: bool,
     ) -> Result<()> {
         let reference = self.table_ref(table)?;
-        let id = match (self.catalog.table(&reference)?, self.catalog.view(&reference)?) {
+        let id = match (
+            self.catalog.table(&reference)?,
+            self.catalog.view(&reference)?,
+        ) {
             (Some(info), _) => info.id,
             (None, Some(view)) => view.id,
             (None, None) => return self.table_not_found(&reference, table),
@@ -271,8 +274,7 @@ impl Binder<'_> {
         if !is_old && !is_new {
             return None;
         }
-        let of_name =
-            |(column, _): &(String, SqlType)| column.eq_ignore_ascii_case(&name.value);
+        let of_name = |(column, _): &(String, SqlType)| column.eq_ignore_ascii_case(&name.value);
         let position = row.columns.iter().position(of_name)?;
         let (_, ty) = row.columns.get(position)?;
         let first = match is_new && row.event.has_old() {
@@ -293,9 +295,10 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let (word, message) = match args {
             [FunctionArgExpr::Expr(ast::Expr::Identifier(word))] => (word, None),
-            [FunctionArgExpr::Expr(ast::Expr::Identifier(word)), FunctionArgExpr::Expr(message)] => {
-                (word, Some(message))
-            }
+            [
+                FunctionArgExpr::Expr(ast::Expr::Identifier(word)),
+                FunctionArgExpr::Expr(message),
+            ] => (word, Some(message)),
             _ => return self.invalid(format!("it is called as {}", raise().usage), call),
         };
         let lower = word.value.to_ascii_lowercase();
@@ -334,13 +337,16 @@ impl Binder<'_> {
         }
         let plan = self.bind_view(&view)?;
         let columns = plan.columns();
-        let columns = columns.iter().zip(0..).map(|(column, at)| llkv_plan::ColumnInfo {
-            field: llkv_types::FieldId(at),
-            name: column.name.clone(),
-            ty: column.ty,
-            nullable: true,
-            default_sql: None,
-        });
+        let columns = columns
+            .iter()
+            .zip(0..)
+            .map(|(column, at)| llkv_plan::ColumnInfo {
+                field: llkv_types::FieldId(at),
+                name: column.name.clone(),
+                ty: column.ty,
+                nullable: true,
+                default_sql: None,
+            });
         let info = TableInfo {
             id: view.id,
             name: view.name.clone(),

@@ -7,7 +7,8 @@ use super::select::filter;
 use super::subquery::apply_all;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ApplyKind, ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, TableInfo, Update,
+    ApplyKind, ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection,
+    TableInfo, Update,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};

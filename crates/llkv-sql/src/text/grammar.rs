@@ -5,7 +5,7 @@ use sqlparser::ast::{
     BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table, UnaryOperator,
 };
 use sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect};
-use sqlparser::keywords::Keyword;
+use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use std::any::TypeId;
@@ -190,6 +190,12 @@ impl Dialect for Grammar {
             }
             _ => None,
         }
+    }
+
+    /// `INSERT INTO t SELECT 1 ON CONFLICT ...`: ON names no column.
+    fn is_column_alias(&self, keyword: &Keyword, parser: &mut Parser) -> bool {
+        let conflict = || matches!(&parser.peek_token_ref().token, Token::Word(w) if w.keyword == Keyword::CONFLICT);
+        !RESERVED_FOR_COLUMN_ALIAS.contains(keyword) && !(*keyword == Keyword::ON && conflict())
     }
 
     /// `REPLACE INTO` is an INSERT; `CREATE TABLE t (a, b) AS` names columns without types.

@@ -40,18 +40,15 @@ fn head(parser: &mut Parser<'_>) -> Result<TriggerText, ParserError> {
     parser.expect_keyword(Keyword::TRIGGER)?;
     let if_not_exists = parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
     let name = parser.parse_object_name(false)?;
-    let time = match parser.parse_one_of_keywords(&[
-        Keyword::BEFORE,
-        Keyword::AFTER,
-        Keyword::INSTEAD,
-    ]) {
-        Some(Keyword::AFTER) => TriggerTime::After,
-        Some(Keyword::INSTEAD) => {
-            parser.expect_keyword(Keyword::OF)?;
-            TriggerTime::InsteadOf
-        }
-        _ => TriggerTime::Before,
-    };
+    let time =
+        match parser.parse_one_of_keywords(&[Keyword::BEFORE, Keyword::AFTER, Keyword::INSTEAD]) {
+            Some(Keyword::AFTER) => TriggerTime::After,
+            Some(Keyword::INSTEAD) => {
+                parser.expect_keyword(Keyword::OF)?;
+                TriggerTime::InsteadOf
+            }
+            _ => TriggerTime::Before,
+        };
     let (event, columns) = event(parser)?;
     parser.expect_keyword(Keyword::ON)?;
     let table = parser.parse_object_name(false)?;
