@@ -158,6 +158,7 @@ fn dialect_of(object: &CatalogObject) -> &str {
         CatalogObject::Table(table) => &table.meta().dialect,
         CatalogObject::View(view) => &view.dialect,
         CatalogObject::Index(_) => "llkv",
+        CatalogObject::Trigger(trigger) => &trigger.dialect,
     }
 }
 
