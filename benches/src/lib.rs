@@ -2,3 +2,6 @@
 //! crates. Competitors are dependencies of this crate alone.
 
 pub mod duckdb;
+pub mod engine;
+pub mod report;
+pub mod tpch;

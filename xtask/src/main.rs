@@ -40,7 +40,7 @@ enum Task {
     Tidy,
     /// What hosted CI runs: `test`, in an environment without surprises
     Ci,
-    /// Run the benches of the crates
+    /// Run the benches and workloads, keep their figures, draw the dashboard
     Bench(bench::Arguments),
     /// Build the documentation, warnings denied
     Docs,

@@ -14,6 +14,29 @@ pub(crate) fn root() -> PathBuf {
     own.parent().map(PathBuf::from).unwrap_or(own)
 }
 
+/// The folder where cargo puts what it builds.
+///
+/// # Errors
+/// When cargo does not tell.
+pub(crate) fn target_folder() -> Result<PathBuf, String> {
+    let mut command = cargo_metadata::MetadataCommand::new();
+    let metadata = command.current_dir(root()).no_deps().exec();
+    let metadata = metadata.map_err(|error| format!("cargo metadata: {error}"))?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
+/// Writes a file, and the folders above it.
+///
+/// # Errors
+/// When that fails.
+pub(crate) fn write(path: &std::path::Path, text: &str) -> TaskResult {
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(told)?;
+    }
+    std::fs::write(path, text).map_err(told)
+}
+
 /// A line on standard output.
 pub(crate) fn say(text: &str) {
     // A closed standard output is no reason to stop a check.
