@@ -1,10 +1,12 @@
 //! What a commit changes, and what large loads prepare ahead of it.
 
 use crate::descriptor::GroupMeta;
+use crate::fill::Fill;
 use crate::index::IndexDefinition;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use llkv_storage::{Blob, CommitId};
 use llkv_types::{FieldId, IndexId, RowId, SqlType, TableId, TxnId};
+use std::sync::Arc;
 
 /// The changes of one commit, in order.
 #[derive(Debug, Clone)]
@@ -31,13 +33,16 @@ pub enum TableChange {
         /// The table.
         table: TableId,
     },
-    /// Another layout: columns that are new hold NULL in older rows, columns that are gone are
-    /// forgotten. A field keeps its type.
+    /// Another layout: columns that are new hold one value in older rows, columns that are gone are
+    /// forgotten once no snapshot sees them. A field keeps its type.
     Alter {
         /// The table.
         table: TableId,
         /// The layout from now on.
         columns: Vec<(FieldId, SqlType)>,
+        /// What older rows hold in a column that is new, an array of one row each; NULL where a column
+        /// is not named.
+        fills: Vec<(FieldId, ArrayRef)>,
     },
     /// New rows, with the ids `first_row_id..`.
     Append {
@@ -151,6 +156,7 @@ pub(crate) enum ReadyChange {
     Alter {
         table: TableId,
         columns: Vec<(FieldId, SqlType)>,
+        fills: Vec<(FieldId, Arc<Fill>)>,
     },
     Append {
         table: TableId,

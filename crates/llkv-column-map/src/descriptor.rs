@@ -76,6 +76,8 @@ pub(crate) struct TableDescriptor {
     pub(crate) marks: Vec<Mark>,
     /// The indexes; what they hold is described under a key of its own.
     pub(crate) indexes: Vec<IndexDefinition>,
+    /// What rows hold that lack a column: a chunk of one row each. NULL where a column is not named.
+    pub(crate) fills: Vec<(FieldId, Vec<u8>)>,
 }
 
 /// What a checkpoint stores of the store.
@@ -106,7 +108,7 @@ pub(crate) struct RecordKind {
 /// A [`TableDescriptor`].
 pub(crate) const TABLE: RecordKind = RecordKind {
     magic: *b"LLKT",
-    version: 1,
+    version: 2,
     name: "the descriptor of a table",
 };
 /// A list of [`GroupMeta`], in a page of a descriptor or in the journal.

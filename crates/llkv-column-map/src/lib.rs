@@ -19,6 +19,7 @@ mod column_test;
 mod commit;
 mod descriptor;
 mod encoding;
+mod fill;
 mod index;
 mod journal;
 mod key_set;

@@ -5,6 +5,7 @@ use crate::chunk::Chunk;
 use crate::column_test::Test;
 use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::fill::StoredColumn;
 use crate::index::SegmentKeys;
 use crate::marks::Marks;
 use crate::stats::Verdict;
@@ -297,35 +298,38 @@ impl RowGroup {
     ///
     /// # Errors
     /// When the pager fails or the chunk is damaged.
-    pub(crate) fn chunk(&self, field: FieldId, ty: SqlType) -> Result<Arc<Chunk>> {
+    pub(crate) fn chunk(&self, column: &StoredColumn) -> Result<Arc<Chunk>> {
         match self.data.as_ref() {
-            GroupData::Stored(stored) => stored.chunk(field, ty, self.rows),
-            GroupData::Plain(plain) => plain.chunk(field, ty),
+            GroupData::Stored(stored) => stored.chunk(column, self.rows),
+            GroupData::Plain(plain) => plain.chunk(column),
         }
     }
 
     /// What statistics of the whole group say about a test, without reading it.
-    pub(crate) fn judge(&self, field: FieldId, test: &Test) -> Verdict {
+    pub(crate) fn judge(&self, column: &StoredColumn, test: &Test) -> Verdict {
         match self.data.as_ref() {
-            GroupData::Stored(stored) => match stored.position(field) {
+            GroupData::Stored(stored) => match stored.position(column.field) {
                 Some(index) => stored
                     .chunks
                     .get(index)
                     .map_or(Verdict::Unsure, |chunk| chunk.stats.judge(test, self.rows)),
-                // A column that is younger than the group: all NULL.
-                None if matches!(test, Test::Null) => Verdict::Everything,
-                None => Verdict::Nothing,
+                // A column that is younger than the group.
+                None => match &column.fill {
+                    Some(fill) => fill.stats().judge(test, self.rows),
+                    None if matches!(test, Test::Null) => Verdict::Everything,
+                    None => Verdict::Nothing,
+                },
             },
-            GroupData::Plain(plain) => plain.summary(field).map_or(Verdict::Unsure, |summary| {
+            GroupData::Plain(plain) => plain.summary(column).map_or(Verdict::Unsure, |summary| {
                 summary.stats.judge(test, self.rows)
             }),
         }
     }
 
     /// What is known of a column of plain rows.
-    pub(crate) fn summary(&self, field: FieldId) -> Option<Cow<'_, Summary>> {
+    pub(crate) fn summary(&self, column: &StoredColumn) -> Option<Cow<'_, Summary>> {
         match self.data.as_ref() {
-            GroupData::Plain(plain) => plain.summary(field),
+            GroupData::Plain(plain) => plain.summary(column),
             GroupData::Stored(_) => None,
         }
     }
@@ -349,9 +353,9 @@ impl StoredData {
             .ok()
     }
 
-    fn chunk(&self, field: FieldId, ty: SqlType, rows: usize) -> Result<Arc<Chunk>> {
-        let Some(index) = self.position(field) else {
-            return Ok(Arc::new(Chunk::nulls(ty)));
+    fn chunk(&self, column: &StoredColumn, rows: usize) -> Result<Arc<Chunk>> {
+        let Some(index) = self.position(column.field) else {
+            return column.missing();
         };
         let (Some(meta), Some(slot)) = (self.chunks.get(index), self.open.get(index)) else {
             return Err(Error::internal("a chunk without a slot"));
@@ -371,7 +375,7 @@ impl StoredData {
             return Err(damaged_key(Some(key.0), "a chunk lies outside its value"));
         }
         let bytes = blob.buffer().slice_with_length(from, len);
-        let chunk = Arc::new(Chunk::open(ty, &bytes, rows)?);
+        let chunk = Arc::new(Chunk::open(column.ty, &bytes, rows)?);
         Ok(Arc::clone(slot.get_or_init(|| chunk)))
     }
 }
@@ -379,9 +383,14 @@ impl StoredData {
 impl PlainData {
     /// What is known of a column; nothing of an array that does not fit it, which is an error where it is
     /// read.
-    pub(crate) fn summary(&self, field: FieldId) -> Option<Cow<'_, Summary>> {
-        let Some(index) = self.layout.iter().position(|(f, _)| *f == field) else {
-            return Some(Cow::Owned(Summary::of_nulls(self.batch.num_rows())));
+    pub(crate) fn summary(&self, column: &StoredColumn) -> Option<Cow<'_, Summary>> {
+        let mut layout = self.layout.iter();
+        let Some(index) = layout.position(|(field, _)| *field == column.field) else {
+            let rows = self.batch.num_rows();
+            return Some(Cow::Owned(match &column.fill {
+                Some(fill) => fill.summary(rows).ok()?,
+                None => Summary::of_nulls(rows),
+            }));
         };
         let (_, ty) = self.layout.get(index)?;
         let array = self.batch.columns().get(index)?;
@@ -410,9 +419,10 @@ impl PlainData {
         }
     }
 
-    fn chunk(&self, field: FieldId, ty: SqlType) -> Result<Arc<Chunk>> {
-        let Some(index) = self.layout.iter().position(|(f, _)| *f == field) else {
-            return Ok(Arc::new(Chunk::nulls(ty)));
+    fn chunk(&self, column: &StoredColumn) -> Result<Arc<Chunk>> {
+        let mut layout = self.layout.iter();
+        let Some(index) = layout.position(|(field, _)| *field == column.field) else {
+            return column.missing();
         };
         let open = match self.open.get() {
             Some(open) => open,

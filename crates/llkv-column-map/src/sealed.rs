@@ -1,5 +1,6 @@
 //! The stored row groups of a table, and what their statistics say of each column together.
 
+use crate::fill::StoredColumn;
 use crate::row_group::{GroupData, RowGroup};
 use crate::stats::Bounds;
 use hashbrown::HashMap;
@@ -43,10 +44,10 @@ impl SealedGroups {
     }
 
     /// What is known of a column.
-    pub(crate) fn column(&self, field: FieldId) -> Arc<SealedColumn> {
+    pub(crate) fn column(&self, column: &StoredColumn) -> Arc<SealedColumn> {
         let mut columns = self.columns.lock();
-        let found = columns.entry(field);
-        Arc::clone(found.or_insert_with(|| Arc::new(SealedColumn::of(&self.groups, field))))
+        let found = columns.entry(column.field);
+        Arc::clone(found.or_insert_with(|| Arc::new(SealedColumn::of(&self.groups, column))))
     }
 }
 
@@ -59,7 +60,7 @@ impl Deref for SealedGroups {
 }
 
 impl SealedColumn {
-    fn of(groups: &[Arc<RowGroup>], field: FieldId) -> Self {
+    fn of(groups: &[Arc<RowGroup>], column: &StoredColumn) -> Self {
         let mut out = Self::default();
         for group in groups {
             let GroupData::Stored(stored) = group.data.as_ref() else {
@@ -67,8 +68,15 @@ impl SealedColumn {
             };
             let rows = group.rows as u64;
             out.rows += rows;
-            let Some(chunk) = stored.position(field).and_then(|i| stored.chunks.get(i)) else {
-                out.null_count += rows;
+            let at = stored.position(column.field);
+            let Some(chunk) = at.and_then(|at| stored.chunks.get(at)) else {
+                match &column.fill {
+                    Some(fill) => {
+                        out.distinct.add(1, rows);
+                        out.include(&fill.stats().bounds);
+                    }
+                    None => out.null_count += rows,
+                }
                 continue;
             };
             let nulls = u64::from(chunk.stats.null_count);
@@ -78,12 +86,16 @@ impl SealedColumn {
             }
             let distinct = u64::from(chunk.distinct_estimate);
             out.distinct.add(distinct, rows - nulls);
-            out.bounds = Some(match out.bounds.take() {
-                None => chunk.stats.bounds.clone(),
-                Some(bounds) => bounds.merge(&chunk.stats.bounds),
-            });
+            out.include(&chunk.stats.bounds);
         }
         out
+    }
+
+    fn include(&mut self, other: &Bounds) {
+        self.bounds = Some(match self.bounds.take() {
+            None => other.clone(),
+            Some(bounds) => bounds.merge(other),
+        });
     }
 }
 

@@ -2,16 +2,18 @@
 
 use crate::commit::{ReadyChange, StagedRowGroup};
 use crate::descriptor::TableDescriptor;
+use crate::fill::{Fills, StoredColumn};
 use crate::index::IndexVersion;
 use crate::marks::Marks;
 use crate::row_group::{Layout, RowGroup};
 use crate::scan::{ColumnScan, ScanSpec};
 use crate::sealed::SealedGroups;
 use crate::stats::ColumnStatistics;
+use crate::store::open_fills;
 use crate::store::pages::{GroupPage, Paged};
 use crate::summary::Summary;
 use crate::tail;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use llkv_result::{Error, Result};
 use llkv_storage::BoxedPager;
 use llkv_types::{FieldId, RowId, SqlType, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TableId, TxnId};
@@ -23,6 +25,8 @@ use std::sync::Arc;
 pub struct TableVersion {
     pub(crate) table: TableId,
     pub(crate) layout: Arc<Layout>,
+    /// What rows hold that lack a column, and columns that went.
+    pub(crate) fills: Arc<Fills>,
     pub(crate) groups: Arc<SealedGroups>,
     /// The pages of the stored descriptor.
     pub(crate) pages: Arc<Vec<GroupPage>>,
@@ -60,6 +64,7 @@ impl TableVersion {
         Self {
             table,
             layout,
+            fills: Arc::default(),
             groups: Arc::default(),
             pages: Arc::default(),
             tail: Vec::new(),
@@ -91,6 +96,7 @@ impl TableVersion {
         groups.extend(pages.iter().flat_map(|page| page.groups().iter().cloned()));
         groups.sort_by_key(|group| group.first_row_id());
         Ok(Self {
+            fills: Arc::new(Fills::open(&descriptor.layout, &descriptor.fills)?),
             layout: descriptor.layout.into(),
             groups: Arc::new(SealedGroups::new(groups)),
             pages: Arc::new(pages),
@@ -141,7 +147,13 @@ impl TableVersion {
                 )));
             }
             ReadyChange::Drop { .. } => next.dropped_by = Some(commit_id),
-            ReadyChange::Alter { columns, .. } => next.layout = columns.as_slice().into(),
+            ReadyChange::Alter { columns, fills, .. } => {
+                let fills = self.fills.altered(&self.layout, columns, fills, commit_id);
+                next.fills = Arc::new(fills);
+                next.layout = columns.as_slice().into();
+                // What is known of columns as a whole may rest on rows that lack one.
+                next.groups = Arc::new(SealedGroups::new(self.groups.to_vec()));
+            }
             ReadyChange::Append {
                 first_row_id,
                 batch,
@@ -225,13 +237,46 @@ impl TableVersion {
         self.dropped_by
     }
 
-    /// The type of a field.
+    /// The type of a field. Fields that went are known to snapshots from before.
     pub(crate) fn type_of(&self, field: FieldId) -> Result<SqlType> {
-        self.layout
-            .iter()
-            .find(|(f, _)| *f == field)
+        let found = self.layout.iter().find(|(f, _)| *f == field);
+        found
             .map(|(_, ty)| *ty)
+            .or_else(|| self.fills.former(field))
             .ok_or_else(|| Error::internal(format!("table {} has no field {field}", self.table)))
+    }
+
+    /// True for a column of the table, or one that it had and that a snapshot may see.
+    #[must_use]
+    pub fn has_field(&self, field: FieldId) -> bool {
+        self.type_of(field).is_ok()
+    }
+
+    /// A field as it is read.
+    pub(crate) fn column(&self, field: FieldId) -> Result<StoredColumn> {
+        Ok(StoredColumn {
+            field,
+            ty: self.type_of(field)?,
+            fill: self.fills.fill(field).cloned(),
+        })
+    }
+
+    /// The same rows under a layout that no commit brought yet: what the transaction that changes it
+    /// sees. `fills`: what rows hold in columns that are new, an array of one row each.
+    ///
+    /// # Errors
+    /// When a value does not fit its column.
+    pub fn with_layout(
+        &self,
+        columns: &[(FieldId, SqlType)],
+        fills: &[(FieldId, ArrayRef)],
+    ) -> Result<Self> {
+        let change = ReadyChange::Alter {
+            table: self.table,
+            columns: columns.to_vec(),
+            fills: open_fills(columns, fills)?,
+        };
+        self.with(&change, self.applied)
     }
 
     /// All row groups and runs of the tail.
@@ -281,11 +326,12 @@ impl TableVersion {
     /// the runs of the tail, which are taken at first use and kept. `None` for an unknown field.
     #[must_use]
     pub fn statistics(&self, field: FieldId) -> Option<ColumnStatistics> {
-        let ty = self.type_of(field).ok()?;
-        let sealed = self.groups.column(field);
+        let column = self.column(field).ok()?;
+        let ty = column.ty;
+        let sealed = self.groups.column(&column);
         let (mut bounds, mut distinct) = (sealed.bounds.clone(), sealed.distinct);
         let (mut rows, mut null_count) = (sealed.rows, sealed.null_count);
-        if let Some(tail) = self.tail_summary(field)? {
+        if let Some(tail) = self.tail_summary(&column)? {
             let (tail_rows, nulls) = (tail.rows as u64, u64::from(tail.stats.null_count));
             rows += tail_rows;
             null_count += nulls;
@@ -309,14 +355,14 @@ impl TableVersion {
     }
 
     /// What is known of a column of the tail, if there is one; `None` for rows that do not fit the column.
-    fn tail_summary(&self, field: FieldId) -> Option<Option<Summary>> {
+    fn tail_summary(&self, column: &StoredColumn) -> Option<Option<Summary>> {
         let mut runs = self.tail.iter();
         let Some(first) = runs.next() else {
             return Some(None);
         };
-        let mut all = first.summary(field)?.into_owned();
+        let mut all = first.summary(column)?.into_owned();
         for run in runs {
-            all.merge(run.summary(field)?.as_ref());
+            all.merge(run.summary(column)?.as_ref());
         }
         Some(Some(all))
     }

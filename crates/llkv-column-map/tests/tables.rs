@@ -62,6 +62,7 @@ fn a_new_column_is_null_in_older_rows_sealed_or_not() {
     let alter = TableChange::Alter {
         table: TABLE,
         columns: vec![A, B],
+        fills: vec![],
     };
     commit(&store, 3, vec![alter]);
     assert_eq!(nulls(&store), (10_000, 10_000));

@@ -1,6 +1,8 @@
 //! What the binder and the optimizer may know of the database.
 
-use crate::{CheckDefinition, ExternalSource, FileOptions, KeyDefinition, TriggerInfo};
+use crate::{
+    CheckDefinition, ExternalSource, FileOptions, ForeignKeyDefinition, KeyDefinition, TriggerInfo,
+};
 use llkv_result::Result;
 use llkv_types::{FieldId, IndexId, Scalar, SqlType, TableId};
 use std::path::Path;
@@ -43,6 +45,8 @@ pub struct TableInfo {
     pub keys: Vec<KeyDefinition>,
     /// CHECK constraints.
     pub checks: Vec<CheckDefinition>,
+    /// FOREIGN KEY constraints.
+    pub foreign_keys: Vec<ForeignKeyDefinition>,
     /// Dialect of the defaults and CHECKs.
     pub dialect: String,
 }
@@ -141,6 +145,16 @@ pub trait CatalogView {
 
     /// Statistics of a table.
     fn statistics(&self, table: TableId) -> TableStatistics;
+
+    /// The tables with foreign keys that refer to a table, itself included where it refers to itself.
+    fn referring(&self, _table: TableId) -> Vec<Arc<TableInfo>> {
+        Vec::new()
+    }
+
+    /// The names of all views.
+    fn views(&self) -> Vec<TableRef> {
+        Vec::new()
+    }
 
     /// The indexes of a table.
     fn indexes(&self, _table: TableId) -> Vec<IndexInfo> {

@@ -23,6 +23,7 @@
 //! let planets = TableInfo {
 //!     id: TableId(1), name: "planets".into(), columns: vec![moons], keys: vec![], checks: vec![],
 //!     dialect: "llkv".into(),
+//!     foreign_keys: vec![],
 //! };
 //! let ids = ColumnIds::new();
 //! let plan = PlanBuilder::scan(&ids, &planets);
@@ -34,6 +35,7 @@
 //! # }
 //! ```
 
+mod alter;
 mod analysis;
 mod builder;
 mod catalog;
@@ -49,6 +51,7 @@ mod trigger;
 mod validate;
 mod walk;
 
+pub use alter::{AlterAction, AlterTable, DependentView, TableTexts};
 pub use builder::{ColumnIds, PlanBuilder, aggregate_call};
 pub use catalog::{
     CatalogView, ColumnInfo, ColumnStatistics, IndexInfo, IndexOrigin, TableInfo, TableRef,
@@ -68,9 +71,9 @@ pub use plan::{
 };
 pub use rules::RULES;
 pub use statement::{
-    CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode, IndexColumn,
-    IndexDefinition, Insert, KeyDefinition, PlanStatement, Returning, RowCheck, TableDefinition,
-    Update, Upsert, UpsertUpdate,
+    CascadeTarget, CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode,
+    ForeignKeyAction, ForeignKeyDefinition, IndexColumn, IndexDefinition, Insert, KeyDefinition,
+    PlanStatement, Returning, RowCheck, TableDefinition, Update, Upsert, UpsertUpdate,
 };
 pub use trigger::{
     TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,

@@ -1,11 +1,11 @@
 //! Statements as the runtime dispatches them.
 
 use crate::{
-    FileOptions, LogicalPlan, PlanColumn, Projection, TableRef, TriggerDefinition, Triggers,
-    ViewChange,
+    AlterTable, FileOptions, LogicalPlan, PlanColumn, Projection, TableRef, TriggerDefinition,
+    Triggers, ViewChange,
 };
 use llkv_expr::Expr;
-use llkv_types::{FieldId, SqlType, TableId};
+use llkv_types::{FieldId, Scalar, SqlType, TableId};
 use std::path::PathBuf;
 
 /// A bound statement.
@@ -39,6 +39,8 @@ pub enum PlanStatement {
         names: Vec<TableRef>,
         /// IF EXISTS.
         if_exists: bool,
+        /// CASCADE: foreign keys that refer to it go too.
+        cascade: bool,
     },
     /// CREATE VIEW.
     CreateView {
@@ -92,6 +94,8 @@ pub enum PlanStatement {
         /// IF EXISTS.
         if_exists: bool,
     },
+    /// ALTER TABLE.
+    AlterTable(Box<AlterTable>),
     /// REINDEX: of a table or an index, or of all.
     Reindex(Option<TableRef>),
     /// COPY ... TO.
@@ -163,6 +167,21 @@ pub struct Insert {
     pub is_copy: bool,
     /// What its rows set off; absent for most tables.
     pub triggers: Option<Triggers>,
+    /// Tables whose rows foreign keys may change in turn.
+    pub cascades: Vec<CascadeTarget>,
+}
+
+/// A table whose rows change in turn when rows that they refer to change.
+#[derive(Debug, Clone)]
+pub struct CascadeTarget {
+    /// The table.
+    pub table: TableId,
+    /// All of its columns in their order.
+    pub columns: Vec<PlanColumn>,
+    /// Its CHECK constraints, over these.
+    pub checks: Vec<RowCheck>,
+    /// Defaults that are constants.
+    pub defaults: Vec<(FieldId, Scalar)>,
 }
 
 /// `ON CONFLICT (key) DO NOTHING`, `ON CONFLICT ... DO UPDATE`.
@@ -220,6 +239,8 @@ pub struct Update {
     pub returning: Option<Returning>,
     /// What its rows set off; absent for most tables.
     pub triggers: Option<Triggers>,
+    /// Tables whose rows foreign keys may change in turn.
+    pub cascades: Vec<CascadeTarget>,
 }
 
 /// DELETE.
@@ -235,6 +256,8 @@ pub struct Delete {
     pub returning: Option<Returning>,
     /// What its rows set off; absent for most tables.
     pub triggers: Option<Triggers>,
+    /// Tables whose rows foreign keys may change in turn.
+    pub cascades: Vec<CascadeTarget>,
 }
 
 /// A CHECK constraint bound to the rows that a statement writes.
@@ -286,6 +309,8 @@ pub struct TableDefinition {
     pub keys: Vec<KeyDefinition>,
     /// CHECK.
     pub checks: Vec<CheckDefinition>,
+    /// FOREIGN KEY.
+    pub foreign_keys: Vec<ForeignKeyDefinition>,
     /// TEMPORARY: seen by its session alone, gone with it.
     pub temporary: bool,
     /// Dialect of the defaults and CHECKs.
@@ -314,6 +339,43 @@ pub struct KeyDefinition {
     pub primary: bool,
     /// Positions of its columns in the table.
     pub columns: Vec<u32>,
+}
+
+/// A FOREIGN KEY constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKeyDefinition {
+    /// Name, given or made.
+    pub name: String,
+    /// Positions of its columns in the table.
+    pub columns: Vec<u32>,
+    /// The table that they refer to; none for the table itself.
+    pub parent: Option<TableId>,
+    /// Positions of that table's columns: those of one of its keys.
+    pub parent_columns: Vec<u32>,
+    /// ON DELETE.
+    pub on_delete: ForeignKeyAction,
+    /// ON UPDATE.
+    pub on_update: ForeignKeyAction,
+    /// DEFERRABLE.
+    pub deferrable: bool,
+    /// INITIALLY DEFERRED.
+    pub initially_deferred: bool,
+}
+
+/// What becomes of rows whose parent goes or gets another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ForeignKeyAction {
+    /// NO ACTION.
+    #[default]
+    NoAction,
+    /// RESTRICT.
+    Restrict,
+    /// CASCADE.
+    Cascade,
+    /// SET NULL.
+    SetNull,
+    /// SET DEFAULT.
+    SetDefault,
 }
 
 /// An index to create.

@@ -197,6 +197,18 @@ pub enum CatalogError {
         /// What depends on it.
         dependent: String,
     },
+    /// The definition contradicts itself.
+    #[error("{message}")]
+    InvalidTable {
+        /// What is wrong.
+        message: String,
+    },
+    /// A foreign key refers to columns that are no key.
+    #[error("{message}")]
+    InvalidForeignKey {
+        /// What is wrong.
+        message: String,
+    },
     /// A stored catalog record cannot be read.
     #[error("the catalog is damaged: {detail}")]
     Damaged {
@@ -219,6 +231,8 @@ impl CatalogError {
                 _ => "42704",
             },
             Self::InUse { .. } => "2BP01",
+            Self::InvalidTable { .. } => "42P16",
+            Self::InvalidForeignKey { .. } => "42830",
             Self::Damaged { .. } => "XX001",
         }
     }

@@ -90,6 +90,28 @@ impl CatalogView for SessionCatalog {
             .collect()
     }
 
+    fn referring(&self, table: TableId) -> Vec<Arc<TableInfo>> {
+        let tables = self.catalog.tables_with_foreign_keys();
+        let refers = |child: &&Arc<Table>| {
+            let mut keys = child.meta().foreign_keys.iter();
+            keys.any(|key| key.parent == table)
+        };
+        tables
+            .filter(refers)
+            .map(|child| self.context.table_infos.info(child))
+            .collect()
+    }
+
+    fn views(&self) -> Vec<TableRef> {
+        let views = self.objects();
+        let views = views.filter(|object| matches!(object, CatalogObject::View(_)));
+        let named = |object: &CatalogObject| TableRef {
+            schema: None,
+            name: object.name().to_owned(),
+        };
+        views.map(named).collect()
+    }
+
     fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
         llkv_files::open_source(path, options)
     }

@@ -43,6 +43,7 @@ impl RuntimeContext {
         if !transaction.has_changes() {
             return Ok(None);
         }
+        crate::foreign_keys::check_deferred(transaction)?;
         transaction.settle(&self.store)?;
         let mut builds_index = false;
         let logged = {
@@ -56,6 +57,7 @@ impl RuntimeContext {
             }
             let ticket = self.store.log(&staged.record)?;
             transaction.record_keys(commit_id, self.transactions.gc_bound());
+            transaction.record_references(&queue.catalog, commit_id, self.transactions.gc_bound());
             queue.admit(staged, ticket)
         };
         let commit_id = logged.ticket.commit_id();
@@ -199,13 +201,31 @@ impl Transaction {
             self.check_new_index(object, queue)?;
             self.check_new_trigger(object, queue)?;
         }
-        for object in &diff.added {
-            let replaces = diff
-                .removed
-                .iter()
-                .any(|(old, _)| old.name().eq_ignore_ascii_case(object.name()));
-            let taken = catalog.permanent_of(object.kind(), object.name());
-            if !replaces && taken.is_some() {
+        for (object, _) in &diff.removed {
+            self.check_same(object, catalog)?;
+        }
+        for object in &diff.changed {
+            self.check_same(object, catalog)?;
+        }
+        for table in self.tables_read_whole() {
+            let last_write = queue.last_writes.get(table).copied();
+            if last_write.is_some_and(|id| id > self.snapshot().snapshot_id) {
+                let name = catalog.table(*table).map(|table| table.meta().name.clone());
+                let detail = "a concurrent transaction has written to the table";
+                return Err(conflict(&name.unwrap_or_default(), detail));
+            }
+        }
+        self.check_references(catalog)?;
+        let renamed = diff.altered.iter().cloned().map(CatalogObject::Table);
+        let renamed: Vec<_> = renamed.chain(diff.changed.iter().cloned()).collect();
+        for object in diff.added.iter().chain(&renamed) {
+            let in_the_way = catalog.permanent_named(object.kind(), object.schema(), object.name());
+            let Some(in_the_way) = in_the_way.map(CatalogObject::id) else {
+                continue;
+            };
+            let goes = diff.removed.iter().any(|(old, _)| old.id() == in_the_way);
+            let moves = renamed.iter().any(|new| new.id() == in_the_way);
+            if !goes && !moves {
                 let detail = "a concurrent transaction has created an object of that name";
                 return Err(conflict(object.name(), detail));
             }
@@ -258,6 +278,41 @@ impl Transaction {
         }
         let detail = "a concurrent transaction has dropped its table or view";
         Err(conflict(&trigger.name, detail))
+    }
+
+    /// An object that existed when the transaction began is still what it was then.
+    fn check_same(&self, object: &CatalogObject, catalog: &CatalogState) -> Result<()> {
+        if self.base_catalog().is_same(object.id(), catalog) {
+            return Ok(());
+        }
+        let detail = "a concurrent transaction has changed or dropped it";
+        Err(conflict(object.name(), detail))
+    }
+
+    /// No transaction that committed since took away what this one refers to, or refers to what it took away.
+    fn check_references(&self, catalog: &CatalogState) -> Result<()> {
+        for ((table, index), own) in self.references() {
+            // A table that this transaction created, or dropped.
+            let Some(table) = catalog.table(*table) else {
+                continue;
+            };
+            let key = table.keys().iter().find(|key| key.index() == *index);
+            if let Some(key) = key {
+                let name = &table.meta().name;
+                key.check_references(name, own, self.snapshot().snapshot_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record_references(&self, catalog: &CatalogState, commit_id: TxnId, gc_bound: TxnId) {
+        for ((table, index), own) in self.references() {
+            let keys = catalog.table(*table).map(|table| table.keys());
+            let key = keys.and_then(|keys| keys.iter().find(|key| key.index() == *index));
+            if let Some(key) = key {
+                key.record_references(commit_id, own, gc_bound);
+            }
+        }
     }
 
     /// The rows that a new unique index was checked against are all there are.

@@ -1,11 +1,11 @@
 //! CREATE and DROP.
 
-use crate::RuntimeSession;
 use crate::transaction::Transaction;
+use crate::{RuntimeSession, foreign_keys};
 use llkv_plan::{LogicalPlan, TableDefinition, TableRef};
 use llkv_result::{BindError, CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
-    CatalogObject, CheckMeta, ColMeta, KeyMeta, OnConflict, Table, TableMeta, ViewMeta,
+    CatalogObject, CheckMeta, ColMeta, KeyMeta, MAIN_SCHEMA, OnConflict, Table, TableMeta, ViewMeta,
 };
 use llkv_types::{FieldId, TableId};
 use std::sync::Arc;
@@ -118,8 +118,15 @@ pub(crate) fn create_table(
     if !make_room(transaction, kind, &definition.name, temporary, existing)? {
         return Ok(StatementResult::CreateTable { name, rows: 0 });
     }
-    let table = Table::new(table_meta(session.context.new_object_id()?, definition)?)?;
+    let mut meta = table_meta(session.context.new_object_id()?, definition)?;
+    for key in &definition.foreign_keys {
+        let key = foreign_keys::meta_of(transaction, &meta, key)?;
+        meta.foreign_keys.push(key);
+    }
+    let table = Table::new(meta)?;
     transaction.create(CatalogObject::Table(Arc::clone(&table)), temporary)?;
+    foreign_keys::check_parents(transaction, &table)?;
+    let table = transaction.table(table.id(), &name)?;
     let mut rows = 0;
     let mut append = |batch| {
         rows += transaction.append(&table, batch, OnConflict::Error)?.rows;
@@ -153,6 +160,7 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             ty: c.ty,
             nullable: c.nullable,
             default_sql: c.default_sql.clone(),
+            generated: None,
         });
     let columns: Vec<ColMeta> = columns.collect();
     for (at, column) in columns.iter().enumerate() {
@@ -165,13 +173,14 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             .into());
         }
     }
-    let keys = definition.keys.iter().map(|key| {
+    let keys = (0..).zip(&definition.keys).map(|(index, key)| {
         let field = |position: &u32| columns.get(*position as usize).map(|c| c.field);
         let fields = key.columns.iter().map(field).collect::<Option<Vec<_>>>();
         Ok(KeyMeta {
             name: key.name.clone(),
             primary: key.primary,
             fields: fields.ok_or_else(|| Error::internal("a key over no column"))?,
+            index,
         })
     });
     Ok(TableMeta {
@@ -189,6 +198,9 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
         next_field: columns.len() as u32,
         dialect: definition.dialect.clone(),
         columns,
+        foreign_keys: Vec::new(),
+        next_index: definition.keys.len() as u32,
+        schema: MAIN_SCHEMA,
     })
 }
 
@@ -209,6 +221,7 @@ pub(crate) fn create_view(
             sql: text.sql,
             columns: text.columns,
             dialect: text.dialect,
+            schema: MAIN_SCHEMA,
         };
         transaction.create(CatalogObject::View(Arc::new(view)), temporary)?;
     }

@@ -1,7 +1,9 @@
 //! Definitions of tables, indexes and views as SQL text that creates them again.
 
 use crate::SessionCatalog;
-use llkv_table::{CatalogObject, IndexColumnMeta, IndexMeta, TableMeta};
+use llkv_table::{
+    CatalogObject, ForeignKeyMeta, IndexColumnMeta, IndexMeta, ReferentialAction, TableMeta,
+};
 use llkv_types::{FieldId, SqlType};
 
 /// The CREATE statement of a catalog object, without a semicolon.
@@ -90,6 +92,45 @@ fn table_sql(table: &TableMeta) -> String {
         "CREATE TABLE {} ({})",
         quoted(&table.name),
         parts.join(", ")
+    )
+}
+
+/// The statement that gives a table a foreign key: it can run when all tables are there.
+pub(crate) fn foreign_key_sql(
+    table: &TableMeta,
+    key: &ForeignKeyMeta,
+    catalog: &SessionCatalog,
+) -> String {
+    let names = |meta: &TableMeta, fields: &[FieldId]| {
+        let by_field = |field: &FieldId| meta.columns.iter().find(|c| c.field == *field);
+        let names = fields.iter().filter_map(by_field);
+        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        names.join(", ")
+    };
+    let action = |words: &str, action: ReferentialAction| match action {
+        ReferentialAction::NoAction => String::new(),
+        ReferentialAction::Restrict => format!(" {words} RESTRICT"),
+        ReferentialAction::Cascade => format!(" {words} CASCADE"),
+        ReferentialAction::SetNull => format!(" {words} SET NULL"),
+        ReferentialAction::SetDefault => format!(" {words} SET DEFAULT"),
+    };
+    let parent = catalog.table_by_id(key.parent);
+    let (parent, referred) = match parent.map(|parent| parent.meta()) {
+        Some(parent) => (quoted(&parent.name), names(parent, &key.parent_fields)),
+        None => return String::new(),
+    };
+    let timing = match (key.deferrable, key.initially_deferred) {
+        (_, true) => " DEFERRABLE INITIALLY DEFERRED",
+        (true, false) => " DEFERRABLE",
+        (false, false) => "",
+    };
+    format!(
+        "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({referred}){}{}{timing}",
+        quoted(&table.name),
+        quoted(&key.name),
+        names(table, &key.fields),
+        action("ON DELETE", key.on_delete),
+        action("ON UPDATE", key.on_update),
     )
 }
 

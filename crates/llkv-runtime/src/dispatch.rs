@@ -2,7 +2,8 @@
 
 use crate::transaction::Transaction;
 use crate::{
-    RuntimeSession, copy, ddl, dml, explain, indexes, integrity, query, row_by_row, triggers,
+    RuntimeSession, alter, copy, ddl, dml, explain, foreign_keys, indexes, integrity, query,
+    row_by_row, triggers,
 };
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
@@ -36,7 +37,12 @@ impl RuntimeSession {
                 let existing = ddl::IfExists::new(if_not_exists, or_replace);
                 ddl::create_table(self, transaction, &definition, existing, source)
             }
-            PlanStatement::DropTable { names, if_exists } => {
+            PlanStatement::DropTable {
+                names,
+                if_exists,
+                cascade,
+            } => {
+                foreign_keys::before_drop(transaction, &names, cascade)?;
                 ddl::drop_tables(transaction, &names, if_exists)
             }
             PlanStatement::CreateView {
@@ -67,6 +73,7 @@ impl RuntimeSession {
             PlanStatement::DropIndex { names, if_exists } => {
                 ddl::drop_indexes(transaction, &names, if_exists)
             }
+            PlanStatement::AlterTable(alter) => alter::alter_table(self, transaction, *alter),
             PlanStatement::Reindex(name) => indexes::reindex(self, transaction, name.as_ref()),
             PlanStatement::CopyTo {
                 source,

@@ -1,6 +1,7 @@
 //! INSERT, UPDATE, DELETE: a source of batches, checked and staged.
 
 use crate::checks::RowChecks;
+use crate::foreign_keys::ForeignKeys;
 use crate::row_by_row;
 use crate::row_values::Returned;
 use crate::row_walk::on_conflict;
@@ -12,6 +13,7 @@ use arrow::datatypes::UInt64Type;
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, PlanColumn, Update, Upsert};
 use llkv_result::{Error, Result, StatementResult};
 use llkv_table::Table;
+use llkv_types::RowId;
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
@@ -55,6 +57,8 @@ fn insert_in_bulk(
     let table = transaction.table(insert.table, &insert.table_name)?;
     let columns = insert.source.columns();
     let checks = RowChecks::new(&insert.checks, &columns, &insert.table_name)?;
+    let enforced = session.settings.foreign_keys;
+    let mut keys = ForeignKeys::of(transaction, &table, &insert.cascades, None, enforced);
     let mut rows = 0;
     if let Some(upsert) = &insert.upsert {
         let mut batches = Vec::new();
@@ -66,8 +70,9 @@ fn insert_in_bulk(
         if let Some(first) = batches.first() {
             let all = concat_batches(&first.schema(), &batches)?;
             let source: (&[PlanColumn], _) = (columns.as_slice(), all);
-            rows = upsert::upsert(transaction, &table, upsert, source, returned)?;
+            rows = upsert::upsert(transaction, &table, upsert, source, (returned, &mut keys))?;
         }
+        keys.finish(transaction)?;
         return Ok(rows);
     }
     let written = for_each_batch(session, transaction, insert.source, |transaction, batch| {
@@ -80,12 +85,16 @@ fn insert_in_bulk(
         };
         let appended = transaction.append(&table, batch.clone(), on_conflict(policy))?;
         rows += appended.rows;
+        keys.deleted(transaction, &appended.replaced)?;
+        keys.inserted(transaction, &batch, appended.kept.as_ref())?;
         returned.add(&batch, appended.kept.as_ref())
     });
     if let Err(Error::Constraint(_)) = &written {
         transaction.fail_by(policy);
     }
-    written.map(|()| rows)
+    written?;
+    keys.finish(transaction)?;
+    Ok(rows)
 }
 
 /// OR IGNORE: the rows that NOT NULL and CHECK let pass.
@@ -189,9 +198,13 @@ fn update_in_bulk(
     let changes_key = update.changed.iter().any(of_key);
     let mut old = RoaringTreemap::new();
     let mut rows_with_new_keys = Vec::new();
+    let enforced = session.settings.foreign_keys;
+    let changed = Some(update.changed.as_slice());
+    let mut keys = ForeignKeys::of(transaction, &table, &update.cascades, changed, enforced);
     for_each_batch(session, transaction, update.source, |transaction, batch| {
         checks.check(&batch)?;
-        let batch = take_row_ids(&batch, &mut old)?;
+        let (batch, ids) = take_row_ids(&batch, &mut old)?;
+        keys.updated(transaction, &ids, &batch)?;
         returned.add(&batch, None)?;
         if changes_key {
             // Keys are unique after the statement, not after each of its rows.
@@ -204,6 +217,7 @@ fn update_in_bulk(
     for batch in rows_with_new_keys {
         transaction.append(&table, batch, on_conflict(ConflictAction::Error))?;
     }
+    keys.finish(transaction)?;
     Ok(rows)
 }
 
@@ -230,15 +244,23 @@ fn delete_in_bulk(
 ) -> Result<u64> {
     let table: Arc<Table> = transaction.table(delete.table, &delete.table_name)?;
     let mut old = RoaringTreemap::new();
+    let enforced = session.settings.foreign_keys;
+    let mut keys = ForeignKeys::of(transaction, &table, &delete.cascades, None, enforced);
     for_each_batch(session, transaction, delete.source, |_, batch| {
-        returned.add(&take_row_ids(&batch, &mut old)?, None)
+        returned.add(&take_row_ids(&batch, &mut old)?.0, None)
     })?;
-    transaction.delete(&table, &old)
+    let rows = transaction.delete(&table, &old)?;
+    keys.deleted(transaction, &old)?;
+    keys.finish(transaction)?;
+    Ok(rows)
 }
 
 /// Adds the row ids of the first column to `seen` and gives back the other columns, without the rows
-/// whose id was seen before: a join may find a row more than once.
-fn take_row_ids(batch: &RecordBatch, seen: &mut RoaringTreemap) -> Result<RecordBatch> {
+/// whose id was seen before (a join may find a row more than once), and the ids of those that are left.
+fn take_row_ids(
+    batch: &RecordBatch,
+    seen: &mut RoaringTreemap,
+) -> Result<(RecordBatch, Vec<RowId>)> {
     let row_ids = batch
         .columns()
         .first()
@@ -250,7 +272,10 @@ fn take_row_ids(batch: &RecordBatch, seen: &mut RoaringTreemap) -> Result<Record
         .map(|row| row_ids.is_valid(row) && seen.insert(row_ids.value(row)))
         .collect();
     if fresh.contains(&false) {
-        return Ok(filter_record_batch(&rows, &BooleanArray::from(fresh))?);
+        let kept = row_ids.values().iter().zip(&fresh);
+        let ids = kept.filter(|(_, fresh)| **fresh).map(|(id, _)| *id);
+        let ids = ids.collect();
+        return Ok((filter_record_batch(&rows, &BooleanArray::from(fresh))?, ids));
     }
-    Ok(rows)
+    Ok((rows, row_ids.values().to_vec()))
 }

@@ -40,6 +40,7 @@ pub(crate) fn create_index(
         table: table.id(),
         unique: definition.unique,
         columns: columns.collect(),
+        schema: table.meta().schema,
     });
     let handle = transaction.handle(&table)?;
     transaction.create(CatalogObject::Index(Arc::clone(&index)), temporary)?;

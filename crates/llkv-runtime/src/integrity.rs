@@ -67,7 +67,7 @@ fn check_table(
         ));
         return Ok(());
     }
-    let handle = table.at(version, snapshot_id);
+    let handle = table.at(version, snapshot_id)?;
     for column in meta.columns.iter().filter(|column| !column.nullable) {
         let nulls = count_nulls(&handle, column.field)?;
         if nulls > 0 {

@@ -27,6 +27,7 @@
 //! session.execute(PlanStatement::CreateTable {
 //!     definition: TableDefinition {
 //!         dialect: "llkv".into(),
+//!         foreign_keys: vec![],
 //!         name: TableRef { schema: None, name: "t".into() },
 //!         columns: vec![ColumnDefinition {
 //!             name: "a".into(),
@@ -49,6 +50,7 @@
 //! ```
 
 mod activity;
+mod alter;
 mod backup;
 mod catalog_view;
 mod checks;
@@ -62,6 +64,7 @@ mod dml;
 mod engine;
 mod explain;
 mod firing;
+mod foreign_keys;
 mod indexes;
 mod integrity;
 mod maintenance;

@@ -37,11 +37,12 @@ pub(crate) fn insert(
     let triggers = insert.triggers.as_ref();
     let mut source = Rows::new(session, transaction, insert.source)?;
     session.with_triggers(triggers, None, policy, |session| {
-        let mut walk = RowWalk::new(session, transaction, &table, triggers, policy, returned);
+        let fired = (triggers, insert.cascades.as_slice());
+        let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
         while let Some(row) = source.next(walk.session)? {
             walk.insert(&row, &checks, meeting.as_ref())?;
         }
-        Ok(walk.count)
+        walk.finish()
     })
 }
 
@@ -63,14 +64,15 @@ pub(crate) fn update(
     let mut source = Rows::new(session, transaction, update.source)?;
     let mut seen = RoaringTreemap::new();
     session.with_triggers(triggers, Some(table.id()), policy, |session| {
-        let mut walk = RowWalk::new(session, transaction, &table, triggers, policy, returned);
+        let fired = (triggers, update.cascades.as_slice());
+        let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
         while let Some(row) = source.next(walk.session)? {
             if let Some(id) = fresh_id(&row, &mut seen)? {
                 let given = row.columns().get(1..).unwrap_or_default();
                 walk.update(id, given, &is_set, &checks)?;
             }
         }
-        Ok(walk.count)
+        walk.finish()
     })
 }
 
@@ -87,7 +89,8 @@ pub(crate) fn delete(
     let mut source = Rows::new(session, transaction, delete.source)?;
     let mut seen = RoaringTreemap::new();
     session.with_triggers(triggers, Some(table.id()), policy, |session| {
-        let mut walk = RowWalk::new(session, transaction, &table, triggers, policy, returned);
+        let fired = (triggers, delete.cascades.as_slice());
+        let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
         while let Some(row) = source.next(walk.session)? {
             if let Some(id) = fresh_id(&row, &mut seen)?
                 && let Some(Existing { row, .. }) = walk.delete(id)?
@@ -96,7 +99,7 @@ pub(crate) fn delete(
                 walk.returned.add(&row, None)?;
             }
         }
-        Ok(walk.count)
+        walk.finish()
     })
 }
 

@@ -4,12 +4,13 @@
 use crate::RuntimeSession;
 use crate::checks::RowChecks;
 use crate::firing::values_of;
+use crate::foreign_keys::ForeignKeys;
 use crate::row_values::Returned;
 use crate::transaction::{Failure, Transaction};
 use crate::upsert::Meeting;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use llkv_plan::{ConflictAction, Triggers};
+use llkv_plan::{CascadeTarget, ConflictAction, Triggers};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_table::{OnConflict, Table};
 use llkv_types::{RowId, TriggerEvent, TriggerTime};
@@ -29,6 +30,7 @@ pub(crate) struct RowWalk<'a> {
     pub(crate) returned: &'a mut Returned,
     /// Rows that were changed.
     pub(crate) count: u64,
+    keys: ForeignKeys<'a>,
 }
 
 /// A row that is there.
@@ -42,10 +44,12 @@ impl<'a> RowWalk<'a> {
         session: &'a mut RuntimeSession,
         transaction: &'a mut Transaction,
         table: &'a Arc<Table>,
-        triggers: Option<&'a Triggers>,
+        (triggers, cascades): (Option<&'a Triggers>, &'a [CascadeTarget]),
         policy: ConflictAction,
         returned: &'a mut Returned,
     ) -> Self {
+        let enforced = session.settings.foreign_keys;
+        let keys = ForeignKeys::of(transaction, table, cascades, None, enforced);
         let schema = table.arrow_schema();
         let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
         let fields: Vec<Field> = schema.fields().iter().map(nullable).collect();
@@ -58,7 +62,14 @@ impl<'a> RowWalk<'a> {
             schema: Arc::new(Schema::new(fields)),
             returned,
             count: 0,
+            keys,
         }
+    }
+
+    /// The end of the statement: foreign keys hold. Gives the rows that were changed, in number.
+    pub(crate) fn finish(self) -> Result<u64> {
+        self.keys.finish(self.transaction)?;
+        Ok(self.count)
     }
 
     /// A row that comes: all columns of the table in their order.
@@ -93,6 +104,8 @@ impl<'a> RowWalk<'a> {
         if appended.rows == 0 {
             return Ok(());
         }
+        self.keys.deleted(self.transaction, &appended.replaced)?;
+        self.keys.inserted(self.transaction, &row, None)?;
         self.count += 1;
         self.returned.add(&row, None)?;
         self.fire(TriggerTime::After, TriggerEvent::Insert, &[&row])?;
@@ -186,7 +199,11 @@ impl<'a> RowWalk<'a> {
         for (_, id) in in_the_way {
             match self.fires_for_replaced() {
                 true => self.delete(id).map(|_| ())?,
-                false => self.delete_quietly(id)?,
+                false => {
+                    self.delete_quietly(id)?;
+                    let gone = RoaringTreemap::from_iter([id]);
+                    self.keys.deleted(self.transaction, &gone)?;
+                }
             }
         }
         let changes_key = self.changes_key(&old.row, new);
@@ -199,6 +216,7 @@ impl<'a> RowWalk<'a> {
             }
             false => self.transaction.append_versions(self.table, new.clone())?,
         }
+        self.keys.updated(self.transaction, &[old.id], new)?;
         self.session.firing.note_move(self.table.id(), old.id, id);
         self.count += 1;
         self.returned.add(new, None)?;
@@ -218,6 +236,8 @@ impl<'a> RowWalk<'a> {
             return Ok(None);
         };
         self.delete_quietly(old.id)?;
+        let gone = RoaringTreemap::from_iter([old.id]);
+        self.keys.deleted(self.transaction, &gone)?;
         self.fire(TriggerTime::After, TriggerEvent::Delete, &[&old.row])?;
         Ok(Some(old))
     }

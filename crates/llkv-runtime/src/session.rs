@@ -274,6 +274,17 @@ impl RuntimeSession {
         self.settings.on_statement_error = on_statement_error;
     }
 
+    /// Whether foreign keys are looked at.
+    pub fn set_foreign_keys(&mut self, enforced: bool) {
+        self.settings.foreign_keys = enforced;
+    }
+
+    /// True where foreign keys are looked at.
+    #[must_use]
+    pub fn enforces_foreign_keys(&self) -> bool {
+        self.settings.foreign_keys
+    }
+
     /// The token that stops the running statement, from any thread. It stays cancelled until it is reset.
     #[must_use]
     pub fn cancel_token(&self) -> CancelToken {

@@ -19,6 +19,8 @@ pub(crate) struct SessionSettings {
     pub(crate) on_statement_error: OnStatementError,
     /// The programs of triggers may set themselves off.
     pub(crate) recursive_triggers: bool,
+    /// Foreign keys are looked at.
+    pub(crate) foreign_keys: bool,
 }
 
 impl SessionSettings {
@@ -31,6 +33,7 @@ impl SessionSettings {
             optimizer: OptimizerOptions::default(),
             on_statement_error: OnStatementError::default(),
             recursive_triggers: false,
+            foreign_keys: true,
         }
     }
 
@@ -53,6 +56,7 @@ impl SessionSettings {
                 }
             }
             "recursive_triggers" => self.recursive_triggers = !is_default && switch(name, value)?,
+            "foreign_keys" => self.foreign_keys = is_default || switch(name, value)?,
             "disabled_rules" if is_default => self.optimizer.disabled_rules.clear(),
             "disabled_rules" => {
                 let names = value.split(',').map(str::trim).filter(|n| !n.is_empty());

@@ -1,6 +1,6 @@
 //! The system's own views: `information_schema` and `llkv_...`, of the catalog and of what goes on.
 
-use crate::definition_sql::{definition_sql, index_columns_sql, index_sql};
+use crate::definition_sql::{definition_sql, foreign_key_sql, index_columns_sql, index_sql};
 use crate::{SessionCatalog, activity};
 use arrow::array::{
     ArrayRef, BooleanArray, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray,
@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use llkv_plan::{BatchIterator, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
 use llkv_table::{CatalogObject, Table};
-use llkv_types::FieldId;
+use llkv_types::{FieldId, TableId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,33 +121,57 @@ fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
     ])?)
 }
 
-/// Every object with the statement that creates it again.
+/// A part of the catalog and the statement that makes it again.
+struct Described<'c> {
+    kind: &'static str,
+    name: &'c str,
+    table: String,
+    sql: String,
+    dialect: &'c str,
+    id: TableId,
+}
+
+/// Every object with the statement that creates it again; the foreign keys of a table by themselves, because
+/// tables may refer to one another.
 fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
-    let objects: Vec<&CatalogObject> = catalog.objects().collect();
-    let kind = |object: &&CatalogObject| match object {
-        CatalogObject::Table(_) => "table",
-        CatalogObject::View(_) => "view",
-        CatalogObject::Index(_) => "index",
-        CatalogObject::Trigger(_) => "trigger",
-    };
-    let definitions = objects.iter().map(|o| definition_sql(o, catalog));
-    let definitions: Vec<String> = definitions.collect();
-    let table_of = |object: &&CatalogObject| match object {
-        CatalogObject::Index(index) => {
-            let table = catalog.table_by_id(index.table);
-            table.map_or_else(String::new, |table| table.meta().name.clone())
-        }
-        CatalogObject::Trigger(trigger) => catalog.relation_name(trigger.table),
-        other => other.name().to_owned(),
-    };
-    let tables: Vec<String> = objects.iter().map(table_of).collect();
-    let ids = UInt64Array::from_iter_values(objects.iter().map(|o| u64::from(o.id().0)));
+    let mut rows: Vec<Described<'_>> = Vec::new();
+    for object in catalog.objects() {
+        let (kind, table) = match object {
+            CatalogObject::Table(_) => ("table", None),
+            CatalogObject::View(_) => ("view", None),
+            CatalogObject::Index(index) => ("index", Some(index.table)),
+            CatalogObject::Trigger(trigger) => ("trigger", Some(trigger.table)),
+        };
+        rows.push(Described {
+            kind,
+            name: object.name(),
+            table: match table {
+                Some(table) => catalog.relation_name(table),
+                None => object.name().to_owned(),
+            },
+            sql: definition_sql(object, catalog),
+            dialect: dialect_of(object),
+            id: object.id(),
+        });
+    }
+    for table in base_tables(catalog) {
+        let meta = table.meta();
+        rows.extend(meta.foreign_keys.iter().map(|key| Described {
+            kind: "foreign key",
+            name: &key.name,
+            table: meta.name.clone(),
+            sql: foreign_key_sql(meta, key, catalog),
+            dialect: "llkv",
+            id: meta.id,
+        }));
+    }
+    let ids = UInt64Array::from_iter_values(rows.iter().map(|row| u64::from(row.id.0)));
     Ok(RecordBatch::try_from_iter([
-        ("type", texts(objects.iter().map(kind))),
-        ("name", texts(objects.iter().map(|o| o.name()))),
-        ("tbl_name", texts(tables.iter().map(String::as_str))),
-        ("sql", texts(definitions.iter().map(String::as_str))),
-        ("dialect", texts(objects.iter().map(|o| dialect_of(o)))),
+        ("type", texts(rows.iter().map(|row| row.kind))),
+        ("name", texts(rows.iter().map(|row| row.name))),
+        ("tbl_name", texts(rows.iter().map(|row| row.table.as_str()))),
+        ("sql", texts(rows.iter().map(|row| row.sql.as_str()))),
+        ("dialect", texts(rows.iter().map(|row| row.dialect))),
         ("object_id", Arc::new(ids)),
     ])?)
 }
@@ -213,6 +237,9 @@ fn table_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
         }
         for check in &meta.checks {
             rows.push((&meta.name, &check.name, "CHECK"));
+        }
+        for key in &meta.foreign_keys {
+            rows.push((&meta.name, &key.name, "FOREIGN KEY"));
         }
     }
     Ok(RecordBatch::try_from_iter([

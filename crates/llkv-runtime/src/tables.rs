@@ -50,7 +50,7 @@ impl TableProvider for TransactionTables {
             })
         })?;
         Ok(match self.context.store.table(id)? {
-            Some(version) => table.at(version, self.snapshot.snapshot().snapshot_id),
+            Some(version) => table.at(version, self.snapshot.snapshot().snapshot_id)?,
             None => TableHandle::in_memory(Arc::clone(table.schema()), Vec::new()),
         })
     }

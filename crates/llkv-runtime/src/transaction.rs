@@ -1,20 +1,21 @@
 //! The staging context of one transaction: what it wrote, created and dropped, and may still take back.
 
 use crate::context::RuntimeContext;
+use crate::foreign_keys::{PendingKeys, ReferenceFootprints};
 use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
 use arrow::array::RecordBatch;
 use llkv_column_map::ColumnStore;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
-    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, OnConflict, StagedMark,
-    StagedTable, Table, TableHandle, WriteContext,
+    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, MAIN_SCHEMA, OnConflict,
+    Reference, ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{RowId, TableId, TxnId};
 use parking_lot::Mutex;
 use roaring::RoaringTreemap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,6 +28,12 @@ pub(crate) struct Transaction {
     /// The catalog as it sees it.
     catalog: Arc<CatalogState>,
     tables: BTreeMap<TableId, StagedTable>,
+    /// Tables all of whose rows were looked at, for a constraint or to be written anew.
+    read_whole: BTreeSet<TableId>,
+    /// Keys of parents that it refers to and took away.
+    references: ReferenceFootprints,
+    /// What deferred foreign keys look at before the commit.
+    deferred: Vec<PendingKeys>,
     savepoints: Vec<Savepoint>,
     /// Rows deleted since the first savepoint, for taking them back.
     undo: Vec<(TableId, RoaringTreemap)>,
@@ -76,6 +83,9 @@ impl Transaction {
             tables: temporary.rows,
             seen: temporary.seen.into_inner(),
             savepoints: Vec::new(),
+            read_whole: BTreeSet::new(),
+            references: BTreeMap::new(),
+            deferred: Vec::new(),
             undo: Vec::new(),
             temporary_base: None,
             is_read_only: is_read_only || context.is_read_only,
@@ -276,6 +286,50 @@ impl Transaction {
         staged.rows_by_id(&context, ids)
     }
 
+    /// The keys among some that the parent of a reference has not. With `note`, later commits are checked
+    /// against all of them.
+    pub(crate) fn missing_keys(
+        &mut self,
+        reference: &Reference,
+        keys: &ReferredKeys,
+        note: bool,
+    ) -> Result<Vec<u32>> {
+        let place = (reference.parent.id(), reference.parent_index()?);
+        let mut own = std::mem::take(self.references.entry(place).or_default());
+        let (context, staged) = self.staging(&reference.parent);
+        let footprint = note.then(|| Arc::make_mut(&mut own.referenced));
+        let missing = staged.missing_keys(&context, reference, keys, footprint);
+        self.references.insert(place, own);
+        missing
+    }
+
+    /// Takes note of keys that went from the parent of a reference.
+    pub(crate) fn take_away(&mut self, reference: &Reference, keys: &ReferredKeys) -> Result<()> {
+        let place = (reference.parent.id(), reference.parent_index()?);
+        let own = self.references.entry(place).or_default();
+        reference.note(keys, Arc::make_mut(&mut own.removed))
+    }
+
+    /// Keeps keys for the end of the transaction.
+    pub(crate) fn defer(&mut self, pending: PendingKeys) {
+        self.deferred.push(pending);
+    }
+
+    pub(crate) fn take_deferred(&mut self) -> Vec<PendingKeys> {
+        std::mem::take(&mut self.deferred)
+    }
+
+    /// The keys of parents that it refers to and took away.
+    pub(crate) fn references(&self) -> &ReferenceFootprints {
+        &self.references
+    }
+
+    /// Has transactions that run try again: there is a new foreign key that refers to the table.
+    pub(crate) fn touch(&mut self, table: TableId) -> Result<()> {
+        Arc::make_mut(&mut self.catalog).touch(table)?;
+        self.follow_catalog()
+    }
+
     /// Deletes rows and gives back how many were there.
     pub(crate) fn delete(&mut self, table: &Arc<Table>, rows: &RoaringTreemap) -> Result<u64> {
         let (context, staged) = self.staging(table);
@@ -333,7 +387,7 @@ impl Transaction {
         match self.tables.get(&table.id()) {
             Some(staged) => staged.handle(&self.context.store, committed, snapshot_id),
             None => Ok(match committed {
-                Some(version) => table.at(version, snapshot_id),
+                Some(version) => table.at(version, snapshot_id)?,
                 None => TableHandle::in_memory(Arc::clone(table.schema()), Vec::new()),
             }),
         }
@@ -351,7 +405,7 @@ impl Transaction {
             return self.follow_catalog();
         }
         let before = Arc::clone(&self.catalog);
-        Arc::make_mut(&mut self.catalog).remove(kind, name)?;
+        Arc::make_mut(&mut self.catalog).remove(kind, MAIN_SCHEMA, name)?;
         self.follow_catalog()?;
         // A table's indexes go with it.
         let gone = self.catalog.diff(&before).removed;
@@ -359,15 +413,43 @@ impl Transaction {
             .try_for_each(|(object, row_id)| self.lock_object(object.name(), *row_id))
     }
 
+    /// Gives an object another description. The first of two transactions that change it wins.
+    pub(crate) fn change(&mut self, object: CatalogObject) -> Result<()> {
+        let temporary = self.catalog.is_temporary(object.id());
+        if let Some(row_id) = self.catalog.row_of(object.id()).filter(|_| !temporary) {
+            self.lock_object(object.name(), row_id)?;
+        }
+        let before = Arc::clone(&self.catalog);
+        Arc::make_mut(&mut self.catalog).change(object)?;
+        self.follow_catalog()?;
+        let gone = self.catalog.diff(&before).removed;
+        gone.iter()
+            .try_for_each(|(object, row_id)| self.lock_object(object.name(), *row_id))
+    }
+
+    /// Takes note of a table all of whose rows were looked at: no other transaction may write to it
+    /// meanwhile.
+    pub(crate) fn read_all_rows(&mut self, table: TableId) {
+        self.read_whole.insert(table);
+    }
+
+    /// The tables all of whose rows were looked at.
+    pub(crate) fn tables_read_whole(&self) -> &BTreeSet<TableId> {
+        &self.read_whole
+    }
+
     fn lock_object(&self, name: &str, row_id: RowId) -> Result<()> {
         let txn_id = self.snapshot().txn_id;
         let row = RoaringTreemap::from_iter([row_id]);
         let taken = self.context.catalog_locks.acquire(txn_id, &row);
-        taken.map_err(|_| conflict(name, "a concurrent transaction is dropping it"))?;
+        taken.map_err(|_| conflict(name, "a concurrent transaction is changing or dropping it"))?;
         let version = self.context.store.table(TableId::CATALOG)?;
         let deleted_by = version.map(|v| v.deleted_by(&[row_id])).unwrap_or_default();
         if deleted_by.iter().any(|id| *id != llkv_types::TXN_ID_NONE) {
-            return Err(conflict(name, "a concurrent transaction has dropped it"));
+            return Err(conflict(
+                name,
+                "a concurrent transaction has changed or dropped it",
+            ));
         }
         Ok(())
     }

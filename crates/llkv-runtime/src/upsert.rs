@@ -2,6 +2,7 @@
 //! their way.
 
 use crate::checks::RowChecks;
+use crate::foreign_keys::ForeignKeys;
 use crate::row_values::{Returned, RowValues, prepare};
 use crate::transaction::Transaction;
 use arrow::array::{BooleanArray, RecordBatch};
@@ -21,13 +22,14 @@ pub(crate) fn upsert(
     table: &Arc<Table>,
     upsert: &Upsert,
     (columns, rows): (&[PlanColumn], RecordBatch),
-    returned: &mut Returned,
+    (returned, keys): (&mut Returned, &mut ForeignKeys<'_>),
 ) -> Result<u64> {
     let meeting = Meeting::new(upsert, columns, &table.meta().name)?;
     let mut target = Target {
         transaction,
         table,
         returned,
+        keys,
     };
     if !upsert.in_order {
         let matches = target.matches(&meeting, &rows)?;
@@ -116,13 +118,14 @@ impl<'a> Meeting<'a> {
 }
 
 /// The table whose rows change.
-struct Target<'a> {
+struct Target<'a, 'k> {
     transaction: &'a mut Transaction,
     table: &'a Arc<Table>,
     returned: &'a mut Returned,
+    keys: &'a mut ForeignKeys<'k>,
 }
 
-impl Target<'_> {
+impl Target<'_, '_> {
     fn matches(&mut self, meeting: &Meeting<'_>, rows: &RecordBatch) -> Result<KeyMatches> {
         self.transaction
             .match_keys(self.table, meeting.keys(), rows)
@@ -154,6 +157,7 @@ impl Target<'_> {
         let appended = self
             .transaction
             .append(self.table, rows.clone(), OnConflict::Error)?;
+        self.keys.inserted(self.transaction, &rows, None)?;
         self.returned.add(&rows, None)?;
         Ok(count + appended.rows)
     }
@@ -187,6 +191,9 @@ impl Target<'_> {
         let changed = self
             .transaction
             .append(self.table, rows.clone(), OnConflict::Error)?;
+        let changed_ids = ids.iter().copied().filter(|id| old.contains(*id));
+        let changed_ids: Vec<RowId> = changed_ids.collect();
+        self.keys.updated(self.transaction, &changed_ids, &rows)?;
         self.returned.add(&rows, None)?;
         Ok(changed.rows)
     }

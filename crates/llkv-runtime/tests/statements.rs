@@ -89,6 +89,7 @@ fn views_are_stored_as_their_text() {
     let drop_table = PlanStatement::DropTable {
         names: vec![name("v")],
         if_exists: false,
+        cascade: false,
     };
     assert_eq!(session.execute(drop_table).unwrap_err().sqlstate(), "42P01");
     let drop_view = PlanStatement::DropView {
@@ -140,6 +141,7 @@ fn create_table_as_replaces_what_it_reads() {
     let create_as = |source, if_not_exists, or_replace| PlanStatement::CreateTable {
         definition: TableDefinition {
             dialect: "llkv".into(),
+            foreign_keys: vec![],
             name: name("t"),
             columns: ["k", "v"]
                 .map(|name| llkv_plan::ColumnDefinition {
@@ -251,6 +253,7 @@ fn a_check_refuses_false_and_lets_null_pass() {
             returning: None,
             is_copy: false,
             triggers: None,
+            cascades: vec![],
         }))
     };
     insert(Some(1)).unwrap();

@@ -15,6 +15,7 @@ enum Answer {
     Table(TableRef, Option<Arc<TableInfo>>),
     View(TableRef, Option<Arc<ViewInfo>>),
     Triggers(TableId, Vec<TriggerInfo>),
+    Referring(TableId, Vec<Arc<TableInfo>>),
     /// A file or a view of the system: its schema is read at each execution.
     Volatile,
 }
@@ -37,6 +38,7 @@ impl Dependencies {
                 },
                 Answer::View(name, known) => *known == catalog.view(name)?,
                 Answer::Triggers(table, known) => *known == catalog.triggers(*table),
+                Answer::Referring(table, known) => *known == catalog.referring(*table),
                 Answer::Volatile => false,
             };
             if !same {
@@ -100,6 +102,17 @@ impl CatalogView for RecordingCatalog<'_> {
     fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
         self.record(Answer::Volatile);
         self.catalog.open_file(path, options)
+    }
+
+    fn referring(&self, table: TableId) -> Vec<Arc<TableInfo>> {
+        let tables = self.catalog.referring(table);
+        self.record(Answer::Referring(table, tables.clone()));
+        tables
+    }
+
+    fn views(&self) -> Vec<TableRef> {
+        self.record(Answer::Volatile);
+        self.catalog.views()
     }
 
     fn indexes(&self, table: TableId) -> Vec<IndexInfo> {

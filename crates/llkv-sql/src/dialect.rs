@@ -143,6 +143,11 @@ impl SqlDialect {
         matches!(self, Self::Sqlite)
     }
 
+    /// True where foreign keys are looked at unless a setting says otherwise.
+    pub(crate) const fn checks_foreign_keys(self) -> bool {
+        !matches!(self, Self::Sqlite)
+    }
+
     /// True where `"x"` is the text x if no column has that name.
     pub(crate) const fn quoted_names_fall_back_to_text(self) -> bool {
         matches!(self, Self::Sqlite)

@@ -8,7 +8,10 @@ use crate::text::stack_bytes;
 use crate::{PreparedStatement, SqlDialect, split_statements};
 use arrow::array::{RecordBatchIterator, RecordBatchReader};
 use llkv_plan::{ExternalSource, PlanStatement};
-use llkv_result::{BindError, Error, EvalError, ObjectKind, Result, SelectStream, StatementResult};
+use llkv_result::{
+    BindError, Error, EvalError, ObjectKind, Result, SelectStream, StatementResult,
+    TransactionError,
+};
 use llkv_runtime::{
     CancelToken, OnStatementError, OperatorStatistics, RuntimeEngine, RuntimeSession,
 };
@@ -153,6 +156,7 @@ impl SessionState {
                 self.null_order = order;
                 Ok(StatementResult::Utility { tag: "SET" })
             }
+            BoundStatement::Steps { tag, texts } => self.run_steps(tag, &texts),
             BoundStatement::Nothing => Ok(StatementResult::Utility { tag: "SET" }),
             BoundStatement::Prepare { name, text } => {
                 let prepared = Prepared::new(&text, self.reading(), &catalog);
@@ -180,6 +184,33 @@ impl SessionState {
                 Ok(StatementResult::Utility { tag: "DEALLOCATE" })
             }
         }
+    }
+
+    /// Runs the statements that stand for one, within the session's transaction or in one of their own.
+    fn run_steps(&mut self, tag: &'static str, texts: &[String]) -> Result<StatementResult> {
+        // No name that a statement can write.
+        const SAVEPOINT: &str = "\0steps";
+        let own = !self.runtime.in_transaction();
+        match own {
+            true => self.runtime.begin(false)?,
+            false if self.runtime.is_aborted() => return Err(TransactionError::Aborted.into()),
+            false => self.runtime.savepoint(SAVEPOINT)?,
+        }
+        let done = texts
+            .iter()
+            .try_for_each(|text| self.execute(text).map(drop).map_err(without_place));
+        let undoes = self.dialect == SqlDialect::Sqlite;
+        match (own, &done) {
+            (true, Ok(())) => self.runtime.commit().map(drop)?,
+            (true, Err(_)) => self.runtime.rollback()?,
+            (false, Err(error)) if undoes && !error.is_retryable() => {
+                self.runtime.rollback_to(SAVEPOINT)?;
+                self.runtime.release(SAVEPOINT)?;
+            }
+            (false, Err(_)) => {}
+            (false, Ok(())) => self.runtime.release(SAVEPOINT)?,
+        }
+        done.map(|()| StatementResult::Catalog { tag })
     }
 
     /// Runs a statement that computes with integers in SQLite's dialect. One that meets a result of more
@@ -224,6 +255,7 @@ impl SessionState {
     /// A dialect is also how a failed statement leaves its transaction.
     fn set_dialect(&mut self, dialect: SqlDialect) {
         self.dialect = dialect;
+        self.runtime.set_foreign_keys(dialect.checks_foreign_keys());
         self.runtime.set_on_statement_error(match dialect {
             SqlDialect::Sqlite => OnStatementError::UndoStatement,
             SqlDialect::Llkv | SqlDialect::DuckDb => OnStatementError::AbortTransaction,
@@ -252,6 +284,24 @@ fn started(mut stream: SelectStream) -> Result<SelectStream> {
     }
     let batches = first.into_iter().map(Ok).chain(stream);
     Ok(Box::new(RecordBatchIterator::new(batches, schema)))
+}
+
+/// An error of a text that nobody wrote: its places mean nothing to the reader.
+fn without_place(error: Error) -> Error {
+    let Error::Bind(mut error) = error else {
+        return error;
+    };
+    if let BindError::Syntax { span, .. }
+    | BindError::NotFound { span, .. }
+    | BindError::Ambiguous { span, .. }
+    | BindError::TypeMismatch { span, .. }
+    | BindError::UndefinedFunction { span, .. }
+    | BindError::Invalid { span, .. }
+    | BindError::Unsupported { span, .. } = &mut error
+    {
+        *span = None;
+    }
+    error.into()
 }
 
 fn no_such_statement(name: String) -> Error {

@@ -56,6 +56,7 @@ fn main() -> Result<()> {
         ty: SqlType::Int64,
         nullable: false,
         default_sql: None,
+        generated: None,
     };
     let table = Table::create(
         &store,
@@ -68,10 +69,14 @@ fn main() -> Result<()> {
                 name: "payments_pkey".into(),
                 primary: true,
                 fields: vec![FieldId(0)],
+                index: 0,
             }],
             checks: vec![],
             next_field: 2,
             dialect: "llkv".into(),
+            foreign_keys: vec![],
+            next_index: 1,
+            schema: llkv_table::MAIN_SCHEMA,
         },
     )?;
     table.append(&store, &transactions, payments(&[1, 2], &[100, 250])?)?;

@@ -1,17 +1,18 @@
 //! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
-use crate::meta::{damaged, decode, decode_table, encode, encode_table};
+use crate::meta::{INDEX_VERSION, VIEW_VERSION, encode_table};
+use crate::meta::{damaged, decode, decode_index, decode_table, decode_view, encode, encode_as};
 use crate::triggers::key_of;
 use crate::{
-    IndexMeta, ScanRequest, Table, TableHandle, TemporaryObjects, TriggerMeta, TriggersByTable,
-    ViewMeta,
+    IndexMeta, MAIN_SCHEMA, ScanRequest, Table, TableHandle, TemporaryObjects, TriggerMeta,
+    TriggersByTable, ViewMeta,
 };
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::{Column, FieldId, RowId, SqlType, TableId, TableSchema, TxnId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The system catalog as a table: its schema, its rows, its creation.
@@ -43,6 +44,13 @@ pub enum CatalogObject {
     Trigger(Arc<TriggerMeta>),
 }
 
+/// The schema of an object and its lower-case name.
+pub(crate) type ObjectKey = (TableId, String);
+
+pub(crate) fn key_in(kind: ObjectKind, schema: TableId, name: &str) -> ObjectKey {
+    (schema, key_of(kind, name))
+}
+
 /// An object and where it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct CatalogEntry {
@@ -57,10 +65,12 @@ pub(crate) struct CatalogEntry {
 pub struct CatalogState {
     /// The commit that this is the state of.
     as_of: TxnId,
-    pub(crate) by_name: BTreeMap<String, CatalogEntry>,
+    pub(crate) by_name: BTreeMap<ObjectKey, CatalogEntry>,
     pub(crate) tables: HashMap<TableId, Arc<Table>>,
     /// Triggers by their table or view, the newest first; most databases have none.
     pub(crate) triggers: Arc<TriggersByTable>,
+    /// Tables that have, or had, foreign keys.
+    referring: Arc<BTreeSet<TableId>>,
     /// The row that keeps the highest id of dropped objects, and that id.
     highest_id: Option<(RowId, u32)>,
     /// What one session alone sees; empty in the state that all share.
@@ -74,8 +84,10 @@ pub struct CatalogDiff {
     pub added: Vec<CatalogObject>,
     /// Objects that went, with their rows.
     pub removed: Vec<(CatalogObject, RowId)>,
-    /// Tables that existed before and have other indexes now.
+    /// Tables that existed before and have another definition or other indexes now.
     pub altered: Vec<Arc<Table>>,
+    /// Other objects that existed before and are described anew.
+    pub changed: Vec<CatalogObject>,
 }
 
 impl CatalogObject {
@@ -101,6 +113,52 @@ impl CatalogObject {
         }
     }
 
+    /// Its schema.
+    #[must_use]
+    pub fn schema(&self) -> TableId {
+        match self {
+            Self::Table(table) => table.meta().schema,
+            Self::View(view) => view.schema,
+            Self::Index(index) => index.schema,
+            // Their names are one for all schemas.
+            Self::Trigger(_) => MAIN_SCHEMA,
+        }
+    }
+
+    /// Under which the catalog keeps it.
+    pub(crate) fn key(&self) -> ObjectKey {
+        key_in(self.kind(), self.schema(), self.name())
+    }
+
+    /// True for the very same value.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Table(a), Self::Table(b)) => Arc::ptr_eq(a, b),
+            (Self::View(a), Self::View(b)) => Arc::ptr_eq(a, b),
+            (Self::Index(a), Self::Index(b)) => Arc::ptr_eq(a, b),
+            (Self::Trigger(a), Self::Trigger(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// The record of it.
+    fn record(&self) -> (RowKind, TableId, Vec<u8>) {
+        match self {
+            Self::Table(table) => (RowKind::Table, table.id(), encode_table(table.meta())),
+            Self::View(view) => {
+                let view = view.as_ref();
+                (RowKind::View, view.id, encode_as(VIEW_VERSION, view))
+            }
+            Self::Index(index) => {
+                let index = index.as_ref();
+                (RowKind::Index, index.id, encode_as(INDEX_VERSION, index))
+            }
+            Self::Trigger(trigger) => {
+                (RowKind::Trigger, trigger.id, encode::<TriggerMeta>(trigger))
+            }
+        }
+    }
+
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> ObjectKind {
@@ -111,18 +169,16 @@ impl CatalogObject {
             Self::Trigger(_) => ObjectKind::Trigger,
         }
     }
-
-    /// Under which the catalog keeps it.
-    pub(crate) fn key(&self) -> String {
-        key_of(self.kind(), self.name())
-    }
 }
 
 impl CatalogDiff {
     /// True when nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.altered.is_empty()
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.altered.is_empty()
+            && self.changed.is_empty()
     }
 }
 
@@ -225,6 +281,28 @@ impl CatalogState {
         self.tables.get(&id)
     }
 
+    /// The tables that have foreign keys.
+    pub fn tables_with_foreign_keys(&self) -> impl Iterator<Item = &Arc<Table>> {
+        let tables = self.referring.iter().filter_map(|id| self.tables.get(id));
+        tables.filter(|table| !table.meta().foreign_keys.is_empty())
+    }
+
+    /// Takes note of a table's foreign keys.
+    pub(crate) fn know_references(&mut self, table: &Table) {
+        if !table.meta().foreign_keys.is_empty() && !self.referring.contains(&table.id()) {
+            Arc::make_mut(&mut self.referring).insert(table.id());
+        }
+    }
+
+    /// Makes a table another one to transactions that run: they have to try again, because there is a new
+    /// foreign key that refers to it and that they do not know.
+    ///
+    /// # Errors
+    /// When its definition contradicts itself.
+    pub fn touch(&mut self, table: TableId) -> Result<()> {
+        self.alter_table(table, |_| {})
+    }
+
     /// All objects, in the order of their lower-case names, the temporary ones last.
     pub fn objects(&self) -> impl Iterator<Item = &CatalogObject> {
         let permanent = self.by_name.values().map(|entry| &entry.object);
@@ -244,13 +322,7 @@ impl CatalogState {
     /// # Errors
     /// When the name is taken.
     pub fn create(&mut self, object: CatalogObject) -> Result<()> {
-        if let Some(existing) = self.permanent_of(object.kind(), object.name()) {
-            return Err(CatalogError::AlreadyExists {
-                kind: existing.kind(),
-                name: existing.name().to_owned(),
-            }
-            .into());
-        }
+        self.check_free(&object)?;
         let of_table = match &object {
             CatalogObject::Index(index) => Some((index.table, Arc::clone(index))),
             _ => None,
@@ -262,6 +334,75 @@ impl CatalogState {
         }
         if is_trigger {
             self.attach_triggers();
+        }
+        Ok(())
+    }
+
+    /// Refuses a name that another object has.
+    fn check_free(&self, object: &CatalogObject) -> Result<()> {
+        match self.permanent_named(object.kind(), object.schema(), object.name()) {
+            Some(existing) if existing.id() != object.id() => Err(CatalogError::AlreadyExists {
+                kind: existing.kind(),
+                name: existing.name().to_owned(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts another description of an object in the place of the one that it has: the object of the same
+    /// id, whatever its name is now. The indexes of a table follow its description.
+    ///
+    /// # Errors
+    /// When its name is taken, or there is no such object.
+    pub fn change(&mut self, object: CatalogObject) -> Result<()> {
+        let temporary = self.is_temporary(object.id());
+        match temporary {
+            true => self.check_free_temporary(&object)?,
+            false => self.check_free(&object)?,
+        }
+        let CatalogObject::Table(table) = object else {
+            return self.replace(object);
+        };
+        let before = self.tables.get(&table.id()).cloned();
+        let before = before.ok_or_else(|| damaged("a table that is not there".into()))?;
+        let stays = |id: TableId| table.indexes().iter().any(|index| index.id == id);
+        for gone in before.indexes().iter().filter(|index| !stays(index.id)) {
+            let key = key_in(ObjectKind::Index, gone.schema, &gone.name);
+            self.by_name.remove(&key);
+            if temporary {
+                Arc::make_mut(&mut self.temporary).remove(&key.1);
+            }
+        }
+        self.replace_table(table);
+        Ok(())
+    }
+
+    /// Another description of an object that is no table.
+    fn replace(&mut self, object: CatalogObject) -> Result<()> {
+        let id = object.id();
+        let has_id = |(key, entry): (&ObjectKey, &CatalogEntry)| {
+            (entry.object.id() == id).then(|| key.clone())
+        };
+        if let Some(key) = self.by_name.iter().find_map(has_id) {
+            if let Some(mut entry) = self.by_name.remove(&key) {
+                entry.object = object.clone();
+                self.by_name.insert(object.key(), entry);
+            }
+        } else if self.is_temporary(id) {
+            let temporary = Arc::make_mut(&mut self.temporary);
+            temporary.retain(|_, known| known.id() != id);
+            temporary.insert(object.name().to_ascii_lowercase(), object.clone());
+        } else {
+            return Err(damaged(format!("\"{}\" is lost", object.name())));
+        }
+        if let CatalogObject::Index(index) = object {
+            let replace = |indexes: &mut Vec<Arc<IndexMeta>>| {
+                for known in indexes.iter_mut().filter(|known| known.id == id) {
+                    *known = Arc::clone(&index);
+                }
+            };
+            self.alter_table(index.table, replace)?;
         }
         Ok(())
     }
@@ -284,14 +425,41 @@ impl CatalogState {
 
     /// Another definition of a table that exists, under the same name.
     fn replace_table(&mut self, table: Arc<Table>) {
-        let name = table.meta().name.to_ascii_lowercase();
         let object = CatalogObject::Table(Arc::clone(&table));
-        if self.is_temporary(table.id()) {
-            Arc::make_mut(&mut self.temporary).insert(name, object);
-        } else if let Some(entry) = self.by_name.get_mut(&name) {
+        let key = object.key();
+        self.know_references(&table);
+        let before = self.tables.insert(table.id(), table);
+        let before = before.map_or_else(|| key.clone(), |table| CatalogObject::Table(table).key());
+        if self.is_temporary(object.id()) {
+            let temporary = Arc::make_mut(&mut self.temporary);
+            temporary.remove(&before.1);
+            temporary.insert(key.1, object);
+        } else if let Some(mut entry) = self.by_name.remove(&before) {
             entry.object = object;
+            self.by_name.insert(key, entry);
         }
-        self.tables.insert(table.id(), table);
+    }
+
+    /// The row of an object in table 0; none for one that is not committed yet.
+    #[must_use]
+    pub fn row_of(&self, id: TableId) -> Option<RowId> {
+        let mut entries = self.by_name.values();
+        entries.find(|entry| entry.object.id() == id)?.row_id
+    }
+
+    /// True where the object is described as it was in another state.
+    #[must_use]
+    pub fn is_same(&self, id: TableId, other: &Self) -> bool {
+        let find = |state: &Self| {
+            let mut objects = state.by_name.values();
+            let entry = objects.find(|entry| entry.object.id() == id)?;
+            Some(entry.object.clone())
+        };
+        match (find(self), find(other)) {
+            (Some(a), Some(b)) => a.is(&b),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     /// Tells the tables of the indexes that were read.
@@ -325,22 +493,24 @@ impl CatalogState {
     pub fn remove(
         &mut self,
         kind: ObjectKind,
+        schema: TableId,
         name: &str,
     ) -> Result<(CatalogObject, Option<RowId>)> {
-        match self.permanent_of(kind, name) {
+        match self.permanent_named(kind, schema, name) {
             Some(object) if object.kind() == kind => {}
             _ => {
                 let name = name.to_owned();
                 return Err(CatalogError::NotFound { kind, name }.into());
             }
         }
-        let entry = self.by_name.remove(&key_of(kind, name));
+        let entry = self.by_name.remove(&key_in(kind, schema, name));
         let entry = entry.ok_or_else(|| damaged(format!("\"{name}\" is lost")))?;
         match &entry.object {
             CatalogObject::Table(table) => {
                 self.tables.remove(&table.id());
                 for index in table.indexes() {
-                    self.by_name.remove(&index.name.to_ascii_lowercase());
+                    self.by_name
+                        .remove(&key_in(ObjectKind::Index, index.schema, &index.name));
                 }
                 self.drop_triggers_of(table.id());
             }
@@ -356,10 +526,11 @@ impl CatalogState {
 
     fn insert(&mut self, object: CatalogObject, row_id: Option<RowId>) {
         if let CatalogObject::Table(table) = &object {
+            self.know_references(table);
             self.tables.insert(table.id(), Arc::clone(table));
         }
-        let key = object.key();
-        self.by_name.insert(key, CatalogEntry { object, row_id });
+        let entry = CatalogEntry { object, row_id };
+        self.by_name.insert(entry.object.key(), entry);
     }
 
     fn altered(&self, base: &Self) -> Vec<Arc<Table>> {
@@ -374,16 +545,28 @@ impl CatalogState {
     /// What a transaction changed that began with `base`.
     #[must_use]
     pub fn diff(&self, base: &Self) -> CatalogDiff {
+        let by_id = |state: &Self| -> HashMap<TableId, CatalogObject> {
+            let objects = state.by_name.values().map(|entry| &entry.object);
+            objects
+                .map(|object| (object.id(), object.clone()))
+                .collect()
+        };
+        let (before, now) = (by_id(base), by_id(self));
         let added = self.by_name.values().filter(|e| e.row_id.is_none());
-        let removed = base.by_name.iter().filter_map(|(name, entry)| {
-            let row_id = entry.row_id?;
-            let same_name = self.by_name.get(name).and_then(|e| e.row_id);
-            (same_name != Some(row_id)).then(|| (entry.object.clone(), row_id))
+        let removed = base.by_name.values().filter_map(|entry| {
+            let is_gone = !now.contains_key(&entry.object.id());
+            is_gone.then_some((entry.object.clone(), entry.row_id?))
+        });
+        let changed = self.by_name.values().filter(|entry| {
+            let known = before.get(&entry.object.id());
+            let is_table = matches!(entry.object, CatalogObject::Table(_));
+            !is_table && known.is_some_and(|known| !known.is(&entry.object))
         });
         CatalogDiff {
             added: added.map(|e| e.object.clone()).collect(),
             removed: removed.collect(),
             altered: self.altered(base),
+            changed: changed.map(|e| e.object.clone()).collect(),
         }
     }
 
@@ -403,9 +586,10 @@ impl CatalogState {
         let mut changes = Vec::new();
         let mut row_ids = Vec::new();
         let mut rows = Vec::new();
+        let mut rows_of = Vec::new();
         for (object, row_id) in &diff.removed {
-            next.forget(object);
-            row_ids.push(*row_id);
+            let row_of = next.forget(object.id());
+            row_ids.push(row_of.unwrap_or(*row_id));
             match object {
                 CatalogObject::Table(table) => {
                     changes.push(TableChange::Drop { table: table.id() });
@@ -419,23 +603,29 @@ impl CatalogState {
                 CatalogObject::Index(_) | CatalogObject::View(_) | CatalogObject::Trigger(_) => {}
             }
         }
-        for table in &diff.altered {
-            next.replace_table(Arc::clone(table));
+        // First all out, then all in: names may change hands.
+        let altered = diff.altered.iter().cloned().map(CatalogObject::Table);
+        let again: Vec<CatalogObject> = altered.chain(diff.changed.iter().cloned()).collect();
+        for object in &again {
+            if let CatalogObject::Table(table) = object
+                && let Some(before) = next.tables.get(&table.id())
+            {
+                changes.extend(alterations(before, table));
+            }
+            rows_of.push(next.forget(object.id()));
+        }
+        for (object, row_of) in again.into_iter().zip(rows_of) {
+            let mut row_id = row_of;
+            if self.is_described_anew(&object) {
+                row_ids.extend(row_of);
+                row_id = Some(first_row_id + rows.len() as u64);
+                rows.push(object.record());
+            }
+            next.insert(object, row_id);
         }
         for object in &diff.added {
             let row_id = first_row_id + rows.len() as u64;
-            rows.push(match object {
-                CatalogObject::Table(table) => {
-                    (RowKind::Table, table.id(), encode_table(table.meta()))
-                }
-                CatalogObject::View(view) => (RowKind::View, view.id, encode::<ViewMeta>(view)),
-                CatalogObject::Index(index) => {
-                    (RowKind::Index, index.id, encode::<IndexMeta>(index))
-                }
-                CatalogObject::Trigger(trigger) => {
-                    (RowKind::Trigger, trigger.id, encode::<TriggerMeta>(trigger))
-                }
-            });
+            rows.push(object.record());
             if let CatalogObject::Table(table) = object {
                 let (id, columns) = (table.id(), table.meta().layout());
                 changes.push(TableChange::Create { table: id, columns });
@@ -482,11 +672,25 @@ impl CatalogState {
         Ok((next, changes))
     }
 
-    /// Takes out an object alone.
-    fn forget(&mut self, object: &CatalogObject) {
-        self.by_name.remove(&object.key());
-        if let CatalogObject::Table(table) = object {
-            self.tables.remove(&table.id());
+    /// Takes out an object alone and gives back its row.
+    fn forget(&mut self, id: TableId) -> Option<RowId> {
+        self.tables.remove(&id);
+        let has_id = |(key, entry): (&ObjectKey, &CatalogEntry)| {
+            (entry.object.id() == id).then(|| key.clone())
+        };
+        let key = self.by_name.iter().find_map(has_id)?;
+        self.by_name.remove(&key)?.row_id
+    }
+
+    /// True for an object whose record here is not what it is now.
+    fn is_described_anew(&self, object: &CatalogObject) -> bool {
+        match object {
+            // A table whose indexes alone are others keeps its record.
+            CatalogObject::Table(table) => self
+                .tables
+                .get(&table.id())
+                .is_none_or(|before| before.meta() != table.meta()),
+            _ => true,
         }
     }
 
@@ -503,11 +707,11 @@ impl CatalogState {
                     self.insert(CatalogObject::Table(table), Some(row_id));
                 }
                 kind if kind == RowKind::View as u8 => {
-                    let view = Arc::new(decode::<ViewMeta>(payload)?);
+                    let view = Arc::new(decode_view(payload)?);
                     self.insert(CatalogObject::View(view), Some(row_id));
                 }
                 kind if kind == RowKind::Index as u8 => {
-                    let index = Arc::new(decode::<IndexMeta>(payload)?);
+                    let index = Arc::new(decode_index(payload)?);
                     self.insert(CatalogObject::Index(index), Some(row_id));
                 }
                 kind if kind == RowKind::Trigger as u8 => {
@@ -522,4 +726,30 @@ impl CatalogState {
         }
         Ok(())
     }
+}
+
+/// What the column store has to do for another definition of a table.
+fn alterations(before: &Table, after: &Table) -> Vec<TableChange> {
+    let table = after.id();
+    let (layout, columns) = (before.meta().layout(), after.meta().layout());
+    let mut changes = Vec::new();
+    let has = |keys: &Table, index| keys.meta().keys.iter().any(|key| key.index == index);
+    for key in &before.meta().keys {
+        if !has(after, key.index) {
+            let index = key.index_id();
+            changes.push(TableChange::DropIndex { table, index });
+        }
+    }
+    if layout != columns {
+        let fills = after.fills();
+        changes.push(TableChange::Alter {
+            table,
+            columns,
+            fills,
+        });
+    }
+    let new = after.meta().key_indexes();
+    let new = new.filter(|index| !has(before, index.id.0));
+    changes.extend(new.map(|index| TableChange::CreateIndex { table, index }));
+    changes
 }

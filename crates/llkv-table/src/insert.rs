@@ -224,7 +224,7 @@ impl StagedTable {
         version: &Arc<TableVersion>,
     ) -> Result<Option<KeyBytes>> {
         let bound = context.transactions.gc_bound();
-        let handle = self.table.at(Arc::clone(version), bound);
+        let handle = self.table.at(Arc::clone(version), bound)?;
         let mut request = ScanRequest::new(key.meta().fields.clone());
         let first = key.meta().fields.first();
         let highest_first = first.and_then(|field| version.statistics(*field)?.max);
@@ -345,7 +345,10 @@ pub(crate) fn for_each_batch(
     each_batch(&handle.scan_stream(request)?, each)
 }
 
-fn each_batch(scan: &TableScan, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+pub(crate) fn each_batch(
+    scan: &TableScan,
+    mut each: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
     for morsel in 0..scan.morsel_count() {
         for batch in scan.read(morsel)? {
             each(&batch?)?;

@@ -23,16 +23,21 @@ pub struct UniqueKey {
     label: String,
     /// Its index in the column store.
     index: IndexId,
-    state: Mutex<KeyState>,
+    /// Shared with the same constraint of other definitions of the table.
+    pub(crate) state: Arc<Mutex<KeyState>>,
 }
 
 #[derive(Debug, Default)]
-struct KeyState {
+pub(crate) struct KeyState {
     /// Above every key that was ever logged, or equal to the highest. Absent while there is none.
     high: Option<KeyBytes>,
     /// The stored rows have been looked at for `high`.
     is_loaded: bool,
     history: KeyHistory,
+    /// Keys that rows of other tables came to refer to.
+    pub(crate) referenced: KeyHistory,
+    /// Keys that were taken away while others may refer to them.
+    pub(crate) removed: KeyHistory,
 }
 
 /// The keys of a batch: bytes in the order of the keys; none for a row in which a key column is NULL.
@@ -59,32 +64,41 @@ impl BatchKeys {
 }
 
 impl UniqueKey {
-    /// The constraint of a table with these columns, whose index has this id.
-    pub(crate) fn new(meta: &KeyMeta, index: IndexId, schema: &TableSchema) -> Result<Self> {
+    /// The constraint of a table with these columns. `before`: the same one under another definition.
+    pub(crate) fn new(
+        meta: &KeyMeta,
+        schema: &TableSchema,
+        before: Option<&Arc<Self>>,
+    ) -> Result<Self> {
         let kind = if meta.primary {
             "PRIMARY KEY"
         } else {
             "UNIQUE"
         };
-        Self::with_label(meta, index, schema, kind)
+        Self::with_label(meta, schema, kind, before)
     }
 
     /// What a unique index demands.
-    pub(crate) fn of_index(index: &IndexMeta, schema: &TableSchema) -> Result<Self> {
+    pub(crate) fn of_index(
+        index: &IndexMeta,
+        schema: &TableSchema,
+        before: Option<&Arc<Self>>,
+    ) -> Result<Self> {
         let meta = KeyMeta {
             name: index.name.clone(),
             primary: false,
             fields: index.columns.iter().map(|c| c.field).collect(),
+            index: index.index_id().0,
         };
         let kind = format!("unique index \"{}\"", index.name);
-        Self::with_label(&meta, index.index_id(), schema, &kind)
+        Self::with_label(&meta, schema, &kind, before)
     }
 
     fn with_label(
         meta: &KeyMeta,
-        index: IndexId,
         schema: &TableSchema,
         kind: &str,
+        before: Option<&Arc<Self>>,
     ) -> Result<Self> {
         let position = |field: &FieldId| {
             let found = schema.columns.iter().position(|c| c.field == *field);
@@ -104,10 +118,10 @@ impl UniqueKey {
                     .map(|c| SortField::new(stored_type(c.ty)))
                     .collect(),
             )?,
+            index: meta.index_id(),
             meta: meta.clone(),
             columns,
-            index,
-            state: Mutex::default(),
+            state: before.map_or_else(Arc::default, |key| Arc::clone(&key.state)),
         })
     }
 

@@ -30,11 +30,15 @@
 //!         ty: SqlType::Int32,
 //!         nullable: true,
 //!         default_sql: None,
+//!         generated: None,
 //!     }],
 //!     keys: vec![],
 //!     checks: vec![],
 //!     next_field: 1,
 //!     dialect: "llkv".into(),
+//!     foreign_keys: vec![],
+//!     next_index: 0,
+//!     schema: llkv_table::MAIN_SCHEMA,
 //! };
 //! let table = Table::create(&store, &transactions, meta)?;
 //! let before = transactions.begin_transaction();
@@ -67,7 +71,9 @@ mod keys;
 mod lower;
 mod memory;
 mod meta;
+mod meta_former;
 mod own_keys;
+mod references;
 mod request;
 mod scan;
 mod staged;
@@ -88,8 +94,10 @@ pub use llkv_column_map::{
 };
 pub use lower::lower_predicate;
 pub use meta::{
-    CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, TableMeta, TriggerMeta, ViewMeta,
+    CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta,
+    MAIN_SCHEMA, ReferentialAction, TableMeta, TriggerMeta, ViewMeta,
 };
+pub use references::{Reference, ReferenceFootprint, ReferredKeys};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
 pub use staged::{StagedMark, StagedTable, WriteContext};

@@ -1,5 +1,6 @@
 //! What the catalog stores of a table or a view, and the bytes it stores it in.
 
+use crate::meta_former::{IndexMetaV1, TableMetaV1, TableMetaV2, ViewMetaV1};
 use bitcode::{Decode, Encode};
 use llkv_column_map::IndexDefinition;
 use llkv_result::{CatalogError, Error, Result};
@@ -21,6 +22,21 @@ pub struct ColMeta {
     pub nullable: bool,
     /// SQL text of the default, bound where it is used.
     pub default_sql: Option<String>,
+    /// Where its values come from, if not from statements alone.
+    pub generated: Option<Generated>,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Generated {
+    /// `GENERATED ALWAYS AS (expression)`: SQL text over the other columns; computed when a row is
+    /// written.
+    Expression(String),
+    /// An identity column: its default is the next value of a sequence that goes with it.
+    Identity {
+        /// `GENERATED ALWAYS`: a value that a statement gives is refused.
+        always: bool,
+    },
 }
 
 /// A PRIMARY KEY or UNIQUE constraint.
@@ -32,6 +48,53 @@ pub struct KeyMeta {
     pub primary: bool,
     /// Its columns.
     pub fields: Vec<FieldId>,
+    /// The number of its index in the table; never reused.
+    pub index: u32,
+}
+
+impl KeyMeta {
+    /// Its index in the column store.
+    #[must_use]
+    pub fn index_id(&self) -> IndexId {
+        IndexId(self.index)
+    }
+}
+
+/// A FOREIGN KEY constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ForeignKeyMeta {
+    /// Name, given or made.
+    pub name: String,
+    /// Its columns.
+    pub fields: Vec<FieldId>,
+    /// The table that they refer to.
+    pub parent: TableId,
+    /// Columns of that table, which have a PRIMARY KEY or UNIQUE constraint.
+    pub parent_fields: Vec<FieldId>,
+    /// What becomes of rows whose parent goes.
+    pub on_delete: ReferentialAction,
+    /// What becomes of rows whose parent gets another key.
+    pub on_update: ReferentialAction,
+    /// It may be checked at the end of the transaction.
+    pub deferrable: bool,
+    /// It is, unless a transaction says otherwise.
+    pub initially_deferred: bool,
+}
+
+/// What becomes of rows whose parent goes or gets another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
+pub enum ReferentialAction {
+    /// The statement, or the transaction of a deferred constraint, fails if any is left at its end.
+    #[default]
+    NoAction,
+    /// The statement fails.
+    Restrict,
+    /// They go too, or get the new key.
+    Cascade,
+    /// Their columns become NULL.
+    SetNull,
+    /// Their columns get their defaults.
+    SetDefault,
 }
 
 /// A CHECK constraint.
@@ -60,21 +123,16 @@ pub struct TableMeta {
     pub next_field: u32,
     /// Dialect of the defaults and CHECKs.
     pub dialect: String,
+    /// FOREIGN KEY.
+    pub foreign_keys: Vec<ForeignKeyMeta>,
+    /// The number of the index that the next key to be added gets.
+    pub next_index: u32,
+    /// Its schema; [`MAIN_SCHEMA`] for the one that is always there.
+    pub schema: TableId,
 }
 
-/// The first form of [`TableMeta`], whose texts were read in the dialect of whoever read them.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct TableMetaV1 {
-    id: TableId,
-    name: String,
-    columns: Vec<ColMeta>,
-    keys: Vec<KeyMeta>,
-    checks: Vec<CheckMeta>,
-    next_field: u32,
-}
-
-/// The dialect of texts that were stored without one.
-const FIRST_DIALECT: &str = "llkv";
+/// The schema that is always there.
+pub const MAIN_SCHEMA: TableId = TableId(0);
 
 /// A column of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -100,6 +158,8 @@ pub struct IndexMeta {
     pub unique: bool,
     /// Columns of the key, the most significant first.
     pub columns: Vec<IndexColumnMeta>,
+    /// The schema of its table.
+    pub schema: TableId,
 }
 
 impl IndexMeta {
@@ -135,6 +195,8 @@ pub struct ViewMeta {
     pub columns: Vec<String>,
     /// Dialect of the text.
     pub dialect: String,
+    /// Its schema.
+    pub schema: TableId,
 }
 
 /// A trigger: its text, bound anew by the statements that it fires for.
@@ -159,7 +221,7 @@ pub struct TriggerMeta {
 impl TableMeta {
     /// The columns as a schema.
     #[must_use]
-    pub fn schema(&self) -> TableSchema {
+    pub fn columns_schema(&self) -> TableSchema {
         let columns = self.columns.iter().map(|c| Column {
             field: c.field,
             name: c.name.clone(),
@@ -173,9 +235,8 @@ impl TableMeta {
 
     /// The indexes of its PRIMARY KEY and UNIQUE constraints.
     pub fn key_indexes(&self) -> impl Iterator<Item = IndexDefinition> {
-        let ids = (0..).map(IndexId);
-        ids.zip(&self.keys).map(|(id, key)| IndexDefinition {
-            id,
+        self.keys.iter().map(|key| IndexDefinition {
+            id: key.index_id(),
             fields: key.fields.clone(),
         })
     }
@@ -188,9 +249,14 @@ impl TableMeta {
 }
 
 const MAGIC: [u8; 4] = *b"LKVC";
+/// Of all records but those that are named below.
 const VERSION: u8 = 1;
-/// Of the records of tables: since they hold a dialect.
-const TABLE_VERSION: u8 = 2;
+/// Of the records of views: since they have a schema.
+pub(crate) const VIEW_VERSION: u8 = 2;
+/// Of the records of indexes: since they have a schema.
+pub(crate) const INDEX_VERSION: u8 = 2;
+/// Of the records of tables: 2 since they hold a dialect, 3 since they have foreign keys and a schema.
+const TABLE_VERSION: u8 = 3;
 const HEADER_BYTES: usize = 4 + 1 + 8;
 
 /// A catalog payload: magic, version, checksum, then the value as `bitcode` has it, which knows no
@@ -204,7 +270,7 @@ pub(crate) fn encode_table(table: &TableMeta) -> Vec<u8> {
     encode_as(TABLE_VERSION, table)
 }
 
-fn encode_as<T: Encode>(version: u8, value: &T) -> Vec<u8> {
+pub(crate) fn encode_as<T: Encode>(version: u8, value: &T) -> Vec<u8> {
     let body = bitcode::encode(value);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
     bytes.extend_from_slice(&MAGIC);
@@ -222,22 +288,30 @@ pub(crate) fn decode<T: for<'a> Decode<'a>>(bytes: &[u8]) -> Result<T> {
     }
 }
 
+/// Reads the payload of a view back, in whichever form it was written.
+pub(crate) fn decode_view(bytes: &[u8]) -> Result<ViewMeta> {
+    match opened(bytes)? {
+        (VIEW_VERSION, body) => value(body),
+        (1, body) => value(body).map(ViewMetaV1::upgraded),
+        (version, _) => Err(damaged(format!("a view's record has version {version}"))),
+    }
+}
+
+/// Reads the payload of an index back, in whichever form it was written.
+pub(crate) fn decode_index(bytes: &[u8]) -> Result<IndexMeta> {
+    match opened(bytes)? {
+        (INDEX_VERSION, body) => value(body),
+        (1, body) => value(body).map(IndexMetaV1::upgraded),
+        (version, _) => Err(damaged(format!("an index's record has version {version}"))),
+    }
+}
+
 /// Reads the payload of a table back, in whichever form it was written.
 pub(crate) fn decode_table(bytes: &[u8]) -> Result<TableMeta> {
     match opened(bytes)? {
         (TABLE_VERSION, body) => value(body),
-        (VERSION, body) => {
-            let first: TableMetaV1 = value(body)?;
-            Ok(TableMeta {
-                id: first.id,
-                name: first.name,
-                columns: first.columns,
-                keys: first.keys,
-                checks: first.checks,
-                next_field: first.next_field,
-                dialect: FIRST_DIALECT.into(),
-            })
-        }
+        (2, body) => value(body).map(TableMetaV2::upgraded),
+        (1, body) => value(body).map(TableMetaV1::upgraded),
         (version, _) => Err(damaged(format!("a table's record has version {version}"))),
     }
 }
@@ -279,43 +353,13 @@ mod tests {
             sql: "SELECT 1".into(),
             columns: vec!["a".into()],
             dialect: "llkv".into(),
+            schema: MAIN_SCHEMA,
         }
     }
 
     #[test]
     fn a_record_comes_back() {
         assert_eq!(decode::<ViewMeta>(&encode(&view())).unwrap(), view());
-    }
-
-    #[test]
-    fn a_table_without_a_dialect_is_read() {
-        let first = TableMetaV1 {
-            id: TableId(7),
-            name: "t".into(),
-            columns: vec![ColMeta {
-                field: FieldId(0),
-                name: "a".into(),
-                ty: SqlType::Int64,
-                nullable: false,
-                default_sql: Some("1 + 1".into()),
-            }],
-            keys: vec![],
-            checks: vec![CheckMeta {
-                name: "c".into(),
-                sql: "a > 0".into(),
-            }],
-            next_field: 1,
-        };
-        let read = decode_table(&encode(&first)).unwrap();
-        assert_eq!(read.dialect, "llkv");
-        assert_eq!(read.columns, first.columns);
-        assert_eq!(read.checks, first.checks);
-        let again = TableMeta {
-            dialect: "duckdb".into(),
-            ..read
-        };
-        assert_eq!(decode_table(&encode_table(&again)).unwrap(), again);
-        assert!(decode::<ViewMeta>(&encode_table(&again)).is_err());
     }
 
     proptest! {

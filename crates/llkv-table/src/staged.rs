@@ -42,7 +42,7 @@ pub struct StagedTable {
     /// The groups in a form that scans read, made when it is first asked for.
     groups_version: OnceLock<Arc<TableVersion>>,
     /// Rows in memory, those that are being encoded first.
-    batches: Vec<MemoryBatch>,
+    batches: Vec<OwnRows>,
     encoder: GroupEncoder,
     /// From this row on, rows are not being encoded.
     loose_from: RowId,
@@ -51,6 +51,32 @@ pub struct StagedTable {
     pub(crate) keys: Vec<OwnKeys>,
     /// Own rows are among them that replace others of the same keys, which `keys` does not know.
     pub(crate) has_versions: bool,
+}
+
+/// Rows in memory under the definition that they were written under: should a later one be taken back, they
+/// are what they were.
+#[derive(Debug, Clone)]
+struct OwnRows {
+    first_row_id: RowId,
+    rows: RecordBatch,
+    table: Arc<Table>,
+}
+
+impl OwnRows {
+    fn end(&self) -> RowId {
+        self.first_row_id + self.rows.num_rows() as u64
+    }
+
+    /// The rows under a definition.
+    fn under(&self, table: &Arc<Table>) -> Result<MemoryBatch> {
+        Ok(MemoryBatch {
+            first_row_id: self.first_row_id,
+            rows: match Arc::ptr_eq(&self.table, table) {
+                true => self.rows.clone(),
+                false => table.adapt(&self.rows, self.table.schema())?,
+            },
+        })
+    }
 }
 
 /// A place to which a [`StagedTable`] can go back.
@@ -83,14 +109,16 @@ impl StagedTable {
         &self.table
     }
 
-    /// Goes on under another definition of the table, with other indexes: what they demand of keys is
-    /// checked for the rows to come, against those that were written before too.
+    /// Goes on under another definition of the table, with other columns, keys or indexes: what they demand
+    /// of keys is checked for the rows to come, against those that were written before too.
     ///
     /// # Errors
     /// When own rows cannot be read.
     pub fn set_table(&mut self, store: &ColumnStore, table: &Arc<Table>) -> Result<()> {
-        let handle = self.handle(store, None, 0)?;
         let mut known: Vec<_> = self.table.keys().iter().map(|key| key.index()).collect();
+        self.table = Arc::clone(table);
+        self.groups_version = OnceLock::new();
+        let handle = self.handle(store, None, 0)?;
         let mut before = std::mem::take(&mut self.keys);
         for key in table.keys() {
             let at = known.iter().position(|index| *index == key.index());
@@ -102,7 +130,6 @@ impl StagedTable {
                 None => own_keys(&handle, key)?,
             });
         }
-        self.table = Arc::clone(table);
         Ok(())
     }
 
@@ -122,11 +149,13 @@ impl StagedTable {
         committed: Option<Arc<TableVersion>>,
         snapshot_id: TxnId,
     ) -> Result<TableHandle> {
+        let own = self.batches.iter().map(|rows| rows.under(&self.table));
+        let committed = committed.map(|version| self.table.fit(version));
         Ok(TableHandle {
             schema: Arc::clone(self.table.schema()),
-            committed: committed.map(|version| (version, snapshot_id)),
+            committed: committed.transpose()?.map(|version| (version, snapshot_id)),
             own_groups: self.groups_version(store)?,
-            own_batches: self.batches.clone(),
+            own_batches: own.collect::<Result<_>>()?,
             own_deletes: Arc::clone(&self.deletes),
         })
     }
@@ -141,6 +170,7 @@ impl StagedTable {
         let layout = self.table.meta().layout();
         let version =
             TableVersion::of_staged(self.table.id(), &layout, &self.groups, store.pager())?;
+        let version = self.table.filled(version)?;
         Ok(Some(Arc::clone(
             self.groups_version.get_or_init(|| Arc::new(version)),
         )))
@@ -157,7 +187,11 @@ impl StagedTable {
         }
         let first_row_id = self.next_row_id;
         self.next_row_id += rows.num_rows() as u64;
-        self.batches.push(MemoryBatch { first_row_id, rows });
+        self.batches.push(OwnRows {
+            first_row_id,
+            rows,
+            table: Arc::clone(&self.table),
+        });
         self.join_small()?;
         while self.loose_rows() >= ROW_GROUP_ROWS {
             self.start_group(store)?;
@@ -178,42 +212,54 @@ impl StagedTable {
         while let [.., before, last] = self.batches.as_slice() {
             let (old, new) = (before.rows.num_rows(), last.rows.num_rows());
             let adjacent = before.first_row_id + old as u64 == last.first_row_id;
-            let is_loose = before.first_row_id >= self.loose_from;
+            let same_form = Arc::ptr_eq(&before.table, &last.table);
+            let is_loose = before.first_row_id >= self.loose_from && same_form;
             if !is_loose || !adjacent || new * 2 < old || old + new > JOINED_ROWS {
                 break;
             }
             let schema = before.rows.schema();
             let rows = concat_batches(&schema, [&before.rows, &last.rows])?;
-            let first_row_id = before.first_row_id;
+            let joined = OwnRows {
+                first_row_id: before.first_row_id,
+                rows: compact_views(rows)?,
+                table: Arc::clone(&last.table),
+            };
             self.batches.truncate(self.batches.len() - 2);
-            let rows = compact_views(rows)?;
-            self.batches.push(MemoryBatch { first_row_id, rows });
+            self.batches.push(joined);
         }
         Ok(())
     }
 
     /// Has the oldest loose rows encoded as one row group. Rows without neighbours (a savepoint was rolled
-    /// back between them) end the group early.
+    /// back between them) and rows of another form (the table was altered) end the group early.
     fn start_group(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
         let at = self
             .batches
             .partition_point(|b| b.first_row_id < self.loose_from);
-        let Some(first_row_id) = self.batches.get(at).map(|b| b.first_row_id) else {
+        let Some((first_row_id, table)) = self
+            .batches
+            .get(at)
+            .map(|b| (b.first_row_id, Arc::clone(&b.table)))
+        else {
             return Ok(());
         };
         let (mut parts, mut rows) = (Vec::new(), 0usize);
-        let mut rest: Option<(usize, MemoryBatch)> = None;
+        let mut rest: Option<(usize, OwnRows)> = None;
         for (index, batch) in self.batches.iter_mut().enumerate().skip(at) {
             let next = first_row_id + rows as u64;
-            if batch.first_row_id != next || rows == ROW_GROUP_ROWS {
+            let same_form = Arc::ptr_eq(&batch.table, &table);
+            if batch.first_row_id != next || rows == ROW_GROUP_ROWS || !same_form {
                 break;
             }
             let all = batch.rows.num_rows();
             let take = all.min(ROW_GROUP_ROWS - rows);
             if take < all {
-                let first_row_id = next + take as u64;
-                let rows = batch.rows.slice(take, all - take);
-                rest = Some((index + 1, MemoryBatch { first_row_id, rows }));
+                let cut = OwnRows {
+                    first_row_id: next + take as u64,
+                    rows: batch.rows.slice(take, all - take),
+                    table: Arc::clone(&table),
+                };
+                rest = Some((index + 1, cut));
                 batch.rows = batch.rows.slice(0, take);
             }
             parts.push(batch.rows.clone());
@@ -223,7 +269,7 @@ impl StagedTable {
             self.batches.insert(index, batch);
         }
         self.loose_from = first_row_id + rows as u64;
-        let layout = self.table.meta().layout();
+        let layout = table.meta().layout();
         self.encoder.start(store, layout, first_row_id, parts);
         Ok(())
     }
@@ -418,11 +464,11 @@ impl StagedTable {
         Ok((changes, next))
     }
 
-    fn without_deleted(&self, batch: &MemoryBatch) -> Result<RecordBatch> {
-        let first = batch.first_row_id;
-        let end = first + batch.rows.num_rows() as u64;
+    fn without_deleted(&self, own: &OwnRows) -> Result<RecordBatch> {
+        let (first, end) = (own.first_row_id, own.end());
+        let batch = own.under(&self.table)?;
         if self.deletes.range_cardinality(first..end) == 0 {
-            return Ok(batch.rows.clone());
+            return Ok(batch.rows);
         }
         let alive: BooleanArray = (first..end)
             .map(|id| Some(!self.deletes.contains(id)))

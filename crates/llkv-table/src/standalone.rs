@@ -103,7 +103,7 @@ impl Table {
         request: &ScanRequest,
     ) -> Result<TableScan> {
         let handle = match store.table(self.id())? {
-            Some(version) => self.at(version, snapshot.snapshot_id),
+            Some(version) => self.at(version, snapshot.snapshot_id)?,
             None => TableHandle::in_memory(Arc::clone(self.schema()), Vec::new()),
         };
         handle.scan_stream(request)

@@ -1,12 +1,13 @@
-//! A table as all transactions share it: its definition, its constraints, its row locks.
+//! A table's definition, and what all transactions share of it.
 
 use crate::{IndexMeta, TableHandle, TableMeta, UniqueKey};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use llkv_column_map::TableVersion;
 use llkv_result::{Error, Result};
 use llkv_transaction::{PendingDeletes, TxnId};
-use llkv_types::{IndexId, TableId, TableSchema};
+use llkv_types::{FieldId, TableId, TableSchema};
 use std::sync::Arc;
 
 /// A table's definition and what running transactions share about it. One value per definition: a
@@ -19,6 +20,16 @@ pub struct Table {
     keys: Vec<Arc<UniqueKey>>,
     indexes: Vec<Arc<IndexMeta>>,
     pending: Arc<PendingDeletes>,
+    added: Added,
+}
+
+/// What is known of columns that were added since the table was read from the catalog.
+#[derive(Debug, Clone, Default)]
+struct Added {
+    /// One was.
+    any: bool,
+    /// What older rows hold in them, an array of one row each; NULL where a column is not named.
+    fills: Vec<(FieldId, ArrayRef)>,
 }
 
 impl Table {
@@ -27,7 +38,7 @@ impl Table {
     /// # Errors
     /// When a key names a column that the table has not.
     pub fn new(meta: TableMeta) -> Result<Arc<Self>> {
-        Self::build(meta, Vec::new(), None)
+        Self::build(meta, Vec::new(), None, None)
     }
 
     /// The table with other indexes. What is known of the keys that stay, and the row locks, are those of
@@ -36,31 +47,51 @@ impl Table {
     /// # Errors
     /// When an index names a column that the table has not.
     pub fn with_indexes(&self, indexes: Vec<Arc<IndexMeta>>) -> Result<Arc<Self>> {
-        Self::build(self.meta.clone(), indexes, Some(self))
+        Self::build(self.meta.clone(), indexes, Some(self), None)
+    }
+
+    /// The table under another definition, and what its rows hold in a column that is new. What is known of
+    /// keys that stay, and the row locks, are those of this one.
+    ///
+    /// # Errors
+    /// When a key or an index names a column that the table has not.
+    pub fn altered(
+        &self,
+        meta: TableMeta,
+        indexes: Vec<Arc<IndexMeta>>,
+        fill: Option<(FieldId, ArrayRef)>,
+    ) -> Result<Arc<Self>> {
+        Self::build(meta, indexes, Some(self), fill)
     }
 
     fn build(
         meta: TableMeta,
         indexes: Vec<Arc<IndexMeta>>,
         before: Option<&Self>,
+        fill: Option<(FieldId, ArrayRef)>,
     ) -> Result<Arc<Self>> {
-        let schema = Arc::new(meta.schema());
-        let known = before.map_or(&[][..], Self::keys);
-        let or_known = |id: IndexId, make: &dyn Fn() -> Result<UniqueKey>| match known
-            .iter()
-            .find(|key| key.index() == id)
-        {
-            Some(key) => Ok(Arc::clone(key)),
-            None => make().map(Arc::new),
+        let schema = Arc::new(meta.columns_schema());
+        let known = |index| {
+            let mut keys = before?.keys().iter();
+            keys.find(|key| key.index() == index)
         };
         let mut keys = Vec::with_capacity(meta.keys.len());
-        for (id, key) in (0..).map(IndexId).zip(&meta.keys) {
-            keys.push(or_known(id, &|| UniqueKey::new(key, id, &schema))?);
+        for key in &meta.keys {
+            let known = known(key.index_id());
+            keys.push(Arc::new(UniqueKey::new(key, &schema, known)?));
         }
         for index in indexes.iter().filter(|index| index.unique) {
-            let make = || UniqueKey::of_index(index, &schema);
-            keys.push(or_known(index.index_id(), &make)?);
+            let known = known(index.index_id());
+            keys.push(Arc::new(UniqueKey::of_index(index, &schema, known)?));
         }
+        let mut added = before
+            .map(|before| before.added.clone())
+            .unwrap_or_default();
+        if let Some(before) = before {
+            let has = |field| before.schema.columns.iter().any(|c| c.field == field);
+            added.any |= meta.columns.iter().any(|column| !has(column.field));
+        }
+        added.fills.extend(fill);
         Ok(Arc::new(Self {
             keys,
             indexes,
@@ -68,6 +99,7 @@ impl Table {
             arrow_schema: schema.to_arrow(),
             schema,
             meta,
+            added,
         }))
     }
 
@@ -122,9 +154,74 @@ impl Table {
         &self.pending
     }
 
+    /// What older rows hold in columns that were added, an array of one row each.
+    pub(crate) fn fills(&self) -> Vec<(FieldId, ArrayRef)> {
+        let has = |field| self.schema.columns.iter().any(|c| c.field == field);
+        let fills = self.added.fills.iter();
+        fills.filter(|(field, _)| has(*field)).cloned().collect()
+    }
+
     /// The table as a snapshot sees it.
-    #[must_use]
-    pub fn at(&self, version: Arc<TableVersion>, snapshot_id: TxnId) -> TableHandle {
-        TableHandle::committed(Arc::clone(&self.schema), version, snapshot_id)
+    ///
+    /// # Errors
+    /// When the value of a column that was added does not fit it.
+    pub fn at(&self, version: Arc<TableVersion>, snapshot_id: TxnId) -> Result<TableHandle> {
+        let schema = Arc::clone(&self.schema);
+        Ok(TableHandle::committed(
+            schema,
+            self.fit(version)?,
+            snapshot_id,
+        ))
+    }
+
+    /// Stored rows with the columns that a running transaction added to the table.
+    pub(crate) fn fit(&self, version: Arc<TableVersion>) -> Result<Arc<TableVersion>> {
+        let knows = |field| version.has_field(field);
+        if !self.added.any || self.schema.columns.iter().all(|c| knows(c.field)) {
+            return Ok(version);
+        }
+        let fills = self.fills();
+        version
+            .with_layout(&self.meta.layout(), &fills)
+            .map(Arc::new)
+    }
+
+    /// Own rows that may lack columns.
+    pub(crate) fn filled(&self, version: TableVersion) -> Result<TableVersion> {
+        match self.added.fills.is_empty() {
+            true => Ok(version),
+            false => version.with_layout(&self.meta.layout(), &self.fills()),
+        }
+    }
+
+    /// Rows of another definition of the table under this one.
+    pub(crate) fn adapt(&self, rows: &RecordBatch, of: &TableSchema) -> Result<RecordBatch> {
+        let mut columns = Vec::with_capacity(self.schema.columns.len());
+        for column in &self.schema.columns {
+            let position = of.columns.iter().position(|c| c.field == column.field);
+            let fill = || {
+                self.added
+                    .fills
+                    .iter()
+                    .find(|(field, _)| *field == column.field)
+            };
+            columns.push(match position {
+                Some(at) => {
+                    let values = rows.columns().get(at);
+                    Arc::clone(values.ok_or_else(|| Error::internal("rows without a column"))?)
+                }
+                None => match fill() {
+                    Some((_, value)) => {
+                        take(value, &UInt32Array::from(vec![0; rows.num_rows()]), None)?
+                    }
+                    None => new_null_array(&column.ty.to_arrow(), rows.num_rows()),
+                },
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let schema = self.arrow_schema();
+        Ok(RecordBatch::try_new_with_options(
+            schema, columns, &options,
+        )?)
     }
 }

@@ -1,7 +1,8 @@
 //! Temporary tables and views: objects of one session in its copy of the catalog, never in table 0.
 
+use crate::catalog::key_in;
 use crate::triggers::key_of;
-use crate::{CatalogObject, CatalogState};
+use crate::{CatalogObject, CatalogState, MAIN_SCHEMA};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::TableId;
 use std::collections::BTreeMap;
@@ -36,9 +37,25 @@ impl CatalogState {
     /// An object of the database itself, whether a temporary one hides it or not.
     #[must_use]
     pub fn permanent(&self, name: &str) -> Option<&CatalogObject> {
-        self.by_name
-            .get(&name.to_ascii_lowercase())
-            .map(|entry| &entry.object)
+        self.permanent_in(MAIN_SCHEMA, name)
+    }
+
+    /// An object of a schema of the database.
+    #[must_use]
+    pub fn permanent_in(&self, schema: TableId, name: &str) -> Option<&CatalogObject> {
+        self.permanent_named(ObjectKind::Table, schema, name)
+    }
+
+    /// An object of a kind and of a schema of the database; all kinds but triggers share their names.
+    #[must_use]
+    pub fn permanent_named(
+        &self,
+        kind: ObjectKind,
+        schema: TableId,
+        name: &str,
+    ) -> Option<&CatalogObject> {
+        let entry = self.by_name.get(&key_in(kind, schema, name))?;
+        Some(&entry.object)
     }
 
     /// A temporary object.
@@ -58,16 +75,10 @@ impl CatalogState {
     /// # Errors
     /// When another temporary object has the name.
     pub fn create_temporary(&mut self, object: CatalogObject) -> Result<()> {
-        if let Some(existing) = self.temporary_of(object.kind(), object.name()) {
-            return Err(CatalogError::AlreadyExists {
-                kind: existing.kind(),
-                name: existing.name().to_owned(),
-            }
-            .into());
-        }
+        self.check_free_temporary(&object)?;
         self.know_table(&object);
         let key = object.key();
-        Arc::make_mut(&mut self.temporary).insert(key, object.clone());
+        Arc::make_mut(&mut self.temporary).insert(key.1, object.clone());
         match object {
             CatalogObject::Index(index) => {
                 self.alter_table(index.table, |indexes| indexes.push(Arc::clone(&index)))
@@ -76,6 +87,18 @@ impl CatalogState {
                 self.attach_triggers();
                 Ok(())
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a name that another temporary object has.
+    pub(crate) fn check_free_temporary(&self, object: &CatalogObject) -> Result<()> {
+        match self.temporary_of(object.kind(), object.name()) {
+            Some(existing) if existing.id() != object.id() => Err(CatalogError::AlreadyExists {
+                kind: existing.kind(),
+                name: existing.name().to_owned(),
+            }
+            .into()),
             _ => Ok(()),
         }
     }
@@ -119,6 +142,7 @@ impl CatalogState {
 
     fn know_table(&mut self, object: &CatalogObject) {
         if let CatalogObject::Table(table) = object {
+            self.know_references(table);
             self.tables.insert(table.id(), Arc::clone(table));
         }
     }

@@ -1,6 +1,6 @@
 //! Triggers in the catalog: by their name, which is no table's, and by the table they fire for.
 
-use crate::{CatalogObject, CatalogState, TriggerMeta};
+use crate::{CatalogObject, CatalogState, MAIN_SCHEMA, TriggerMeta};
 use llkv_result::ObjectKind;
 use llkv_types::TableId;
 use std::collections::HashMap;
@@ -35,8 +35,7 @@ impl CatalogState {
     /// An object of the database itself, of a kind.
     #[must_use]
     pub fn permanent_of(&self, kind: ObjectKind, name: &str) -> Option<&CatalogObject> {
-        let entry = self.by_name.get(&key_of(kind, name));
-        entry.map(|entry| &entry.object)
+        self.permanent_named(kind, MAIN_SCHEMA, name)
     }
 
     /// A temporary object, of a kind.

@@ -3,12 +3,13 @@
 use super::lookup::{KeyReader, is_damage};
 use super::run::{Cursor, Run, RunWriter, StagedRun};
 use super::{EntryBuffer, IndexVersion, OrderedPart};
+use crate::fill::StoredColumn;
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
 use llkv_result::Result;
 use llkv_storage::WriteBatch;
-use llkv_types::{ROW_GROUP_ROWS, RowId, SqlType, TxnId};
+use llkv_types::{ROW_GROUP_ROWS, RowId, TxnId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -40,17 +41,17 @@ pub(crate) struct Built {
 pub(crate) fn build(version: &TableVersion, bound: TxnId, batch: &mut WriteBatch) -> Result<Built> {
     let mut built = Built::default();
     for index in version.indexes.iter() {
-        let types = version.key_types(index).filter(|_| !index.is_dropped);
-        let Some(types) = types else {
+        let columns = version.key_columns(index);
+        let Some(columns) = columns.filter(|_| !index.is_dropped) else {
             built.retired.extend(index.runs.iter().cloned());
             continue;
         };
         let mut builder = Builder::new(version, index, bound);
-        match builder.run(&types) {
+        match builder.run(&columns) {
             Err(error) if is_damage(&error) && !builder.from_start => {
                 // A run cannot be read: the rows have it all.
-                builder = Builder::from_rows(version, index, bound);
-                builder.run(&types)?;
+                builder = Builder::from_rows(version, bound);
+                builder.run(&columns)?;
             }
             done => done?,
         }
@@ -81,7 +82,6 @@ impl AnyRun {
 
 struct Builder<'a> {
     version: &'a TableVersion,
-    index: &'a IndexVersion,
     bound: TxnId,
     from_start: bool,
     ordered: Vec<OrderedPart>,
@@ -92,24 +92,23 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(version: &'a TableVersion, index: &'a IndexVersion, bound: TxnId) -> Self {
+    fn new(version: &'a TableVersion, index: &IndexVersion, bound: TxnId) -> Self {
         if index.is_damaged() {
-            return Self::from_rows(version, index, bound);
+            return Self::from_rows(version, bound);
         }
         Self {
             from_start: false,
             ordered: index.ordered.to_vec(),
             runs: index.runs.iter().cloned().map(AnyRun::Stored).collect(),
             covered_to: index.covered_to,
-            ..Self::from_rows(version, index, bound)
+            ..Self::from_rows(version, bound)
         }
     }
 
     /// With nothing but the rows.
-    fn from_rows(version: &'a TableVersion, index: &'a IndexVersion, bound: TxnId) -> Self {
+    fn from_rows(version: &'a TableVersion, bound: TxnId) -> Self {
         Self {
             version,
-            index,
             bound,
             from_start: true,
             ordered: Vec::new(),
@@ -119,10 +118,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn run(&mut self, types: &[SqlType]) -> Result<()> {
+    fn run(&mut self, columns: &[StoredColumn]) -> Result<()> {
         let mut segments: Vec<&Arc<RowGroup>> = self.version.segments().collect();
         segments.sort_by_key(|segment| segment.first_row_id());
-        let mut reader = KeyReader::new(&self.index.definition.fields, types)?;
+        let mut reader = KeyReader::new(columns)?;
         for segment in segments {
             if segment.last_row_id() >= self.covered_to {
                 self.add_segment(segment, &mut reader)?;

@@ -6,12 +6,13 @@ use super::{
 };
 use crate::column_buffer::ColumnBuffer;
 use crate::encoding::Scratch;
+use crate::fill::StoredColumn;
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::{Positions, WINDOW_ROWS};
 use crate::table_version::TableVersion;
 use arrow::row::Rows;
 use llkv_result::{Error, Result, StorageError};
-use llkv_types::{FieldId, IndexId, RowId, SqlType};
+use llkv_types::{FieldId, IndexId, RowId};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,16 +37,16 @@ impl TableVersion {
     #[must_use]
     pub fn index_fields(&self, id: IndexId) -> Option<&[FieldId]> {
         let index = self.index(id)?;
-        self.key_types(index)?;
+        self.key_columns(index)?;
         Some(index.definition.fields.as_slice())
     }
 
-    /// The types of an index's columns; none when the table has lost one, or one has no order.
-    pub(super) fn key_types(&self, index: &IndexVersion) -> Option<Vec<SqlType>> {
+    /// An index's columns; none when the table has lost one, or one has no order.
+    pub(super) fn key_columns(&self, index: &IndexVersion) -> Option<Vec<StoredColumn>> {
         let fields = index.definition.fields.iter();
-        let types = fields.map(|field| self.type_of(*field).ok());
-        types
-            .map(|ty| ty.filter(|ty| KeyEncoder::supports(*ty)))
+        let columns = fields.map(|field| self.column(*field).ok());
+        columns
+            .map(|column| column.filter(|column| KeyEncoder::supports(column.ty)))
             .collect()
     }
 
@@ -54,7 +55,7 @@ impl TableVersion {
         let Some(index) = self.index(access.index) else {
             return Ok(None);
         };
-        let Some(types) = self.key_types(index) else {
+        let Some(columns) = self.key_columns(index) else {
             return Ok(None);
         };
         let mut found = Found::default();
@@ -70,13 +71,13 @@ impl TableVersion {
             let GroupData::Plain(plain) = run.data.as_ref() else {
                 continue;
             };
-            let make = || self.sort_keys(run, &index.definition.fields, &types);
+            let make = || sort_keys(run, &columns);
             let keys = plain.keys.get_or_make(access.index, make)?;
             for range in &access.ranges {
                 keys.find(range, &mut found.row_ids);
             }
         }
-        self.find_ordered(index, &types, &access.ranges, &mut found.row_ids)?;
+        self.find_ordered(index, &columns, &access.ranges, &mut found.row_ids)?;
         found.scanned = self.unlisted(index);
         found.row_ids.sort_unstable();
         found.row_ids.dedup();
@@ -102,11 +103,11 @@ impl TableVersion {
     fn find_ordered(
         &self,
         index: &IndexVersion,
-        types: &[SqlType],
+        columns: &[StoredColumn],
         ranges: &[KeyRange],
         out: &mut Vec<RowId>,
     ) -> Result<()> {
-        let mut reader = KeyReader::new(&index.definition.fields, types)?;
+        let mut reader = KeyReader::new(columns)?;
         let mut ranges = ranges;
         let mut parts = index.ordered.as_slice();
         // Parts and ranges both ascend: each step leaves one of them behind.
@@ -162,24 +163,19 @@ impl TableVersion {
         }
         Ok(())
     }
+}
 
-    fn sort_keys(
-        &self,
-        run: &RowGroup,
-        fields: &[FieldId],
-        types: &[SqlType],
-    ) -> Result<SortedKeys> {
-        let mut buffer = EntryBuffer::default();
-        let mut reader = KeyReader::new(fields, types)?;
-        for start in (0..run.rows).step_by(WINDOW_ROWS) {
-            let rows = WINDOW_ROWS.min(run.rows - start);
-            let keys = reader.read(run, start, rows)?;
-            for (row, key) in keys.iter().enumerate() {
-                buffer.push(key.data(), run.row_id(start + row));
-            }
+fn sort_keys(run: &RowGroup, columns: &[StoredColumn]) -> Result<SortedKeys> {
+    let mut buffer = EntryBuffer::default();
+    let mut reader = KeyReader::new(columns)?;
+    for start in (0..run.rows).step_by(WINDOW_ROWS) {
+        let rows = WINDOW_ROWS.min(run.rows - start);
+        let keys = reader.read(run, start, rows)?;
+        for (row, key) in keys.iter().enumerate() {
+            buffer.push(key.data(), run.row_id(start + row));
         }
-        Ok(SortedKeys::of(buffer))
     }
+    Ok(SortedKeys::of(buffer))
 }
 
 /// True for an error that says that stored bytes are not what was written.
@@ -290,7 +286,7 @@ fn rows_into(group: &RowGroup, rows: Range<usize>, out: &mut Vec<RowId>) {
 
 /// Reads the keys of rows.
 pub(super) struct KeyReader {
-    fields: Vec<(FieldId, SqlType)>,
+    columns: Vec<StoredColumn>,
     encoder: KeyEncoder,
     scratch: Scratch,
     positions: Positions,
@@ -298,10 +294,10 @@ pub(super) struct KeyReader {
 }
 
 impl KeyReader {
-    pub(super) fn new(fields: &[FieldId], types: &[SqlType]) -> Result<Self> {
+    pub(super) fn new(columns: &[StoredColumn]) -> Result<Self> {
         Ok(Self {
-            fields: fields.iter().copied().zip(types.iter().copied()).collect(),
-            encoder: KeyEncoder::new(types.iter().copied())?,
+            encoder: KeyEncoder::new(columns.iter().map(|column| column.ty))?,
+            columns: columns.to_vec(),
             scratch: Scratch::default(),
             positions: Positions::default(),
             key: Vec::new(),
@@ -310,11 +306,11 @@ impl KeyReader {
 
     /// The keys of some rows of a window.
     pub(super) fn read(&mut self, group: &RowGroup, start: usize, rows: usize) -> Result<Rows> {
-        let mut columns = Vec::with_capacity(self.fields.len());
-        for (field, ty) in &self.fields {
-            let mut column = ColumnBuffer::new(*ty, rows)?;
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for stored in &self.columns {
+            let mut column = ColumnBuffer::new(stored.ty, rows)?;
             column.reserve();
-            let chunk = group.chunk(*field, *ty)?;
+            let chunk = group.chunk(stored)?;
             chunk.append(start, rows, &mut column, &mut self.scratch)?;
             columns.push(column.finish()?);
         }
@@ -326,11 +322,11 @@ impl KeyReader {
         let start = at / WINDOW_ROWS * WINDOW_ROWS;
         self.positions
             .load_rows(std::iter::once((at - start) as u16));
-        let mut columns = Vec::with_capacity(self.fields.len());
-        for (field, ty) in &self.fields {
-            let mut column = ColumnBuffer::new(*ty, 1)?;
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for stored in &self.columns {
+            let mut column = ColumnBuffer::new(stored.ty, 1)?;
             column.reserve();
-            let chunk = group.chunk(*field, *ty)?;
+            let chunk = group.chunk(stored)?;
             chunk.append_at(start, &self.positions, &mut column, &mut self.scratch)?;
             columns.push(column.finish()?);
         }

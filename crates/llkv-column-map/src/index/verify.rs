@@ -3,12 +3,13 @@
 use super::lookup::KeyReader;
 use super::run::Cursor;
 use super::{IndexVersion, OrderedPart};
+use crate::fill::StoredColumn;
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
 use hashbrown::HashMap;
 use llkv_result::Result;
-use llkv_types::{RowId, SqlType, TXN_ID_NONE};
+use llkv_types::{RowId, TXN_ID_NONE};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -20,7 +21,7 @@ pub(crate) fn check_indexes(version: &TableVersion, findings: &mut Vec<String>) 
             findings.push(format!("{name}: a part of it is damaged"));
             continue;
         }
-        let Some(types) = version.key_types(index) else {
+        let Some(columns) = version.key_columns(index) else {
             findings.push(format!("{name}: it has a column that the table has not"));
             continue;
         };
@@ -32,7 +33,7 @@ pub(crate) fn check_indexes(version: &TableVersion, findings: &mut Vec<String>) 
             last_ordered: (0, Vec::new()),
             findings,
         };
-        if let Err(error) = check.run(&types) {
+        if let Err(error) = check.run(&columns) {
             findings.push(format!("{name}: {error}"));
         }
     }
@@ -50,11 +51,11 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn run(&mut self, types: &[SqlType]) -> Result<()> {
+    fn run(&mut self, columns: &[StoredColumn]) -> Result<()> {
         for at in 0..self.index.runs.len() {
             self.read_run(at)?;
         }
-        let mut reader = KeyReader::new(&self.index.definition.fields, types)?;
+        let mut reader = KeyReader::new(columns)?;
         let version = self.version;
         for group in version.groups.iter() {
             self.check_group(group, &mut reader)?;

@@ -5,6 +5,7 @@ mod batch;
 use crate::bytes::{ByteReader, ByteWriter, damaged};
 use crate::commit::ReadyChange;
 use crate::descriptor::{GROUPS, GroupMeta, RecordKind, seal, unseal};
+use crate::fill::Fill;
 use crate::index::IndexDefinition;
 use crate::row_group::Layout;
 use llkv_result::Result;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"LLKJ");
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 32;
 /// The columns of a table: a list of field ids and types.
 const LAYOUT: RecordKind = RecordKind {
@@ -52,8 +53,19 @@ pub(crate) fn encode(
     out.u64(commit_id);
     out.u64(0);
     out.u64(0);
+    // Layouts that earlier changes of the same record have set.
+    let mut layouts: Vec<(TableId, Arc<Layout>)> = Vec::new();
     for change in changes {
-        encode_change(&mut out, change, &layout_of)?;
+        let layout = match layouts.iter().rev().find(|(id, _)| *id == change.table()) {
+            Some((_, layout)) => Some(Arc::clone(layout)),
+            None => layout_of(change.table()),
+        };
+        encode_change(&mut out, change, layout.as_deref())?;
+        if let ReadyChange::Create { table, columns } | ReadyChange::Alter { table, columns, .. } =
+            change
+        {
+            layouts.push((*table, columns.as_slice().into()));
+        }
     }
     let payload = out.as_slice().get(HEADER_BYTES..).unwrap_or_default();
     let (len, checksum) = (payload.len() as u64, xxh3_64(payload));
@@ -65,7 +77,7 @@ pub(crate) fn encode(
 fn encode_change(
     out: &mut ByteWriter,
     change: &ReadyChange,
-    layout_of: &impl Fn(TableId) -> Option<Arc<Layout>>,
+    layout: Option<&Layout>,
 ) -> Result<()> {
     let tag = match change {
         ReadyChange::Create { .. } => CREATE,
@@ -81,17 +93,23 @@ fn encode_change(
     out.u32(change.table().0);
     match change {
         ReadyChange::Drop { .. } => {}
-        ReadyChange::Create { columns, .. } | ReadyChange::Alter { columns, .. } => {
+        ReadyChange::Create { columns, .. } => out.prefixed(&seal(LAYOUT, columns)),
+        ReadyChange::Alter { columns, fills, .. } => {
             out.prefixed(&seal(LAYOUT, columns));
+            out.u32(fills.len() as u32);
+            for (field, fill) in fills {
+                out.u32(field.0);
+                out.prefixed(fill.bytes());
+            }
         }
         ReadyChange::Append {
-            table,
             first_row_id,
             batch,
+            ..
         } => {
             out.u64(*first_row_id);
-            let layout = layout_of(*table).ok_or_else(|| damaged("an append without a table"))?;
-            batch::write(out, batch, &layout)?;
+            let layout = layout.ok_or_else(|| damaged("an append without a table"))?;
+            batch::write(out, batch, layout)?;
         }
         ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal(GROUPS, groups)),
         ReadyChange::CreateIndex { index, .. } => {
@@ -147,7 +165,7 @@ pub(crate) fn decode(
                 None => layout_of(table),
             }
         })?;
-        if let ReadyChange::Create { table, columns } | ReadyChange::Alter { table, columns } =
+        if let ReadyChange::Create { table, columns } | ReadyChange::Alter { table, columns, .. } =
             &change
         {
             layouts.push((*table, columns.as_slice().into()));
@@ -158,6 +176,17 @@ pub(crate) fn decode(
         return Err(damaged("bytes follow the last change of a journal record"));
     }
     Ok((commit_id, changes))
+}
+
+fn decode_fills(input: &mut ByteReader<'_>, columns: &Layout) -> Result<Vec<(FieldId, Arc<Fill>)>> {
+    let mut fills = Vec::new();
+    for _ in 0..input.u32()? {
+        let field = FieldId(input.u32()?);
+        let ty = columns.iter().find(|(known, _)| *known == field);
+        let (_, ty) = ty.ok_or_else(|| damaged("a value for a column that is not there"))?;
+        fills.push((field, Arc::new(Fill::open(*ty, input.prefixed()?)?)));
+    }
+    Ok(fills)
 }
 
 fn decode_change(
@@ -172,7 +201,11 @@ fn decode_change(
             let columns: Vec<(FieldId, SqlType)> = unseal(LAYOUT, key, input.prefixed()?)?;
             match tag {
                 CREATE => ReadyChange::Create { table, columns },
-                _ => ReadyChange::Alter { table, columns },
+                _ => ReadyChange::Alter {
+                    table,
+                    fills: decode_fills(input, &columns)?,
+                    columns,
+                },
             }
         }
         DROP => ReadyChange::Drop { table },

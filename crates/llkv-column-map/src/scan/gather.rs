@@ -37,11 +37,12 @@ pub(crate) fn gather(
     let mut columns = Vec::with_capacity(fields.len());
     let mut schema = Vec::with_capacity(fields.len());
     for field in fields {
-        let ty = version.type_of(*field)?;
+        let stored = version.column(*field)?;
+        let ty = stored.ty;
         let mut column = ColumnBuffer::new(ty, ids.len())?;
         column.reserve();
         for part in &parts {
-            let chunk = part.group.chunk(*field, ty)?;
+            let chunk = part.group.chunk(&stored)?;
             for window in part
                 .positions
                 .chunk_by(|a, b| *a as usize / WINDOW_ROWS == *b as usize / WINDOW_ROWS)

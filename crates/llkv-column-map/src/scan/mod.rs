@@ -8,6 +8,7 @@ pub(crate) mod selection;
 pub use morsel::MorselReader;
 
 use crate::column_test::Test;
+use crate::fill::StoredColumn;
 use crate::kind::Kind;
 use crate::predicate::{ColumnPredicate, ScanCounters};
 use crate::row_group::RowGroup;
@@ -15,7 +16,7 @@ use crate::stats::Verdict;
 use crate::table_version::TableVersion;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use llkv_result::{Error, Result};
-use llkv_types::{BATCH_ROWS, FieldId, RowId, SqlType, TxnId};
+use llkv_types::{BATCH_ROWS, FieldId, RowId, TxnId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,8 +72,7 @@ pub(crate) struct Morsel {
 /// A predicate ready to run, with what was learned of it.
 #[derive(Debug)]
 pub(crate) struct RunningPredicate {
-    pub(crate) field: FieldId,
-    pub(crate) ty: SqlType,
+    pub(crate) column: StoredColumn,
     pub(crate) test: Test,
     pub(crate) learned: Learned,
 }
@@ -120,7 +120,7 @@ pub struct ColumnScan {
     pub(crate) version: Arc<TableVersion>,
     pub(crate) spec: ScanSpec,
     pub(crate) schema: SchemaRef,
-    pub(crate) projection: Vec<(FieldId, SqlType)>,
+    pub(crate) projection: Vec<StoredColumn>,
     pub(crate) predicates: Arc<Vec<RunningPredicate>>,
     morsels: Vec<Morsel>,
     estimated_rows: u64,
@@ -132,12 +132,12 @@ impl ColumnScan {
         let projection = spec
             .projection
             .iter()
-            .map(|field| Ok((*field, version.type_of(*field)?)))
+            .map(|field| version.column(*field))
             .collect::<Result<Vec<_>>>()?;
         let predicates = compile(&version, &spec.predicates)?;
         let mut fields: Vec<Field> = projection
             .iter()
-            .map(|(field, ty)| Field::new(field.to_string(), ty.to_arrow(), true))
+            .map(|c| Field::new(c.field.to_string(), c.ty.to_arrow(), true))
             .collect();
         if spec.with_row_id {
             fields.push(Field::new(ROW_ID_COLUMN, DataType::UInt64, false));
@@ -196,7 +196,7 @@ impl ColumnScan {
     fn rules_out(&self, group: &RowGroup) -> bool {
         self.predicates
             .iter()
-            .any(|p| group.judge(p.field, &p.test) == Verdict::Nothing)
+            .any(|p| group.judge(&p.column, &p.test) == Verdict::Nothing)
     }
 
     /// The schema of the batches: the projection, each column named by its field's number, then
@@ -249,11 +249,10 @@ fn compile(
     predicates
         .iter()
         .map(|predicate| {
-            let ty = version.type_of(predicate.field)?;
-            let kind = Kind::of(ty).ok_or_else(|| Error::internal("column type"))?;
+            let column = version.column(predicate.field)?;
+            let kind = Kind::of(column.ty).ok_or_else(|| Error::internal("column type"))?;
             Ok(RunningPredicate {
-                field: predicate.field,
-                ty,
+                column,
                 test: Test::compile(&predicate.test, kind)?,
                 learned: Learned::default(),
             })

@@ -6,6 +6,7 @@ use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
 use crate::chunk::Chunk;
 use crate::column_test::Test;
 use crate::encoding::Scratch;
+use crate::fill::StoredColumn;
 use crate::row_group::{GroupData, RowGroup};
 use crate::stats::Verdict;
 use crate::table_version::TableVersion;
@@ -23,7 +24,7 @@ pub struct MorselReader {
     version: Arc<TableVersion>,
     spec: ScanSpec,
     schema: SchemaRef,
-    projection: Vec<(FieldId, SqlType)>,
+    projection: Vec<StoredColumn>,
     predicates: Arc<Vec<RunningPredicate>>,
     segments: std::vec::IntoIter<Arc<RowGroup>>,
     current: Option<Segment>,
@@ -68,9 +69,10 @@ impl MorselReader {
         let columns = scan
             .projection
             .iter()
-            .map(|(field, ty)| {
+            .map(|column| {
                 let capacity = batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS);
-                OutputColumn::new(*ty, capacity, scan.spec.coded.contains(field))
+                let coded = scan.spec.coded.contains(&column.field);
+                OutputColumn::new(column.ty, capacity, coded)
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
@@ -132,7 +134,7 @@ impl MorselReader {
             let mut tests = Vec::with_capacity(self.predicates.len());
             let mut verdict = Verdict::Everything;
             for (index, predicate) in self.predicates.iter().enumerate() {
-                match group.judge(predicate.field, &predicate.test) {
+                match group.judge(&predicate.column, &predicate.test) {
                     Verdict::Nothing => verdict = Verdict::Nothing,
                     Verdict::Unsure => tests.push(SegmentTest { index, open: None }),
                     Verdict::Everything => {}
@@ -217,8 +219,8 @@ impl MorselReader {
             let (chunk, answers) = match &test.open {
                 Some(open) => open,
                 None => {
-                    count_bytes(&self.spec, &segment.group, predicate.field);
-                    let chunk = segment.group.chunk(predicate.field, predicate.ty)?;
+                    count_bytes(&self.spec, &segment.group, predicate.column.field);
+                    let chunk = segment.group.chunk(&predicate.column)?;
                     let answers = chunk.answers(&predicate.test)?;
                     test.open.insert((chunk, answers))
                 }
@@ -257,7 +259,7 @@ impl MorselReader {
             self.predicates
                 .get(index)
                 .and_then(|p| p.learned.rank())
-                .unwrap_or_else(|| match self.predicates.get(index).map(|p| p.ty) {
+                .unwrap_or_else(|| match self.predicates.get(index).map(|p| p.column.ty) {
                     Some(SqlType::Text | SqlType::Blob) => 1.0,
                     _ => 0.0,
                 })
@@ -334,9 +336,9 @@ impl MorselReader {
             let chunks = self
                 .projection
                 .iter()
-                .map(|(field, ty)| {
-                    count_bytes(&self.spec, &segment.group, *field);
-                    segment.group.chunk(*field, *ty)
+                .map(|column| {
+                    count_bytes(&self.spec, &segment.group, column.field);
+                    segment.group.chunk(column)
                 })
                 .collect::<Result<Vec<_>>>()?;
             // Rows of another dictionary cannot wait together with these.

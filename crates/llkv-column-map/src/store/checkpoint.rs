@@ -86,7 +86,7 @@ impl ColumnStore {
             return self.pager.checkpoint();
         }
         self.ensure_header()?;
-        let commit = self.swap(&mut keep, batch, built, gone, applied)?;
+        let commit = self.swap(&mut keep, batch, built, gone, (applied, gc_bound))?;
         self.pager.sync(commit)?;
         self.free_retired(&mut keep)?;
         self.pager.checkpoint()
@@ -106,7 +106,7 @@ impl ColumnStore {
         mut batch: WriteBatch,
         mut built: Vec<Built>,
         gone: Vec<Arc<TableVersion>>,
-        applied: TxnId,
+        (applied, gc_bound): (TxnId, TxnId),
     ) -> Result<llkv_storage::CommitId> {
         for table in &mut built {
             let descriptor = describe(table, applied, &mut batch)?;
@@ -178,7 +178,7 @@ impl ColumnStore {
         let commit = self.pager.log(batch)?;
         self.journal.lock().retain(|id| *id > applied);
         for table in built {
-            rebase(&mut state, table, applied);
+            rebase(&mut state, table, applied, gc_bound);
         }
         for table in gone {
             state.tables.remove(&table.table);
@@ -298,11 +298,12 @@ fn describe(table: &mut Built, applied: TxnId, batch: &mut WriteBatch) -> Result
             let indexes = table.indexes.indexes.iter();
             indexes.map(|index| index.definition.clone()).collect()
         },
+        fills: from.fills.of_layout(&from.layout).stored(),
     })
 }
 
 /// The version published now, with the checkpoint's groups in the place of what they were made of.
-fn rebase(state: &mut State, built: Built, applied: TxnId) {
+fn rebase(state: &mut State, built: Built, applied: TxnId, gc_bound: TxnId) {
     let table: TableId = built.from.table;
     let Some(current) = state.tables.get(&table) else {
         return;
@@ -319,6 +320,7 @@ fn rebase(state: &mut State, built: Built, applied: TxnId) {
     next.tail = tail::after(&current.tail, applied);
     next.pages = Arc::new(built.pages);
     next.marks = current.marks.after(applied, &built.compacted.marks);
+    next.fills = Arc::new(current.fills.pruned(gc_bound));
     next.settled = applied;
     state.tables.insert(table, Arc::new(next));
     state.stored.insert(table);

@@ -319,16 +319,20 @@ fn write_group(
     let pager = version.pager.as_ref();
     let mut writer = GroupWriter::new(pager, rows);
     let mut scratch = Scratch::default();
-    for (field, ty) in version.layout.iter() {
+    // Snapshots that see a column that went read it from here on.
+    let former = version.fills.former_after(bound);
+    let layout: Vec<_> = version.layout.iter().copied().chain(former).collect();
+    for (field, ty) in &layout {
+        let stored = version.column(*field)?;
         let mut column = ColumnBuffer::new(*ty, rows)?;
         column.reserve();
         for window in windows {
-            let chunk = window.segment.chunk(*field, *ty)?;
+            let chunk = window.segment.chunk(&stored)?;
             chunk.append_at(window.start, &window.positions, &mut column, &mut scratch)?;
         }
         writer.add(*field, encoding::encode(*ty, &column.finish()?)?)?;
     }
-    let staged = writer.finish(&version.layout);
+    let staged = writer.finish(&layout);
     let mut meta = assign_keys(pager, &staged, batch)?;
     add_versions(version, windows, bound, &mut meta);
     Ok(Arc::new(RowGroup::stored(

@@ -24,10 +24,11 @@ use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, Tab
 use crate::descriptor::{
     CreatedRun, GroupMeta, IdRun, STORE, StoreHeader, TABLE, TableDescriptor, seal, unseal,
 };
+use crate::fill::Fill;
 use crate::index;
 use crate::journal;
 use crate::table_version::TableVersion;
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use hashbrown::{HashMap, HashSet};
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, BoxedPager, WriteBatch};
@@ -321,19 +322,8 @@ impl ColumnStore {
             .map(|change| self.ready(change, commit_id, &mut batch))
             .collect::<Result<Vec<_>>>()?;
         let bytes = journal::encode(commit_id, &changes, |table| {
-            let in_record = changes.iter().rev().find_map(|change| match change {
-                ReadyChange::Create { table: id, columns }
-                | ReadyChange::Alter { table: id, columns }
-                    if *id == table =>
-                {
-                    Some(columns.as_slice().into())
-                }
-                _ => None,
-            });
-            in_record.or_else(|| {
-                let version = self.table(table).ok().flatten()?;
-                Some(Arc::clone(&version.layout))
-            })
+            let version = self.table(table).ok().flatten()?;
+            Some(Arc::clone(&version.layout))
         })?;
         batch
             .puts
@@ -360,9 +350,14 @@ impl ColumnStore {
                 columns: columns.clone(),
             },
             TableChange::Drop { table } => ReadyChange::Drop { table: *table },
-            TableChange::Alter { table, columns } => ReadyChange::Alter {
+            TableChange::Alter {
+                table,
+                columns,
+                fills,
+            } => ReadyChange::Alter {
                 table: *table,
                 columns: columns.clone(),
+                fills: open_fills(columns, fills)?,
             },
             TableChange::Append {
                 table,
@@ -493,6 +488,23 @@ impl ColumnStore {
         self.sync(&ticket)?;
         self.publish(ticket)
     }
+}
+
+/// Values for new columns, in the form that versions keep.
+pub(crate) fn open_fills(
+    columns: &[(FieldId, SqlType)],
+    fills: &[(FieldId, ArrayRef)],
+) -> Result<Vec<(FieldId, Arc<Fill>)>> {
+    let mut open = Vec::with_capacity(fills.len());
+    for (field, value) in fills {
+        let ty = columns.iter().find(|(known, _)| known == field);
+        let (_, ty) =
+            ty.ok_or_else(|| Error::internal("a value for a column that is not there"))?;
+        if value.null_count() == 0 {
+            open.push((*field, Arc::new(Fill::new(*ty, value)?)));
+        }
+    }
+    Ok(open)
 }
 
 impl std::fmt::Debug for ColumnStore {

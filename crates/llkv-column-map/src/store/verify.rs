@@ -3,13 +3,14 @@
 use super::ColumnStore;
 use crate::column_buffer::ColumnBuffer;
 use crate::encoding::{Scratch, input::Input};
+use crate::fill::StoredColumn;
 use crate::index::check_indexes;
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::WINDOW_ROWS;
 use crate::stats::{Bounds, Stats};
 use crate::table_version::TableVersion;
 use llkv_result::Result;
-use llkv_types::{FieldId, SqlType, TxnId};
+use llkv_types::TxnId;
 
 impl ColumnStore {
     /// Reads everything and gives what is wrong, one sentence each: chunks that do not decode, statistics
@@ -50,8 +51,10 @@ fn check_table(version: &TableVersion, last_commit: TxnId, findings: &mut Vec<St
         }
         check_versions(segment, &name, last_commit, findings);
         if let GroupData::Stored(_) = segment.data.as_ref() {
-            for (field, ty) in version.layout.iter() {
-                if let Err(error) = check_chunk(segment, *field, *ty, &name, findings) {
+            for (field, _) in version.layout.iter() {
+                let checked = version.column(*field);
+                let checked = checked.and_then(|c| check_chunk(segment, &c, &name, findings));
+                if let Err(error) = checked {
                     findings.push(format!("{name}, field {field}: {error}"));
                 }
             }
@@ -86,12 +89,12 @@ fn check_versions(segment: &RowGroup, name: &str, last_commit: TxnId, findings: 
 /// Decodes a chunk window by window and compares it with its statistics.
 fn check_chunk(
     segment: &RowGroup,
-    field: FieldId,
-    ty: SqlType,
+    stored: &StoredColumn,
     name: &str,
     findings: &mut Vec<String>,
 ) -> Result<()> {
-    let chunk = segment.chunk(field, ty)?;
+    let (field, ty) = (stored.field, stored.ty);
+    let chunk = segment.chunk(stored)?;
     let mut scratch = Scratch::default();
     let mut column = ColumnBuffer::new(ty, WINDOW_ROWS)?;
     for start in (0..segment.rows).step_by(WINDOW_ROWS) {

@@ -55,6 +55,7 @@ impl Catalog {
         let (name, _, columns) = TABLES.get(at)?;
         Some(TableInfo {
             dialect: "llkv".into(),
+            foreign_keys: vec![],
             id: TableId(at as u32),
             name: (*name).into(),
             columns: columns

@@ -57,6 +57,7 @@ pub fn create(session: &mut RuntimeSession, table: &str, with_key: bool) -> Resu
     session.execute(PlanStatement::CreateTable {
         definition: TableDefinition {
             dialect: "llkv".into(),
+            foreign_keys: vec![],
             name: name(table),
             columns: columns.to_vec(),
             keys: if with_key { vec![key] } else { vec![] },
@@ -74,6 +75,7 @@ pub fn drop_table(session: &mut RuntimeSession, table: &str) -> Result<()> {
     session.execute(PlanStatement::DropTable {
         names: vec![name(table)],
         if_exists: false,
+        cascade: false,
     })?;
     Ok(())
 }
@@ -113,6 +115,7 @@ pub fn insert_or(
         returning: None,
         is_copy: false,
         triggers: None,
+        cascades: vec![],
     }))?)
 }
 
@@ -167,6 +170,7 @@ pub fn delete(session: &mut RuntimeSession, table: &str, keys: RangeInclusive<i6
         source: project(scan(&info, &keys, true), vec![row_id()]),
         returning: None,
         triggers: None,
+        cascades: vec![],
     }))?)
 }
 
@@ -193,6 +197,7 @@ pub fn update(
         on_conflict: ConflictAction::Error,
         returning: None,
         triggers: None,
+        cascades: vec![],
     }))?)
 }
 

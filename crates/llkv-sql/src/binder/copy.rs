@@ -104,6 +104,7 @@ impl Binder<'_> {
             returning: None,
             is_copy,
             triggers,
+            cascades: Vec::new(),
         }))
     }
 

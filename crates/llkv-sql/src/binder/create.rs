@@ -1,6 +1,8 @@
 //! CREATE and DROP of tables and views.
 
 use super::Binder;
+use super::alter::is_constraint;
+use super::alter_texts::mentions;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use llkv_plan::{
@@ -96,6 +98,7 @@ impl Binder<'_> {
             columns,
             keys: vec![],
             checks: vec![],
+            foreign_keys: vec![],
             temporary: create.temporary,
         })
     }
@@ -110,14 +113,31 @@ impl Binder<'_> {
             columns: Vec::with_capacity(create.columns.len()),
             keys: vec![],
             checks: vec![],
+            foreign_keys: vec![],
             temporary: create.temporary,
         };
         for column in &create.columns {
             self.define_column(column, &mut table)?;
         }
         self.refuse_same_names(&table.columns, create)?;
-        for constraint in &create.constraints {
-            self.define_constraint(constraint, &mut table, create)?;
+        // A table may refer to itself: its keys come first.
+        let refers =
+            |constraint: &&TableConstraint| matches!(constraint, TableConstraint::ForeignKey(_));
+        for constraint in create.constraints.iter().filter(|c| !refers(c)) {
+            self.define_constraint(constraint, &mut table, &create.name)?;
+        }
+        for column in &create.columns {
+            for option in &column.options {
+                if let ColumnOption::ForeignKey(key) = &option.option {
+                    let mut key = key.clone();
+                    key.columns = vec![column.name.clone()];
+                    key.name = key.name.or_else(|| option.name.clone());
+                    self.define_foreign_key(&key, &mut table)?;
+                }
+            }
+        }
+        for constraint in create.constraints.iter().filter(refers) {
+            self.define_constraint(constraint, &mut table, &create.name)?;
         }
         if table.keys.iter().filter(|key| key.primary).count() > 1 {
             return self.invalid("a table has one primary key", &create.name);
@@ -150,7 +170,7 @@ impl Binder<'_> {
         Ok(())
     }
 
-    fn define_column(
+    pub(super) fn define_column(
         &mut self,
         column: &ast::ColumnDef,
         table: &mut TableDefinition,
@@ -163,21 +183,10 @@ impl Binder<'_> {
             default_sql: None,
         };
         for option in &column.options {
-            let given = option.name.as_ref();
             match &option.option {
                 ColumnOption::Null | ColumnOption::Comment(_) | ColumnOption::Collation(_) => {}
                 ColumnOption::NotNull => defined.nullable = false,
                 ColumnOption::Default(expr) => defined.default_sql = Some(expr.to_string()),
-                ColumnOption::PrimaryKey(_) => {
-                    add_key(table, given, true, vec![position]);
-                }
-                ColumnOption::Unique(_) => add_key(table, given, false, vec![position]),
-                ColumnOption::Check(check) => {
-                    add_check(table, check.name.as_ref().or(given), &check.expr);
-                }
-                ColumnOption::ForeignKey(_) => {
-                    return self.unsupported("FOREIGN KEY", &column.name);
-                }
                 ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
                     return self.unsupported("a generated column", &column.name);
                 }
@@ -186,33 +195,44 @@ impl Binder<'_> {
                 {
                     return self.unsupported("AUTOINCREMENT", &column.name);
                 }
+                other if is_constraint(other) => {}
                 other => return self.unsupported(format!("{other}"), &column.name),
             }
         }
         table.columns.push(defined);
+        // Constraints are named by the column.
+        for option in &column.options {
+            let given = option.name.as_ref();
+            match &option.option {
+                ColumnOption::PrimaryKey(_) => add_key(table, given, true, vec![position]),
+                ColumnOption::Unique(_) => add_key(table, given, false, vec![position]),
+                ColumnOption::Check(check) => {
+                    add_check(table, check.name.as_ref().or(given), &check.expr);
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 
-    fn define_constraint(
+    pub(super) fn define_constraint(
         &self,
         constraint: &TableConstraint,
         table: &mut TableDefinition,
-        create: &ast::CreateTable,
+        place: &ast::ObjectName,
     ) -> Result<()> {
         match constraint {
             TableConstraint::PrimaryKey(key) => {
-                let columns = self.key_columns(&key.columns, table, create)?;
+                let columns = self.key_columns(&key.columns, table, place)?;
                 add_key(table, key.name.as_ref(), true, columns);
             }
             TableConstraint::Unique(key) => {
-                let columns = self.key_columns(&key.columns, table, create)?;
+                let columns = self.key_columns(&key.columns, table, place)?;
                 add_key(table, key.name.as_ref(), false, columns);
             }
             TableConstraint::Check(check) => add_check(table, check.name.as_ref(), &check.expr),
-            TableConstraint::ForeignKey(key) => {
-                return self.unsupported("FOREIGN KEY", &key.foreign_table);
-            }
-            other => return self.unsupported(format!("the constraint {other}"), &create.name),
+            TableConstraint::ForeignKey(key) => self.define_foreign_key(key, table)?,
+            other => return self.unsupported(format!("the constraint {other}"), place),
         }
         Ok(())
     }
@@ -221,12 +241,12 @@ impl Binder<'_> {
         &self,
         columns: &[ast::IndexColumn],
         table: &TableDefinition,
-        create: &ast::CreateTable,
+        place: &ast::ObjectName,
     ) -> Result<Vec<u32>> {
         let mut positions = Vec::with_capacity(columns.len());
         for column in columns {
             let ast::Expr::Identifier(name) = &column.column.expr else {
-                return self.unsupported("an expression as a key", &create.name);
+                return self.unsupported("an expression as a key", place);
             };
             let position = table
                 .columns
@@ -247,28 +267,7 @@ impl Binder<'_> {
     fn verify_expressions(&mut self, table: &TableDefinition) -> Result<()> {
         let dialect = self.dialect;
         for column in &table.columns {
-            if let Some(sql) = &column.default_sql {
-                crate::text::parse_expression(sql, dialect, |expr| {
-                    self.apart(dialect, |binder| {
-                        let bound = binder.bind_expr(expr)?;
-                        if bound.ty() != column.ty
-                            && !llkv_compute::coercion::can_cast(bound.ty(), column.ty)
-                        {
-                            return super::invalid(format!(
-                                "the default of \"{}\" is {}, the column {}",
-                                column.name,
-                                bound.ty(),
-                                column.ty
-                            ));
-                        }
-                        let value = binder.coerce(bound, column.ty);
-                        if value.is_constant() && value.as_literal().is_none() {
-                            llkv_compute::fold(&value)?;
-                        }
-                        Ok(())
-                    })
-                })?;
-            }
+            self.verify_default(column)?;
         }
         let columns: Vec<PlanColumn> = table
             .columns
@@ -323,7 +322,7 @@ impl Binder<'_> {
         &self,
         object: &ObjectType,
         names: &[ast::ObjectName],
-        if_exists: bool,
+        (if_exists, cascade): (bool, bool),
     ) -> Result<PlanStatement> {
         let mut tables = Vec::with_capacity(names.len());
         for name in names {
@@ -333,6 +332,7 @@ impl Binder<'_> {
             ObjectType::Table => Ok(PlanStatement::DropTable {
                 names: tables,
                 if_exists,
+                cascade,
             }),
             ObjectType::View => Ok(PlanStatement::DropView {
                 names: tables,
@@ -376,38 +376,61 @@ fn add_key(
     if known && !primary {
         return;
     }
-    let kind = if primary { "pkey" } else { "key" };
-    let made = format!("{}_{kind}", table.name.name);
-    let name = name.map_or(made, |name| name.value.clone());
-    let taken = |name: &str| {
-        table
-            .keys
+    let made = || {
+        let mut words = vec![table.name.name.as_str()];
+        let names = columns
             .iter()
-            .any(|key| key.name.eq_ignore_ascii_case(name))
+            .filter_map(|at| table.columns.get(*at as usize));
+        words.extend(
+            names
+                .map(|column| column.name.as_str())
+                .filter(|_| !primary),
+        );
+        words.push(if primary { "pkey" } else { "key" });
+        words.join("_")
     };
-    let unique = if taken(&name) {
-        (1..)
-            .map(|n| format!("{name}_{n}"))
-            .find(|candidate| !taken(candidate))
-            .unwrap_or_default()
-    } else {
-        name
-    };
+    let name = constraint_name(table, name, made);
     table.keys.push(KeyDefinition {
-        name: unique,
+        name,
         primary,
         columns,
     });
 }
 
 fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast::Expr) {
+    let made = || {
+        let mut used = table.columns.iter();
+        let mut used = used.by_ref().filter(|c| mentions(expr, &c.name));
+        match (used.next(), used.next()) {
+            (Some(one), None) => format!("{}_{}_check", table.name.name, one.name),
+            _ => format!("{}_check", table.name.name),
+        }
+    };
+    let name = constraint_name(table, name, made);
     let sql = expr.to_string();
-    let number = table.checks.len() + 1;
-    table.checks.push(CheckDefinition {
-        name: name.map_or_else(
-            || format!("{}_check_{number}", table.name.name),
-            |name| name.value.clone(),
-        ),
-        sql,
-    });
+    table.checks.push(CheckDefinition { name, sql });
+}
+
+/// The name that was given, or one that no other constraint of the table has: `t_a_key`, `t_a_key1`, ...
+pub(super) fn constraint_name(
+    table: &TableDefinition,
+    given: Option<&ast::Ident>,
+    made: impl FnOnce() -> String,
+) -> String {
+    if let Some(given) = given {
+        return given.value.clone();
+    }
+    let keys = table.keys.iter().map(|key| key.name.as_str());
+    let checks = table.checks.iter().map(|check| check.name.as_str());
+    let foreign = table.foreign_keys.iter().map(|key| key.name.as_str());
+    let taken: Vec<&str> = keys.chain(checks).chain(foreign).collect();
+    let is_taken = |name: &str| taken.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let made = made();
+    if !is_taken(&made) {
+        return made;
+    }
+    (1..)
+        .map(|number| format!("{made}{number}"))
+        .find(|candidate| !is_taken(candidate))
+        .unwrap_or_default()
 }

@@ -75,6 +75,7 @@ impl Binder<'_> {
             source,
             returning,
             triggers,
+            cascades: self.cascades(info.id)?,
         }))
     }
 
@@ -117,6 +118,7 @@ impl Binder<'_> {
             source: keep(plan, vec![row_id]),
             returning: None,
             triggers: None,
+            cascades: self.cascades(info.id)?,
         }))
     }
 }

@@ -36,6 +36,10 @@ impl Binder<'_> {
         let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
         let returning = self.bind_returning(insert.returning.as_deref(), &info, alias)?;
         let triggers = self.bind_insert_triggers(insert, &info, on_conflict)?;
+        let cascades = match (on_conflict, &upsert) {
+            (ConflictAction::Replace, _) | (_, Some(_)) => self.cascades(info.id)?,
+            _ => Vec::new(),
+        };
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
             table_name: info.name.clone(),
@@ -45,6 +49,7 @@ impl Binder<'_> {
             upsert,
             returning,
             is_copy: false,
+            cascades,
             triggers,
         }))
     }

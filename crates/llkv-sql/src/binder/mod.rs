@@ -7,6 +7,9 @@
 //! around it, which is all there is to correlation. Nothing is evaluated but literals.
 
 mod aggregate;
+mod alter;
+mod alter_texts;
+mod alter_views;
 mod conditions;
 mod copy;
 mod create;
@@ -16,6 +19,7 @@ mod distinct;
 mod equality;
 mod expr;
 mod files;
+mod foreign_keys;
 mod frame;
 mod from;
 mod functions;

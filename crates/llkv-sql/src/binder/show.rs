@@ -115,6 +115,7 @@ impl Binder<'_> {
         }
         let taken = ["threads", "memory_limit", "default_null_order"];
         match value {
+            Some(value) if pragma == "foreign_keys" => return self.setting(pragma, value),
             _ if self.dialect != SqlDialect::DuckDb => {}
             Some(value) if taken.contains(&pragma.as_str()) => return self.setting(pragma, value),
             _ if super::tuning::is_without_effect(&pragma) => return Ok(BoundStatement::Nothing),

@@ -36,6 +36,13 @@ pub enum BoundStatement {
         /// Values of the parameters, in their order.
         values: Vec<Scalar>,
     },
+    /// Statements that stand for one: all of them take effect, or none.
+    Steps {
+        /// The SQL words of the one.
+        tag: &'static str,
+        /// The statements.
+        texts: Vec<String>,
+    },
     /// `DEALLOCATE name`; `None` for all.
     Deallocate(Option<String>),
 }
@@ -59,6 +66,7 @@ impl Binder<'_> {
         };
         match statement.as_ref() {
             S::Set(set) => self.bind_set(set),
+            S::AlterTable(alter) => self.bind_alter_table(alter),
             S::Reset(reset) => self.bind_reset(reset),
             S::Pragma { name, value, .. } => self.bind_pragma(name, value.as_ref()),
             S::Prepare {
@@ -107,13 +115,15 @@ impl Binder<'_> {
             S::Truncate(truncate) => self.bind_truncate(truncate),
             S::CreateTable(create) => self.bind_create_table(create),
             S::CreateIndex(index) => self.bind_create_index(index),
+            S::AlterIndex { name, operation } => self.bind_alter_index(name, operation),
             S::CreateView(view) => self.bind_create_view(view),
             S::Drop {
                 object_type,
                 names,
                 if_exists,
+                cascade,
                 ..
-            } => self.bind_drop(object_type, names, *if_exists),
+            } => self.bind_drop(object_type, names, (*if_exists, *cascade)),
             S::DropTrigger(drop) => self.bind_drop_trigger(drop),
             S::Copy {
                 source,

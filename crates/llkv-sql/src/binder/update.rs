@@ -72,6 +72,7 @@ impl Binder<'_> {
         let mut planned = self.plan_update(&info, plan, row_id, &own, assigned)?;
         planned.triggers = self.bind_triggers(&info, &events, &changed)?;
         planned.on_conflict = Self::conflict_action(update.or);
+        planned.cascades = self.cascades(info.id)?;
         planned.returning = returning;
         Ok(PlanStatement::Update(planned))
     }
@@ -371,6 +372,7 @@ impl Binder<'_> {
             on_conflict: ConflictAction::Error,
             returning: None,
             triggers: None,
+            cascades: Vec::new(),
         })
     }
 }

@@ -111,6 +111,7 @@ impl Dialect for Grammar {
         supports_window_clause_named_window_reference
         supports_group_by_with_modifier
         supports_parenthesized_set_variables
+        supports_alter_column_type_using
     }
 
     /// Short cuts for the literals and plain names that most expressions are made of: the library

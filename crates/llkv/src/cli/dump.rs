@@ -17,7 +17,7 @@ struct Object {
     dialect: String,
 }
 
-/// Writes the script to `out`: tables and their rows, then indexes, views and triggers in the order in which they
+/// Writes the script to `out`: tables and their rows, then indexes, foreign keys, views and triggers in the order in which they
 /// were made. What it shows is one moment, also where others write meanwhile.
 pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), Stop> {
     let mut out = BufWriter::new(out);
@@ -25,7 +25,7 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
     let objects = objects(connection)?;
     writeln!(out, "BEGIN;")?;
     let mut dialect = SqlDialect::Llkv.name().to_owned();
-    for kind in ["table", "index", "view", "trigger"] {
+    for kind in ["table", "index", "foreign key", "view", "trigger"] {
         for object in objects.iter().filter(|object| object.kind == kind) {
             if object.dialect != dialect {
                 dialect.clone_from(&object.dialect);

@@ -1,0 +1,388 @@
+//! ALTER TABLE: another definition, and rows that are checked or written anew where it asks for that.
+
+use crate::checks::RowChecks;
+use crate::transaction::Transaction;
+use crate::{RuntimeSession, foreign_keys, query};
+use arrow::array::ArrayRef;
+use llkv_plan::{AlterAction, AlterTable, ColumnDefinition, DependentView, TableRef, TableTexts};
+use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
+use llkv_table::{
+    CatalogObject, CheckMeta, ColMeta, IndexMeta, KeyMeta, OnConflict, Table, TableMeta,
+};
+use llkv_types::FieldId;
+use std::sync::Arc;
+
+const TAG: &str = "ALTER TABLE";
+
+pub(crate) fn alter_table(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    alter: AlterTable,
+) -> Result<StatementResult> {
+    transaction.check_writable(TAG)?;
+    let done = StatementResult::Catalog { tag: TAG };
+    match &alter.action {
+        AlterAction::Nothing => return Ok(done),
+        AlterAction::RenameObject { kind, object, name } => {
+            rename_object(transaction, *kind, object, name)?;
+            return Ok(done);
+        }
+        _ => {}
+    }
+    let table = transaction.table(alter.table, &alter.table_name)?;
+    let Some(change) = Change::new(&table, &alter.action)? else {
+        return Ok(done);
+    };
+    if !alter.violations.is_empty() {
+        transaction.read_all_rows(table.id());
+    }
+    for (rows, error) in alter.violations {
+        if has_rows(session, transaction, rows)? {
+            return Err(error.into());
+        }
+    }
+    let cascade = match &alter.action {
+        AlterAction::DropColumn { cascade, .. } | AlterAction::DropConstraint { cascade, .. } => {
+            *cascade
+        }
+        _ => false,
+    };
+    foreign_keys::before_alter(transaction, &table, &change.meta, cascade)?;
+    let table = transaction.table(alter.table, &alter.table_name)?;
+    if let AlterAction::AddForeignKey(key) = &alter.action {
+        foreign_keys::add(transaction, &table, key)?;
+        return Ok(done);
+    }
+    for view in &alter.views {
+        follow_view(transaction, view)?;
+    }
+    match alter.rows {
+        Some(rows) => {
+            let columns = rows.columns();
+            let checks = RowChecks::new(&alter.checks, &columns, &alter.table_name)?;
+            let execution = query::execute(session, transaction, rows)?;
+            rewrite(session, transaction, &table, change, (execution, &checks))?;
+        }
+        None => {
+            let indexes = change.indexes(&table);
+            let handle = transaction.handle(&table)?;
+            let altered = table.altered(change.meta, indexes, change.fill)?;
+            transaction.change(CatalogObject::Table(Arc::clone(&altered)))?;
+            if let Some(index) = change.new_key {
+                let key = altered.keys().iter().find(|key| key.index().0 == index);
+                let key = key.ok_or_else(|| Error::internal("a key that is not there"))?;
+                key.check_rows(&altered.meta().name, &handle)?;
+                transaction.read_all_rows(altered.id());
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// True when a query gives a row.
+fn has_rows(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    rows: llkv_plan::LogicalPlan,
+) -> Result<bool> {
+    let mut execution = query::execute(session, transaction, rows)?;
+    while let Some(batch) = execution.next_batch()? {
+        if batch.num_rows() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A definition to come.
+struct Change {
+    meta: TableMeta,
+    /// What the rows that there are hold in a new column.
+    fill: Option<(FieldId, ArrayRef)>,
+    /// Columns that go, or become others.
+    gone: Vec<FieldId>,
+    /// The index of a key that is new.
+    new_key: Option<u32>,
+}
+
+impl Change {
+    /// The definition after a change; none where nothing changes.
+    fn new(table: &Table, action: &AlterAction) -> Result<Option<Self>> {
+        let mut change = Self {
+            meta: table.meta().clone(),
+            fill: None,
+            gone: Vec::new(),
+            new_key: None,
+        };
+        let meta = &mut change.meta;
+        match action {
+            AlterAction::AddColumn { column, value } => {
+                let field = add_column(meta, column);
+                if !value.is_null() {
+                    change.fill = Some((field, value.to_array(1)?));
+                }
+            }
+            AlterAction::DropColumn { field, checks, .. } => {
+                meta.columns.retain(|column| column.field != *field);
+                meta.checks.retain(|check| !checks.contains(&check.name));
+                meta.keys.retain(|key| !key.fields.contains(field));
+                meta.foreign_keys.retain(|key| !key.fields.contains(field));
+                change.gone.push(*field);
+            }
+            AlterAction::RenameColumn { field, name, texts } => {
+                name.clone_into(&mut column_of(meta, *field)?.name);
+                set_texts(meta, texts);
+            }
+            AlterAction::RenameTable { name, texts } => {
+                name.clone_into(&mut meta.name);
+                set_texts(meta, texts);
+            }
+            AlterAction::SetDefault { field, default_sql } => {
+                column_of(meta, *field)?.default_sql.clone_from(default_sql);
+            }
+            AlterAction::SetNullable { field, nullable } => {
+                column_of(meta, *field)?.nullable = *nullable;
+            }
+            AlterAction::SetType { field, ty } => {
+                let new = FieldId(meta.next_field);
+                meta.next_field += 1;
+                let column = column_of(meta, *field)?;
+                (column.field, column.ty) = (new, *ty);
+                let fields = meta.keys.iter_mut().flat_map(|key| &mut key.fields);
+                let foreign = meta.foreign_keys.iter_mut();
+                let fields = fields.chain(foreign.flat_map(|key| &mut key.fields));
+                fields
+                    .filter(|known| **known == *field)
+                    .for_each(|known| *known = new);
+            }
+            AlterAction::AddCheck(check) => {
+                check_free_constraint(meta, &check.name)?;
+                meta.checks.push(CheckMeta {
+                    name: check.name.clone(),
+                    sql: check.sql.clone(),
+                });
+            }
+            AlterAction::AddKey(key) => {
+                check_free_constraint(meta, &key.name)?;
+                let mut fields = Vec::with_capacity(key.columns.len());
+                for position in &key.columns {
+                    let column = meta.columns.get_mut(*position as usize);
+                    let column = column.ok_or_else(|| Error::internal("a key over no column"))?;
+                    column.nullable = column.nullable && !key.primary;
+                    fields.push(column.field);
+                }
+                meta.keys.push(KeyMeta {
+                    name: key.name.clone(),
+                    primary: key.primary,
+                    fields,
+                    index: meta.next_index,
+                });
+                change.new_key = Some(meta.next_index);
+                meta.next_index += 1;
+            }
+            AlterAction::AddForeignKey(_) => {}
+            AlterAction::DropConstraint {
+                name, if_exists, ..
+            } => {
+                if !drop_constraint(meta, name) {
+                    if *if_exists {
+                        return Ok(None);
+                    }
+                    return Err(no_constraint(name));
+                }
+            }
+            AlterAction::RenameConstraint { name, new_name } => {
+                let is_it = |known: &&mut String| known.eq_ignore_ascii_case(name);
+                constraint_names(meta)
+                    .find(is_it)
+                    .ok_or_else(|| no_constraint(name))?;
+                check_free_constraint(meta, new_name)?;
+                let slot = constraint_names(meta).find(|known| known.eq_ignore_ascii_case(name));
+                let slot = slot.ok_or_else(|| no_constraint(name))?;
+                new_name.clone_into(slot);
+            }
+            other => return Err(Error::internal(format!("{other:?} of a table"))),
+        }
+        Ok(Some(change))
+    }
+
+    /// The indexes that the table keeps.
+    fn indexes(&self, table: &Table) -> Vec<Arc<IndexMeta>> {
+        let of_gone = |index: &IndexMeta| {
+            let mut columns = index.columns.iter();
+            columns.any(|column| self.gone.contains(&column.field))
+        };
+        let indexes = table.indexes().iter();
+        indexes.filter(|index| !of_gone(index)).cloned().collect()
+    }
+}
+
+fn add_column(meta: &mut TableMeta, column: &ColumnDefinition) -> FieldId {
+    let field = FieldId(meta.next_field);
+    meta.next_field += 1;
+    meta.columns.push(ColMeta {
+        field,
+        name: column.name.clone(),
+        ty: column.ty,
+        nullable: column.nullable,
+        default_sql: column.default_sql.clone(),
+        generated: None,
+    });
+    field
+}
+
+fn column_of(meta: &mut TableMeta, field: FieldId) -> Result<&mut ColMeta> {
+    let mut columns = meta.columns.iter_mut();
+    let column = columns.find(|column| column.field == field);
+    column.ok_or_else(|| Error::internal("a column that is not there"))
+}
+
+fn set_texts(meta: &mut TableMeta, texts: &TableTexts) {
+    for (check, sql) in meta.checks.iter_mut().zip(&texts.checks) {
+        sql.clone_into(&mut check.sql);
+    }
+}
+
+/// The names of all constraints of a table.
+fn constraint_names(meta: &mut TableMeta) -> impl Iterator<Item = &mut String> {
+    let keys = meta.keys.iter_mut().map(|key| &mut key.name);
+    let checks = meta.checks.iter_mut().map(|check| &mut check.name);
+    let foreign = meta.foreign_keys.iter_mut().map(|key| &mut key.name);
+    keys.chain(checks).chain(foreign)
+}
+
+pub(crate) fn check_free_constraint(meta: &mut TableMeta, name: &str) -> Result<()> {
+    if constraint_names(meta).any(|known| known.eq_ignore_ascii_case(name)) {
+        return Err(CatalogError::AlreadyExists {
+            kind: ObjectKind::Constraint,
+            name: name.to_owned(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Takes a constraint out; false where there is none of the name.
+fn drop_constraint(meta: &mut TableMeta, name: &str) -> bool {
+    let before = constraint_names(meta).count();
+    meta.keys.retain(|key| !key.name.eq_ignore_ascii_case(name));
+    meta.checks
+        .retain(|check| !check.name.eq_ignore_ascii_case(name));
+    meta.foreign_keys
+        .retain(|key| !key.name.eq_ignore_ascii_case(name));
+    constraint_names(meta).count() < before
+}
+
+fn no_constraint(name: &str) -> Error {
+    CatalogError::NotFound {
+        kind: ObjectKind::Constraint,
+        name: name.to_owned(),
+    }
+    .into()
+}
+
+/// Writes all rows of a table anew, as another table in its place: older snapshots go on reading the former
+/// one.
+fn rewrite(
+    session: &RuntimeSession,
+    transaction: &mut Transaction,
+    table: &Arc<Table>,
+    change: Change,
+    (mut execution, checks): (llkv_executor::SelectExecution, &RowChecks<'_>),
+) -> Result<()> {
+    let temporary = transaction.catalog().is_temporary(table.id());
+    let before = table.meta();
+    let kept = change.indexes(table);
+    let mut meta = change.meta;
+    let field_now = |field: FieldId| {
+        let mut fields = before.columns.iter().zip(&meta.columns);
+        fields
+            .find(|(column, _)| column.field == field)
+            .map(|(_, column)| column.field)
+    };
+    let mut indexes = Vec::with_capacity(kept.len());
+    for index in &kept {
+        let mut again = index.as_ref().clone();
+        for column in &mut again.columns {
+            column.field = field_now(column.field).unwrap_or(column.field);
+        }
+        indexes.push(again);
+    }
+    meta.id = session.context.new_object_id()?;
+    transaction.read_all_rows(table.id());
+    let fields: Vec<(FieldId, FieldId)> = before
+        .columns
+        .iter()
+        .zip(&meta.columns)
+        .map(|(then, now)| (then.field, now.field))
+        .collect();
+    let id = meta.id;
+    let triggers = transaction.catalog().triggers(table.id()).to_vec();
+    transaction.drop_object(ObjectKind::Table, &before.name, temporary)?;
+    foreign_keys::retarget(&mut meta, (table.id(), id), &fields);
+    let new = Table::new(meta)?;
+    transaction.create(CatalogObject::Table(Arc::clone(&new)), temporary)?;
+    foreign_keys::follow_parent(transaction, table.id(), &new, &fields)?;
+    for mut index in indexes {
+        index.id = session.context.new_object_id()?;
+        index.table = new.id();
+        transaction.create(CatalogObject::Index(Arc::new(index)), temporary)?;
+    }
+    // The oldest first: their ids are the order in which they fire.
+    for trigger in triggers.iter().rev() {
+        let mut again = trigger.as_ref().clone();
+        again.id = session.context.new_object_id()?;
+        again.table = new.id();
+        transaction.create(CatalogObject::Trigger(Arc::new(again)), temporary)?;
+    }
+    let new = transaction.table(new.id(), &before.name)?;
+    while let Some(batch) = execution.next_batch()? {
+        checks.check(&batch)?;
+        transaction.append(&new, batch, OnConflict::Error)?;
+    }
+    Ok(())
+}
+
+fn rename_object(
+    transaction: &mut Transaction,
+    kind: ObjectKind,
+    object: &TableRef,
+    name: &str,
+) -> Result<()> {
+    let found = transaction.catalog().object(&object.name).cloned();
+    let renamed = match found {
+        Some(CatalogObject::View(view)) if kind == ObjectKind::View => {
+            let mut view = view.as_ref().clone();
+            name.clone_into(&mut view.name);
+            CatalogObject::View(Arc::new(view))
+        }
+        Some(CatalogObject::Index(index)) if kind == ObjectKind::Index => {
+            let mut index = index.as_ref().clone();
+            name.clone_into(&mut index.name);
+            CatalogObject::Index(Arc::new(index))
+        }
+        _ => {
+            let name = object.name.clone();
+            return Err(CatalogError::NotFound { kind, name }.into());
+        }
+    };
+    transaction.change(renamed)
+}
+
+fn follow_view(transaction: &mut Transaction, change: &DependentView) -> Result<()> {
+    let found = transaction.catalog().object(&change.name.name).cloned();
+    let Some(CatalogObject::View(view)) = found else {
+        return Ok(());
+    };
+    match &change.sql {
+        Some(sql) => {
+            let mut view = view.as_ref().clone();
+            sql.clone_into(&mut view.sql);
+            transaction.change(CatalogObject::View(Arc::new(view)))
+        }
+        None => {
+            let temporary = transaction.catalog().is_temporary(view.id);
+            transaction.drop_object(ObjectKind::View, &view.name, temporary)
+        }
+    }
+}

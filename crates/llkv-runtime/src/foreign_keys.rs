@@ -1,0 +1,660 @@
+//! Foreign keys: what a statement wrote and took away is looked at in whole batches, through the index of the
+//! parent's key.
+//!
+//! A row of the child refers to a key of the parent. When a statement writes rows of a child, the keys that the
+//! parent has not are remembered; when it takes keys of a parent away, their children go, change, or are
+//! remembered too. What was remembered is looked at once more at the end of the statement, or of the
+//! transaction where the constraint is deferred: a key that no parent has and that a child refers to is an
+//! error.
+
+use crate::checks::RowChecks;
+use crate::transaction::Transaction;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Field, Schema};
+use llkv_plan::{CascadeTarget, ForeignKeyAction, ForeignKeyDefinition, TableRef};
+use llkv_result::{BindError, CatalogError, ConstraintError, Error, ObjectKind, Result};
+use llkv_table::{
+    CatalogObject, CatalogState, ForeignKeyMeta, OnConflict, Reference, ReferentialAction,
+    ReferredKeys, ScanRequest, Table, TableMeta,
+};
+use llkv_types::{FieldId, RowId, TableId};
+use roaring::RoaringTreemap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Rows that are read at a time.
+const CHUNK_ROWS: usize = 8_192;
+
+/// Keys that must be there, or referred to by nobody, when it is looked.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingKeys {
+    child: TableId,
+    name: String,
+    keys: ReferredKeys,
+}
+
+/// Rows that went, or got other values.
+struct Removed {
+    table: Arc<Table>,
+    old: RecordBatch,
+    new: Option<RecordBatch>,
+}
+
+/// What one statement does, as far as foreign keys are concerned.
+pub(crate) struct ForeignKeys<'a> {
+    table: Arc<Table>,
+    /// The statement's table refers to others.
+    has_parents: bool,
+    /// Others refer to it.
+    has_children: bool,
+    pending: Vec<PendingKeys>,
+    removed: VecDeque<Removed>,
+    targets: &'a [CascadeTarget],
+}
+
+/// The foreign keys of a table.
+fn parents_of(catalog: &CatalogState, table: &Arc<Table>) -> Result<Vec<Reference>> {
+    let keys = table.meta().foreign_keys.iter();
+    let references = keys.filter_map(|key| {
+        let parent = catalog.table(key.parent)?;
+        Some(Reference::new(table, parent, key))
+    });
+    references.collect()
+}
+
+/// The foreign keys that refer to a table.
+fn children_of(catalog: &CatalogState, table: &Arc<Table>) -> Result<Vec<Reference>> {
+    let mut references = Vec::new();
+    for child in catalog.tables_with_foreign_keys() {
+        for key in &child.meta().foreign_keys {
+            if key.parent == table.id() {
+                references.push(Reference::new(child, table, key)?);
+            }
+        }
+    }
+    Ok(references)
+}
+
+impl<'a> ForeignKeys<'a> {
+    /// For a statement on a table; `targets` are the tables whose rows it may change in turn. `changed`: the
+    /// columns that it sets, where it leaves others as they are.
+    pub(crate) fn of(
+        transaction: &Transaction,
+        table: &Arc<Table>,
+        targets: &'a [CascadeTarget],
+        changed: Option<&[FieldId]>,
+        enforced: bool,
+    ) -> Self {
+        let catalog = transaction.catalog();
+        let mut others = catalog.tables_with_foreign_keys();
+        let changes = |fields: &[FieldId]| {
+            changed.is_none_or(|changed| fields.iter().any(|field| changed.contains(field)))
+        };
+        let refers = |child: &Arc<Table>| {
+            let mut keys = child.meta().foreign_keys.iter();
+            keys.any(|key| key.parent == table.id() && changes(&key.parent_fields))
+        };
+        let mut own = table.meta().foreign_keys.iter();
+        Self {
+            has_parents: enforced && own.any(|key| changes(&key.fields)),
+            has_children: enforced && others.any(refers),
+            table: Arc::clone(table),
+            pending: Vec::new(),
+            removed: VecDeque::new(),
+            targets,
+        }
+    }
+
+    /// Rows that were written; `kept` marks them where not all were.
+    pub(crate) fn inserted(
+        &mut self,
+        transaction: &mut Transaction,
+        rows: &RecordBatch,
+        kept: Option<&BooleanArray>,
+    ) -> Result<()> {
+        if !self.has_parents {
+            return Ok(());
+        }
+        let table = Arc::clone(&self.table);
+        match kept {
+            None => self.refer(transaction, &table, rows),
+            Some(kept) => self.refer(transaction, &table, &filter_record_batch(rows, kept)?),
+        }
+    }
+
+    /// Rows that were deleted.
+    pub(crate) fn deleted(
+        &mut self,
+        transaction: &mut Transaction,
+        rows: &RoaringTreemap,
+    ) -> Result<()> {
+        if !self.has_children || rows.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<RowId> = rows.iter().collect();
+        for ids in ids.chunks(CHUNK_ROWS) {
+            let old = transaction.rows_by_id(&self.table, ids)?;
+            let table = Arc::clone(&self.table);
+            self.removed.push_back(Removed {
+                table,
+                old,
+                new: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Rows that got other values: their ids, and the values.
+    pub(crate) fn updated(
+        &mut self,
+        transaction: &mut Transaction,
+        ids: &[RowId],
+        new: &RecordBatch,
+    ) -> Result<()> {
+        if self.has_children && !ids.is_empty() {
+            let old = transaction.rows_by_id(&self.table, ids)?;
+            self.removed.push_back(Removed {
+                table: Arc::clone(&self.table),
+                old,
+                new: Some(new.clone()),
+            });
+        }
+        self.inserted(transaction, new, None)
+    }
+
+    /// Does what follows from the statement and looks at what must hold at its end.
+    pub(crate) fn finish(mut self, transaction: &mut Transaction) -> Result<()> {
+        while let Some(removed) = self.removed.pop_front() {
+            self.follow(transaction, &removed)?;
+        }
+        check(transaction, self.pending)
+    }
+
+    /// Rows of a table were written: their parents must be there.
+    fn refer(
+        &mut self,
+        transaction: &mut Transaction,
+        table: &Arc<Table>,
+        rows: &RecordBatch,
+    ) -> Result<()> {
+        let catalog = Arc::clone(transaction.catalog());
+        for reference in parents_of(&catalog, table)? {
+            let keys = reference.keys_of_child(rows)?;
+            if keys.is_beyond() {
+                return Err(violation(&reference));
+            }
+            if keys.is_empty() {
+                continue;
+            }
+            let missing = transaction.missing_keys(&reference, &keys, true)?;
+            if !missing.is_empty() {
+                self.remember(transaction, &reference, keys.taken(&missing)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(
+        &mut self,
+        transaction: &mut Transaction,
+        reference: &Reference,
+        keys: ReferredKeys,
+    ) {
+        let pending = PendingKeys {
+            child: reference.child.id(),
+            name: reference.key.name.clone(),
+            keys,
+        };
+        match reference.key.initially_deferred {
+            true => transaction.defer(pending),
+            false => self.pending.push(pending),
+        }
+    }
+
+    /// Rows of a parent went or changed.
+    fn follow(&mut self, transaction: &mut Transaction, removed: &Removed) -> Result<()> {
+        let catalog = Arc::clone(transaction.catalog());
+        for reference in children_of(&catalog, &removed.table)? {
+            let keys = reference.keys_of_parent(&removed.old, removed.new.as_ref())?;
+            if keys.is_empty() {
+                continue;
+            }
+            transaction.take_away(&reference, &keys)?;
+            let action = match removed.new {
+                None => reference.key.on_delete,
+                Some(_) => reference.key.on_update,
+            };
+            if action == ReferentialAction::NoAction {
+                self.remember(transaction, &reference, keys);
+                continue;
+            }
+            let handle = transaction.handle(&reference.child)?;
+            let rows = reference.rows_of_child(&handle, &keys)?;
+            if rows.is_empty() {
+                continue;
+            }
+            match (action, &removed.new) {
+                (ReferentialAction::Restrict | ReferentialAction::NoAction, _) => {
+                    let missing = transaction.missing_keys(&reference, &keys, false)?;
+                    if rows.iter().any(|(_, key)| missing.contains(key)) {
+                        return Err(violation(&reference));
+                    }
+                }
+                (ReferentialAction::Cascade, None) => {
+                    self.delete_children(transaction, &reference, &rows)?;
+                }
+                (ReferentialAction::Cascade, Some(new)) => {
+                    let of: Vec<u32> = rows.iter().map(|(_, key)| keys.row(*key)).collect();
+                    let values = reference.values_for_child(new, &of)?;
+                    self.change_children(transaction, &reference, &rows, values)?;
+                }
+                (ReferentialAction::SetNull, _) => {
+                    let values = self.constants(&reference, rows.len(), false)?;
+                    self.change_children(transaction, &reference, &rows, values)?;
+                }
+                (ReferentialAction::SetDefault, _) => {
+                    let values = self.constants(&reference, rows.len(), true)?;
+                    self.change_children(transaction, &reference, &rows, values)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_children(
+        &mut self,
+        transaction: &mut Transaction,
+        reference: &Reference,
+        rows: &[(RowId, u32)],
+    ) -> Result<()> {
+        let ids: RoaringTreemap = rows.iter().map(|(id, _)| *id).collect();
+        transaction.delete(&reference.child, &ids)?;
+        let ids: Vec<RowId> = ids.iter().collect();
+        for ids in ids.chunks(CHUNK_ROWS) {
+            let old = transaction.rows_by_id(&reference.child, ids)?;
+            self.removed.push_back(Removed {
+                table: Arc::clone(&reference.child),
+                old,
+                new: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// NULLs or defaults for the columns of a constraint.
+    fn constants(
+        &self,
+        reference: &Reference,
+        rows: usize,
+        defaults: bool,
+    ) -> Result<Vec<ArrayRef>> {
+        let target = self
+            .targets
+            .iter()
+            .find(|t| t.table == reference.child.id());
+        let mut values = Vec::with_capacity(reference.key.fields.len());
+        for field in &reference.key.fields {
+            let default = target.filter(|_| defaults).and_then(|target| {
+                let mut defaults = target.defaults.iter();
+                defaults.find(|(known, _)| known == field)
+            });
+            let mut columns = reference.child.schema().columns.iter();
+            let ty = columns.find(|c| c.field == *field).map(|c| c.ty);
+            values.push(match (default, ty) {
+                (Some((_, value)), _) => value.to_array(rows)?,
+                (None, Some(ty)) => llkv_types::Scalar::Null(ty).to_array(rows)?,
+                (None, None) => return Err(llkv_result::Error::internal("no such column")),
+            });
+        }
+        Ok(values)
+    }
+
+    /// Gives rows of a child other values in the columns of a constraint.
+    fn change_children(
+        &mut self,
+        transaction: &mut Transaction,
+        reference: &Reference,
+        rows: &[(RowId, u32)],
+        values: Vec<ArrayRef>,
+    ) -> Result<()> {
+        let child = &reference.child;
+        let fields = &reference.key.fields;
+        let ids: Vec<RowId> = rows.iter().map(|(id, _)| *id).collect();
+        let old = transaction.rows_by_id(child, &ids)?;
+        let new = with_columns(child, &old, fields, values)?;
+        if let Some(target) = self.targets.iter().find(|t| t.table == child.id()) {
+            let name = child.meta().name.as_str();
+            RowChecks::new(&target.checks, &target.columns, name)?.check(&new)?;
+        }
+        transaction.delete(child, &ids.iter().copied().collect())?;
+        let of_key = |field: &FieldId| {
+            let mut keys = child.keys().iter();
+            keys.any(|key| key.meta().fields.contains(field))
+        };
+        match fields.iter().any(of_key) {
+            true => drop(transaction.append(child, new.clone(), OnConflict::Error)?),
+            false => transaction.append_versions(child, new.clone())?,
+        }
+        self.refer(transaction, child, &new)?;
+        self.removed.push_back(Removed {
+            table: Arc::clone(child),
+            old,
+            new: Some(new),
+        });
+        Ok(())
+    }
+}
+
+/// Rows with some columns replaced, under a schema that lets NULLs pass: the table refuses them.
+fn with_columns(
+    table: &Table,
+    rows: &RecordBatch,
+    fields: &[FieldId],
+    values: Vec<ArrayRef>,
+) -> Result<RecordBatch> {
+    let mut columns = rows.columns().to_vec();
+    for (field, values) in fields.iter().zip(values) {
+        let mut known = table.schema().columns.iter();
+        let at = known.position(|column| column.field == *field);
+        if let Some(slot) = at.and_then(|at| columns.get_mut(at)) {
+            *slot = values;
+        }
+    }
+    let schema = rows.schema();
+    let nullable = schema.fields().iter();
+    let nullable: Vec<Field> = nullable
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    let schema = Arc::new(Schema::new(nullable));
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
+}
+
+fn violation(reference: &Reference) -> llkv_result::Error {
+    ConstraintError::ForeignKey {
+        table: reference.child.meta().name.clone(),
+        constraint: reference.key.name.clone(),
+    }
+    .into()
+}
+
+/// Looks at remembered keys: an error for one that no parent has and that a child refers to.
+fn check(transaction: &mut Transaction, pending: Vec<PendingKeys>) -> Result<()> {
+    for pending in pending {
+        let catalog = Arc::clone(transaction.catalog());
+        let Some(child) = catalog.table(pending.child) else {
+            continue;
+        };
+        let mut keys = child.meta().foreign_keys.iter();
+        let Some(key) = keys.find(|key| key.name == pending.name) else {
+            continue;
+        };
+        let Some(parent) = catalog.table(key.parent) else {
+            continue;
+        };
+        let reference = Reference::new(child, parent, key)?;
+        let missing = transaction.missing_keys(&reference, &pending.keys, false)?;
+        if missing.is_empty() {
+            continue;
+        }
+        let handle = transaction.handle(child)?;
+        let keys = pending.keys.taken(&missing)?;
+        if !reference.rows_of_child(&handle, &keys)?.is_empty() {
+            return Err(violation(&reference));
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the keys of deferred constraints, before a commit.
+pub(crate) fn check_deferred(transaction: &mut Transaction) -> Result<()> {
+    let pending = transaction.take_deferred();
+    check(transaction, pending)
+}
+
+/// The keys of parents that a transaction refers to and took away, by table and index.
+pub(crate) type ReferenceFootprints =
+    BTreeMap<(TableId, llkv_types::IndexId), llkv_table::ReferenceFootprint>;
+
+/// The stored form of a constraint of a table.
+pub(crate) fn meta_of(
+    transaction: &Transaction,
+    child: &TableMeta,
+    key: &ForeignKeyDefinition,
+) -> Result<ForeignKeyMeta> {
+    let fields_of = |meta: &TableMeta, columns: &[u32]| {
+        let fields = columns
+            .iter()
+            .map(|at| meta.columns.get(*at as usize).map(|c| c.field));
+        let fields: Option<Vec<FieldId>> = fields.collect();
+        fields.ok_or_else(|| Error::internal("a foreign key over no column"))
+    };
+    let (parent, parent_fields) = match key.parent.filter(|parent| *parent != child.id) {
+        None => (child.id, fields_of(child, &key.parent_columns)?),
+        Some(parent) => {
+            let table = transaction.table(parent, &key.name)?;
+            (parent, fields_of(table.meta(), &key.parent_columns)?)
+        }
+    };
+    let action = |action| match action {
+        ForeignKeyAction::NoAction => ReferentialAction::NoAction,
+        ForeignKeyAction::Restrict => ReferentialAction::Restrict,
+        ForeignKeyAction::Cascade => ReferentialAction::Cascade,
+        ForeignKeyAction::SetNull => ReferentialAction::SetNull,
+        ForeignKeyAction::SetDefault => ReferentialAction::SetDefault,
+    };
+    Ok(ForeignKeyMeta {
+        name: key.name.clone(),
+        fields: fields_of(child, &key.columns)?,
+        parent,
+        parent_fields,
+        on_delete: action(key.on_delete),
+        on_update: action(key.on_update),
+        deferrable: key.deferrable,
+        initially_deferred: key.initially_deferred,
+    })
+}
+
+/// A table with foreign keys came: transactions that change its parents have to know.
+pub(crate) fn check_parents(transaction: &mut Transaction, child: &Arc<Table>) -> Result<()> {
+    for key in &child.meta().foreign_keys {
+        let catalog = transaction.catalog();
+        if catalog.is_temporary(key.parent) != catalog.is_temporary(child.id()) {
+            return Err(CatalogError::InvalidTable {
+                message: "a foreign key cannot join a temporary table and one that stays".into(),
+            }
+            .into());
+        }
+        if key.parent != child.id() {
+            transaction.touch(key.parent)?;
+        }
+    }
+    Ok(())
+}
+
+/// ADD FOREIGN KEY: the rows that there are must have their parents.
+pub(crate) fn add(
+    transaction: &mut Transaction,
+    child: &Arc<Table>,
+    key: &ForeignKeyDefinition,
+) -> Result<()> {
+    let mut meta = child.meta().clone();
+    crate::alter::check_free_constraint(&mut meta, &key.name)?;
+    let key = meta_of(transaction, &meta, key)?;
+    let parent = key.parent;
+    meta.foreign_keys.push(key.clone());
+    let altered = child.altered(meta, child.indexes().to_vec(), None)?;
+    transaction.change(CatalogObject::Table(Arc::clone(&altered)))?;
+    check_parents(transaction, &altered)?;
+    let child = transaction.table(altered.id(), &altered.meta().name)?;
+    let parent = transaction.table(parent, &key.name)?;
+    let reference = Reference::new(&child, &parent, &key)?;
+    let handle = transaction.handle(&child)?;
+    let request = ScanRequest::new(key.fields.clone());
+    let scan = handle.scan_stream(&request)?;
+    for morsel in 0..scan.morsel_count() {
+        for batch in scan.read(morsel)? {
+            let keys = reference.keys_of_columns(batch?.columns())?;
+            let missing = transaction.missing_keys(&reference, &keys, false)?;
+            if !missing.is_empty() || keys.is_beyond() {
+                return Err(violation(&reference));
+            }
+        }
+    }
+    transaction.read_all_rows(child.id());
+    transaction.read_all_rows(parent.id());
+    Ok(())
+}
+
+/// Tables are about to go: foreign keys of others stand in the way, or go too.
+pub(crate) fn before_drop(
+    transaction: &mut Transaction,
+    names: &[TableRef],
+    cascade: bool,
+) -> Result<()> {
+    let catalog = Arc::clone(transaction.catalog());
+    let dropped: Vec<TableId> = names
+        .iter()
+        .filter_map(|name| match catalog.object(&name.name)? {
+            CatalogObject::Table(table) => Some(table.id()),
+            _ => None,
+        })
+        .collect();
+    let refers = |key: &ForeignKeyMeta| dropped.contains(&key.parent);
+    drop_references(transaction, refers, &dropped, cascade)
+}
+
+/// Drops the foreign keys that `goes` tells of all tables but some, or refuses to.
+fn drop_references(
+    transaction: &mut Transaction,
+    goes: impl Fn(&ForeignKeyMeta) -> bool,
+    but: &[TableId],
+    cascade: bool,
+) -> Result<()> {
+    let catalog = Arc::clone(transaction.catalog());
+    for child in catalog.tables_with_foreign_keys() {
+        if but.contains(&child.id()) {
+            continue;
+        }
+        let Some(key) = child.meta().foreign_keys.iter().find(|key| goes(key)) else {
+            continue;
+        };
+        if !cascade {
+            let parent = catalog.table(key.parent);
+            return Err(CatalogError::InUse {
+                kind: ObjectKind::Table,
+                name: parent.map_or_else(String::new, |table| table.meta().name.clone()),
+                dependent: format!(
+                    "constraint \"{}\" of table \"{}\"",
+                    key.name,
+                    child.meta().name
+                ),
+            }
+            .into());
+        }
+        let mut meta = child.meta().clone();
+        meta.foreign_keys.retain(|key| !goes(key));
+        let altered = child.altered(meta, child.indexes().to_vec(), None)?;
+        transaction.change(CatalogObject::Table(altered))?;
+    }
+    Ok(())
+}
+
+/// A table is about to have another definition: foreign keys that rest on a key which it has not any more
+/// stand in the way, or go too.
+pub(crate) fn before_alter(
+    transaction: &mut Transaction,
+    table: &Arc<Table>,
+    after: &TableMeta,
+    cascade: bool,
+) -> Result<()> {
+    let stays = |index| after.keys.iter().any(|key| key.index == index);
+    let gone: Vec<&[FieldId]> = table
+        .meta()
+        .keys
+        .iter()
+        .filter(|key| !stays(key.index))
+        .map(|key| key.fields.as_slice())
+        .collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let rests = |key: &ForeignKeyMeta| {
+        key.parent == table.id() && gone.contains(&key.parent_fields.as_slice())
+    };
+    drop_references(transaction, rests, &[], cascade)
+}
+
+/// Has foreign keys refer to the table that takes the place of another, field by field.
+pub(crate) fn retarget(
+    meta: &mut TableMeta,
+    (from, to): (TableId, TableId),
+    fields: &[(FieldId, FieldId)],
+) {
+    let now = |field: FieldId| {
+        let mut fields = fields.iter();
+        fields
+            .find(|(then, _)| *then == field)
+            .map_or(field, |(_, now)| *now)
+    };
+    for key in meta
+        .foreign_keys
+        .iter_mut()
+        .filter(|key| key.parent == from)
+    {
+        key.parent = to;
+        key.parent_fields
+            .iter_mut()
+            .for_each(|field| *field = now(*field));
+    }
+}
+
+/// The tables that refer to one whose rows were written anew follow it.
+pub(crate) fn follow_parent(
+    transaction: &mut Transaction,
+    from: TableId,
+    parent: &Arc<Table>,
+    fields: &[(FieldId, FieldId)],
+) -> Result<()> {
+    let catalog = Arc::clone(transaction.catalog());
+    for child in catalog.tables_with_foreign_keys() {
+        if !child
+            .meta()
+            .foreign_keys
+            .iter()
+            .any(|key| key.parent == from)
+        {
+            continue;
+        }
+        let mut meta = child.meta().clone();
+        retarget(&mut meta, (from, parent.id()), fields);
+        for key in meta
+            .foreign_keys
+            .iter()
+            .filter(|key| key.parent == parent.id())
+        {
+            let pairs = key.fields.iter().zip(&key.parent_fields);
+            for (own, referred) in pairs {
+                let ty = |table: &TableMeta, field: FieldId| {
+                    let mut columns = table.columns.iter();
+                    columns.find(|c| c.field == field).map(|c| c.ty)
+                };
+                let (own, referred) = (ty(&meta, *own), ty(parent.meta(), *referred));
+                let integers = [own, referred].iter().flatten().all(|ty| ty.is_integer());
+                if own != referred && !integers {
+                    return Err(BindError::TypeMismatch {
+                        message: format!("foreign key \"{}\" would join two types", key.name),
+                        span: None,
+                    }
+                    .into());
+                }
+            }
+        }
+        let altered = child.altered(meta, child.indexes().to_vec(), None)?;
+        transaction.change(CatalogObject::Table(altered))?;
+    }
+    Ok(())
+}

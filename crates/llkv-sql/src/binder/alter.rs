@@ -1,0 +1,665 @@
+//! ALTER TABLE: which change it is, and what it asks of the rows that there are.
+
+use super::frame::{Clause, Frame};
+use super::scope::Scope;
+use super::statement::BoundStatement;
+use super::{Binder, alter_texts, alter_views};
+use crate::SqlDialect;
+use crate::text::parse_expression;
+use llkv_expr::Expr;
+use llkv_plan::{
+    AlterAction, AlterTable, CheckDefinition, ColumnInfo, KeyDefinition, LogicalPlan, PlanColumn,
+    PlanStatement, Project, Projection, RowCheck, TableDefinition, TableInfo, TableRef,
+};
+use llkv_result::{BindError, CatalogError, ConstraintError, ObjectKind, Result};
+use llkv_types::{Scalar, SqlType, TableId};
+use sqlparser::ast::{
+    self, AlterColumnOperation, AlterTableOperation as Op, ColumnOption, TableConstraint,
+};
+use std::sync::Arc;
+
+impl Binder<'_> {
+    pub(super) fn bind_alter_table(&mut self, alter: &ast::AlterTable) -> Result<BoundStatement> {
+        if alter.table_type.is_some() || alter.location.is_some() || alter.on_cluster.is_some() {
+            return self.unsupported("this ALTER TABLE", &alter.name);
+        }
+        let name = self.table_ref(&alter.name)?;
+        let Some(info) = self.catalog.table(&name)? else {
+            if self.catalog.view(&name)?.is_some() {
+                return self.bind_alter_view(name, alter).map(plan);
+            }
+            if alter.if_exists {
+                return Ok(plan(nothing(name)));
+            }
+            return self.table_not_found(&name, &alter.name);
+        };
+        let steps = alter_texts::steps(alter);
+        match (steps.as_slice(), alter.operations.as_slice()) {
+            ([], [operation]) => self.bind_alteration(&info, operation, alter).map(plan),
+            _ => Ok(BoundStatement::Steps {
+                tag: "ALTER TABLE",
+                texts: steps,
+            }),
+        }
+    }
+
+    fn bind_alter_view(&self, view: TableRef, alter: &ast::AlterTable) -> Result<PlanStatement> {
+        let [Op::RenameTable { table_name }] = alter.operations.as_slice() else {
+            return self.invalid(format!("\"{}\" is not a table", view.name), &alter.name);
+        };
+        Ok(changed(
+            &view.name.clone(),
+            TableId::CATALOG,
+            AlterAction::RenameObject {
+                kind: ObjectKind::View,
+                object: view,
+                name: self.new_name(table_name)?,
+            },
+        ))
+    }
+
+    pub(super) fn bind_alter_index(
+        &self,
+        index: &ast::ObjectName,
+        operation: &ast::AlterIndexOperation,
+    ) -> Result<PlanStatement> {
+        let ast::AlterIndexOperation::RenameIndex { index_name } = operation;
+        let object = self.table_ref(index)?;
+        Ok(changed(
+            &object.name.clone(),
+            TableId::CATALOG,
+            AlterAction::RenameObject {
+                kind: ObjectKind::Index,
+                object,
+                name: self.table_ref(index_name)?.name,
+            },
+        ))
+    }
+
+    fn new_name(&self, name: &ast::RenameTableNameKind) -> Result<String> {
+        let (ast::RenameTableNameKind::As(name) | ast::RenameTableNameKind::To(name)) = name;
+        Ok(self.table_ref(name)?.name)
+    }
+
+    fn bind_alteration(
+        &mut self,
+        info: &Arc<TableInfo>,
+        operation: &Op,
+        alter: &ast::AlterTable,
+    ) -> Result<PlanStatement> {
+        let mut out = AlterTable {
+            table: info.id,
+            table_name: info.name.clone(),
+            action: AlterAction::Nothing,
+            rows: None,
+            checks: Vec::new(),
+            violations: Vec::new(),
+            views: Vec::new(),
+        };
+        match operation {
+            Op::AddColumn {
+                if_not_exists,
+                column_def,
+                column_position: None,
+                ..
+            } => self.add_column(info, column_def, *if_not_exists, &mut out)?,
+            Op::DropColumn {
+                column_names,
+                if_exists,
+                drop_behavior,
+                ..
+            } => {
+                let [column] = column_names.as_slice() else {
+                    return self.unsupported("several columns in one DROP", &alter.name);
+                };
+                let cascade = is_cascade(drop_behavior.as_ref());
+                self.drop_column(info, column, (*if_exists, cascade), &mut out)?;
+            }
+            Op::RenameColumn {
+                old_column_name,
+                new_column_name,
+            } => self.rename_column(info, (old_column_name, new_column_name), &mut out)?,
+            Op::RenameTable { table_name } => {
+                let to = self.new_name(table_name)?;
+                let texts = alter_texts::with_table_name(info, &to)?;
+                out.views = alter_views::with_table_name(self, info, &to)?;
+                out.action = AlterAction::RenameTable { name: to, texts };
+            }
+            Op::AlterColumn { column_name, op } => {
+                self.alter_column(info, (column_name, op), &mut out)?;
+            }
+            Op::AddConstraint {
+                constraint,
+                not_valid: false,
+            } => self.add_constraint(info, constraint, alter, &mut out)?,
+            Op::DropConstraint {
+                if_exists,
+                name,
+                drop_behavior,
+            } => {
+                out.action = AlterAction::DropConstraint {
+                    name: name.value.clone(),
+                    if_exists: *if_exists,
+                    cascade: is_cascade(drop_behavior.as_ref()),
+                };
+            }
+            Op::RenameConstraint { old_name, new_name } => {
+                out.action = AlterAction::RenameConstraint {
+                    name: old_name.value.clone(),
+                    new_name: new_name.value.clone(),
+                };
+            }
+            other => return self.unsupported(format!("ALTER TABLE ... {other}"), &alter.name),
+        }
+        Ok(PlanStatement::AlterTable(Box::new(out)))
+    }
+
+    fn add_column(
+        &mut self,
+        info: &TableInfo,
+        column: &ast::ColumnDef,
+        if_not_exists: bool,
+        out: &mut AlterTable,
+    ) -> Result<()> {
+        let same = |known: &&ColumnInfo| known.name.eq_ignore_ascii_case(&column.name.value);
+        if let Some(known) = info.columns.iter().find(same) {
+            if if_not_exists {
+                return Ok(());
+            }
+            return Err(CatalogError::AlreadyExists {
+                kind: ObjectKind::Column,
+                name: known.name.clone(),
+            }
+            .into());
+        }
+        let mut table = definition_of(info);
+        self.define_column(column, &mut table)?;
+        let Some(defined) = table.columns.pop() else {
+            return super::invalid("a column without a definition");
+        };
+        if defined.default_sql.is_some() {
+            self.require_dialect(info)?;
+        }
+        let after = with_column(info, &defined);
+        let position = info.columns.len();
+        self.verify_default(&defined)?;
+        let default = self.default_of(&after, position)?;
+        let mut value = Scalar::Null(defined.ty);
+        if default.is_constant() {
+            value = llkv_compute::fold(&default)?;
+            if value.is_null() {
+                value = Scalar::Null(defined.ty);
+            }
+        } else {
+            let (plan, columns) = self.rows_of(info);
+            let mut projections = kept(&columns);
+            projections.push(Projection {
+                column: self.new_column(defined.name.as_str(), defined.ty, true),
+                expr: default,
+            });
+            out.rows = Some(project(plan, projections));
+        }
+        if !defined.nullable && value.is_null() && out.rows.is_none() {
+            let (plan, _) = self.rows_of(info);
+            let error = ConstraintError::NotNull {
+                table: info.name.clone(),
+                column: defined.name.clone(),
+            };
+            out.violations.push((plan, error));
+        }
+        out.action = AlterAction::AddColumn {
+            column: defined,
+            value,
+        };
+        Ok(())
+    }
+
+    fn drop_column(
+        &mut self,
+        info: &Arc<TableInfo>,
+        column: &ast::Ident,
+        (if_exists, cascade): (bool, bool),
+        out: &mut AlterTable,
+    ) -> Result<()> {
+        let position = match self.column_position(info, column) {
+            Err(_) if if_exists => return Ok(()),
+            found => found?,
+        };
+        let Some(dropped) = info.columns.get(position) else {
+            return super::invalid("a column that is not there");
+        };
+        if info.columns.len() == 1 {
+            return self.invalid("a table needs at least one column", column);
+        }
+        let checks = alter_texts::checks_of(info, &dropped.name)?;
+        if self.dialect != SqlDialect::Llkv {
+            self.refuse_needed_column(info, position, dropped, &checks)?;
+        }
+        let mut after = info.as_ref().clone();
+        after.columns.remove(position);
+        after.keys.clear();
+        after.checks.retain(|check| !checks.contains(&check.name));
+        out.views = alter_views::without(self, info, Some(after), cascade, &dropped.name)?;
+        out.action = AlterAction::DropColumn {
+            field: dropped.field,
+            checks,
+            cascade,
+        };
+        Ok(())
+    }
+
+    /// SQLite and DuckDB drop no column that something else of the table needs.
+    fn refuse_needed_column(
+        &self,
+        info: &TableInfo,
+        position: usize,
+        column: &ColumnInfo,
+        checks: &[String],
+    ) -> Result<()> {
+        let of_key = |key: &&KeyDefinition| key.columns.contains(&(position as u32));
+        let indexes = self.catalog.indexes(info.id);
+        let dependent = if let Some(key) = info.keys.iter().find(of_key) {
+            format!("constraint \"{}\"", key.name)
+        } else if let Some(index) = indexes.iter().find(|i| i.fields.contains(&column.field)) {
+            format!("index \"{}\"", index.name)
+        } else if let Some(check) = checks.first() {
+            format!("constraint \"{check}\"")
+        } else {
+            return Ok(());
+        };
+        Err(CatalogError::InUse {
+            kind: ObjectKind::Column,
+            name: column.name.clone(),
+            dependent,
+        }
+        .into())
+    }
+
+    fn rename_column(
+        &mut self,
+        info: &Arc<TableInfo>,
+        (from, to): (&ast::Ident, &ast::Ident),
+        out: &mut AlterTable,
+    ) -> Result<()> {
+        let position = self.column_position(info, from)?;
+        let Some(column) = info.columns.get(position) else {
+            return super::invalid("a column that is not there");
+        };
+        let taken = |other: &ColumnInfo| {
+            other.field != column.field && other.name.eq_ignore_ascii_case(&to.value)
+        };
+        if info.columns.iter().any(taken) {
+            return Err(CatalogError::AlreadyExists {
+                kind: ObjectKind::Column,
+                name: to.value.clone(),
+            }
+            .into());
+        }
+        out.views = alter_views::with_column_name(self, info, position, &to.value)?;
+        out.action = AlterAction::RenameColumn {
+            field: column.field,
+            name: to.value.clone(),
+            texts: alter_texts::with_column_name(info, &column.name, &to.value)?,
+        };
+        Ok(())
+    }
+
+    fn alter_column(
+        &mut self,
+        info: &Arc<TableInfo>,
+        (column_name, op): (&ast::Ident, &AlterColumnOperation),
+        out: &mut AlterTable,
+    ) -> Result<()> {
+        let position = self.column_position(info, column_name)?;
+        let Some(column) = info.columns.get(position) else {
+            return super::invalid("a column that is not there");
+        };
+        let field = column.field;
+        out.action = match op {
+            AlterColumnOperation::SetNotNull => {
+                out.violations.push(self.null_rows(info, position)?);
+                AlterAction::SetNullable {
+                    field,
+                    nullable: false,
+                }
+            }
+            AlterColumnOperation::DropNotNull => {
+                let of_key =
+                    |key: &&KeyDefinition| key.primary && key.columns.contains(&(position as u32));
+                if info.keys.iter().any(|key| of_key(&key)) {
+                    return Err(CatalogError::InvalidTable {
+                        message: format!("column \"{}\" is in a primary key", column.name),
+                    }
+                    .into());
+                }
+                AlterAction::SetNullable {
+                    field,
+                    nullable: true,
+                }
+            }
+            AlterColumnOperation::SetDefault { value } => {
+                self.require_dialect(info)?;
+                let mut defined = alter_texts::definition_of_column(column);
+                defined.default_sql = Some(value.to_string());
+                self.verify_default(&defined)?;
+                let default_sql = defined.default_sql;
+                AlterAction::SetDefault { field, default_sql }
+            }
+            AlterColumnOperation::DropDefault => AlterAction::SetDefault {
+                field,
+                default_sql: None,
+            },
+            AlterColumnOperation::SetDataType {
+                data_type, using, ..
+            } => {
+                let ty = self.bind_type(data_type, column_name)?;
+                if ty == column.ty && using.is_none() {
+                    return Ok(());
+                }
+                let mut after = info.as_ref().clone();
+                if let Some(column) = after.columns.get_mut(position) {
+                    column.ty = ty;
+                    self.verify_default(&alter_texts::definition_of_column(column))?;
+                }
+                let needing = Some(after.clone());
+                let views = alter_views::without(self, info, needing, true, &column.name)?;
+                if let Some(view) = views.first() {
+                    let feature =
+                        format!("a change of a type that view \"{}\" uses", view.name.name);
+                    return self.unsupported(feature, column_name);
+                }
+                self.convert(&after, info, position, using.as_ref(), out)?;
+                AlterAction::SetType { field, ty }
+            }
+            other @ AlterColumnOperation::AddGenerated { .. } => {
+                return self.unsupported(format!("ALTER COLUMN ... {other}"), column_name);
+            }
+        };
+        Ok(())
+    }
+
+    /// The rows of a table with one column in another type.
+    fn convert(
+        &mut self,
+        after: &TableInfo,
+        info: &TableInfo,
+        position: usize,
+        using: Option<&ast::Expr>,
+        out: &mut AlterTable,
+    ) -> Result<()> {
+        let (plan, columns) = self.rows_of(info);
+        let (Some(from), Some(to)) = (columns.get(position), after.columns.get(position)) else {
+            return super::invalid("a column that is not there");
+        };
+        let bound = match using {
+            None => Expr::column(from.id, from.ty),
+            Some(using) => self.bind_over(info, &columns, using)?,
+        };
+        let castable = match using {
+            None if self.dialect == SqlDialect::Llkv => converts_by_itself(bound.ty(), to.ty),
+            _ => bound.ty() == to.ty || llkv_compute::coercion::can_cast(bound.ty(), to.ty),
+        };
+        if !castable {
+            return Err(BindError::TypeMismatch {
+                message: format!(
+                    "column \"{}\" cannot be cast automatically from {} to {}",
+                    to.name,
+                    bound.ty(),
+                    to.ty
+                ),
+                span: None,
+            }
+            .into());
+        }
+        let mut projections = kept(&columns);
+        let converted = Projection {
+            column: self.new_column(to.name.as_str(), to.ty, true),
+            expr: self.assign(bound, to.ty)?,
+        };
+        if let Some(slot) = projections.get_mut(position) {
+            *slot = converted;
+        }
+        let written: Vec<PlanColumn> = projections.iter().map(|p| p.column.clone()).collect();
+        out.checks = self.bind_checks(after, &written)?;
+        out.rows = Some(project(plan, projections));
+        Ok(())
+    }
+
+    fn add_constraint(
+        &mut self,
+        info: &Arc<TableInfo>,
+        constraint: &TableConstraint,
+        alter: &ast::AlterTable,
+        out: &mut AlterTable,
+    ) -> Result<()> {
+        let mut table = definition_of(info);
+        let (keys, checks) = (table.keys.len(), table.checks.len());
+        let foreign = table.foreign_keys.len();
+        self.define_constraint(constraint, &mut table, &alter.name)?;
+        if let Some(key) = table.keys.get(keys) {
+            if key.primary && info.keys.iter().any(|key| key.primary) {
+                return Err(CatalogError::InvalidTable {
+                    message: format!("table \"{}\" has a primary key already", info.name),
+                }
+                .into());
+            }
+            for position in key.columns.iter().filter(|_| key.primary) {
+                out.violations
+                    .push(self.null_rows(info, *position as usize)?);
+            }
+            out.action = AlterAction::AddKey(key.clone());
+        } else if let Some(check) = table.checks.get(checks) {
+            self.require_dialect(info)?;
+            out.violations.push(self.false_rows(info, check)?);
+            out.action = AlterAction::AddCheck(check.clone());
+        } else if let Some(key) = table.foreign_keys.get(foreign) {
+            out.action = AlterAction::AddForeignKey(key.clone());
+        }
+        Ok(())
+    }
+
+    /// The rows in which a column is NULL.
+    fn null_rows(
+        &mut self,
+        info: &TableInfo,
+        position: usize,
+    ) -> Result<(LogicalPlan, ConstraintError)> {
+        let (plan, columns) = self.rows_of(info);
+        let Some(column) = columns.get(position) else {
+            return super::invalid("a column that is not there");
+        };
+        let of_column = Expr::column(column.id, column.ty);
+        let is_null = Expr::unary(llkv_expr::UnaryOp::IsNull, of_column);
+        let error = ConstraintError::NotNull {
+            table: info.name.clone(),
+            column: column.name.clone(),
+        };
+        Ok((super::select::filter(plan, is_null), error))
+    }
+
+    /// The rows that a CHECK refuses.
+    fn false_rows(
+        &mut self,
+        info: &TableInfo,
+        check: &CheckDefinition,
+    ) -> Result<(LogicalPlan, ConstraintError)> {
+        let alone = TableInfo {
+            checks: vec![check.clone()],
+            ..info.clone()
+        };
+        let (plan, columns) = self.rows_of(info);
+        let mut bound: Vec<RowCheck> = self.bind_checks(&alone, &columns)?;
+        let Some(bound) = bound.pop() else {
+            return super::invalid("a constraint without a condition");
+        };
+        let is_false = Expr::unary(llkv_expr::UnaryOp::IsFalse, bound.expr);
+        let error = ConstraintError::Check {
+            table: info.name.clone(),
+            constraint: check.name.clone(),
+        };
+        Ok((super::select::filter(plan, is_false), error))
+    }
+
+    fn rows_of(&mut self, info: &TableInfo) -> (LogicalPlan, Vec<PlanColumn>) {
+        let plan = self.scan(info);
+        let columns = plan.columns();
+        (plan, columns)
+    }
+
+    /// An expression over the rows of a table.
+    fn bind_over(
+        &mut self,
+        info: &TableInfo,
+        columns: &[PlanColumn],
+        expr: &ast::Expr,
+    ) -> Result<Expr> {
+        let scope = Scope::of_relation(Some(&info.name), columns.to_vec());
+        let frame = Frame::new(scope, LogicalPlan::one_row(), Clause::Row);
+        self.frames.push(frame);
+        let bound = self.bind_expr(expr);
+        let frame = self.frames.pop();
+        match frame.is_some_and(|frame| !frame.pending.is_empty()) {
+            true => self.unsupported("a subquery in USING", expr),
+            false => bound,
+        }
+    }
+
+    /// Texts of a table are read in one dialect.
+    fn require_dialect(&self, info: &TableInfo) -> Result<()> {
+        match info.dialect == self.dialect.name() {
+            true => Ok(()),
+            false => super::unsupported(format!(
+                "an expression of the dialect {} in a table of the dialect {}",
+                self.dialect, info.dialect
+            )),
+        }
+    }
+
+    /// A default is bound once now, so that a mistake shows.
+    pub(super) fn verify_default(&mut self, column: &llkv_plan::ColumnDefinition) -> Result<()> {
+        let Some(sql) = &column.default_sql else {
+            return Ok(());
+        };
+        let dialect = self.dialect;
+        parse_expression(sql, dialect, |expr| {
+            self.apart(dialect, |binder| {
+                let bound = binder.bind_expr(expr)?;
+                let castable = llkv_compute::coercion::can_cast(bound.ty(), column.ty);
+                if bound.ty() != column.ty && !castable {
+                    return Err(BindError::TypeMismatch {
+                        message: format!(
+                            "the default of \"{}\" is {}, the column {}",
+                            column.name,
+                            bound.ty(),
+                            column.ty
+                        ),
+                        span: None,
+                    }
+                    .into());
+                }
+                let value = binder.coerce(bound, column.ty);
+                if value.is_constant() && value.as_literal().is_none() {
+                    llkv_compute::fold(&value)?;
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+fn plan(statement: PlanStatement) -> BoundStatement {
+    BoundStatement::Plan(Box::new(statement))
+}
+
+fn nothing(name: TableRef) -> PlanStatement {
+    changed(&name.name, TableId::CATALOG, AlterAction::Nothing)
+}
+
+fn changed(name: &str, table: TableId, action: AlterAction) -> PlanStatement {
+    PlanStatement::AlterTable(Box::new(AlterTable {
+        table,
+        table_name: name.to_owned(),
+        action,
+        rows: None,
+        checks: Vec::new(),
+        violations: Vec::new(),
+        views: Vec::new(),
+    }))
+}
+
+fn is_cascade(behavior: Option<&ast::DropBehavior>) -> bool {
+    matches!(behavior, Some(ast::DropBehavior::Cascade))
+}
+
+/// True where a value of one type becomes one of the other when it is assigned.
+fn converts_by_itself(from: SqlType, to: SqlType) -> bool {
+    let is_time = |ty| {
+        matches!(
+            ty,
+            SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz
+        )
+    };
+    let numeric = from.is_numeric() && to.is_numeric();
+    from == to || to == SqlType::Text || numeric || (is_time(from) && is_time(to))
+}
+
+/// All columns as they are.
+fn kept(columns: &[PlanColumn]) -> Vec<Projection> {
+    let columns = columns.iter();
+    columns
+        .map(|column| Projection {
+            expr: Expr::column(column.id, column.ty),
+            column: column.clone(),
+        })
+        .collect()
+}
+
+fn project(input: LogicalPlan, projections: Vec<Projection>) -> LogicalPlan {
+    LogicalPlan::Project(Project {
+        input: Box::new(input),
+        projections,
+    })
+}
+
+/// The definition by which a table could be created again.
+fn definition_of(info: &TableInfo) -> TableDefinition {
+    TableDefinition {
+        name: TableRef {
+            schema: None,
+            name: info.name.clone(),
+        },
+        columns: info
+            .columns
+            .iter()
+            .map(alter_texts::definition_of_column)
+            .collect(),
+        keys: info.keys.clone(),
+        checks: info.checks.clone(),
+        foreign_keys: info.foreign_keys.clone(),
+        temporary: false,
+        dialect: info.dialect.clone(),
+    }
+}
+
+fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableInfo {
+    let mut after = info.clone();
+    after.columns.push(ColumnInfo {
+        field: llkv_types::FieldId(u32::MAX),
+        name: column.name.clone(),
+        ty: column.ty,
+        nullable: column.nullable,
+        default_sql: column.default_sql.clone(),
+    });
+    after
+}
+
+/// True for an option of a column that is a constraint of its own.
+pub(super) fn is_constraint(option: &ColumnOption) -> bool {
+    matches!(
+        option,
+        ColumnOption::PrimaryKey(_)
+            | ColumnOption::Unique(_)
+            | ColumnOption::Check(_)
+            | ColumnOption::ForeignKey(_)
+    )
+}

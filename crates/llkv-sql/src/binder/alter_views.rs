@@ -1,0 +1,285 @@
+//! Views over a table that changes: those that follow it, and those that would not bind any more.
+
+use super::alter_texts::ident;
+use super::{Binder, ParameterMode};
+use crate::SqlDialect;
+use crate::text::parse_query;
+use llkv_plan::{
+    CatalogView, DependentView, ExternalSource, FileOptions, IndexInfo, PlanColumn, TableInfo,
+    TableRef, TableStatistics, ViewInfo,
+};
+use llkv_result::{CatalogError, ObjectKind, Result};
+use llkv_types::{SqlType, TableId};
+use sqlparser::ast::{self, Query, TableFactor, VisitMut, VisitorMut};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A catalog in which one table is another.
+struct Changed<'c> {
+    catalog: &'c dyn CatalogView,
+    table: TableId,
+    /// The table from now on; none where it went.
+    after: Option<Arc<TableInfo>>,
+}
+
+impl CatalogView for Changed<'_> {
+    fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>> {
+        Ok(match self.catalog.table(name)? {
+            Some(info) if info.id == self.table => self.after.clone(),
+            other => other,
+        })
+    }
+
+    fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
+        self.catalog.view(name)
+    }
+
+    fn system_view(&self, name: &TableRef) -> Result<Option<Arc<dyn ExternalSource>>> {
+        self.catalog.system_view(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
+        self.catalog.open_file(path, options)
+    }
+
+    fn statistics(&self, table: TableId) -> TableStatistics {
+        self.catalog.statistics(table)
+    }
+
+    fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
+        self.catalog.indexes(table)
+    }
+}
+
+/// Names and types of a view's columns; none where it does not bind.
+fn columns_of(catalog: &dyn CatalogView, view: &ViewInfo) -> Option<Vec<(String, SqlType)>> {
+    let dialect: SqlDialect = view.dialect.parse().ok()?;
+    let mut binder = Binder::new(catalog, dialect, "", ParameterMode::None);
+    let columns = binder.bind_view(view).ok()?.columns();
+    let named = |column: PlanColumn| (column.name, column.ty);
+    Some(columns.into_iter().map(named).collect())
+}
+
+/// The views that give other columns, or none at all, when the table is another.
+fn dependents(
+    binder: &Binder<'_>,
+    table: TableId,
+    after: Option<TableInfo>,
+) -> Result<Vec<(TableRef, Arc<ViewInfo>)>> {
+    let changed = Changed {
+        catalog: binder.catalog,
+        table,
+        after: after.map(Arc::new),
+    };
+    let mut found = Vec::new();
+    for name in binder.catalog.views() {
+        let Some(view) = binder.catalog.view(&name)? else {
+            continue;
+        };
+        // One that does not bind now depends on nothing.
+        let Some(before) = columns_of(binder.catalog, &view) else {
+            continue;
+        };
+        if columns_of(&changed, &view).is_none_or(|after| after != before) {
+            found.push((name, view));
+        }
+    }
+    Ok(found)
+}
+
+/// The views that go with a change, with CASCADE; an error where there are any without.
+pub(super) fn without(
+    binder: &Binder<'_>,
+    info: &TableInfo,
+    after: Option<TableInfo>,
+    cascade: bool,
+    column: &str,
+) -> Result<Vec<DependentView>> {
+    let dependents = dependents(binder, info.id, after)?;
+    if let (Some((view, _)), false) = (dependents.first(), cascade) {
+        return Err(CatalogError::InUse {
+            kind: ObjectKind::Column,
+            name: column.to_owned(),
+            dependent: format!("view \"{}\"", view.name),
+        }
+        .into());
+    }
+    let dropped = dependents
+        .into_iter()
+        .map(|(name, _)| DependentView { name, sql: None });
+    Ok(dropped.collect())
+}
+
+/// The views over a table as they are when it has another name: `FROM t` becomes `FROM new AS t`.
+pub(super) fn with_table_name(
+    binder: &Binder<'_>,
+    info: &TableInfo,
+    to: &str,
+) -> Result<Vec<DependentView>> {
+    follow(binder, info, dependents(binder, info.id, None)?, |name| {
+        let mut parts = name.0.clone();
+        parts.pop();
+        parts.push(ast::ObjectNamePart::Identifier(ident(to)));
+        Ok(Relation::Name(ast::ObjectName(parts)))
+    })
+}
+
+/// The views over a table as they are when a column has another name: they see the table with the name
+/// that it had.
+pub(super) fn with_column_name(
+    binder: &Binder<'_>,
+    info: &TableInfo,
+    position: usize,
+    to: &str,
+) -> Result<Vec<DependentView>> {
+    let mut after = info.clone();
+    let mut columns = Vec::new();
+    for (at, column) in after.columns.iter_mut().enumerate() {
+        let name = ident(&column.name);
+        columns.push(match at == position {
+            true => format!("{} AS {name}", ident(to)),
+            false => name.to_string(),
+        });
+        if at == position {
+            to.clone_into(&mut column.name);
+        }
+    }
+    let columns = columns.join(", ");
+    let dialect = binder.dialect;
+    follow(
+        binder,
+        info,
+        dependents(binder, info.id, Some(after))?,
+        |name| {
+            let text = format!("SELECT {columns} FROM {name}");
+            let query = parse_query(&text, dialect, |query| Ok(query.clone()))?;
+            Ok(Relation::Query(Box::new(query)))
+        },
+    )
+}
+
+/// What stands in the place of a table's name.
+enum Relation {
+    Name(ast::ObjectName),
+    Query(Box<Query>),
+}
+
+fn follow(
+    binder: &Binder<'_>,
+    info: &TableInfo,
+    views: Vec<(TableRef, Arc<ViewInfo>)>,
+    relation: impl Fn(&ast::ObjectName) -> Result<Relation>,
+) -> Result<Vec<DependentView>> {
+    let mut changes = Vec::new();
+    for (name, view) in views {
+        let dialect: SqlDialect = view.dialect.parse()?;
+        let mut query = parse_query(&view.sql, dialect, |query| Ok(query.clone()))?;
+        let mut rewriter = Rewriter {
+            binder,
+            info,
+            relation: &relation,
+            changed: false,
+            error: None,
+        };
+        let _ = query.visit(&mut rewriter);
+        if let Some(error) = rewriter.error {
+            return Err(error);
+        }
+        if rewriter.changed {
+            changes.push(DependentView {
+                name,
+                sql: Some(query.to_string()),
+            });
+        }
+    }
+    Ok(changes)
+}
+
+struct Rewriter<'r, F> {
+    binder: &'r Binder<'r>,
+    info: &'r TableInfo,
+    relation: &'r F,
+    changed: bool,
+    error: Option<llkv_result::Error>,
+}
+
+impl<F: Fn(&ast::ObjectName) -> Result<Relation>> Rewriter<'_, F> {
+    fn rewrite(&mut self, factor: &mut TableFactor) -> Result<()> {
+        let TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            ..
+        } = factor
+        else {
+            return Ok(());
+        };
+        let reference = self.binder.table_ref(name)?;
+        let meant = self.binder.catalog.table(&reference)?;
+        if meant.is_none_or(|meant| meant.id != self.info.id) {
+            return Ok(());
+        }
+        self.changed = true;
+        let shown = alias.clone().or_else(|| {
+            let shown = ident(&reference.name);
+            Some(ast::TableAlias {
+                explicit: true,
+                name: shown,
+                columns: Vec::new(),
+                at: None,
+            })
+        });
+        match (self.relation)(name)? {
+            Relation::Name(to) => {
+                *name = to;
+                *alias = shown;
+            }
+            Relation::Query(subquery) => {
+                *factor = TableFactor::Derived {
+                    lateral: false,
+                    subquery,
+                    alias: shown,
+                    sample: None,
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<F: Fn(&ast::ObjectName) -> Result<Relation>> VisitorMut for Rewriter<'_, F> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        for cte in ctes {
+            let name = &cte.alias.name.value;
+            if name.eq_ignore_ascii_case(&self.info.name) {
+                self.error = Some(
+                    CatalogError::InUse {
+                        kind: ObjectKind::Table,
+                        name: self.info.name.clone(),
+                        dependent: format!("a view with a common table expression \"{name}\""),
+                    }
+                    .into(),
+                );
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    // After what is inside: a query that stands in the place of the table names it too.
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let Err(error) = self.rewrite(factor) {
+            self.error = Some(error);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}

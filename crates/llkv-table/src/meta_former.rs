@@ -1,0 +1,182 @@
+//! Records of tables as earlier versions wrote them.
+
+use crate::{
+    CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, MAIN_SCHEMA, TableMeta, ViewMeta,
+};
+use bitcode::{Decode, Encode};
+use llkv_types::{FieldId, SqlType, TableId};
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ColMetaV1 {
+    pub(crate) field: FieldId,
+    pub(crate) name: String,
+    pub(crate) ty: SqlType,
+    pub(crate) nullable: bool,
+    pub(crate) default_sql: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct KeyMetaV1 {
+    pub(crate) name: String,
+    pub(crate) primary: bool,
+    pub(crate) fields: Vec<FieldId>,
+}
+
+/// Its texts were read in the dialect of whoever read them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TableMetaV1 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColMetaV1>,
+    pub(crate) keys: Vec<KeyMetaV1>,
+    pub(crate) checks: Vec<CheckMeta>,
+    pub(crate) next_field: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TableMetaV2 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColMetaV1>,
+    pub(crate) keys: Vec<KeyMetaV1>,
+    pub(crate) checks: Vec<CheckMeta>,
+    pub(crate) next_field: u32,
+    pub(crate) dialect: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ViewMetaV1 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) dialect: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct IndexMetaV1 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) table: TableId,
+    pub(crate) unique: bool,
+    pub(crate) columns: Vec<IndexColumnMeta>,
+}
+
+impl ViewMetaV1 {
+    pub(crate) fn upgraded(self) -> ViewMeta {
+        ViewMeta {
+            id: self.id,
+            name: self.name,
+            sql: self.sql,
+            columns: self.columns,
+            dialect: self.dialect,
+            schema: MAIN_SCHEMA,
+        }
+    }
+}
+
+impl IndexMetaV1 {
+    pub(crate) fn upgraded(self) -> IndexMeta {
+        IndexMeta {
+            id: self.id,
+            name: self.name,
+            table: self.table,
+            unique: self.unique,
+            columns: self.columns,
+            schema: MAIN_SCHEMA,
+        }
+    }
+}
+
+/// The dialect of texts that were stored without one.
+const FIRST_DIALECT: &str = "llkv";
+
+impl TableMetaV1 {
+    pub(crate) fn upgraded(self) -> TableMeta {
+        TableMetaV2 {
+            id: self.id,
+            name: self.name,
+            columns: self.columns,
+            keys: self.keys,
+            checks: self.checks,
+            next_field: self.next_field,
+            dialect: FIRST_DIALECT.into(),
+        }
+        .upgraded()
+    }
+}
+
+impl TableMetaV2 {
+    pub(crate) fn upgraded(self) -> TableMeta {
+        let columns = self.columns.into_iter().map(|column| ColMeta {
+            field: column.field,
+            name: column.name,
+            ty: column.ty,
+            nullable: column.nullable,
+            default_sql: column.default_sql,
+            generated: None,
+        });
+        // Keys were numbered by their places.
+        let keys = (0..).zip(self.keys).map(|(index, key)| KeyMeta {
+            name: key.name,
+            primary: key.primary,
+            fields: key.fields,
+            index,
+        });
+        let keys: Vec<KeyMeta> = keys.collect();
+        TableMeta {
+            id: self.id,
+            name: self.name,
+            columns: columns.collect(),
+            next_index: keys.len() as u32,
+            keys,
+            checks: self.checks,
+            next_field: self.next_field,
+            dialect: self.dialect,
+            foreign_keys: Vec::new(),
+            schema: MAIN_SCHEMA,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meta::{decode, decode_table, encode_as, encode_table};
+
+    #[test]
+    fn tables_of_earlier_versions_are_read() {
+        let first = TableMetaV1 {
+            id: TableId(7),
+            name: "t".into(),
+            columns: vec![ColMetaV1 {
+                field: FieldId(0),
+                name: "a".into(),
+                ty: SqlType::Int64,
+                nullable: false,
+                default_sql: Some("1 + 1".into()),
+            }],
+            keys: vec![KeyMetaV1 {
+                name: "k".into(),
+                primary: true,
+                fields: vec![FieldId(0)],
+            }],
+            checks: vec![CheckMeta {
+                name: "c".into(),
+                sql: "a > 0".into(),
+            }],
+            next_field: 1,
+        };
+        let read = decode_table(&encode_as(1, &first)).unwrap();
+        assert_eq!(read.dialect, "llkv");
+        assert_eq!(read.columns[0].default_sql.as_deref(), Some("1 + 1"));
+        assert_eq!(read.checks, first.checks);
+        assert_eq!((read.keys[0].index, read.next_index), (0, 1));
+        let again = TableMeta {
+            dialect: "duckdb".into(),
+            ..read
+        };
+        assert_eq!(decode_table(&encode_table(&again)).unwrap(), again);
+        assert!(decode::<ViewMeta>(&encode_table(&again)).is_err());
+    }
+}
