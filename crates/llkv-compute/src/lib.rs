@@ -17,6 +17,7 @@ mod hash;
 mod keys;
 mod prepared;
 mod value;
+pub mod window;
 
 #[cfg(test)]
 mod tests;

@@ -3,17 +3,20 @@
 mod join;
 mod shared;
 mod sources;
+mod window;
 
 use crate::keys::SortKeys;
 use crate::operators::{
     AggregateOperator, FilterOperator, LimitOperator, Operator, OperatorInfo, ProjectOperator,
-    SetOperator, SortOperator, TopKOperator, UnionAllOperator,
+    RecursiveInputs, RecursiveOperator, SetOperator, SortOperator, TopKOperator, UnionAllOperator,
+    WorkingTableOperator,
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Prepared, position, prepare_all};
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
-    Aggregate, Distinct, Limit, LogicalPlan, PlanColumn, Project, SetOp, Sort, UnionAll,
+    Aggregate, Distinct, Limit, LogicalPlan, PlanColumn, Project, Recursive, SetOp, Sort, UnionAll,
+    WorkingTable,
 };
 use llkv_result::{Error, Result};
 use std::collections::HashSet;
@@ -46,6 +49,9 @@ fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Op
         LogicalPlan::Limit(node) => limit(node, required),
         LogicalPlan::UnionAll(node) => union_all(node, required),
         LogicalPlan::SetOp(node) => set_op(node),
+        LogicalPlan::Window(node) => window::window(node, required),
+        LogicalPlan::Recursive(node) => recursive(node),
+        LogicalPlan::WorkingTable(node) => Ok(working_table(node, required)),
         LogicalPlan::Apply(_) => Err(Error::internal("a dependent join reached the executor")),
         other => Err(Error::internal(format!(
             "no operator for {:?}",
@@ -257,6 +263,37 @@ fn input_by_position(plan: &LogicalPlan, kept: &[usize]) -> Result<Box<dyn Opera
         projection: Arc::new(Projection { exprs: exprs? }),
         input,
     }))
+}
+
+/// All columns are put out: each round reads them.
+fn recursive(node: &Recursive) -> Result<Box<dyn Operator>> {
+    let mut detail = node.name.clone();
+    if !node.distinct {
+        detail.push_str(" all");
+    }
+    Ok(Box::new(RecursiveOperator {
+        info: OperatorInfo::new("recursive", detail, node.columns.clone()),
+        inputs: Arc::new(RecursiveInputs {
+            base: compile(&node.base, None)?,
+            step: compile(&node.step, None)?,
+            table: node.table,
+            distinct: node.distinct,
+        }),
+    }))
+}
+
+fn working_table(node: &WorkingTable, required: Required<'_>) -> Box<dyn Operator> {
+    let columns = positions(&node.columns, required);
+    let info = OperatorInfo::new(
+        "working table",
+        node.name.clone(),
+        picked(&node.columns, &columns),
+    );
+    Box::new(WorkingTableOperator {
+        info,
+        table: node.table,
+        columns,
+    })
 }
 
 fn set_op(node: &SetOp) -> Result<Box<dyn Operator>> {

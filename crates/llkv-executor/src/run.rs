@@ -1,5 +1,6 @@
 //! One running query: its context, its table handles, its stop flag.
 
+use crate::batch::Batch;
 use crate::context::ExecutionContext;
 use crate::memory::MemoryReservation;
 use llkv_result::{Error, ExecError, Result};
@@ -16,6 +17,8 @@ pub(crate) struct Run {
     pub(crate) context: ExecutionContext,
     tables: HashMap<TableId, TableHandle>,
     stopped: AtomicBool,
+    /// The rows of the last round of each recursion, by the number of its working table.
+    working: Mutex<HashMap<u32, Vec<Batch>>>,
 }
 
 impl Run {
@@ -24,6 +27,7 @@ impl Run {
             context,
             tables,
             stopped: AtomicBool::new(false),
+            working: Mutex::default(),
         }
     }
 
@@ -32,6 +36,16 @@ impl Run {
         self.tables
             .get(&id)
             .ok_or_else(|| Error::internal(format!("no handle was taken of table {id}")))
+    }
+
+    /// Puts rows into a working table, in the place of those of the round before.
+    pub(crate) fn set_working(&self, table: u32, rows: Vec<Batch>) {
+        self.working.lock().insert(table, rows);
+    }
+
+    /// The rows of a working table.
+    pub(crate) fn working(&self, table: u32) -> Vec<Batch> {
+        self.working.lock().get(&table).cloned().unwrap_or_default()
     }
 
     pub(crate) fn batch_rows(&self) -> usize {

@@ -19,8 +19,13 @@ mod expr;
 mod function;
 mod sort;
 mod walk;
+mod window;
 
 pub use aggregate::{AggregateExpr, AggregateFunction};
 pub use expr::{BinaryOp, CastMode, ColumnId, Expr, InList, UnaryOp};
 pub use function::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
 pub use sort::SortKey;
+pub use window::{
+    FrameBound, FrameExclusion, FrameOffset, FrameUnit, RangeKey, WindowCall, WindowExpr,
+    WindowFrame, WindowFunction,
+};

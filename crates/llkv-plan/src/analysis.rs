@@ -128,6 +128,7 @@ pub(crate) fn at_most_one_row(plan: &LogicalPlan) -> bool {
         LogicalPlan::Filter(n) => at_most_one_row(&n.input),
         LogicalPlan::Sort(n) => at_most_one_row(&n.input),
         LogicalPlan::Distinct(n) => at_most_one_row(&n.input),
+        LogicalPlan::Window(n) => at_most_one_row(&n.input),
         LogicalPlan::Join(n) => match n.kind {
             JoinKind::Inner | JoinKind::Left => {
                 at_most_one_row(&n.left) && at_most_one_row(&n.right)
@@ -151,6 +152,7 @@ pub(crate) fn exactly_one_row(plan: &LogicalPlan) -> bool {
         LogicalPlan::Project(n) => exactly_one_row(&n.input),
         LogicalPlan::Sort(n) => exactly_one_row(&n.input) && n.fetch != Some(0),
         LogicalPlan::Distinct(n) => exactly_one_row(&n.input),
+        LogicalPlan::Window(n) => exactly_one_row(&n.input),
         LogicalPlan::Limit(n) => {
             exactly_one_row(&n.input) && n.skip == 0 && n.fetch.is_none_or(|f| f > 0)
         }

@@ -3,7 +3,7 @@
 use crate::estimate::{Estimate, Estimator};
 use crate::{
     Aggregate, Apply, ApplyKind, CatalogView, Join, JoinKind, LogicalPlan, PlanColumn, Projection,
-    SetOpKind,
+    SetOpKind, Window,
 };
 use hashbrown::HashMap;
 use llkv_expr::{ColumnId, Expr};
@@ -132,6 +132,16 @@ impl<'a> Printer<'a> {
                 }
                 text
             }
+            LogicalPlan::Window(n) => self.window(n),
+            LogicalPlan::Recursive(n) => format!(
+                "Recursive{} {} ({})",
+                if n.distinct { "" } else { "All" },
+                n.name,
+                self.columns(&n.columns)
+            ),
+            LogicalPlan::WorkingTable(n) => {
+                format!("WorkingTable {} ({})", n.name, self.columns(&n.columns))
+            }
             LogicalPlan::UnionAll(n) => format!("UnionAll ({})", self.columns(&n.columns)),
             LogicalPlan::SetOp(n) => {
                 let kind = match n.kind {
@@ -212,6 +222,23 @@ impl<'a> Printer<'a> {
         text
     }
 
+    fn window(&self, n: &Window) -> String {
+        let mut text = "Window".to_string();
+        if !n.partition_by.is_empty() {
+            let _ = write!(text, " partition by {}", self.list(&n.partition_by, ", "));
+        }
+        for (i, key) in n.order_by.iter().enumerate() {
+            let word = if i == 0 { " order by " } else { ", " };
+            let _ = write!(text, "{word}{}", self.named(&key.to_string()));
+        }
+        for (i, (column, call)) in n.functions.iter().enumerate() {
+            let word = if i == 0 { ":" } else { "," };
+            let call_text = self.named(&call.to_string());
+            let _ = write!(text, "{word} {} := {call_text}", self.name(column.id));
+        }
+        text
+    }
+
     fn projections(&self, projections: &[Projection]) -> String {
         let parts: Vec<String> = projections
             .iter()
@@ -285,6 +312,9 @@ fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_) => {}
+        LogicalPlan::Window(n) => {
+            names.extend(n.functions.iter().map(|(c, _)| (c.id, c.name.clone())));
+        }
         LogicalPlan::Join(n) => names.extend(n.mark.iter().map(|c| (c.id, c.name.clone()))),
         LogicalPlan::Apply(n) => {
             if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {

@@ -66,8 +66,8 @@ pub use optimizer::{
 };
 pub use plan::{
     Aggregate, Apply, ApplyKind, Distinct, ExternalScan, Filter, IndexChoice, Join, JoinKind,
-    Limit, LogicalPlan, PlanColumn, Project, Projection, Scan, SetOp, SetOpKind, Sort, UnionAll,
-    Values,
+    Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, SetOp, SetOpKind, Sort,
+    UnionAll, Values, Window, WorkingTable,
 };
 pub use rules::RULES;
 pub use statement::{

@@ -2,7 +2,7 @@
 
 use crate::ExternalSource;
 use arrow::array::RecordBatch;
-use llkv_expr::{AggregateExpr, ColumnId, Expr, SortKey};
+use llkv_expr::{AggregateExpr, ColumnId, Expr, SortKey, WindowExpr};
 use llkv_types::{FieldId, IndexId, SqlType, TableId};
 use std::sync::Arc;
 
@@ -49,6 +49,12 @@ pub enum LogicalPlan {
     UnionAll(UnionAll),
     /// EXCEPT and INTERSECT.
     SetOp(SetOp),
+    /// Values of each row computed from rows near it.
+    Window(Window),
+    /// WITH RECURSIVE.
+    Recursive(Recursive),
+    /// What the last round of a recursion gave, inside of its step.
+    WorkingTable(WorkingTable),
 }
 
 /// Rows of a table that the statement's snapshot sees.
@@ -286,6 +292,49 @@ pub struct SetOp {
     pub columns: Vec<PlanColumn>,
 }
 
+/// Values of each row computed from rows near it. Columns: the input's, then the functions'. Every row of the
+/// input is put out once, in the order in which the functions were computed.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// Rows of equal values are a partition; all rows where there is none.
+    pub partition_by: Vec<Expr>,
+    /// Order within a partition.
+    pub order_by: Vec<SortKey>,
+    /// What is computed.
+    pub functions: Vec<(PlanColumn, WindowExpr)>,
+}
+
+/// WITH RECURSIVE, evaluated by rounds: the rows of `base`, then those of `step` over the rows of the round
+/// before, until a round gives none.
+#[derive(Debug, Clone)]
+pub struct Recursive {
+    /// The name, for people.
+    pub name: String,
+    /// Number of the working table that `step` reads; unique within the statement.
+    pub table: u32,
+    /// The first rows.
+    pub base: Box<LogicalPlan>,
+    /// One round.
+    pub step: Box<LogicalPlan>,
+    /// UNION: a row that was there before is left out. Else UNION ALL.
+    pub distinct: bool,
+    /// Columns of the output, with ids of their own.
+    pub columns: Vec<PlanColumn>,
+}
+
+/// The rows that the last round of a recursion gave.
+#[derive(Debug, Clone)]
+pub struct WorkingTable {
+    /// The name, for people.
+    pub name: String,
+    /// Which: [`Recursive::table`] of a node around it.
+    pub table: u32,
+    /// All columns of the recursion, with ids of their own.
+    pub columns: Vec<PlanColumn>,
+}
+
 impl LogicalPlan {
     /// One row of no columns: the input of a SELECT without FROM.
     #[must_use]
@@ -330,6 +379,12 @@ impl LogicalPlan {
             Self::Limit(limit) => limit.input.columns(),
             Self::UnionAll(union) => union.columns.clone(),
             Self::SetOp(set_op) => set_op.columns.clone(),
+            Self::Window(window) => {
+                let own = window.functions.iter().map(|(c, _)| c.clone());
+                window.input.columns().into_iter().chain(own).collect()
+            }
+            Self::Recursive(recursive) => recursive.columns.clone(),
+            Self::WorkingTable(table) => table.columns.clone(),
         }
     }
 
@@ -337,7 +392,7 @@ impl LogicalPlan {
     #[must_use]
     pub fn inputs(&self) -> Vec<&LogicalPlan> {
         match self {
-            Self::Scan(_) | Self::External(_) | Self::Values(_) => vec![],
+            Self::Scan(_) | Self::External(_) | Self::Values(_) | Self::WorkingTable(_) => vec![],
             Self::Filter(n) => vec![&n.input],
             Self::Project(n) => vec![&n.input],
             Self::Join(n) => vec![&n.left, &n.right],
@@ -348,13 +403,15 @@ impl LogicalPlan {
             Self::Limit(n) => vec![&n.input],
             Self::UnionAll(n) => n.inputs.iter().collect(),
             Self::SetOp(n) => vec![&n.left, &n.right],
+            Self::Window(n) => vec![&n.input],
+            Self::Recursive(n) => vec![&n.base, &n.step],
         }
     }
 
     /// The direct inputs, for change in place.
     pub fn inputs_mut(&mut self) -> Vec<&mut LogicalPlan> {
         match self {
-            Self::Scan(_) | Self::External(_) | Self::Values(_) => vec![],
+            Self::Scan(_) | Self::External(_) | Self::Values(_) | Self::WorkingTable(_) => vec![],
             Self::Filter(n) => vec![&mut n.input],
             Self::Project(n) => vec![&mut n.input],
             Self::Join(n) => vec![&mut n.left, &mut n.right],
@@ -365,6 +422,8 @@ impl LogicalPlan {
             Self::Limit(n) => vec![&mut n.input],
             Self::UnionAll(n) => n.inputs.iter_mut().collect(),
             Self::SetOp(n) => vec![&mut n.left, &mut n.right],
+            Self::Window(n) => vec![&mut n.input],
+            Self::Recursive(n) => vec![&mut n.base, &mut n.step],
         }
     }
 }

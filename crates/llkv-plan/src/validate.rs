@@ -160,6 +160,38 @@ impl Checker {
             LogicalPlan::Limit(n) => {
                 self.node(&n.input, outer)?;
             }
+            LogicalPlan::Window(n) => {
+                let scope = self.scope(&n.input, outer)?;
+                plan_exprs(plan, &mut |e| self.expr("Window", e, &scope))?;
+                for (column, call) in &n.functions {
+                    if column.ty != call.call.ty() {
+                        return Err(Error::internal(format!(
+                            "Window: {} is {}, {call} is {}",
+                            column.id,
+                            column.ty,
+                            call.call.ty()
+                        )));
+                    }
+                    if call.peer_keys > n.order_by.len() {
+                        return Err(Error::internal("Window: peers by keys that are not there"));
+                    }
+                    self.define("Window", column)?;
+                }
+            }
+            LogicalPlan::Recursive(n) => {
+                for input in [&n.base, &n.step] {
+                    self.node(input, outer)?;
+                    same_types("Recursive", input, &n.columns)?;
+                }
+                for column in &n.columns {
+                    self.define("Recursive", column)?;
+                }
+            }
+            LogicalPlan::WorkingTable(n) => {
+                for column in &n.columns {
+                    self.define("WorkingTable", column)?;
+                }
+            }
             LogicalPlan::UnionAll(n) => {
                 for input in &n.inputs {
                     self.node(input, outer)?;

@@ -52,6 +52,12 @@ impl LogicalPlan {
             Self::Limit(n) => n.input.for_each_column(f),
             Self::UnionAll(n) => n.columns.iter().for_each(f),
             Self::SetOp(n) => n.columns.iter().for_each(f),
+            Self::Window(n) => {
+                n.input.for_each_column(f);
+                n.functions.iter().for_each(|(c, _)| f(c));
+            }
+            Self::Recursive(n) => n.columns.iter().for_each(f),
+            Self::WorkingTable(n) => n.columns.iter().for_each(f),
         }
     }
 
@@ -68,7 +74,7 @@ impl LogicalPlan {
     /// Calls `f` on each direct input.
     pub fn for_each_input<'a>(&'a self, f: &mut dyn FnMut(&'a LogicalPlan)) {
         match self {
-            Self::Scan(_) | Self::External(_) | Self::Values(_) => {}
+            Self::Scan(_) | Self::External(_) | Self::Values(_) | Self::WorkingTable(_) => {}
             Self::Filter(n) => f(&n.input),
             Self::Project(n) => f(&n.input),
             Self::Join(n) => {
@@ -88,6 +94,11 @@ impl LogicalPlan {
                 f(&n.left);
                 f(&n.right);
             }
+            Self::Window(n) => f(&n.input),
+            Self::Recursive(n) => {
+                f(&n.base);
+                f(&n.step);
+            }
         }
     }
 
@@ -100,7 +111,7 @@ impl LogicalPlan {
         f: &mut dyn FnMut(&mut LogicalPlan) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
-            Self::Scan(_) | Self::External(_) | Self::Values(_) => Ok(()),
+            Self::Scan(_) | Self::External(_) | Self::Values(_) | Self::WorkingTable(_) => Ok(()),
             Self::Filter(n) => f(&mut n.input),
             Self::Project(n) => f(&mut n.input),
             Self::Join(n) => {
@@ -119,6 +130,11 @@ impl LogicalPlan {
             Self::SetOp(n) => {
                 f(&mut n.left)?;
                 f(&mut n.right)
+            }
+            Self::Window(n) => f(&mut n.input),
+            Self::Recursive(n) => {
+                f(&mut n.base)?;
+                f(&mut n.step)
             }
         }
     }
@@ -153,12 +169,21 @@ impl LogicalPlan {
                 }
             }
             Self::Sort(n) => n.keys.iter().for_each(|k| f(&k.expr)),
+            Self::Window(n) => {
+                n.partition_by.iter().for_each(&mut *f);
+                n.order_by.iter().for_each(|k| f(&k.expr));
+                for (_, call) in &n.functions {
+                    call.exprs().for_each(&mut *f);
+                }
+            }
             Self::External(_)
             | Self::Values(_)
             | Self::Distinct(_)
             | Self::Limit(_)
             | Self::UnionAll(_)
-            | Self::SetOp(_) => {}
+            | Self::SetOp(_)
+            | Self::Recursive(_)
+            | Self::WorkingTable(_) => {}
         }
     }
 
@@ -192,12 +217,21 @@ impl LogicalPlan {
                 }
             }
             Self::Sort(n) => n.keys.iter_mut().for_each(|k| f(&mut k.expr)),
+            Self::Window(n) => {
+                n.partition_by.iter_mut().for_each(&mut *f);
+                n.order_by.iter_mut().for_each(|k| f(&mut k.expr));
+                for (_, call) in &mut n.functions {
+                    call.for_each_expr_mut(&mut *f);
+                }
+            }
             Self::External(_)
             | Self::Values(_)
             | Self::Distinct(_)
             | Self::Limit(_)
             | Self::UnionAll(_)
-            | Self::SetOp(_) => {}
+            | Self::SetOp(_)
+            | Self::Recursive(_)
+            | Self::WorkingTable(_) => {}
         }
     }
 
@@ -228,7 +262,12 @@ fn collect(plan: &LogicalPlan, used: &mut ColumnSet, produced: &mut ColumnSet) {
         | LogicalPlan::Project(_)
         | LogicalPlan::Aggregate(_)
         | LogicalPlan::UnionAll(_)
-        | LogicalPlan::SetOp(_) => plan.for_each_column(&mut |c| {
+        | LogicalPlan::SetOp(_)
+        | LogicalPlan::Recursive(_)
+        | LogicalPlan::WorkingTable(_) => plan.for_each_column(&mut |c| {
+            produced.insert(c.id);
+        }),
+        LogicalPlan::Window(n) => n.functions.iter().for_each(|(c, _)| {
             produced.insert(c.id);
         }),
         LogicalPlan::Join(n) => n.mark.iter().for_each(|c| {
@@ -273,6 +312,10 @@ impl NodeKinds {
     pub const OUTER_JOIN: Self = Self(1 << 10);
     /// An expression that is more than a column or a constant.
     pub const COMPUTED: Self = Self(1 << 11);
+    /// [`LogicalPlan::Window`]
+    pub const WINDOW: Self = Self(1 << 12);
+    /// [`LogicalPlan::Recursive`]
+    pub const RECURSIVE: Self = Self(1 << 13);
     /// Any node.
     pub const ANY: Self = Self(u32::MAX);
 
@@ -290,7 +333,10 @@ impl NodeKinds {
 
     fn of(plan: &LogicalPlan) -> Self {
         match plan {
-            LogicalPlan::Scan(_) | LogicalPlan::External(_) | LogicalPlan::Values(_) => Self::LEAF,
+            LogicalPlan::Scan(_)
+            | LogicalPlan::External(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::WorkingTable(_) => Self::LEAF,
             LogicalPlan::Filter(_) => Self::FILTER,
             LogicalPlan::Project(_) => Self::PROJECT,
             LogicalPlan::Join(n) if n.kind == JoinKind::Inner => Self::JOIN,
@@ -301,6 +347,8 @@ impl NodeKinds {
             LogicalPlan::Sort(_) => Self::SORT,
             LogicalPlan::Limit(_) => Self::LIMIT,
             LogicalPlan::UnionAll(_) | LogicalPlan::SetOp(_) => Self::SET,
+            LogicalPlan::Window(_) => Self::WINDOW,
+            LogicalPlan::Recursive(_) => Self::RECURSIVE,
         }
     }
 }
@@ -355,6 +403,12 @@ impl Shape {
                 if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {
                     self.see(mark.id);
                 }
+            }
+            LogicalPlan::Window(n) => n.functions.iter().for_each(|(c, _)| self.see(c.id)),
+            // Numbers of working tables are taken from the same row of numbers as columns.
+            LogicalPlan::Recursive(n) => {
+                self.see(ColumnId(n.table));
+                n.columns.iter().for_each(|c| self.see(c.id));
             }
             LogicalPlan::Filter(_)
             | LogicalPlan::Distinct(_)

@@ -41,6 +41,20 @@ pub enum EvalError {
         /// The words of the call.
         message: String,
     },
+    /// The distance of a window frame's bound is NULL or negative.
+    #[error("frame {bound} offset must not be {}", if *is_null { "null" } else { "negative" })]
+    FrameOffset {
+        /// `starting` or `ending`.
+        bound: &'static str,
+        /// NULL; else negative.
+        is_null: bool,
+    },
+    /// A number of buckets or of a row that is less than one.
+    #[error("argument of {function} must be greater than zero")]
+    WindowArgument {
+        /// `ntile` or `nth_value`.
+        function: &'static str,
+    },
 }
 
 /// What RAISE does besides ending the program of its trigger.
@@ -64,6 +78,10 @@ impl EvalError {
             Self::InvalidCast { .. } => "22P02",
             Self::InvalidArgument { .. } => "22023",
             Self::Raised { .. } => "P0001",
+            Self::FrameOffset { is_null: true, .. } => "22004",
+            Self::FrameOffset { is_null: false, .. } => "22013",
+            Self::WindowArgument { function: "ntile" } => "22014",
+            Self::WindowArgument { .. } => "22016",
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum ObjectKind {
     Constraint,
     /// A trigger.
     Trigger,
+    /// A window that the WINDOW clause names.
+    Window,
     /// A statement that PREPARE prepared.
     PreparedStatement,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for ObjectKind {
             Self::Type => "type",
             Self::Constraint => "constraint",
             Self::Trigger => "trigger",
+            Self::Window => "window",
             Self::PreparedStatement => "prepared statement",
         })
     }
@@ -104,6 +107,32 @@ pub enum BindError {
         /// Where.
         span: Option<Span>,
     },
+    /// Groups and aggregates where they mean nothing: an aggregate in WHERE, a column outside GROUP BY.
+    #[error("{message}")]
+    Grouping {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// Window functions and frames where they mean nothing: a window function in WHERE, a frame that ends
+    /// before it starts.
+    #[error("{message}")]
+    Windowing {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
+    /// A recursive query that rounds cannot evaluate: a reference to itself in an aggregate, in an outer
+    /// join, in a subquery, twice.
+    #[error("{message}")]
+    Recursion {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        span: Option<Span>,
+    },
     /// The statement is over a limit: nesting, columns, parameters.
     #[error("{what} is over the limit of {limit}")]
     TooComplex {
@@ -141,6 +170,9 @@ impl BindError {
             | Self::TypeMismatch { span, .. }
             | Self::UndefinedFunction { span, .. }
             | Self::Invalid { span, .. }
+            | Self::Grouping { span, .. }
+            | Self::Windowing { span, .. }
+            | Self::Recursion { span, .. }
             | Self::Unsupported { span, .. } => *span,
             Self::TooComplex { .. } | Self::ParameterCount { .. } => None,
         }
@@ -163,6 +195,9 @@ impl BindError {
             Self::TooComplex { .. } => "54001",
             Self::ParameterCount { .. } => "08P01",
             Self::Unsupported { .. } => "0A000",
+            Self::Grouping { .. } => "42803",
+            Self::Windowing { .. } => "42P20",
+            Self::Recursion { .. } => "42P19",
         }
     }
 }

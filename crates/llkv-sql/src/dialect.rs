@@ -138,6 +138,26 @@ impl SqlDialect {
         matches!(self, Self::Sqlite)
     }
 
+    /// True where WITH may refer to itself without the word RECURSIVE.
+    pub(crate) const fn with_is_recursive(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
+    /// True where a recursion may have a LIMIT of its own.
+    pub(crate) const fn limits_recursion(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
+    /// True where a recursion may have several steps in one chain of UNIONs.
+    pub(crate) const fn recursion_has_several_steps(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
+    /// True where a step may read the last round anywhere and as often as it likes, and its types decide too.
+    pub(crate) const fn recursion_is_free(self) -> bool {
+        matches!(self, Self::DuckDb)
+    }
+
     /// True where text that is no number counts as its numeric prefix, or 0.
     pub(crate) const fn text_is_a_number(self) -> bool {
         matches!(self, Self::Sqlite)

@@ -70,7 +70,7 @@ where
 }
 
 /// Sums over counts; NULL for none.
-fn means(sums: impl Iterator<Item = f64>, counts: &[i64]) -> ArrayRef {
+pub(crate) fn means(sums: impl Iterator<Item = f64>, counts: &[i64]) -> ArrayRef {
     let values: Vec<f64> = sums
         .zip(counts)
         .map(|(sum, &count)| if count == 0 { 0.0 } else { sum / count as f64 })

@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// SQL's order of native values.
-pub(super) trait SqlOrder: Copy + Default + Send {
+pub(crate) trait SqlOrder: Copy + Default + Send {
     /// It.
     fn order(self, other: Self) -> Ordering;
 }

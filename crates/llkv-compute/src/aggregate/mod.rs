@@ -25,8 +25,11 @@ use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use llkv_result::Result;
 
+pub(crate) use average::means;
 pub use create::{aggregate_type, create_accumulator};
+pub(crate) use extreme::SqlOrder;
 pub use groups::{Groups, RowsByGroup};
+pub(crate) use sum::{exact_result, out_of_range as sum_out_of_range};
 
 /// The states of one aggregate call for groups numbered from 0.
 pub trait GroupsAccumulator: Send {

@@ -86,12 +86,17 @@ where
     }
 
     fn out_of_range(&self) -> Error {
-        EvalError::OutOfRange {
-            operation: "sum".into(),
-            ty: self.ty.to_string(),
-        }
-        .into()
+        out_of_range(self.ty)
     }
+}
+
+/// A sum does not fit its type.
+pub(crate) fn out_of_range(ty: SqlType) -> Error {
+    EvalError::OutOfRange {
+        operation: "sum".into(),
+        ty: ty.to_string(),
+    }
+    .into()
 }
 
 /// No sum of this many values of a type leaves 64 bits.
@@ -256,7 +261,7 @@ where
 }
 
 /// Sums in the type of the result; `None` where one does not fit.
-fn exact_result(
+pub(crate) fn exact_result(
     sums: impl Iterator<Item = i128>,
     nulls: Option<NullBuffer>,
     ty: SqlType,

@@ -5,6 +5,7 @@ mod arithmetic;
 mod casts;
 mod functions;
 mod prepared;
+mod windows;
 
 use crate::fold;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};

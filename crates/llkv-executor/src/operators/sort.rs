@@ -38,20 +38,13 @@ impl Operator for SortOperator {
         let metrics = &self.info.metrics;
         let (batches, mut memory) = collect(run, pipeline, self.info.kind, metrics)?;
         let start = Instant::now();
-        let rows = batches.iter().map(|b| b.rows as u64).sum::<u64>();
         let types = self.info.types();
-        let parts = contiguous_parts(batches, run.workers(usize::MAX, rows));
-        let runs = run.for_each_part(parts.len(), rows, |number| {
-            let batches = parts.get(number).and_then(|part| part.lock().take());
-            SortedRun::new(&self.keys, &batches.unwrap_or_default(), &types)
-        })?;
-        memory.grow(runs.iter().map(|run| run.size_bytes() as u64).sum())?;
-        let order = merge(&runs);
+        let sorted = sort_rows(run, batches, &self.keys, &types, &mut memory)?;
         metrics.time_since(start);
         let source = SortedSource {
             sorted: Arc::new(Sorted {
-                runs: runs.into_iter().map(|run| run.batch).collect(),
-                order,
+                runs: sorted.runs,
+                order: sorted.order,
                 types,
                 batch_rows: run.batch_rows(),
             }),
@@ -59,6 +52,35 @@ impl Operator for SortOperator {
         };
         Ok(Pipeline::from_source(Arc::new(source), metrics))
     }
+}
+
+/// Rows, and the order to read them in.
+pub(super) struct SortedRows {
+    pub(super) runs: Vec<Batch>,
+    /// Run and row.
+    pub(super) order: Vec<(u32, u32)>,
+}
+
+/// Sorts rows; equal keys stay as they are. What the sort holds is added to `memory`.
+pub(super) fn sort_rows(
+    run: &Run,
+    batches: Vec<Batch>,
+    keys: &SortKeys,
+    types: &[DataType],
+    memory: &mut MemoryReservation,
+) -> Result<SortedRows> {
+    let rows = batches.iter().map(|b| b.rows as u64).sum::<u64>();
+    let parts = contiguous_parts(batches, run.workers(usize::MAX, rows));
+    let runs = run.for_each_part(parts.len(), rows, |number| {
+        let batches = parts.get(number).and_then(|part| part.lock().take());
+        SortedRun::new(keys, &batches.unwrap_or_default(), types)
+    })?;
+    memory.grow(runs.iter().map(|run| run.size_bytes() as u64).sum())?;
+    let order = merge(&runs);
+    Ok(SortedRows {
+        runs: runs.into_iter().map(|run| run.batch).collect(),
+        order,
+    })
 }
 
 /// The batches in at most `parts` runs of neighbours, so that of equal keys the one in the lower run comes

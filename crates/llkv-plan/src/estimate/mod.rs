@@ -22,6 +22,9 @@ pub(crate) use selectivity::{apply_predicates, expr_distinct};
 /// Rows that an external source is taken to have where it does not say.
 const UNKNOWN_ROWS: f64 = 10_000.0;
 
+/// Rounds that a recursion is taken to have.
+const ROUNDS: f64 = 10.0;
+
 /// What is expected of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ColumnEstimate {
@@ -184,6 +187,18 @@ impl<'a> Estimator<'a> {
                 let rows = n.fetch.map_or(left, |f| left.min(f as f64));
                 input.with_rows(rows)
             }
+            // Functions of a window are columns of which nothing is known.
+            LogicalPlan::Window(_) => first(),
+            LogicalPlan::Recursive(_) => Estimate {
+                rows: inputs
+                    .first()
+                    .map_or(UNKNOWN_ROWS, |base| base.rows * ROUNDS),
+                columns: HashMap::new(),
+            },
+            LogicalPlan::WorkingTable(_) => Estimate {
+                rows: UNKNOWN_ROWS,
+                columns: HashMap::new(),
+            },
             LogicalPlan::UnionAll(_) => Estimate {
                 rows: inputs.iter().map(|i| i.rows).sum(),
                 columns: HashMap::new(),

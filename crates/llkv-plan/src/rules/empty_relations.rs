@@ -53,6 +53,9 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
         LogicalPlan::Project(n) => is_empty(&n.input),
         LogicalPlan::Aggregate(n) => !n.groups.is_empty() && is_empty(&n.input),
         LogicalPlan::Distinct(n) => is_empty(&n.input),
+        LogicalPlan::Window(n) => is_empty(&n.input),
+        LogicalPlan::Recursive(n) => is_empty(&n.base),
+        LogicalPlan::WorkingTable(_) => false,
         LogicalPlan::Sort(n) => is_empty(&n.input),
         LogicalPlan::Limit(n) => n.fetch == Some(0) || is_empty(&n.input),
         LogicalPlan::Join(n) => {

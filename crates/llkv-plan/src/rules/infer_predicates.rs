@@ -166,6 +166,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) -> Vec<Known> {
             known
         }
         LogicalPlan::Distinct(n) => walk(&mut n.input, changed),
+        LogicalPlan::Window(n) => walk(&mut n.input, changed),
         LogicalPlan::Sort(n) => walk(&mut n.input, changed),
         LogicalPlan::Limit(n) => walk(&mut n.input, changed),
         LogicalPlan::Join(n) => join(n, changed),

@@ -26,6 +26,8 @@ impl Rule for PruneColumns {
             .or(NodeKinds::AGGREGATE)
             .or(NodeKinds::SET)
             .or(NodeKinds::DISTINCT)
+            .or(NodeKinds::WINDOW)
+            .or(NodeKinds::RECURSIVE)
     }
 
     fn rewrite(&self, plan: &mut LogicalPlan, _context: &mut RuleContext<'_>) -> Result<bool> {
@@ -95,6 +97,8 @@ fn may_widen(plan: &LogicalPlan) -> bool {
             | LogicalPlan::UnionAll(_)
             | LogicalPlan::SetOp(_)
             | LogicalPlan::Distinct(_)
+            | LogicalPlan::Recursive(_)
+            | LogicalPlan::WorkingTable(_)
     )
 }
 
@@ -204,6 +208,33 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
             prune(&mut n.input, &below);
         }
         LogicalPlan::Limit(n) => prune(&mut n.input, needed),
+        LogicalPlan::Window(n) => {
+            n.functions.retain(|(c, _)| needed.contains(c.id));
+            if n.functions.is_empty() {
+                let mut input = take(&mut n.input);
+                prune(&mut input, needed);
+                *plan = input;
+                return;
+            }
+            let mut below = needed.clone();
+            for e in n
+                .partition_by
+                .iter()
+                .chain(n.order_by.iter().map(|k| &k.expr))
+            {
+                below.insert_expr(e);
+            }
+            for e in n.functions.iter().flat_map(|(_, call)| call.exprs()) {
+                below.insert_expr(e);
+            }
+            prune(&mut n.input, &below);
+        }
+        // Each round reads all columns of the one before.
+        LogicalPlan::Recursive(n) => {
+            prune_exact(&mut n.base);
+            prune_exact(&mut n.step);
+        }
+        LogicalPlan::WorkingTable(_) => {}
         LogicalPlan::UnionAll(n) => prune_union(n, needed),
         LogicalPlan::SetOp(n) => {
             prune_exact(&mut n.left);

@@ -7,7 +7,7 @@ use crate::column_set::ColumnSet;
 use crate::walk::NodeKinds;
 use crate::{
     Aggregate, Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection,
-    Rule, RuleContext, Scan, SetOp, UnionAll,
+    Rule, RuleContext, Scan, SetOp, UnionAll, Window,
 };
 use hashbrown::HashMap;
 use llkv_expr::{BinaryOp, ColumnId, Expr, UnaryOp};
@@ -65,6 +65,7 @@ fn push_stable(plan: LogicalPlan, predicates: Vec<Expr>) -> LogicalPlan {
         LogicalPlan::Aggregate(n) => through_aggregate(n, predicates),
         LogicalPlan::UnionAll(n) => through_union(n, &predicates),
         LogicalPlan::SetOp(n) => through_set_op(n, &predicates),
+        LogicalPlan::Window(n) => through_window(n, predicates),
         LogicalPlan::Distinct(mut n) => {
             replace(&mut n.input, |input| push(input, predicates));
             LogicalPlan::Distinct(n)
@@ -159,6 +160,24 @@ fn through_aggregate(mut n: Aggregate, predicates: Vec<Expr>) -> LogicalPlan {
     drop(values);
     replace(&mut n.input, |input| push(input, below));
     filter(LogicalPlan::Aggregate(n), above)
+}
+
+/// A test of partition keys alone drops whole partitions, whose rows no other row's values come from.
+fn through_window(mut n: Window, predicates: Vec<Expr>) -> LogicalPlan {
+    let keys: ColumnSet = n
+        .partition_by
+        .iter()
+        .filter_map(|e| match e {
+            Expr::Column { id, .. } => Some(*id),
+            _ => None,
+        })
+        .collect();
+    let (below, above): (Vec<Expr>, Vec<Expr>) = predicates.into_iter().partition(|p| {
+        let columns = ColumnSet::of_expr(p);
+        !columns.is_empty() && columns.is_subset(&keys)
+    });
+    replace(&mut n.input, |input| push(input, below));
+    filter(LogicalPlan::Window(n), above)
 }
 
 /// The predicates over the columns of an input that stand for `columns`.

@@ -26,7 +26,31 @@ pub(super) fn freshen(plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> 
             .or_insert_with(|| context.fresh("", c.ty, true).id);
     });
     rename(plan, &renaming);
+    renumber(plan, &mut Vec::new(), context);
     renaming
+}
+
+/// Gives the working tables of recursions within the plan new numbers: two copies that run at the same time
+/// must not read each other's rows. `inside` are old and new numbers of the recursions around.
+fn renumber(plan: &mut LogicalPlan, inside: &mut Vec<(u32, u32)>, context: &mut RuleContext<'_>) {
+    let around = inside.len();
+    match plan {
+        LogicalPlan::Recursive(n) => {
+            let new = context.fresh("", llkv_types::SqlType::Null, true).id.0;
+            inside.push((n.table, new));
+            n.table = new;
+        }
+        LogicalPlan::WorkingTable(n) => {
+            let found = inside.iter().rev().find(|(old, _)| *old == n.table);
+            n.table = found.map_or(n.table, |(_, new)| *new);
+        }
+        _ => {}
+    }
+    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
+        renumber(input, inside, context);
+        Ok(())
+    });
+    inside.truncate(around);
 }
 
 /// Gives columns other ids wherever the plan makes or reads them.
@@ -79,6 +103,9 @@ fn definitions(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut PlanColumn)) {
         }
         LogicalPlan::UnionAll(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::SetOp(n) => n.columns.iter_mut().for_each(&mut *f),
+        LogicalPlan::Window(n) => n.functions.iter_mut().for_each(|(c, _)| f(c)),
+        LogicalPlan::Recursive(n) => n.columns.iter_mut().for_each(&mut *f),
+        LogicalPlan::WorkingTable(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::Filter(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Sort(_)

@@ -53,6 +53,12 @@ fn walk(plan: &mut LogicalPlan, ordered: bool, changed: &mut bool) {
             walk(&mut n.input, ordered || n.fetch.is_some(), changed);
         }
         LogicalPlan::Limit(n) => walk(&mut n.input, true, changed),
+        // The order below decides among rows that a window's keys leave equal.
+        LogicalPlan::Window(n) => walk(&mut n.input, true, changed),
+        LogicalPlan::Recursive(n) => {
+            walk(&mut n.base, ordered, changed);
+            walk(&mut n.step, ordered, changed);
+        }
         LogicalPlan::Distinct(n) => walk(&mut n.input, false, changed),
         LogicalPlan::SetOp(n) => {
             walk(&mut n.left, false, changed);
@@ -103,6 +109,8 @@ fn key(plan: &LogicalPlan) -> Option<ColumnSet> {
         LogicalPlan::Aggregate(n) => Some(n.groups.iter().map(|g| g.column.id).collect()),
         LogicalPlan::Distinct(n) => Some(n.input.column_set()),
         LogicalPlan::SetOp(n) if !n.all => Some(n.columns.iter().map(|c| c.id).collect()),
+        LogicalPlan::Recursive(n) if n.distinct => Some(n.columns.iter().map(|c| c.id).collect()),
+        LogicalPlan::Window(n) => key(&n.input),
         LogicalPlan::Filter(n) => key(&n.input),
         LogicalPlan::Sort(n) => key(&n.input),
         LogicalPlan::Limit(n) => key(&n.input),

@@ -52,7 +52,10 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let clause = self.frames.last().map_or(Clause::Row, |frame| frame.clause);
         if !clause.takes_aggregates() {
-            return self.invalid(format!("the aggregate {name} in {}", clause.name()), call);
+            return self.grouping_error(
+                format!("aggregate functions are not allowed in {}", clause.name()),
+                call,
+            );
         }
         let outside = self.enter_aggregate();
         let bound = self.bind_aggregate_parts(function, name, call, args);
@@ -79,7 +82,7 @@ impl Binder<'_> {
         }
     }
 
-    fn bind_aggregate_parts(
+    pub(super) fn bind_aggregate_parts(
         &mut self,
         function: AggregateFunction,
         name: &str,
@@ -169,6 +172,8 @@ impl Binder<'_> {
                         order_by.push(self.sort_key(expr, &key.options));
                     }
                 }
+                // Aggregates look over NULLs, but for count(*) and first, which RESPECT them.
+                FunctionArgumentClause::IgnoreOrRespectNulls(ast::NullTreatment::RespectNulls) => {}
                 other => return self.unsupported(format!("{other} in {name}"), call),
             }
         }

@@ -1,7 +1,7 @@
 //! WITH: common table expressions, bound anew at each use.
 
 use super::Binder;
-use llkv_plan::LogicalPlan;
+use llkv_plan::{LogicalPlan, PlanColumn};
 use llkv_result::{BindError, Result};
 use sqlparser::ast;
 use std::rc::Rc;
@@ -9,25 +9,50 @@ use std::rc::Rc;
 /// The expressions of one WITH that are visible.
 #[derive(Debug)]
 pub(super) struct CteScope {
-    ctes: Vec<Rc<ast::Cte>>,
+    ctes: Vec<Entry>,
     /// Frames around the WITH: what a use further inside must not see.
     frames: usize,
+    /// Its expressions may refer to themselves.
+    recursive: bool,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+enum Entry {
+    Query(Rc<ast::Cte>),
+    /// The expression whose step is being bound: the rows of the last round.
+    Working(Rc<WorkingEntry>),
+}
+
+/// A working table as the step of a recursion sees it.
+#[derive(Debug)]
+pub(super) struct WorkingEntry {
+    pub(super) name: String,
+    pub(super) table: u32,
+    pub(super) columns: Vec<PlanColumn>,
+}
+
+impl Entry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Query(cte) => &cte.alias.name.value,
+            Self::Working(working) => &working.name,
+        }
+    }
 }
 
 impl CteScope {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.ctes.iter().map(|cte| cte.alias.name.value.as_str())
+        self.ctes.iter().map(Entry::name)
     }
 }
 
 impl Binder<'_> {
     pub(super) fn push_ctes(&mut self, with: &ast::With) -> Result<()> {
-        if with.recursive && with.cte_tables.iter().any(refers_to_itself) {
-            return self.unsupported("WITH RECURSIVE", with);
-        }
         let mut scope = CteScope {
             ctes: Vec::with_capacity(with.cte_tables.len()),
             frames: self.frames.len(),
+            recursive: with.recursive || self.dialect.with_is_recursive(),
         };
         for cte in &with.cte_tables {
             let name = &cte.alias.name;
@@ -37,7 +62,7 @@ impl Binder<'_> {
             {
                 return self.invalid(format!("WITH names \"{}\" twice", name.value), name);
             }
-            scope.ctes.push(Rc::new(cte.clone()));
+            scope.ctes.push(Entry::Query(Rc::new(cte.clone())));
         }
         self.ctes.push(scope);
         Ok(())
@@ -52,36 +77,49 @@ impl Binder<'_> {
             .rev()
             .find_map(|(level, scope)| {
                 scope
-                    .ctes
-                    .iter()
-                    .position(|cte| cte.alias.name.value.eq_ignore_ascii_case(name))
+                    .names()
+                    .position(|known| known.eq_ignore_ascii_case(name))
                     .map(|position| (level, position))
             });
         let Some((level, position)) = found else {
             return Ok(None);
+        };
+        let entry = self
+            .ctes
+            .get(level)
+            .and_then(|scope| scope.ctes.get(position));
+        let cte = match entry.cloned() {
+            None => return Ok(None),
+            Some(Entry::Working(working)) => return Ok(Some(self.working_table(&working))),
+            Some(Entry::Query(cte)) => cte,
         };
         // It sees what stood before it: expressions further out and earlier in its own list.
         let later = self.ctes.split_off(level + 1);
         let Some(scope) = self.ctes.last_mut() else {
             return Ok(None);
         };
+        let recursive = scope.recursive;
         let hidden = scope.ctes.split_off(position);
         let frames = self.frames.split_off(scope.frames.min(self.frames.len()));
-        let cte = hidden.first().cloned();
-        let bound = match &cte {
-            Some(cte) => self.bind_cte_body(cte).map(Some),
-            None => Ok(None),
-        };
+        let bound = self.bind_cte_body(&cte, recursive);
         self.frames.extend(frames);
         if let Some(scope) = self.ctes.last_mut() {
             scope.ctes.extend(hidden);
         }
         self.ctes.extend(later);
-        bound
+        bound.map(Some)
     }
 
-    fn bind_cte_body(&mut self, cte: &ast::Cte) -> Result<LogicalPlan> {
+    fn bind_cte_body(&mut self, cte: &ast::Cte, recursive: bool) -> Result<LogicalPlan> {
+        if recursive && refers_to(&cte.query, &cte.alias.name.value) {
+            return self.bind_recursive(cte);
+        }
         let plan = self.bind_query(&cte.query)?;
+        self.named_columns(plan, cte)
+    }
+
+    /// The plan with the names that the expression gives its columns.
+    pub(super) fn named_columns(&self, plan: LogicalPlan, cte: &ast::Cte) -> Result<LogicalPlan> {
         if cte.alias.columns.is_empty() {
             return Ok(plan);
         }
@@ -101,6 +139,24 @@ impl Binder<'_> {
         let names = cte.alias.columns.iter().map(|c| c.name.value.as_str());
         Ok(renamed(plan, names))
     }
+
+    /// Calls `f` while the name of a recursion stands for its working table.
+    pub(super) fn with_working<R>(
+        &mut self,
+        working: &Rc<WorkingEntry>,
+        f: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<R> {
+        if let Some(scope) = self.ctes.last_mut() {
+            scope.ctes.push(Entry::Working(Rc::clone(working)));
+        }
+        let levels = self.ctes.len();
+        let result = f(self);
+        self.ctes.truncate(levels);
+        if let Some(scope) = self.ctes.last_mut() {
+            scope.ctes.pop();
+        }
+        result
+    }
 }
 
 /// The plan with its first columns renamed.
@@ -112,11 +168,10 @@ pub(super) fn renamed<'n>(plan: LogicalPlan, names: impl Iterator<Item = &'n str
     super::subquery::keep(plan, columns)
 }
 
-/// True where a WITH RECURSIVE names itself; the word alone changes nothing.
-fn refers_to_itself(cte: &ast::Cte) -> bool {
-    let name = &cte.alias.name.value;
+/// Does a part of a query name a relation so?
+pub(super) fn refers_to(part: &impl ast::Visit, name: &str) -> bool {
     let mut found = false;
-    let _ = ast::visit_relations(cte.query.as_ref(), |relation| {
+    let _ = ast::visit_relations(part, |relation| {
         found |= relation
             .0
             .last()

@@ -1,8 +1,11 @@
 //! A frame: the rows that the expressions of one query see, and what was met while binding them.
 
 use super::scope::Scope;
+use super::windows::WindowDraft;
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
+use sqlparser::ast;
+use std::rc::Rc;
 
 /// The clause that is being bound: where an aggregate may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(super) enum Clause {
     OrderBy,
     /// JOIN ... ON.
     On,
+    /// QUALIFY.
+    Qualify,
     /// Inside an aggregate's parentheses.
     Aggregate,
     /// Anything else that is no query: VALUES, SET, DEFAULT, CHECK.
@@ -27,7 +32,14 @@ pub(super) enum Clause {
 
 impl Clause {
     pub(super) const fn takes_aggregates(self) -> bool {
-        matches!(self, Self::Select | Self::Having | Self::OrderBy)
+        matches!(
+            self,
+            Self::Select | Self::Having | Self::OrderBy | Self::Qualify
+        )
+    }
+
+    pub(super) const fn takes_windows(self) -> bool {
+        matches!(self, Self::Select | Self::OrderBy | Self::Qualify)
     }
 
     pub(super) const fn name(self) -> &'static str {
@@ -37,7 +49,8 @@ impl Clause {
             Self::GroupBy => "GROUP BY",
             Self::Having => "HAVING",
             Self::OrderBy => "ORDER BY",
-            Self::On => "JOIN ... ON",
+            Self::Qualify => "QUALIFY",
+            Self::On => "JOIN conditions",
             Self::Aggregate => "the arguments of an aggregate",
             Self::Row => "this place",
         }
@@ -85,6 +98,12 @@ pub(super) struct Frame {
     pub(super) row_pending: Vec<PendingApply>,
     /// Aggregate calls met so far.
     pub(super) aggregates: Vec<(PlanColumn, AggregateExpr)>,
+    /// Window calls met so far.
+    pub(super) windows: Vec<WindowDraft>,
+    /// The WINDOW clause.
+    pub(super) named_windows: Rc<[ast::NamedWindowDefinition]>,
+    /// Inside of a window call, where no other may stand.
+    pub(super) in_window: bool,
     /// Values of the SELECT list that may be named from here.
     pub(super) aliases: Vec<Alias>,
     /// An alias was used since this was last cleared.
@@ -100,9 +119,20 @@ impl Frame {
             pending: Vec::new(),
             row_pending: Vec::new(),
             aggregates: Vec::new(),
+            windows: Vec::new(),
+            named_windows: Rc::new([]),
+            in_window: false,
             aliases: Vec::new(),
             alias_used: false,
         }
+    }
+
+    /// Does the expression read the value of a window call?
+    pub(super) fn mentions_window(&self, expr: &Expr) -> bool {
+        !self.windows.is_empty()
+            && expr
+                .columns()
+                .any(|id| self.windows.iter().any(|w| w.column.id == id))
     }
 
     /// Takes the rows out, to put a node on top of them.

@@ -15,9 +15,6 @@ pub(super) fn lookup(name: &str) -> Option<&'static ScalarFunction> {
 impl Binder<'_> {
     /// `f(a, b, ...)`
     pub(super) fn bind_function(&mut self, function: &ast::Function) -> Result<Expr> {
-        if function.over.is_some() {
-            return self.unsupported("a window function", function);
-        }
         let Some(name) = function.name.0.last().and_then(|part| part.as_ident()) else {
             return self.unsupported("this form of call", function);
         };
@@ -25,6 +22,15 @@ impl Binder<'_> {
         let args = self.plain_args(function)?;
         if lower == "raise" && self.trigger_row.is_some() {
             return self.bind_raise(&args, function);
+        }
+        if let Some(over) = &function.over {
+            return self.bind_window_call(&lower, function, &args, over);
+        }
+        if super::windows::function_named(&lower).is_some() && lookup(&lower).is_none() {
+            return self.windowing_error(
+                format!("window function {lower} requires an OVER clause"),
+                function,
+            );
         }
         if let Some(aggregate) = self.aggregate_named(&lower, &args) {
             return self.bind_aggregate(aggregate, &lower, function, &args);

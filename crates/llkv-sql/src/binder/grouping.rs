@@ -38,8 +38,10 @@ impl Binder<'_> {
         for expr in exprs {
             let bound = self.bind_group(expr, items)?;
             if self.mentions_aggregate(&bound) {
-                return self.invalid("an aggregate in GROUP BY", expr);
+                return self
+                    .grouping_error("aggregate functions are not allowed in GROUP BY", expr);
             }
+            self.refuse_windows("GROUP BY", Some(&bound), Some(expr))?;
             if !groups.iter().any(|known| same(known, &bound)) {
                 groups.push(bound);
             }
@@ -53,7 +55,11 @@ impl Binder<'_> {
         for item in items {
             let constant = item.expr.is_constant();
             let known = groups.iter().any(|group| same(group, &item.expr));
-            if !constant && !known && !self.mentions_aggregate(&item.expr) {
+            let windowed = self
+                .frames
+                .last()
+                .is_some_and(|frame| frame.mentions_window(&item.expr));
+            if !constant && !known && !windowed && !self.mentions_aggregate(&item.expr) {
                 groups.push(item.expr.clone());
             }
         }
@@ -284,7 +290,7 @@ fn expr_name(expr: &Expr) -> String {
 }
 
 fn ungrouped(name: &str, place: &str) -> llkv_result::Error {
-    BindError::Invalid {
+    BindError::Grouping {
         message: format!(
             "column \"{name}\" in \"{place}\" must be in GROUP BY or inside an aggregate"
         ),

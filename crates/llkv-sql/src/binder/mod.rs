@@ -40,6 +40,7 @@ mod place;
 mod predicates;
 mod quantified;
 mod query;
+mod recursive;
 mod returning;
 mod scope;
 mod select;
@@ -57,6 +58,8 @@ mod values;
 mod variants;
 mod views;
 mod wildcard;
+mod window_frames;
+mod windows;
 
 pub(crate) use literals::convert;
 pub(crate) use parameters::ParameterMode;
@@ -204,6 +207,24 @@ impl<'a> Binder<'a> {
     fn unsupported<T>(&self, feature: impl Into<String>, node: &impl Place) -> Result<T> {
         Err(BindError::Unsupported {
             feature: feature.into(),
+            span: self.span(node),
+        }
+        .into())
+    }
+
+    /// Groups or aggregates where they mean nothing.
+    fn grouping_error<T>(&self, message: impl Into<String>, node: &impl Place) -> Result<T> {
+        Err(BindError::Grouping {
+            message: message.into(),
+            span: self.span(node),
+        }
+        .into())
+    }
+
+    /// Window functions or frames where they mean nothing.
+    fn windowing_error<T>(&self, message: impl Into<String>, node: &impl Place) -> Result<T> {
+        Err(BindError::Windowing {
+            message: message.into(),
             span: self.span(node),
         }
         .into())

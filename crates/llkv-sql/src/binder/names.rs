@@ -52,7 +52,11 @@ impl Binder<'_> {
         let frame = self.frames.get_mut(depth)?;
         let usable = match frame.clause {
             Clause::Where => dialect.aliases_in_where(),
-            Clause::GroupBy | Clause::Having | Clause::OrderBy | Clause::Select => true,
+            Clause::GroupBy
+            | Clause::Having
+            | Clause::OrderBy
+            | Clause::Qualify
+            | Clause::Select => true,
             Clause::Aggregate | Clause::On | Clause::Row => false,
         };
         let alias = frame

@@ -26,7 +26,7 @@ impl Binder<'_> {
         bound
     }
 
-    fn refuse_rare_query(&self, query: &ast::Query) -> Result<()> {
+    pub(super) fn refuse_rare_query(&self, query: &ast::Query) -> Result<()> {
         let rare = [
             (!query.locks.is_empty(), "FOR UPDATE"),
             (query.for_clause.is_some(), "FOR XML or JSON"),

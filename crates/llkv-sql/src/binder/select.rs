@@ -5,8 +5,9 @@
 //!    calls become columns on the way and are collected in the frame.
 //! 3. WHERE becomes a Filter. If there are groups, an Aggregate follows, and expressions above it are
 //!    rewritten to its columns, [`Grouping`].
-//! 4. The SELECT list becomes a Project, with the keys of ORDER BY that are not in it as more columns.
-//! 5. DISTINCT, Sort, Limit, and a last Project that takes those columns away again.
+//! 4. Window calls become columns like aggregates, computed above the groups; QUALIFY is a Filter on them.
+//! 5. The SELECT list becomes a Project, with the keys of ORDER BY that are not in it as more columns.
+//! 6. DISTINCT, Sort, Limit, and a last Project that takes those columns away again.
 
 use super::Binder;
 use super::distinct::Distinction;
@@ -15,6 +16,7 @@ use super::frame::{Alias, Clause, Frame};
 use super::grouping::Grouping;
 use super::limit::Slice;
 use super::subquery::{apply_all, keep};
+use super::windows::around_windows;
 use llkv_expr::{Expr, SortKey};
 use llkv_plan::{ColumnSet, Distinct, Filter, LogicalPlan, PlanColumn, Project, Projection, Sort};
 use llkv_result::Result;
@@ -37,6 +39,7 @@ struct Bound {
     filter: Option<Expr>,
     groups: Option<Vec<Expr>>,
     having: Option<Expr>,
+    qualify: Option<Expr>,
     keys: Vec<SortKey>,
     distinct: Distinction,
 }
@@ -51,7 +54,11 @@ impl Binder<'_> {
     ) -> Result<LogicalPlan> {
         self.refuse_rare_clauses(select)?;
         let (plan, scope) = self.bind_from(&select.from)?;
-        self.frames.push(Frame::new(scope, plan, Clause::Select));
+        let mut frame = Frame::new(scope, plan, Clause::Select);
+        if !select.named_window.is_empty() {
+            frame.named_windows = select.named_window.as_slice().into();
+        }
+        self.frames.push(frame);
         let bound = self.bind_clauses(select, order_by);
         let frame = self.frames.pop();
         match (bound, frame) {
@@ -71,8 +78,6 @@ impl Binder<'_> {
             (!select.cluster_by.is_empty(), "CLUSTER BY"),
             (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
             (!select.sort_by.is_empty(), "SORT BY"),
-            (!select.named_window.is_empty(), "WINDOW"),
-            (select.qualify.is_some(), "QUALIFY"),
             (select.exclude.is_some(), "EXCLUDE behind the SELECT list"),
         ];
         match rare.iter().find(|(present, _)| *present) {
@@ -101,6 +106,15 @@ impl Binder<'_> {
             }
             None => None,
         };
+        self.refuse_windows("HAVING", having.as_ref(), select.having.as_ref())?;
+        self.set_clause(Clause::Qualify);
+        let qualify = match &select.qualify {
+            Some(condition) => {
+                let bound = self.bind_expr(condition)?;
+                Some(self.condition(bound, condition)?)
+            }
+            None => None,
+        };
         self.set_clause(Clause::OrderBy);
         let keys = match order_by {
             Some(order_by) => self.bind_order_by(order_by, &items)?,
@@ -112,6 +126,7 @@ impl Binder<'_> {
             filter,
             groups,
             having,
+            qualify,
             keys,
             distinct,
         })
@@ -234,8 +249,9 @@ impl Binder<'_> {
                 .any(|id| frame.aggregates.iter().any(|(c, _)| c.id == id))
         });
         if mentions_aggregate {
-            return self.invalid("an aggregate in WHERE", condition);
+            return self.grouping_error("aggregate functions are not allowed in WHERE", condition);
         }
+        self.refuse_windows("WHERE", Some(&bound), Some(condition))?;
         if let (Some(frame), Some(of_list)) = (self.frames.last_mut(), of_list) {
             let of_where = std::mem::take(&mut frame.pending);
             if frame.alias_used {
@@ -275,8 +291,14 @@ impl Binder<'_> {
             if let Some(having) = &mut bound.having {
                 grouping.rewrite(having, "HAVING")?;
             }
+            if let Some(qualify) = &mut bound.qualify {
+                grouping.rewrite(qualify, "QUALIFY")?;
+            }
             for key in &mut bound.keys {
                 grouping.rewrite(&mut key.expr, "ORDER BY")?;
+            }
+            for window in &mut frame.windows {
+                window.try_for_each_expr_mut(&mut |expr| grouping.rewrite(expr, "OVER"))?;
             }
             for value in bound.distinct.values_mut() {
                 grouping.rewrite(value, "DISTINCT ON")?;
@@ -286,8 +308,14 @@ impl Binder<'_> {
             }
             plan = grouping.into_plan(plan);
         }
-        plan = apply_all(plan, pending);
+        let (below, above) = around_windows(pending, &frame.windows);
+        plan = apply_all(plan, below);
         if let Some(predicate) = bound.having.take() {
+            plan = filter(plan, predicate);
+        }
+        plan = super::windows::plan_windows(plan, std::mem::take(&mut frame.windows));
+        plan = apply_all(plan, above);
+        if let Some(predicate) = bound.qualify.take() {
             plan = filter(plan, predicate);
         }
         self.plan_output(plan, bound, slice, select)

@@ -110,6 +110,7 @@ impl Dialect for Grammar {
         supports_unicode_string_literal
         supports_window_clause_named_window_reference
         supports_group_by_with_modifier
+        supports_window_function_null_treatment_arg
         supports_parenthesized_set_variables
         supports_alter_column_type_using
     }

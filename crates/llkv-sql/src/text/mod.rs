@@ -1,6 +1,7 @@
 //! SQL as text: statements of a script, places in it, tokens, the syntax tree.
 
 mod create_as;
+mod exclusions;
 mod grammar;
 mod hints;
 mod location;
@@ -9,6 +10,7 @@ mod render;
 mod split;
 mod trigger;
 
+pub(crate) use exclusions::exclusion_of;
 pub(crate) use location::SourceText;
 pub(crate) use parse::{
     Parsed, parse_expression, parse_query, parse_statement, parse_trigger, stack_bytes,

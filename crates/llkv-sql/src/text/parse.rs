@@ -1,5 +1,6 @@
 //! From text to the parser's syntax tree, with limits that keep any input from overflowing the stack.
 
+use super::exclusions::with_marks;
 use super::grammar::Grammar;
 use super::hints::without_hints;
 use super::location::SourceText;
@@ -134,7 +135,7 @@ fn with_parser<T, R>(
         .tokenize_with_location()
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
     number_hexadecimals(&mut tokens, text, dialect);
-    let tokens = without_hints(tokens, dialect);
+    let tokens = with_marks(without_hints(tokens, dialect));
     let need = stack_bytes(chain_tokens(&tokens)?);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
         let mut parser = Parser::new(&grammar)

@@ -50,7 +50,10 @@ fn walk(plan: &mut LogicalPlan, exact: bool, context: &mut RuleContext<'_>) {
     }
     let below = match plan {
         LogicalPlan::Project(_) | LogicalPlan::Aggregate(_) => false,
-        LogicalPlan::UnionAll(_) | LogicalPlan::SetOp(_) | LogicalPlan::Distinct(_) => true,
+        LogicalPlan::UnionAll(_)
+        | LogicalPlan::SetOp(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Recursive(_) => true,
         _ => exact,
     };
     let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {

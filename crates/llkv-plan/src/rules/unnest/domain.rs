@@ -10,7 +10,7 @@ use crate::rules::build::{column, empty, join, pass, project};
 use crate::rules::rebind::{fresh_copy, rename};
 use crate::{
     Aggregate, Distinct, Filter, Join, JoinKind, LogicalPlan, PlanColumn, Projection, RuleContext,
-    SetOp, UnionAll,
+    SetOp, UnionAll, Window,
 };
 use hashbrown::HashMap;
 use llkv_expr::{ColumnId, Expr, UnaryOp};
@@ -132,6 +132,7 @@ pub(super) fn evaluate(
             Some(plan) => evaluate(plan, domain, context),
             None => Err(unsupported("LIMIT or OFFSET of a correlated subquery")),
         },
+        LogicalPlan::Window(n) => evaluate_window(n, domain, context),
         LogicalPlan::UnionAll(n) => evaluate_union(n, domain, context),
         LogicalPlan::SetOp(n) => evaluate_set_op(n, domain, context),
         other => Err(unsupported(&format!(
@@ -319,6 +320,24 @@ fn evaluate_aggregate(
         .chain(keys.iter().cloned().map(pass))
         .collect();
     Ok((project(joined, projections), keys))
+}
+
+/// Each value of the domain has partitions of its own.
+fn evaluate_window(
+    mut n: Window,
+    domain: &Domain,
+    context: &mut RuleContext<'_>,
+) -> Result<(LogicalPlan, Vec<PlanColumn>)> {
+    let input = crate::walk::take(&mut n.input);
+    let (input, values) = evaluate(input, domain, context)?;
+    *n.input = input;
+    n.partition_by.extend(values.iter().map(column));
+    let mut plan = LogicalPlan::Window(n);
+    plan.for_each_expr_mut(&mut |e| {
+        let taken = std::mem::replace(e, Expr::boolean(false));
+        *e = domain.over(taken, &values);
+    });
+    Ok((plan, values))
 }
 
 fn evaluate_union(

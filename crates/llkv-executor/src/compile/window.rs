@@ -1,0 +1,47 @@
+//! Windows.
+
+use super::{Required, compile, list, wanted, with_columns};
+use crate::operators::{Operator, OperatorInfo, WindowOperator, WindowSpec};
+use llkv_expr::SortKey;
+use llkv_plan::Window;
+use llkv_result::Result;
+use std::sync::Arc;
+
+pub(super) fn window(node: &Window, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let kept: Vec<_> = node
+        .functions
+        .iter()
+        .filter(|(column, _)| wanted(required, column))
+        .collect();
+    let own = node
+        .partition_by
+        .iter()
+        .chain(node.order_by.iter().map(|key| &key.expr))
+        .chain(kept.iter().flat_map(|(_, call)| call.exprs()));
+    let below = with_columns(required, own);
+    let input = compile(&node.input, below.as_ref())?;
+    let mut columns = input.info().columns.clone();
+    let partition: Vec<SortKey> = node
+        .partition_by
+        .iter()
+        .map(|expr| SortKey {
+            expr: expr.clone(),
+            descending: false,
+            nulls_first: false,
+        })
+        .collect();
+    let calls: Vec<_> = kept.iter().map(|(_, call)| call.clone()).collect();
+    let spec = WindowSpec::new(partition, &node.order_by, &calls, &columns)?;
+    let detail = format!(
+        "[{}] [{}] [{}]",
+        list(&node.partition_by),
+        list(&node.order_by),
+        list(&calls)
+    );
+    columns.extend(kept.iter().map(|(column, _)| column.clone()));
+    Ok(Box::new(WindowOperator {
+        info: OperatorInfo::new("window", detail, columns),
+        input,
+        spec: Arc::new(spec),
+    }))
+}
