@@ -7,16 +7,16 @@ mod window;
 
 use crate::keys::SortKeys;
 use crate::operators::{
-    AggregateOperator, FilterOperator, LimitOperator, Operator, OperatorInfo, ProjectOperator,
-    RecursiveInputs, RecursiveOperator, SetOperator, SortOperator, TopKOperator, UnionAllOperator,
-    WorkingTableOperator,
+    AggregateOperator, ExpandOperator, Expansion, FilterOperator, LimitOperator, Operator,
+    OperatorInfo, ProjectOperator, RecursiveInputs, RecursiveOperator, SetOperator, SortOperator,
+    TopKOperator, UnionAllOperator, WorkingTableOperator,
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Prepared, position, prepare_all};
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
-    Aggregate, Distinct, Limit, LogicalPlan, PlanColumn, Project, Recursive, SetOp, Sort, UnionAll,
-    WorkingTable,
+    Aggregate, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive, SetOp, Sort,
+    UnionAll, WorkingTable,
 };
 use llkv_result::{Error, Result};
 use std::collections::HashSet;
@@ -50,6 +50,7 @@ fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Op
         LogicalPlan::UnionAll(node) => union_all(node, required),
         LogicalPlan::SetOp(node) => set_op(node),
         LogicalPlan::Window(node) => window::window(node, required),
+        LogicalPlan::Expand(node) => expand(node, required),
         LogicalPlan::Recursive(node) => recursive(node),
         LogicalPlan::WorkingTable(node) => Ok(working_table(node, required)),
         LogicalPlan::Apply(_) => Err(Error::internal("a dependent join reached the executor")),
@@ -261,6 +262,31 @@ fn input_by_position(plan: &LogicalPlan, kept: &[usize]) -> Result<Box<dyn Opera
     Ok(Box::new(ProjectOperator {
         info: OperatorInfo::new("project", "in order".to_string(), columns),
         projection: Arc::new(Projection { exprs: exprs? }),
+        input,
+    }))
+}
+
+fn expand(node: &Expand, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let below = with_columns(required, node.keys.iter().map(|key| &key.expr));
+    let input = compile(&node.input, below.as_ref())?;
+    let from = &input.info().columns;
+    let passed = positions(from, required);
+    let mut columns = picked(from, &passed);
+    columns.extend(node.keys.iter().map(|key| key.column.clone()));
+    columns.push(node.number.clone());
+    let expansion = Expansion {
+        passed,
+        keys: prepare_all(node.keys.iter().map(|key| &key.expr), from)?,
+        sets: node.sets.clone(),
+    };
+    let detail = format!(
+        "{} sets of [{}]",
+        node.sets.len(),
+        list(node.keys.iter().map(|key| &key.expr))
+    );
+    Ok(Box::new(ExpandOperator {
+        info: OperatorInfo::new("expand", detail, columns),
+        expansion: Arc::new(expansion),
         input,
     }))
 }

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod collect;
+mod expand;
 mod external;
 mod filter;
 mod join;
@@ -20,6 +21,7 @@ mod values;
 mod window;
 
 pub(crate) use aggregate::AggregateOperator;
+pub(crate) use expand::{ExpandOperator, Expansion};
 pub(crate) use external::ExternalOperator;
 pub(crate) use filter::{Filter, FilterOperator};
 pub(crate) use join::{JoinOperator, JoinSpec, PairFilter};

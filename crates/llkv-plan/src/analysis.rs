@@ -2,8 +2,8 @@
 
 use crate::column_set::ColumnSet;
 use crate::{JoinKind, LogicalPlan};
-use llkv_expr::{BinaryOp, Expr, InList, NullHandling, UnaryOp, Volatility};
-use llkv_types::Scalar;
+use llkv_expr::{AggregateFunction, BinaryOp, Expr, InList, NullHandling, UnaryOp, Volatility};
+use llkv_types::{Scalar, SqlType};
 
 /// Does the expression give another value when it is evaluated again?
 pub(crate) fn is_volatile(expr: &Expr) -> bool {
@@ -168,4 +168,17 @@ pub(crate) fn exactly_one_row(plan: &LogicalPlan) -> bool {
         },
         _ => false,
     }
+}
+
+/// The value of an aggregate of no rows.
+#[must_use]
+pub fn aggregate_of_no_rows(function: AggregateFunction, ty: SqlType) -> Option<Expr> {
+    use AggregateFunction::{Count, CountStar, Total};
+    let value = match (function, ty) {
+        (Count | CountStar, SqlType::Int64) => Scalar::Int64(0),
+        (Total, SqlType::Float64) => Scalar::Float64(0.0),
+        (Count | CountStar | Total, _) => return None,
+        _ => Scalar::Null(ty),
+    };
+    Some(Expr::Literal(value))
 }

@@ -2,8 +2,8 @@
 
 use crate::estimate::{Estimate, Estimator};
 use crate::{
-    Aggregate, Apply, ApplyKind, CatalogView, Join, JoinKind, LogicalPlan, PlanColumn, Projection,
-    SetOpKind, Window,
+    Aggregate, Apply, ApplyKind, CatalogView, Expand, Join, JoinKind, LogicalPlan, PlanColumn,
+    Projection, SetOpKind, Window,
 };
 use hashbrown::HashMap;
 use llkv_expr::{ColumnId, Expr};
@@ -133,6 +133,7 @@ impl<'a> Printer<'a> {
                 text
             }
             LogicalPlan::Window(n) => self.window(n),
+            LogicalPlan::Expand(n) => self.expand(n),
             LogicalPlan::Recursive(n) => format!(
                 "Recursive{} {} ({})",
                 if n.distinct { "" } else { "All" },
@@ -220,6 +221,19 @@ impl<'a> Printer<'a> {
             let _ = write!(text, "{word} {} := {call}", self.name(column.id));
         }
         text
+    }
+
+    fn expand(&self, n: &Expand) -> String {
+        let sets: Vec<String> = n
+            .sets
+            .iter()
+            .map(|set| {
+                let keys = n.keys.iter().zip(set).filter(|(_, has)| **has);
+                let names: Vec<String> = keys.map(|(key, _)| self.expr(&key.expr)).collect();
+                format!("({})", names.join(", "))
+            })
+            .collect();
+        format!("Expand {}", sets.join(", "))
     }
 
     fn window(&self, n: &Window) -> String {
@@ -312,6 +326,10 @@ fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_) => {}
+        LogicalPlan::Expand(n) => {
+            names.extend(n.keys.iter().map(|k| (k.column.id, k.column.name.clone())));
+            names.push((n.number.id, n.number.name.clone()));
+        }
         LogicalPlan::Window(n) => {
             names.extend(n.functions.iter().map(|(c, _)| (c.id, c.name.clone())));
         }

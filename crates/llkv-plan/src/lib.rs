@@ -52,6 +52,7 @@ mod validate;
 mod walk;
 
 pub use alter::{AlterAction, AlterTable, DependentView, TableTexts};
+pub use analysis::aggregate_of_no_rows;
 pub use builder::{ColumnIds, PlanBuilder, aggregate_call};
 pub use catalog::{
     CatalogView, ColumnInfo, ColumnStatistics, IndexInfo, IndexOrigin, TableInfo, TableRef,
@@ -65,9 +66,9 @@ pub use optimizer::{
     optimize_traced,
 };
 pub use plan::{
-    Aggregate, Apply, ApplyKind, Distinct, ExternalScan, Filter, IndexChoice, Join, JoinKind,
-    Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, SetOp, SetOpKind, Sort,
-    UnionAll, Values, Window, WorkingTable,
+    Aggregate, Apply, ApplyKind, Distinct, Expand, ExternalScan, Filter, IndexChoice, Join,
+    JoinKind, Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, SetOp,
+    SetOpKind, Sort, UnionAll, Values, Window, WorkingTable,
 };
 pub use rules::RULES;
 pub use statement::{

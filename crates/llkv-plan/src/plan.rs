@@ -51,6 +51,8 @@ pub enum LogicalPlan {
     SetOp(SetOp),
     /// Values of each row computed from rows near it.
     Window(Window),
+    /// Each row once for each of several sets of keys.
+    Expand(Expand),
     /// WITH RECURSIVE.
     Recursive(Recursive),
     /// What the last round of a recursion gave, inside of its step.
@@ -306,6 +308,20 @@ pub struct Window {
     pub functions: Vec<(PlanColumn, WindowExpr)>,
 }
 
+/// Each row once for each of several sets of keys: what stands below the groups of GROUPING SETS. Columns: the
+/// input's, the keys', and the number of the set.
+#[derive(Debug, Clone)]
+pub struct Expand {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// Keys: NULL in the copies of a row for the sets that do not have them.
+    pub keys: Vec<Projection>,
+    /// For each set, which of the keys it has.
+    pub sets: Vec<Vec<bool>>,
+    /// BIGINT: the set that a copy is for, from 0.
+    pub number: PlanColumn,
+}
+
 /// WITH RECURSIVE, evaluated by rounds: the rows of `base`, then those of `step` over the rows of the round
 /// before, until a round gives none.
 #[derive(Debug, Clone)]
@@ -383,6 +399,11 @@ impl LogicalPlan {
                 let own = window.functions.iter().map(|(c, _)| c.clone());
                 window.input.columns().into_iter().chain(own).collect()
             }
+            Self::Expand(expand) => {
+                let keys = expand.keys.iter().map(|key| key.column.clone());
+                let own = keys.chain([expand.number.clone()]);
+                expand.input.columns().into_iter().chain(own).collect()
+            }
             Self::Recursive(recursive) => recursive.columns.clone(),
             Self::WorkingTable(table) => table.columns.clone(),
         }
@@ -404,6 +425,7 @@ impl LogicalPlan {
             Self::UnionAll(n) => n.inputs.iter().collect(),
             Self::SetOp(n) => vec![&n.left, &n.right],
             Self::Window(n) => vec![&n.input],
+            Self::Expand(n) => vec![&n.input],
             Self::Recursive(n) => vec![&n.base, &n.step],
         }
     }
@@ -423,6 +445,7 @@ impl LogicalPlan {
             Self::UnionAll(n) => n.inputs.iter_mut().collect(),
             Self::SetOp(n) => vec![&mut n.left, &mut n.right],
             Self::Window(n) => vec![&mut n.input],
+            Self::Expand(n) => vec![&mut n.input],
             Self::Recursive(n) => vec![&mut n.base, &mut n.step],
         }
     }

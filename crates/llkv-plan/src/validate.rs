@@ -178,6 +178,17 @@ impl Checker {
                     self.define("Window", column)?;
                 }
             }
+            LogicalPlan::Expand(n) => {
+                let scope = self.scope(&n.input, outer)?;
+                for key in &n.keys {
+                    self.expr("Expand", &key.expr, &scope)?;
+                    self.define("Expand", &key.column)?;
+                }
+                if n.sets.iter().any(|set| set.len() != n.keys.len()) {
+                    return Err(Error::internal("Expand: a set tells of each key"));
+                }
+                self.define("Expand", &n.number)?;
+            }
             LogicalPlan::Recursive(n) => {
                 for input in [&n.base, &n.step] {
                     self.node(input, outer)?;

@@ -56,6 +56,11 @@ impl LogicalPlan {
                 n.input.for_each_column(f);
                 n.functions.iter().for_each(|(c, _)| f(c));
             }
+            Self::Expand(n) => {
+                n.input.for_each_column(f);
+                n.keys.iter().for_each(|key| f(&key.column));
+                f(&n.number);
+            }
             Self::Recursive(n) => n.columns.iter().for_each(f),
             Self::WorkingTable(n) => n.columns.iter().for_each(f),
         }
@@ -95,6 +100,7 @@ impl LogicalPlan {
                 f(&n.right);
             }
             Self::Window(n) => f(&n.input),
+            Self::Expand(n) => f(&n.input),
             Self::Recursive(n) => {
                 f(&n.base);
                 f(&n.step);
@@ -132,6 +138,7 @@ impl LogicalPlan {
                 f(&mut n.right)
             }
             Self::Window(n) => f(&mut n.input),
+            Self::Expand(n) => f(&mut n.input),
             Self::Recursive(n) => {
                 f(&mut n.base)?;
                 f(&mut n.step)
@@ -169,6 +176,7 @@ impl LogicalPlan {
                 }
             }
             Self::Sort(n) => n.keys.iter().for_each(|k| f(&k.expr)),
+            Self::Expand(n) => n.keys.iter().for_each(|k| f(&k.expr)),
             Self::Window(n) => {
                 n.partition_by.iter().for_each(&mut *f);
                 n.order_by.iter().for_each(|k| f(&k.expr));
@@ -217,6 +225,7 @@ impl LogicalPlan {
                 }
             }
             Self::Sort(n) => n.keys.iter_mut().for_each(|k| f(&mut k.expr)),
+            Self::Expand(n) => n.keys.iter_mut().for_each(|k| f(&mut k.expr)),
             Self::Window(n) => {
                 n.partition_by.iter_mut().for_each(&mut *f);
                 n.order_by.iter_mut().for_each(|k| f(&mut k.expr));
@@ -267,6 +276,12 @@ fn collect(plan: &LogicalPlan, used: &mut ColumnSet, produced: &mut ColumnSet) {
         | LogicalPlan::WorkingTable(_) => plan.for_each_column(&mut |c| {
             produced.insert(c.id);
         }),
+        LogicalPlan::Expand(n) => {
+            produced.insert(n.number.id);
+            n.keys.iter().for_each(|key| {
+                produced.insert(key.column.id);
+            });
+        }
         LogicalPlan::Window(n) => n.functions.iter().for_each(|(c, _)| {
             produced.insert(c.id);
         }),
@@ -348,6 +363,7 @@ impl NodeKinds {
             LogicalPlan::Limit(_) => Self::LIMIT,
             LogicalPlan::UnionAll(_) | LogicalPlan::SetOp(_) => Self::SET,
             LogicalPlan::Window(_) => Self::WINDOW,
+            LogicalPlan::Expand(_) => Self::PROJECT,
             LogicalPlan::Recursive(_) => Self::RECURSIVE,
         }
     }
@@ -405,6 +421,10 @@ impl Shape {
                 }
             }
             LogicalPlan::Window(n) => n.functions.iter().for_each(|(c, _)| self.see(c.id)),
+            LogicalPlan::Expand(n) => {
+                n.keys.iter().for_each(|key| self.see(key.column.id));
+                self.see(n.number.id);
+            }
             // Numbers of working tables are taken from the same row of numbers as columns.
             LogicalPlan::Recursive(n) => {
                 self.see(ColumnId(n.table));

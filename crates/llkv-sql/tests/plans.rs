@@ -207,7 +207,7 @@ fn errors() {
             "INSERT INTO customers (id, nme) VALUES (1, 'x')",
             "CREATE TABLE x (a WRONG)",
             "CREATE TABLE x (a INT REFERENCES y (b))",
-            "SELECT sum(id) OVER () FROM orders",
+            "SELECT id FROM orders WHERE sum(id) OVER () > 1",
             "SELECT (SELECT 1, 2)",
             "SELECT id FROM orders LIMIT -1",
             "MERGE INTO orders USING customers ON true WHEN MATCHED THEN DELETE",

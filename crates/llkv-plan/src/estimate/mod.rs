@@ -189,6 +189,15 @@ impl<'a> Estimator<'a> {
             }
             // Functions of a window are columns of which nothing is known.
             LogicalPlan::Window(_) => first(),
+            LogicalPlan::Expand(n) => {
+                let mut input = first();
+                for key in &n.keys {
+                    let values = expr_estimate(&key.expr, &input);
+                    input.columns.insert(key.column.id, values);
+                }
+                input.rows *= n.sets.len() as f64;
+                input
+            }
             LogicalPlan::Recursive(_) => Estimate {
                 rows: inputs
                     .first()

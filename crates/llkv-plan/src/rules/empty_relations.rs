@@ -54,6 +54,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
         LogicalPlan::Aggregate(n) => !n.groups.is_empty() && is_empty(&n.input),
         LogicalPlan::Distinct(n) => is_empty(&n.input),
         LogicalPlan::Window(n) => is_empty(&n.input),
+        LogicalPlan::Expand(n) => is_empty(&n.input),
         LogicalPlan::Recursive(n) => is_empty(&n.base),
         LogicalPlan::WorkingTable(_) => false,
         LogicalPlan::Sort(n) => is_empty(&n.input),

@@ -229,6 +229,11 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
             }
             prune(&mut n.input, &below);
         }
+        LogicalPlan::Expand(n) => {
+            let mut below = needed.clone();
+            n.keys.iter().for_each(|key| below.insert_expr(&key.expr));
+            prune(&mut n.input, &below);
+        }
         // Each round reads all columns of the one before.
         LogicalPlan::Recursive(n) => {
             prune_exact(&mut n.base);

@@ -104,6 +104,10 @@ fn definitions(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut PlanColumn)) {
         LogicalPlan::UnionAll(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::SetOp(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::Window(n) => n.functions.iter_mut().for_each(|(c, _)| f(c)),
+        LogicalPlan::Expand(n) => {
+            n.keys.iter_mut().for_each(|key| f(&mut key.column));
+            f(&mut n.number);
+        }
         LogicalPlan::Recursive(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::WorkingTable(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::Filter(_)

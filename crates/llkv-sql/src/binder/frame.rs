@@ -98,6 +98,8 @@ pub(super) struct Frame {
     pub(super) row_pending: Vec<PendingApply>,
     /// Aggregate calls met so far.
     pub(super) aggregates: Vec<(PlanColumn, AggregateExpr)>,
+    /// Calls of GROUPING met so far, with their arguments.
+    pub(super) groupings: Vec<(PlanColumn, Vec<Expr>)>,
     /// Window calls met so far.
     pub(super) windows: Vec<WindowDraft>,
     /// The WINDOW clause.
@@ -119,6 +121,7 @@ impl Frame {
             pending: Vec::new(),
             row_pending: Vec::new(),
             aggregates: Vec::new(),
+            groupings: Vec::new(),
             windows: Vec::new(),
             named_windows: Rc::new([]),
             in_window: false,

@@ -32,6 +32,9 @@ impl Binder<'_> {
                 function,
             );
         }
+        if matches!(lower.as_str(), "grouping" | "grouping_id") {
+            return self.bind_grouping_call(function, &args);
+        }
         if let Some(aggregate) = self.aggregate_named(&lower, &args) {
             return self.bind_aggregate(aggregate, &lower, function, &args);
         }

@@ -2,14 +2,21 @@
 
 use super::Binder;
 use super::equality::same;
-use super::frame::{Clause, PendingApply};
+use super::frame::{Clause, Frame, PendingApply};
+use super::grouping_sets::Groups;
 use super::scope::Scope;
 use super::select::SelectItem;
-use llkv_expr::{AggregateExpr, AggregateFunction, ColumnId, Expr};
-use llkv_plan::{Aggregate, ApplyKind, LogicalPlan, PlanColumn, Projection};
-use llkv_result::{BindError, Result};
-use llkv_types::Scalar;
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, ColumnId, Expr, UnaryOp};
+use llkv_plan::{
+    Aggregate, ApplyKind, Expand, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection,
+    Values,
+};
+use llkv_result::{BindError, Error, Result};
+use llkv_types::{Scalar, SqlType};
 use sqlparser::ast;
+use std::sync::Arc;
 
 impl Binder<'_> {
     /// The keys of GROUP BY, or `None` where there is none: expressions, ordinals, aliases, ALL.
@@ -17,36 +24,20 @@ impl Binder<'_> {
         &mut self,
         group_by: &ast::GroupByExpr,
         items: &[SelectItem],
-    ) -> Result<Option<Vec<Expr>>> {
+    ) -> Result<Option<Groups>> {
         self.set_clause(Clause::GroupBy);
         let (exprs, modifiers) = match group_by {
             ast::GroupByExpr::All(modifiers) => (None, modifiers),
             ast::GroupByExpr::Expressions(exprs, modifiers) => (Some(exprs), modifiers),
         };
-        if !modifiers.is_empty() {
-            return super::unsupported("GROUP BY with ROLLUP, CUBE or GROUPING SETS");
-        }
-        let Some(exprs) = exprs else {
-            let groups = self.group_by_all(items);
-            self.group_subqueries(&groups);
-            return Ok(Some(groups));
+        let groups = match (exprs, modifiers.as_slice()) {
+            (None, []) => Groups::plain(self.group_by_all(items)),
+            (Some(exprs), []) if exprs.is_empty() => return Ok(None),
+            (Some(exprs), []) => self.bind_grouping(exprs, items)?,
+            (Some(exprs), [modifier]) => self.bind_modified(exprs, modifier, items)?,
+            _ => return super::unsupported("several modifiers of GROUP BY"),
         };
-        if exprs.is_empty() {
-            return Ok(None);
-        }
-        let mut groups: Vec<Expr> = Vec::with_capacity(exprs.len());
-        for expr in exprs {
-            let bound = self.bind_group(expr, items)?;
-            if self.mentions_aggregate(&bound) {
-                return self
-                    .grouping_error("aggregate functions are not allowed in GROUP BY", expr);
-            }
-            self.refuse_windows("GROUP BY", Some(&bound), Some(expr))?;
-            if !groups.iter().any(|known| same(known, &bound)) {
-                groups.push(bound);
-            }
-        }
-        self.group_subqueries(&groups);
+        self.group_subqueries(&groups.keys);
         Ok(Some(groups))
     }
 
@@ -66,7 +57,7 @@ impl Binder<'_> {
         groups
     }
 
-    fn bind_group(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
+    pub(super) fn bind_group(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
         if let Some(position) = self.ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),
@@ -82,10 +73,12 @@ impl Binder<'_> {
         self.bind_expr(expr)
     }
 
-    fn mentions_aggregate(&self, expr: &Expr) -> bool {
+    pub(super) fn mentions_aggregate(&self, expr: &Expr) -> bool {
         self.frames.last().is_some_and(|frame| {
-            expr.columns()
-                .any(|id| frame.aggregates.iter().any(|(c, _)| c.id == id))
+            expr.columns().any(|id| {
+                frame.aggregates.iter().any(|(c, _)| c.id == id)
+                    || frame.groupings.iter().any(|(c, _)| c.id == id)
+            })
         })
     }
 
@@ -109,28 +102,37 @@ impl Binder<'_> {
 pub(super) struct Grouping<'b, 'a> {
     binder: &'b mut Binder<'a>,
     groups: Vec<Projection>,
+    /// Sets of groups, where GROUP BY has several.
+    sets: Vec<Vec<usize>>,
     aggregates: Vec<(PlanColumn, AggregateExpr)>,
+    /// Calls of GROUPING.
+    groupings: Vec<(PlanColumn, Vec<Expr>)>,
     scope: &'b Scope,
 }
 
 impl<'b, 'a> Grouping<'b, 'a> {
-    pub(super) fn new(
-        binder: &'b mut Binder<'a>,
-        groups: Vec<Expr>,
-        aggregates: Vec<(PlanColumn, AggregateExpr)>,
-        scope: &'b Scope,
-    ) -> Self {
-        let groups = groups
+    /// Takes the calls that were met out of the frame.
+    pub(super) fn new(binder: &'b mut Binder<'a>, groups: Groups, frame: &'b mut Frame) -> Self {
+        let Groups { keys, sets } = groups;
+        let aggregates = std::mem::take(&mut frame.aggregates);
+        let groupings = std::mem::take(&mut frame.groupings);
+        let scope = &frame.scope;
+        let groups = keys
             .into_iter()
             .map(|expr| Projection {
-                column: group_column(binder, &expr, scope),
+                column: match sets.len() {
+                    1 => group_column(binder, &expr, scope),
+                    _ => binder.new_column(expr_name(&expr), expr.ty(), true),
+                },
                 expr,
             })
             .collect();
         Self {
             binder,
             groups,
+            sets,
             aggregates,
+            groupings,
             scope,
         }
     }
@@ -163,6 +165,14 @@ impl<'b, 'a> Grouping<'b, 'a> {
     /// A subquery above groups: the left side of `x IN (subquery)`, and the columns of the rows that it
     /// refers to from within.
     pub(super) fn rewrite_apply(&mut self, apply: &mut PendingApply) -> Result<()> {
+        // A key among several sets is another column than the one that it is made of.
+        for group in &self.groups {
+            if let Expr::Column { id, .. } = &group.expr
+                && *id != group.column.id
+            {
+                replace_column(&mut apply.inner, *id, &column_of(&group.column));
+            }
+        }
         let grouped = |id: ColumnId| self.groups.iter().any(|group| group.column.id == id);
         let free = apply.inner.free_columns();
         let bare: Vec<PlanColumn> = self
@@ -247,16 +257,208 @@ impl<'b, 'a> Grouping<'b, 'a> {
         }
     }
 
-    pub(super) fn into_plan(mut self, input: LogicalPlan) -> LogicalPlan {
+    pub(super) fn into_plan(mut self, input: LogicalPlan) -> Result<LogicalPlan> {
         if self.binder.dialect.bare_columns() {
             self.order_bare_columns();
         }
-        LogicalPlan::Aggregate(Aggregate {
+        let masks = self.grouping_masks()?;
+        if self.sets.len() != 1 {
+            return self.plan_sets(input, masks);
+        }
+        let plan = LogicalPlan::Aggregate(Aggregate {
             input: Box::new(input),
             groups: self.groups,
             aggregates: self.aggregates,
-        })
+        });
+        if masks.is_empty() {
+            return Ok(plan);
+        }
+        let mut projections: Vec<Projection> = plan.columns().into_iter().map(pass).collect();
+        projections.extend(masks.into_iter().map(|(column, _)| Projection {
+            column,
+            expr: Expr::Literal(Scalar::Int32(0)),
+        }));
+        Ok(project(plan, projections))
     }
+
+    /// The value of each call of GROUPING in each set.
+    fn grouping_masks(&mut self) -> Result<Vec<(PlanColumn, Vec<i32>)>> {
+        let mut masks = Vec::with_capacity(self.groupings.len());
+        for (column, args) in std::mem::take(&mut self.groupings) {
+            let mut keys = Vec::with_capacity(args.len());
+            for arg in &args {
+                match self.groups.iter().position(|group| same(&group.expr, arg)) {
+                    Some(key) => keys.push(key),
+                    None => return Err(no_grouping_expression()),
+                }
+            }
+            let mask = |set: &Vec<usize>| {
+                let bits = keys.iter().map(|key| i32::from(!set.contains(key)));
+                bits.fold(0, |mask, bit| mask << 1 | bit)
+            };
+            masks.push((column, self.sets.iter().map(mask).collect()));
+        }
+        Ok(masks)
+    }
+
+    /// Each row is grouped once for each set: the keys that a set does not have are NULL in its copies, whose
+    /// number is one more key.
+    fn plan_sets(
+        self,
+        input: LogicalPlan,
+        masks: Vec<(PlanColumn, Vec<i32>)>,
+    ) -> Result<LogicalPlan> {
+        let binder = self.binder;
+        let number = binder.new_column("grouping set", SqlType::Int64, false);
+        let keys: Vec<PlanColumn> = self.groups.iter().map(|g| g.column.clone()).collect();
+        let has = |set: &Vec<usize>| (0..keys.len()).map(|key| set.contains(&key)).collect();
+        let expand = LogicalPlan::Expand(Expand {
+            input: Box::new(input),
+            sets: self.sets.iter().map(has).collect(),
+            keys: self.groups,
+            number: number.clone(),
+        });
+        let aggregate = |aggregates| {
+            LogicalPlan::Aggregate(Aggregate {
+                input: Box::new(expand),
+                groups: keys.iter().chain([&number]).cloned().map(pass).collect(),
+                aggregates,
+            })
+        };
+        let empty: Vec<i64> = (0i64..)
+            .zip(&self.sets)
+            .filter(|(_, set)| set.is_empty())
+            .map(|(at, _)| at)
+            .collect();
+        if empty.is_empty() {
+            let plan = aggregate(self.aggregates);
+            let mut projections: Vec<Projection> = plan.columns().into_iter().map(pass).collect();
+            projections.extend(masks.into_iter().map(|mask| grouping_value(mask, &number)));
+            return Ok(project(plan, projections));
+        }
+        // A set without keys has its group even where there is no row: its number is joined to the groups.
+        let inner: Vec<PlanColumn> = self
+            .aggregates
+            .iter()
+            .map(|(column, _)| binder.new_column(column.name.as_str(), column.ty, true))
+            .collect();
+        let calls = inner
+            .iter()
+            .cloned()
+            .zip(self.aggregates.iter().map(|(_, call)| call.clone()));
+        let plan = aggregate(calls.collect());
+        let own = binder.new_column("grouping set", SqlType::Int64, true);
+        let joined = LogicalPlan::Join(full_join(plan, &number, numbers(&own, empty)?, &own));
+        let missing = Expr::unary(UnaryOp::IsNull, column_of(&number));
+        let either = |there: Expr, not_there: Expr| Expr::Case {
+            ty: there.ty(),
+            branches: vec![(missing.clone(), not_there)],
+            otherwise: Some(Box::new(there)),
+        };
+        let set = binder.new_column("grouping set", SqlType::Int64, false);
+        let mut projections: Vec<Projection> = keys.into_iter().map(pass).collect();
+        projections.push(Projection {
+            expr: either(column_of(&number), column_of(&own)),
+            column: set.clone(),
+        });
+        for ((column, call), inner) in self.aggregates.into_iter().zip(&inner) {
+            let expr = match llkv_plan::aggregate_of_no_rows(call.function, call.ty) {
+                Some(Expr::Literal(value)) if value.is_null() => column_of(inner),
+                Some(value) => either(column_of(inner), value),
+                None => return Err(Error::internal(format!("{call} is of an unusual type"))),
+            };
+            projections.push(Projection { column, expr });
+        }
+        let plan = project(joined, projections);
+        let mut projections: Vec<Projection> = plan.columns().into_iter().map(pass).collect();
+        projections.extend(masks.into_iter().map(|mask| grouping_value(mask, &set)));
+        Ok(project(plan, projections))
+    }
+}
+
+/// The value of a call of GROUPING by the number of the set.
+fn grouping_value((column, mut masks): (PlanColumn, Vec<i32>), number: &PlanColumn) -> Projection {
+    let last = masks.pop().unwrap_or_default();
+    let branches: Vec<(Expr, Expr)> = (0i64..)
+        .zip(masks)
+        .map(|(set, mask)| {
+            let is_set = Expr::compare(
+                BinaryOp::Eq,
+                column_of(number),
+                Expr::Literal(Scalar::Int64(set)),
+            );
+            (is_set, Expr::Literal(Scalar::Int32(mask)))
+        })
+        .collect();
+    let otherwise = Expr::Literal(Scalar::Int32(last));
+    Projection {
+        expr: match branches.is_empty() {
+            true => otherwise,
+            false => Expr::Case {
+                branches,
+                otherwise: Some(Box::new(otherwise)),
+                ty: SqlType::Int32,
+            },
+        },
+        column,
+    }
+}
+
+/// Rows of one column.
+fn numbers(column: &PlanColumn, values: Vec<i64>) -> Result<LogicalPlan> {
+    let array: ArrayRef = Arc::new(Int64Array::from(values));
+    let schema = Schema::new(vec![Field::new("", array.data_type().clone(), true)]);
+    Ok(LogicalPlan::Values(Values {
+        columns: vec![column.clone()],
+        batches: vec![RecordBatch::try_new(Arc::new(schema), vec![array])?],
+    }))
+}
+
+fn full_join(
+    left: LogicalPlan,
+    left_key: &PlanColumn,
+    right: LogicalPlan,
+    right_key: &PlanColumn,
+) -> Join {
+    Join {
+        left: Box::new(left),
+        right: Box::new(right),
+        kind: JoinKind::Full,
+        on: vec![(column_of(left_key), column_of(right_key))],
+        null_equal: vec![false],
+        filter: None,
+        mark: None,
+        null_aware_mark: false,
+        left_first: false,
+    }
+}
+
+fn column_of(column: &PlanColumn) -> Expr {
+    Expr::column(column.id, column.ty)
+}
+
+fn pass(column: PlanColumn) -> Projection {
+    Projection {
+        expr: column_of(&column),
+        column,
+    }
+}
+
+fn project(input: LogicalPlan, projections: Vec<Projection>) -> LogicalPlan {
+    LogicalPlan::Project(Project {
+        input: Box::new(input),
+        projections,
+    })
+}
+
+/// GROUPING of what is no key.
+pub(super) fn no_grouping_expression() -> Error {
+    BindError::Grouping {
+        message: "arguments to GROUPING must be grouping expressions of the associated query level"
+            .into(),
+        span: None,
+    }
+    .into()
 }
 
 /// A key that is a plain column keeps its id, so that subqueries which refer to it need no change.

@@ -24,6 +24,7 @@ mod frame;
 mod from;
 mod functions;
 mod grouping;
+mod grouping_sets;
 mod indexes;
 mod insert;
 mod interval;

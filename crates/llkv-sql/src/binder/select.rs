@@ -13,7 +13,8 @@ use super::Binder;
 use super::distinct::Distinction;
 use super::equality::same;
 use super::frame::{Alias, Clause, Frame};
-use super::grouping::Grouping;
+use super::grouping::{Grouping, no_grouping_expression};
+use super::grouping_sets::Groups;
 use super::limit::Slice;
 use super::subquery::{apply_all, keep};
 use super::windows::around_windows;
@@ -37,7 +38,7 @@ pub(super) struct SelectItem {
 struct Bound {
     items: Vec<SelectItem>,
     filter: Option<Expr>,
-    groups: Option<Vec<Expr>>,
+    groups: Option<Groups>,
     having: Option<Expr>,
     qualify: Option<Expr>,
     keys: Vec<SortKey>,
@@ -243,12 +244,7 @@ impl Binder<'_> {
         });
         let bound = self.bind_expr(condition)?;
         let bound = self.condition(bound, condition)?;
-        let mentions_aggregate = self.frames.last().is_some_and(|frame| {
-            bound
-                .columns()
-                .any(|id| frame.aggregates.iter().any(|(c, _)| c.id == id))
-        });
-        if mentions_aggregate {
+        if self.mentions_aggregate(&bound) {
             return self.grouping_error("aggregate functions are not allowed in WHERE", condition);
         }
         self.refuse_windows("WHERE", Some(&bound), Some(condition))?;
@@ -283,8 +279,9 @@ impl Binder<'_> {
         let mut plan = frame.take_plan();
         let mut pending = std::mem::take(&mut frame.pending);
         if grouped {
-            let groups = bound.groups.take().unwrap_or_default();
-            let mut grouping = Grouping::new(self, groups, frame.aggregates, &frame.scope);
+            let groups = bound.groups.take().unwrap_or_else(Groups::none);
+            let mut windows = std::mem::take(&mut frame.windows);
+            let mut grouping = Grouping::new(self, groups, &mut frame);
             for item in &mut bound.items {
                 grouping.rewrite(&mut item.expr, &item.name)?;
             }
@@ -297,7 +294,7 @@ impl Binder<'_> {
             for key in &mut bound.keys {
                 grouping.rewrite(&mut key.expr, "ORDER BY")?;
             }
-            for window in &mut frame.windows {
+            for window in &mut windows {
                 window.try_for_each_expr_mut(&mut |expr| grouping.rewrite(expr, "OVER"))?;
             }
             for value in bound.distinct.values_mut() {
@@ -306,7 +303,10 @@ impl Binder<'_> {
             for apply in &mut pending {
                 grouping.rewrite_apply(apply)?;
             }
-            plan = grouping.into_plan(plan);
+            plan = grouping.into_plan(plan)?;
+            frame.windows = windows;
+        } else if !frame.groupings.is_empty() {
+            return Err(no_grouping_expression());
         }
         let (below, above) = around_windows(pending, &frame.windows);
         plan = apply_all(plan, below);

@@ -4,7 +4,7 @@
 //! the subquery for each `d` of `D`, each with its `d` beside it.
 
 use super::first_row::per_row;
-use super::pull_up::of_no_rows;
+use crate::analysis::aggregate_of_no_rows;
 use crate::column_set::ColumnSet;
 use crate::rules::build::{column, empty, join, pass, project};
 use crate::rules::rebind::{fresh_copy, rename};
@@ -133,6 +133,15 @@ pub(super) fn evaluate(
             None => Err(unsupported("LIMIT or OFFSET of a correlated subquery")),
         },
         LogicalPlan::Window(n) => evaluate_window(n, domain, context),
+        LogicalPlan::Expand(mut n) => {
+            let (input, values) = evaluate(*n.input, domain, context)?;
+            n.input = Box::new(input);
+            for key in &mut n.keys {
+                let taken = std::mem::replace(&mut key.expr, Expr::boolean(false));
+                key.expr = domain.over(taken, &values);
+            }
+            Ok((LogicalPlan::Expand(n), values))
+        }
         LogicalPlan::UnionAll(n) => evaluate_union(n, domain, context),
         LogicalPlan::SetOp(n) => evaluate_set_op(n, domain, context),
         other => Err(unsupported(&format!(
@@ -279,7 +288,7 @@ fn evaluate_aggregate(
     let mut defaults: HashMap<ColumnId, (ColumnId, Expr)> = HashMap::new();
     if let LogicalPlan::Aggregate(n) = &plan {
         for (c, call) in &n.aggregates {
-            match of_no_rows(call.function, call.ty) {
+            match aggregate_of_no_rows(call.function, call.ty) {
                 Some(Expr::Literal(value)) if value.is_null() => {}
                 Some(value) => {
                     let below = context.fresh("", c.ty, true).id;

@@ -6,7 +6,7 @@
 use super::attach::{Link, link_of};
 use super::equality_with_outer;
 use super::first_row::per_row;
-use crate::analysis::{is_never_true, is_volatile};
+use crate::analysis::{aggregate_of_no_rows, is_never_true, is_volatile};
 use crate::column_set::ColumnSet;
 use crate::rules::build::{equality, filter, pass, project};
 use crate::{
@@ -14,8 +14,7 @@ use crate::{
     RuleContext,
 };
 use hashbrown::HashMap;
-use llkv_expr::{AggregateFunction, ColumnId, Expr};
-use llkv_types::{Scalar, SqlType};
+use llkv_expr::{ColumnId, Expr};
 
 /// A plan without correlation, and the predicates that had made it.
 pub(super) struct Pulled {
@@ -239,7 +238,7 @@ fn through_aggregate(
         Some(
             n.aggregates
                 .iter()
-                .map(|(c, call)| Some((c.id, of_no_rows(call.function, call.ty)?)))
+                .map(|(c, call)| Some((c.id, aggregate_of_no_rows(call.function, call.ty)?)))
                 .collect::<Option<HashMap<_, _>>>()?,
         )
     } else {
@@ -250,18 +249,6 @@ fn through_aggregate(
         predicates,
         default,
     })
-}
-
-/// The value of an aggregate of no rows.
-pub(super) fn of_no_rows(function: AggregateFunction, ty: SqlType) -> Option<Expr> {
-    use AggregateFunction::{Count, CountStar, Total};
-    let value = match (function, ty) {
-        (Count | CountStar, SqlType::Int64) => Scalar::Int64(0),
-        (Total, SqlType::Float64) => Scalar::Float64(0.0),
-        (Count | CountStar | Total, _) => return None,
-        _ => Scalar::Null(ty),
-    };
-    Some(Expr::Literal(value))
 }
 
 fn through_distinct(
