@@ -163,8 +163,8 @@ impl Fold<'_> {
         NullBuffer::union(some_nulls(self.array).as_ref(), filter.as_ref())
     }
 
-    /// Calls `feed` with each row that counts and whether it is the first of a new state, and `done` at the end of
-    /// each frame, with whether the state is new and no row was fed to it.
+    /// Calls `feed` with the state and each value that counts, in order, and `done` with the state at the end of each
+    /// frame. A frame that does not continue the one before starts from `new`.
     fn run<T: ArrowPrimitiveType, S: Copy>(
         &self,
         new: S,

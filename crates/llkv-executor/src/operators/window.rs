@@ -16,6 +16,7 @@ use crate::batch::{Batch, concat_batches};
 use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Pipeline, Source, slices};
 use crate::run::Run;
+use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;
 use llkv_compute::window::RowRuns;
 use llkv_result::{Error, Result};
@@ -111,6 +112,10 @@ impl Rows {
             None => Ok(concat_batches(&self.batches, &self.types)?.slice(start, end - start)),
             Some(order) => {
                 let rows = order.get(start..end).unwrap_or_default();
+                if let [run] = self.batches.as_slice() {
+                    let indices: UInt32Array = rows.iter().map(|(_, row)| Some(*row)).collect();
+                    return run.take(&indices);
+                }
                 gather(&self.batches, rows, &self.types)
             }
         }

@@ -17,3 +17,4 @@ mod reference;
 mod scans;
 mod sets;
 mod sorting;
+mod windows;

@@ -122,7 +122,10 @@ impl<'b, 'a> Grouping<'b, 'a> {
             .map(|expr| Projection {
                 column: match sets.len() {
                     1 => group_column(binder, &expr, scope),
-                    _ => binder.new_column(expr_name(&expr), expr.ty(), true),
+                    _ => {
+                        let name = group_column(binder, &expr, scope).name;
+                        binder.new_column(name, expr.ty(), true)
+                    }
                 },
                 expr,
             })

@@ -6,15 +6,18 @@
 use super::first_row::per_row;
 use crate::analysis::aggregate_of_no_rows;
 use crate::column_set::ColumnSet;
-use crate::rules::build::{column, empty, join, pass, project};
+use crate::rules::build::{column, empty, filter, join, pass, project};
 use crate::rules::rebind::{fresh_copy, rename};
 use crate::{
-    Aggregate, Distinct, Filter, Join, JoinKind, LogicalPlan, PlanColumn, Projection, RuleContext,
-    SetOp, UnionAll, Window,
+    Aggregate, Distinct, Filter, Join, JoinKind, Limit, LogicalPlan, PlanColumn, Projection,
+    RuleContext, SetOp, UnionAll, Window,
 };
 use hashbrown::HashMap;
-use llkv_expr::{ColumnId, Expr, UnaryOp};
+use llkv_expr::{
+    BinaryOp, ColumnId, Expr, SortKey, UnaryOp, WindowCall, WindowExpr, WindowFrame, WindowFunction,
+};
 use llkv_result::{BindError, Error, Result};
+use llkv_types::{Scalar, SqlType};
 
 /// `D`, and the outer columns that its columns stand for.
 pub(super) struct Domain {
@@ -129,8 +132,8 @@ pub(super) fn evaluate(
         }
         LogicalPlan::Sort(n) if n.fetch.is_none() => evaluate(*n.input, domain, context),
         LogicalPlan::Limit(n) => match per_row(n, context) {
-            Some(plan) => evaluate(plan, domain, context),
-            None => Err(unsupported("LIMIT or OFFSET of a correlated subquery")),
+            Ok(plan) => evaluate(plan, domain, context),
+            Err(n) => evaluate_limit(n, domain, context),
         },
         LogicalPlan::Window(n) => evaluate_window(n, domain, context),
         LogicalPlan::Expand(mut n) => {
@@ -329,6 +332,50 @@ fn evaluate_aggregate(
         .chain(keys.iter().cloned().map(pass))
         .collect();
     Ok((project(joined, projections), keys))
+}
+
+/// The rows of each value of the domain are numbered, and a slice of the numbers is kept.
+fn evaluate_limit(
+    n: Limit,
+    domain: &Domain,
+    context: &mut RuleContext<'_>,
+) -> Result<(LogicalPlan, Vec<PlanColumn>)> {
+    let (input, keys) = match *n.input {
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => (*sort.input, sort.keys),
+        other => (other, Vec::new()),
+    };
+    let (input, values) = evaluate(input, domain, context)?;
+    let number = context.fresh("row number", SqlType::Int64, false);
+    let order_by: Vec<SortKey> = keys
+        .into_iter()
+        .map(|key| SortKey {
+            expr: domain.over(key.expr, &values),
+            ..key
+        })
+        .collect();
+    let function = WindowExpr {
+        call: WindowCall::Function {
+            function: WindowFunction::RowNumber,
+            args: Vec::new(),
+            ignore_nulls: false,
+            ty: SqlType::Int64,
+        },
+        peer_keys: order_by.len(),
+        frame: WindowFrame::running(),
+    };
+    let numbered = LogicalPlan::Window(Window {
+        input: Box::new(input),
+        partition_by: values.iter().map(column).collect(),
+        order_by,
+        functions: vec![(number.clone(), function)],
+    });
+    let bound = |rows: u64| Expr::Literal(Scalar::Int64(i64::try_from(rows).unwrap_or(i64::MAX)));
+    let mut kept = vec![Expr::compare(BinaryOp::Gt, column(&number), bound(n.skip))];
+    if let Some(fetch) = n.fetch {
+        let last = bound(n.skip.saturating_add(fetch));
+        kept.push(Expr::compare(BinaryOp::LtEq, column(&number), last));
+    }
+    Ok((filter(numbered, kept), values))
 }
 
 /// Each value of the domain has partitions of its own.

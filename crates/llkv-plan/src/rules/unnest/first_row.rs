@@ -8,14 +8,20 @@ use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, Expr};
 use llkv_types::{Scalar, SqlType};
 
 /// A LIMIT that holds for each outer row by itself: gone where there is one row at most, an
-/// aggregate where one row is wanted. None for a LIMIT that no aggregate can stand for.
-pub(super) fn per_row(n: Limit, context: &mut RuleContext<'_>) -> Option<LogicalPlan> {
+/// aggregate where one row is wanted.
+///
+/// # Errors
+/// A LIMIT that no aggregate can stand for, as it is.
+pub(super) fn per_row(
+    n: Limit,
+    context: &mut RuleContext<'_>,
+) -> std::result::Result<LogicalPlan, Limit> {
     match (n.skip, n.fetch) {
-        (0, None) => Some(*n.input),
-        (0, Some(fetch)) if fetch > 0 && at_most_one_row(&n.input) => Some(*n.input),
-        (_, Some(0)) => Some(filter(*n.input, vec![Expr::boolean(false)])),
-        (0, Some(1)) => Some(first_row(*n.input, context)),
-        _ => None,
+        (0, None) => Ok(*n.input),
+        (0, Some(fetch)) if fetch > 0 && at_most_one_row(&n.input) => Ok(*n.input),
+        (_, Some(0)) => Ok(filter(*n.input, vec![Expr::boolean(false)])),
+        (0, Some(1)) => Ok(first_row(*n.input, context)),
+        _ => Err(n),
     }
 }
 

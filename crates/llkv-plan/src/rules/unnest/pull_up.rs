@@ -67,7 +67,10 @@ pub(super) fn pull_up(
         LogicalPlan::Aggregate(n) => through_aggregate(n, outer, context),
         LogicalPlan::Distinct(n) => through_distinct(n, outer, context),
         LogicalPlan::Sort(n) if n.fetch.is_none() => pull_up(*n.input, outer, context),
-        LogicalPlan::Limit(n) => per_row(n, context).and_then(|plan| pull_up(plan, outer, context)),
+        LogicalPlan::Limit(n) => {
+            let plan = per_row(n, context).ok()?;
+            pull_up(plan, outer, context)
+        }
         _ => None,
     }
 }
