@@ -74,7 +74,7 @@ pub use rules::RULES;
 pub use statement::{
     CascadeTarget, CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode,
     ForeignKeyAction, ForeignKeyDefinition, IndexColumn, IndexDefinition, Insert, KeyDefinition,
-    PlanStatement, Returning, RowCheck, TableDefinition, Update, Upsert, UpsertUpdate,
+    PlanStatement, Returning, RowCheck, RowQuery, TableDefinition, Update, Upsert, UpsertUpdate,
 };
 pub use trigger::{
     TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,

@@ -169,6 +169,9 @@ pub struct Insert {
     pub triggers: Option<Triggers>,
     /// Tables whose rows foreign keys may change in turn.
     pub cascades: Vec<CascadeTarget>,
+    /// The key, a position in [`crate::TableInfo::keys`], whose column gets numbers in the place of NULLs: an
+    /// INTEGER PRIMARY KEY of SQLite's dialect.
+    pub numbered_key: Option<usize>,
 }
 
 /// A table whose rows change in turn when rows that they refer to change.
@@ -208,6 +211,8 @@ pub struct UpsertUpdate {
     pub columns: Vec<Projection>,
     /// CHECK constraints over `columns`.
     pub checks: Vec<RowCheck>,
+    /// What computes `filter` (true where there is none) and `columns` where there are subqueries in them.
+    pub query: Option<RowQuery>,
 }
 
 /// RETURNING: values over the rows that a statement wrote, or deleted.
@@ -217,6 +222,20 @@ pub struct Returning {
     pub rows: Vec<PlanColumn>,
     /// What is given back of it.
     pub columns: Vec<Projection>,
+    /// What computes them where there are subqueries in them.
+    pub query: Option<RowQuery>,
+}
+
+/// A query over rows that are at hand: for expressions over the rows of a statement with subqueries in them.
+#[derive(Debug, Clone)]
+pub struct RowQuery {
+    /// The columns of the rows, and behind them one that numbers the rows.
+    pub rows: Vec<PlanColumn>,
+    /// A plan over a [`crate::Values`] without batches that has these columns: it puts out the number of a row, then
+    /// what is computed of it.
+    pub plan: LogicalPlan,
+    /// The subqueries see what the statement has done so far; else the tables as they were before it.
+    pub sees_changes: bool,
 }
 
 /// UPDATE.

@@ -175,6 +175,9 @@ impl Filling<'_> {
                     update.filter.iter_mut().for_each(|e| self.expr(e));
                     self.projections(&mut update.columns);
                     self.checks(&mut update.checks);
+                    if let Some(query) = &mut update.query {
+                        self.plan(&mut query.plan);
+                    }
                 }
             }
             PlanStatement::Update(update) => {

@@ -314,6 +314,12 @@ pub enum ConstraintError {
         /// The table.
         table: String,
     },
+    /// There is no number left for a row that came without a key.
+    #[error("the numbers for new rows of table \"{table}\" are used up")]
+    KeysUsedUp {
+        /// The table.
+        table: String,
+    },
     /// A referenced row does not exist, or a referencing one still does.
     #[error("a row of table \"{table}\" violates the foreign key {constraint}")]
     ForeignKey {
@@ -331,6 +337,7 @@ impl ConstraintError {
             Self::Unique { .. } => "23505",
             Self::Check { .. } => "23514",
             Self::ChangedTwice { .. } => "21000",
+            Self::KeysUsedUp { .. } => "2200H",
             Self::ForeignKey { .. } => "23503",
         }
     }

@@ -25,11 +25,13 @@ pub(crate) fn insert(
 ) -> Result<StatementResult> {
     transaction.check_writable(if insert.is_copy { "COPY" } else { "INSERT" })?;
     let policy = session.firing.policy_over(insert.on_conflict);
-    let mut returned = Returned::new(insert.returning.as_ref())?;
+    let mut returned = Returned::new(insert.returning.as_ref(), session, transaction)?;
     let is_copy = insert.is_copy;
     let one_by_one = insert.triggers.is_some()
         || policy == ConflictAction::Fail
+        || returned.wants_single_rows()
         || match &insert.upsert {
+            Some(upsert) if has_subqueries(upsert) => true,
             Some(_) if session.firing.is_walked(insert.table) => true,
             Some(upsert) if upsert.in_order => {
                 let table = transaction.table(insert.table, &insert.table_name)?;
@@ -41,6 +43,7 @@ pub(crate) fn insert(
         true => row_by_row::insert(session, transaction, insert, policy, &mut returned)?,
         false => insert_in_bulk(session, transaction, insert, policy, &mut returned)?,
     };
+    returned.run_queries(session, transaction)?;
     Ok(returned.or(match is_copy {
         true => StatementResult::Copy { rows },
         false => StatementResult::Insert { rows },
@@ -69,6 +72,7 @@ fn insert_in_bulk(
         })?;
         if let Some(first) = batches.first() {
             let all = concat_batches(&first.schema(), &batches)?;
+            let all = numbered(transaction, &table, insert.numbered_key, all)?;
             let source: (&[PlanColumn], _) = (columns.as_slice(), all);
             rows = upsert::upsert(transaction, &table, upsert, source, (returned, &mut keys))?;
         }
@@ -76,6 +80,7 @@ fn insert_in_bulk(
         return Ok(rows);
     }
     let written = for_each_batch(session, transaction, insert.source, |transaction, batch| {
+        let batch = numbered(transaction, &table, insert.numbered_key, batch)?;
         let batch = match policy {
             ConflictAction::Skip => without_refused(&table, &checks, batch)?,
             _ => {
@@ -84,6 +89,11 @@ fn insert_in_bulk(
             }
         };
         let appended = transaction.append(&table, batch.clone(), on_conflict(policy))?;
+        if policy == ConflictAction::Replace {
+            // Every row came, though a later one may have taken its place.
+            rows += batch.num_rows() as u64;
+            return returned.add(&batch, None);
+        }
         rows += appended.rows;
         keys.deleted(transaction, &appended.replaced)?;
         keys.inserted(transaction, &batch, appended.kept.as_ref())?;
@@ -95,6 +105,19 @@ fn insert_in_bulk(
     written?;
     keys.finish(transaction)?;
     Ok(rows)
+}
+
+/// The rows, with numbers where the table gives them.
+pub(crate) fn numbered(
+    transaction: &mut Transaction,
+    table: &Arc<Table>,
+    key: Option<usize>,
+    rows: RecordBatch,
+) -> Result<RecordBatch> {
+    match key {
+        None => Ok(rows),
+        Some(key) => transaction.number_rows(table, key, rows),
+    }
 }
 
 /// OR IGNORE: the rows that NOT NULL and CHECK let pass.
@@ -120,6 +143,12 @@ fn without_refused(
             Ok(filter_record_batch(&batch, &passed)?)
         }
     }
+}
+
+/// DO UPDATE with subqueries, which run for each row.
+fn has_subqueries(upsert: &Upsert) -> bool {
+    let update = upsert.update.as_ref();
+    update.is_some_and(|update| update.query.is_some())
 }
 
 /// DO UPDATE that gives rows other keys: later rows of the statement may meet them.
@@ -162,9 +191,10 @@ pub(crate) fn update(
     update: Update,
 ) -> Result<StatementResult> {
     transaction.check_writable("UPDATE")?;
-    let mut returned = Returned::new(update.returning.as_ref())?;
+    let mut returned = Returned::new(update.returning.as_ref(), session, transaction)?;
     let policy = session.firing.policy_over(update.on_conflict);
     let one_by_one = update.triggers.is_some()
+        || returned.wants_single_rows()
         || !matches!(policy, ConflictAction::Error | ConflictAction::Rollback)
         || session.firing.is_walked(update.table);
     let rows = match one_by_one {
@@ -177,6 +207,7 @@ pub(crate) fn update(
             updated?
         }
     };
+    returned.run_queries(session, transaction)?;
     Ok(returned.or(StatementResult::Update { rows }))
 }
 
@@ -228,11 +259,12 @@ pub(crate) fn delete(
     delete: Delete,
 ) -> Result<StatementResult> {
     transaction.check_writable("DELETE")?;
-    let mut returned = Returned::new(delete.returning.as_ref())?;
-    let rows = match delete.triggers.is_some() {
+    let mut returned = Returned::new(delete.returning.as_ref(), session, transaction)?;
+    let rows = match delete.triggers.is_some() || returned.wants_single_rows() {
         true => row_by_row::delete(session, transaction, delete, &mut returned)?,
         false => delete_in_bulk(session, transaction, delete, &mut returned)?,
     };
+    returned.run_queries(session, transaction)?;
     Ok(returned.or(StatementResult::Delete { rows }))
 }
 

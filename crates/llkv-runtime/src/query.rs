@@ -36,8 +36,28 @@ pub(crate) fn execute_optimized(
     plan: &LogicalPlan,
 ) -> Result<SelectExecution> {
     let tables = TransactionTables::new(Arc::clone(&session.context), transaction)?;
+    execute_with(session, plan, Arc::new(tables))
+}
+
+/// Optimizes a plan and begins to run it on tables as they were at another moment of the transaction.
+pub(crate) fn execute_on(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    plan: LogicalPlan,
+    tables: Arc<TransactionTables>,
+) -> Result<SelectExecution> {
+    let catalog = catalog_of(session, transaction);
+    let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
+    execute_with(session, &plan, tables)
+}
+
+fn execute_with(
+    session: &mut RuntimeSession,
+    plan: &LogicalPlan,
+    tables: Arc<TransactionTables>,
+) -> Result<SelectExecution> {
     let settings = &session.settings;
-    let context = ExecutionContext::new(Arc::new(tables))
+    let context = ExecutionContext::new(tables)
         .with_threads(settings.threads)
         .with_batch_rows(settings.batch_rows)
         .with_memory(Arc::clone(&settings.memory))

@@ -40,7 +40,7 @@ pub(crate) fn insert(
         let fired = (triggers, insert.cascades.as_slice());
         let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
         while let Some(row) = source.next(walk.session)? {
-            walk.insert(&row, &checks, meeting.as_ref())?;
+            walk.insert(&row, insert.numbered_key, &checks, meeting.as_ref())?;
         }
         walk.finish()
     })
@@ -96,7 +96,7 @@ pub(crate) fn delete(
                 && let Some(Existing { row, .. }) = walk.delete(id)?
             {
                 walk.count += 1;
-                walk.returned.add(&row, None)?;
+                walk.give_back(&row)?;
             }
         }
         walk.finish()

@@ -3,6 +3,7 @@
 
 use crate::RuntimeSession;
 use crate::checks::RowChecks;
+use crate::dml::numbered;
 use crate::firing::values_of;
 use crate::foreign_keys::ForeignKeys;
 use crate::row_values::Returned;
@@ -27,7 +28,7 @@ pub(crate) struct RowWalk<'a> {
     policy: ConflictAction,
     /// The table's columns, any of which may be NULL as long as nothing is checked.
     schema: SchemaRef,
-    pub(crate) returned: &'a mut Returned,
+    returned: &'a mut Returned,
     /// Rows that were changed.
     pub(crate) count: u64,
     keys: ForeignKeys<'a>,
@@ -76,10 +77,12 @@ impl<'a> RowWalk<'a> {
     pub(crate) fn insert(
         &mut self,
         row: &RecordBatch,
+        numbered_key: Option<usize>,
         checks: &RowChecks<'_>,
         meeting: Option<&Meeting<'_>>,
     ) -> Result<()> {
         let row = self.row_of(row.columns().to_vec())?;
+        let row = numbered(self.transaction, self.table, numbered_key, row)?;
         if !self.fire(TriggerTime::Before, TriggerEvent::Insert, &[&row])? {
             return Ok(());
         }
@@ -107,7 +110,7 @@ impl<'a> RowWalk<'a> {
         self.keys.deleted(self.transaction, &appended.replaced)?;
         self.keys.inserted(self.transaction, &row, None)?;
         self.count += 1;
-        self.returned.add(&row, None)?;
+        self.give_back(&row)?;
         self.fire(TriggerTime::After, TriggerEvent::Insert, &[&row])?;
         Ok(())
     }
@@ -120,7 +123,8 @@ impl<'a> RowWalk<'a> {
             return Ok(false);
         };
         let old = self.transaction.rows_by_id(self.table, &[id])?;
-        let Some(new) = meeting.changed(&old, row)? else {
+        let new = meeting.changed((self.session, self.transaction), &old, row)?;
+        let Some(new) = new else {
             return Ok(true);
         };
         let new = self.row_of(new.columns().to_vec())?;
@@ -219,9 +223,18 @@ impl<'a> RowWalk<'a> {
         self.keys.updated(self.transaction, &[old.id], new)?;
         self.session.firing.note_move(self.table.id(), old.id, id);
         self.count += 1;
-        self.returned.add(new, None)?;
+        self.give_back(new)?;
         self.fire(TriggerTime::After, TriggerEvent::Update, &[&old.row, new])?;
         Ok(())
+    }
+
+    /// Takes a row for RETURNING, which sees the tables as they are now.
+    pub(crate) fn give_back(&mut self, row: &RecordBatch) -> Result<()> {
+        self.returned.add(row, None)?;
+        match self.returned.wants_single_rows() {
+            true => self.returned.run_queries(self.session, self.transaction),
+            false => Ok(()),
+        }
     }
 
     /// A row that goes. None where it is gone already, or a trigger kept it.

@@ -196,16 +196,27 @@ impl RuntimeSession {
     /// # Errors
     /// When none is in progress, or it is aborted.
     pub fn savepoint(&mut self, name: &str) -> Result<()> {
+        if self.transaction.is_none() && self.settings.savepoints_begin {
+            let mut transaction = self.begin_transaction(false);
+            transaction.begun_by_savepoint = true;
+            self.transaction = Some(transaction);
+        }
         self.active()?.savepoint(Some(name.to_owned()));
         Ok(())
     }
 
-    /// Forgets a savepoint; what was done since it stays.
+    /// Forgets a savepoint; what was done since it stays. With the savepoint that began a transaction it is
+    /// committed.
     ///
     /// # Errors
     /// When no transaction is in progress, it is aborted, or there is no such savepoint.
     pub fn release(&mut self, name: &str) -> Result<()> {
-        self.active()?.release(Some(name))
+        let transaction = self.active()?;
+        transaction.release(Some(name))?;
+        if transaction.begun_by_savepoint && !transaction.has_savepoints() {
+            self.commit()?;
+        }
+        Ok(())
     }
 
     /// Takes back what was done since a savepoint; an aborted transaction goes on from there.
@@ -283,6 +294,11 @@ impl RuntimeSession {
     #[must_use]
     pub fn enforces_foreign_keys(&self) -> bool {
         self.settings.foreign_keys
+    }
+
+    /// Whether a savepoint outside of a transaction begins one, as in SQLite; else it is an error.
+    pub fn set_savepoints_begin(&mut self, begin: bool) {
+        self.settings.savepoints_begin = begin;
     }
 
     /// The token that stops the running statement, from any thread. It stays cancelled until it is reset.

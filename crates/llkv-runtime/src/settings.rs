@@ -17,6 +17,8 @@ pub(crate) struct SessionSettings {
     pub(crate) cancel: CancelToken,
     pub(crate) optimizer: OptimizerOptions,
     pub(crate) on_statement_error: OnStatementError,
+    /// A savepoint outside of a transaction begins one, which ends when it is released.
+    pub(crate) savepoints_begin: bool,
     /// The programs of triggers may set themselves off.
     pub(crate) recursive_triggers: bool,
     /// Foreign keys are looked at.
@@ -32,6 +34,7 @@ impl SessionSettings {
             cancel: CancelToken::new(),
             optimizer: OptimizerOptions::default(),
             on_statement_error: OnStatementError::default(),
+            savepoints_begin: false,
             recursive_triggers: false,
             foreign_keys: true,
         }

@@ -46,6 +46,8 @@ pub(crate) struct Transaction {
     is_aborted: Arc<AtomicBool>,
     /// What the statement that fails has asked for.
     failure: Option<Failure>,
+    /// A savepoint began it, with whose release it ends.
+    pub(crate) begun_by_savepoint: bool,
 }
 
 /// What becomes of a failed statement that says so itself, by `OR FAIL` or `RAISE(ROLLBACK, ...)`.
@@ -91,6 +93,7 @@ impl Transaction {
             is_read_only: is_read_only || context.is_read_only,
             is_aborted: Arc::default(),
             failure: None,
+            begun_by_savepoint: false,
         };
         if !transaction.tables.is_empty() {
             transaction.temporary_base = Some(transaction.here(None));
@@ -261,6 +264,17 @@ impl Transaction {
     pub(crate) fn has_deleted(&self, table: &Table, row: RowId) -> bool {
         let staged = self.tables.get(&table.id());
         staged.is_some_and(|staged| staged.has_deleted(row))
+    }
+
+    /// The rows with numbers where they bring no integer key.
+    pub(crate) fn number_rows(
+        &mut self,
+        table: &Arc<Table>,
+        key: usize,
+        rows: RecordBatch,
+    ) -> Result<RecordBatch> {
+        let (context, staged) = self.staging(table);
+        staged.number_rows(&context, key, rows)
     }
 
     /// Appends new versions of rows whose keys did not change.
@@ -478,6 +492,11 @@ impl Transaction {
             self.undo.clear();
         }
         Ok(())
+    }
+
+    /// True while a savepoint is set.
+    pub(crate) fn has_savepoints(&self) -> bool {
+        !self.savepoints.is_empty()
     }
 
     /// Goes back to a savepoint, which stays.

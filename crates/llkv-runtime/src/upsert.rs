@@ -1,16 +1,17 @@
 //! INSERT ... ON CONFLICT with a target: rows that meet none are appended, the others change the row in
 //! their way.
 
+use crate::RuntimeSession;
 use crate::checks::RowChecks;
 use crate::foreign_keys::ForeignKeys;
-use crate::row_values::{Returned, RowValues, prepare};
+use crate::row_values::{Returned, RowQueries, RowValues, prepare};
 use crate::transaction::Transaction;
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Schema;
 use llkv_compute::PreparedExpr;
-use llkv_plan::{PlanColumn, Upsert};
-use llkv_result::{ConstraintError, Result};
+use llkv_plan::{PlanColumn, Projection, RowQuery, Upsert};
+use llkv_result::{ConstraintError, Error, Result};
 use llkv_table::{KeyMatches, OnConflict, Table};
 use llkv_types::RowId;
 use roaring::RoaringTreemap;
@@ -60,6 +61,7 @@ pub(crate) struct Meeting<'a> {
 }
 
 struct Change {
+    query: Option<RowQuery>,
     filter: Option<PreparedExpr>,
     values: RowValues,
 }
@@ -76,13 +78,20 @@ impl<'a> Meeting<'a> {
         };
         let of_pairs: Vec<PlanColumn> = update.existing.iter().chain(columns).cloned().collect();
         let written: Vec<PlanColumn> = update.columns.iter().map(|p| p.column.clone()).collect();
-        let filter = update.filter.as_ref();
+        // With subqueries the query computes all.
+        let simple = update.query.is_none();
+        let filter = update.filter.as_ref().filter(|_| simple);
         let filter = filter.map(|filter| prepare(filter, &of_pairs));
+        let columns: &[Projection] = match simple {
+            true => &update.columns,
+            false => &[],
+        };
         Ok(Self {
             upsert,
             change: Some(Change {
+                query: update.query.clone(),
                 filter: filter.transpose()?,
-                values: RowValues::new(&update.columns, &of_pairs)?,
+                values: RowValues::new(columns, &of_pairs)?,
             }),
             checks: RowChecks::new(&update.checks, &written, table)?,
         })
@@ -101,6 +110,7 @@ impl<'a> Meeting<'a> {
     /// What becomes of one row that another one meets; none where it stays as it is.
     pub(crate) fn changed(
         &self,
+        (session, transaction): (&mut RuntimeSession, &Transaction),
         existing: &RecordBatch,
         excluded: &RecordBatch,
     ) -> Result<Option<RecordBatch>> {
@@ -108,6 +118,20 @@ impl<'a> Meeting<'a> {
             return Ok(None);
         };
         let pair = beside(existing, excluded)?;
+        if let Some(query) = &change.query {
+            let queries = RowQueries::new(query, session, transaction)?;
+            let computed = queries.of(session, transaction, &pair)?;
+            let (Some(changes), Some(1..)) = (
+                computed.columns().first(),
+                computed.num_columns().checked_sub(1),
+            ) else {
+                return Err(Error::internal("a changed row without columns"));
+            };
+            let changes = changes.as_boolean_opt();
+            let is_true = changes.is_some_and(|changes| changes.is_valid(0) && changes.value(0));
+            let columns: Vec<usize> = (1..computed.num_columns()).collect();
+            return Ok(is_true.then(|| computed.project(&columns)).transpose()?);
+        }
         if let Some(filter) = &change.filter
             && filter.filter(&pair)?.true_count() == 0
         {

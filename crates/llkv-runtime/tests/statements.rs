@@ -254,6 +254,7 @@ fn a_check_refuses_false_and_lets_null_pass() {
             is_copy: false,
             triggers: None,
             cascades: vec![],
+            numbered_key: None,
         }))
     };
     insert(Some(1)).unwrap();

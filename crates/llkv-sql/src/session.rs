@@ -256,6 +256,8 @@ impl SessionState {
     fn set_dialect(&mut self, dialect: SqlDialect) {
         self.dialect = dialect;
         self.runtime.set_foreign_keys(dialect.checks_foreign_keys());
+        self.runtime
+            .set_savepoints_begin(dialect == SqlDialect::Sqlite);
         self.runtime.set_on_statement_error(match dialect {
             SqlDialect::Sqlite => OnStatementError::UndoStatement,
             SqlDialect::Llkv | SqlDialect::DuckDb => OnStatementError::AbortTransaction,

@@ -2,7 +2,7 @@
 
 use crate::binder::convert;
 use llkv_expr::Expr;
-use llkv_plan::{LogicalPlan, PlanStatement, Projection, Returning};
+use llkv_plan::{LogicalPlan, PlanStatement, Projection, Returning, RowQuery};
 use llkv_result::{BindError, Error, Result};
 use llkv_types::Scalar;
 
@@ -36,6 +36,7 @@ impl Substitution<'_> {
                 if let Some(update) = update {
                     update.filter.iter_mut().for_each(|e| self.expr(e));
                     self.projections(&mut update.columns);
+                    self.row_query(update.query.as_mut());
                 }
             }
             PlanStatement::Update(update) => {
@@ -54,6 +55,13 @@ impl Substitution<'_> {
     fn returning(&mut self, returning: Option<&mut Returning>) {
         if let Some(returning) = returning {
             self.projections(&mut returning.columns);
+            self.row_query(returning.query.as_mut());
+        }
+    }
+
+    fn row_query(&mut self, query: Option<&mut RowQuery>) {
+        if let Some(query) = query {
+            self.plan(&mut query.plan);
         }
     }
 

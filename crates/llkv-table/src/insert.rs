@@ -217,7 +217,7 @@ impl StagedTable {
 
     /// The highest key that some snapshot in use may see. What was committed since the database was
     /// opened is known already.
-    fn load_highest(
+    pub(crate) fn load_highest(
         &self,
         context: &WriteContext<'_>,
         key: &UniqueKey,

@@ -72,6 +72,7 @@ mod lower;
 mod memory;
 mod meta;
 mod meta_former;
+mod next_key;
 mod own_keys;
 mod references;
 mod request;

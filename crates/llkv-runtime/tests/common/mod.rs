@@ -116,6 +116,7 @@ pub fn insert_or(
         is_copy: false,
         triggers: None,
         cascades: vec![],
+        numbered_key: None,
     }))?)
 }
 

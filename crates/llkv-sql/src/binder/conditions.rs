@@ -1,6 +1,7 @@
 //! Conditions: what counts as a truth value, AND, OR, CASE.
 
 use super::Binder;
+use super::row_values::is_row;
 use llkv_expr::{BinaryOp, Expr};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
@@ -78,6 +79,17 @@ impl Binder<'_> {
         otherwise: Option<&ast::Expr>,
         node: &ast::Expr,
     ) -> Result<Expr> {
+        if let Some(row) = operand
+            && is_row(row)
+        {
+            let whens = self.bind_row_whens(row, conditions)?;
+            let mut branches = Vec::with_capacity(whens.len());
+            for (condition, when) in whens.into_iter().zip(conditions) {
+                branches.push((condition, self.bind_expr(&when.result)?));
+            }
+            let otherwise = otherwise.map(|e| self.bind_expr(e)).transpose()?;
+            return self.case_of(branches, otherwise, node);
+        }
         let operand = operand.map(|operand| self.bind_expr(operand)).transpose()?;
         let mut branches = Vec::with_capacity(conditions.len());
         for when in conditions {

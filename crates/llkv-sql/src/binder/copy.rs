@@ -105,6 +105,7 @@ impl Binder<'_> {
             is_copy,
             triggers,
             cascades: Vec::new(),
+            numbered_key: self.numbered_key(info),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! Expressions: the big match, and chains of operators without recursion.
 
+use super::row_values::are_rows;
 use super::{Binder, MAX_DEPTH, too_complex};
 use crate::text::stack_bytes;
 use llkv_expr::{CastMode, Expr, UnaryOp};
@@ -110,10 +111,13 @@ impl Binder<'_> {
             node = left;
         }
         let nested = self.depth;
-        let mut result = self.bind_operand(node, &spine)?;
+        let (mut result, mut compared) = self.bind_operand(node, &spine)?;
         let mut levels = 0usize;
         while let Some((op, right, node)) = spine.pop() {
-            let right_bound = self.bind_operand_beside(&result, op, right)?;
+            let right_bound = match std::mem::take(&mut compared) {
+                true => None,
+                false => Some(self.bind_expr(right)?),
+            };
             let flat = matches!(op, BinaryOperator::And | BinaryOperator::Or);
             if !flat {
                 levels += 1;
@@ -129,31 +133,19 @@ impl Binder<'_> {
         Ok(result)
     }
 
-    /// The leftmost operand of a chain.
+    /// The leftmost operand of a chain; of row values their comparison with the next operand, and true.
     fn bind_operand(
         &mut self,
         node: &ast::Expr,
         spine: &[(&BinaryOperator, &ast::Expr, &ast::Expr)],
-    ) -> Result<Expr> {
-        if let (ast::Expr::Tuple(_), Some((op, right, whole))) = (node, spine.last())
-            && let ast::Expr::Tuple(_) = right
+    ) -> Result<(Expr, bool)> {
+        if let Some((op, right, whole)) = spine.last()
+            && are_rows(node, right)
         {
-            return self.bind_tuple_comparison(op, node, right, whole);
+            let compared = self.bind_row_comparison(op, node, right, whole)?;
+            return Ok((compared, true));
         }
-        self.bind_expr(node)
-    }
-
-    /// The right operand of a chain's step. Row values were compared with the left operand already.
-    fn bind_operand_beside(
-        &mut self,
-        left: &Expr,
-        op: &BinaryOperator,
-        right: &ast::Expr,
-    ) -> Result<Option<Expr>> {
-        match right {
-            ast::Expr::Tuple(_) if is_comparison(op) && left.ty() == SqlType::Boolean => Ok(None),
-            _ => self.bind_expr(right).map(Some),
-        }
+        Ok((self.bind_expr(node)?, false))
     }
 
     fn bind_unary(&mut self, op: UnaryOperator, operand: &ast::Expr) -> Result<Expr> {
@@ -313,18 +305,6 @@ impl Binder<'_> {
         }
         self.unsupported(format!("the collation {collation}"), node)
     }
-}
-
-fn is_comparison(op: &BinaryOperator) -> bool {
-    matches!(
-        op,
-        BinaryOperator::Eq
-            | BinaryOperator::NotEq
-            | BinaryOperator::Lt
-            | BinaryOperator::LtEq
-            | BinaryOperator::Gt
-            | BinaryOperator::GtEq
-    )
 }
 
 /// What an expression that is not supported is called.

@@ -182,7 +182,8 @@ impl Binder<'_> {
 
     /// All columns of a table.
     pub(super) fn scan(&mut self, info: &TableInfo) -> LogicalPlan {
-        let columns = info
+        let row_id = self.row_id_position(info);
+        let columns: Vec<_> = info
             .columns
             .iter()
             .map(|c| {
@@ -191,6 +192,9 @@ impl Binder<'_> {
                 (c.field, column)
             })
             .collect();
+        if let Some((_, column)) = row_id.and_then(|at| columns.get(at)) {
+            self.row_ids.insert(column.id);
+        }
         LogicalPlan::Scan(Scan {
             table: info.id,
             table_name: info.name.clone(),

@@ -51,7 +51,14 @@ impl Binder<'_> {
             is_copy: false,
             cascades,
             triggers,
+            numbered_key: self.numbered_key(&info),
         }))
+    }
+
+    /// The key whose column is numbered where a row brings none.
+    pub(super) fn numbered_key(&self, info: &TableInfo) -> Option<usize> {
+        self.row_id_position(info)?;
+        info.keys.iter().position(|key| key.primary)
     }
 
     /// The triggers of the rows that come, of those that DO UPDATE changes, and of those that REPLACE
@@ -168,11 +175,7 @@ impl Binder<'_> {
     }
 
     pub(super) fn column_position(&self, info: &TableInfo, name: &ast::Ident) -> Result<usize> {
-        let position = info
-            .columns
-            .iter()
-            .position(|c| c.name.eq_ignore_ascii_case(&name.value));
-        match position {
+        match self.position_of(info, name) {
             Some(position) => Ok(position),
             None => self.column_not_found(name, info.columns.iter().map(|c| c.name.as_str())),
         }

@@ -43,6 +43,7 @@ mod quantified;
 mod query;
 mod recursive;
 mod returning;
+mod row_values;
 mod scope;
 mod select;
 mod series;
@@ -105,6 +106,8 @@ pub(crate) struct Binder<'a> {
     copied: usize,
     /// What columns convert the other side of a comparison to, in SQLite's dialect.
     affinities: hashbrown::HashMap<ColumnId, variants::Affinity>,
+    /// Columns that `rowid` means too: the INTEGER PRIMARY KEYs of tables, in SQLite's dialect.
+    row_ids: hashbrown::HashSet<ColumnId>,
     /// Results of integers may be reals: see [`Reading`].
     wide_results: bool,
     /// A result of integers was met that may not fit them.
@@ -142,6 +145,7 @@ impl<'a> Binder<'a> {
             views: 0,
             copied: 0,
             affinities: hashbrown::HashMap::new(),
+            row_ids: hashbrown::HashSet::new(),
             wide_results,
             may_widen: false,
             trigger_row: None,

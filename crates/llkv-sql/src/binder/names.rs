@@ -3,7 +3,7 @@
 use super::scope::Lookup;
 use super::{Binder, frame::Clause};
 use llkv_expr::Expr;
-use llkv_plan::TableRef;
+use llkv_plan::{TableInfo, TableRef};
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::Scalar;
 use sqlparser::ast::{Ident, ObjectName};
@@ -32,18 +32,69 @@ impl Binder<'_> {
                     }
                     .into());
                 }
-                Lookup::Missing if relation.is_none() => {
-                    if let Some(expr) = self.bind_alias(depth, &name.value) {
+                Lookup::Missing => {
+                    if self.means_row_id(name)
+                        && let Some(column) = self.row_id_of(depth, relation)
+                    {
+                        return Ok(column);
+                    }
+                    if relation.is_none()
+                        && let Some(expr) = self.bind_alias(depth, &name.value)
+                    {
                         return Ok(expr);
                     }
                 }
-                Lookup::Missing => {}
             }
         }
         if let Some(of_row) = self.bind_row_name(relation, name) {
             return Ok(of_row);
         }
         self.name_not_found(relation, name, parts)
+    }
+
+    /// `rowid`, `oid`, `_rowid_`: SQLite's names for the key of a row.
+    pub(super) fn means_row_id(&self, name: &Ident) -> bool {
+        let names = ["rowid", "oid", "_rowid_"];
+        self.dialect == crate::SqlDialect::Sqlite
+            && names.iter().any(|own| name.value.eq_ignore_ascii_case(own))
+    }
+
+    /// The INTEGER PRIMARY KEY of the one relation of a frame that may be meant.
+    fn row_id_of(&self, depth: usize, relation: Option<&str>) -> Option<Expr> {
+        let columns = self.frames.get(depth)?.scope.columns.iter();
+        let mut found = columns.filter(|candidate| {
+            self.row_ids.contains(&candidate.column.id)
+                && relation.is_none_or(|relation| candidate.is_of(relation))
+        });
+        match (found.next(), found.next()) {
+            (Some(only), None) => Some(Expr::column(only.column.id, only.column.ty)),
+            _ => None,
+        }
+    }
+
+    /// The position of a table's INTEGER PRIMARY KEY, in SQLite's dialect.
+    pub(super) fn row_id_position(&self, info: &TableInfo) -> Option<usize> {
+        if self.dialect != crate::SqlDialect::Sqlite {
+            return None;
+        }
+        let key = info.keys.iter().find(|key| key.primary)?;
+        let [position] = key.columns.as_slice() else {
+            return None;
+        };
+        let position = *position as usize;
+        let column = info.columns.get(position)?;
+        (column.ty == llkv_types::SqlType::Int64).then_some(position)
+    }
+
+    /// The position of the column that a name means among those of a table.
+    pub(super) fn position_of(&self, info: &TableInfo, name: &Ident) -> Option<usize> {
+        let mut columns = info.columns.iter();
+        columns
+            .position(|column| column.name.eq_ignore_ascii_case(&name.value))
+            .or_else(|| match self.means_row_id(name) {
+                true => self.row_id_position(info),
+                false => None,
+            })
     }
 
     /// The value that the SELECT list names so, where its names may be used.

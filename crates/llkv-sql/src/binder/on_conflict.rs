@@ -8,6 +8,7 @@ use llkv_plan::{
     ConflictAction, LogicalPlan, PlanColumn, Projection, TableInfo, Upsert, UpsertUpdate,
 };
 use llkv_result::{BindError, Result};
+use llkv_types::SqlType;
 use sqlparser::ast::{self, ConflictTarget, OnConflictAction, OnInsert, SqliteOnConflict};
 
 impl Binder<'_> {
@@ -122,11 +123,8 @@ impl Binder<'_> {
         self.frames
             .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
         let bound = self.bind_do_update_clauses(update, info);
-        let waiting = self.frames.pop().is_some_and(|f| !f.pending.is_empty());
+        let pending = self.frames.pop().map(|frame| frame.pending);
         let (values, filter) = bound?;
-        if waiting {
-            return super::unsupported("a subquery in ON CONFLICT DO UPDATE");
-        }
         let columns: Vec<Projection> = values
             .into_iter()
             .zip(&existing)
@@ -137,11 +135,24 @@ impl Binder<'_> {
             .collect();
         let written: Vec<PlanColumn> = columns.iter().map(|p| p.column.clone()).collect();
         let checks = self.bind_checks(info, &written)?;
+        let query = match pending.unwrap_or_default() {
+            none if none.is_empty() => None,
+            pending => {
+                let mut computed = vec![Projection {
+                    column: self.new_column("changes", SqlType::Boolean, true),
+                    expr: filter.clone().unwrap_or_else(|| Expr::boolean(true)),
+                }];
+                computed.extend_from_slice(&columns);
+                let rows = existing.iter().chain(source).cloned().collect();
+                Some(self.row_query(rows, pending, &computed))
+            }
+        };
         Ok(UpsertUpdate {
             existing,
             filter,
             columns,
             checks,
+            query,
         })
     }
 

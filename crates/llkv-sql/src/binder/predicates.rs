@@ -1,11 +1,12 @@
-//! Predicates: BETWEEN, IN, LIKE, IS DISTINCT FROM, row values.
+//! Predicates: BETWEEN, IN, LIKE, IS DISTINCT FROM.
 
 use super::Binder;
 use super::literals::{array_of, convert};
+use super::row_values::{are_rows, is_row};
 use llkv_expr::{BinaryOp, CastMode, Expr, InList, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, BinaryOperator};
+use sqlparser::ast;
 
 /// From this many elements on, an IN list of constants travels as an array.
 const VALUES_FROM: usize = 4;
@@ -20,6 +21,9 @@ impl Binder<'_> {
         negated: bool,
         node: &ast::Expr,
     ) -> Result<Expr> {
+        if is_row(value) {
+            return self.bind_row_between(value, (low, high), negated, node);
+        }
         let value = self.bind_expr(value)?;
         let low = self.bind_expr(low)?;
         let high = self.bind_expr(high)?;
@@ -36,6 +40,9 @@ impl Binder<'_> {
         node: &ast::Expr,
         negated: bool,
     ) -> Result<Expr> {
+        if are_rows(left, right) {
+            return self.bind_row_distinct(left, right, node, negated);
+        }
         let left = self.bind_expr(left)?;
         let right = self.bind_expr(right)?;
         let op = if negated {
@@ -54,8 +61,8 @@ impl Binder<'_> {
         negated: bool,
         node: &ast::Expr,
     ) -> Result<Expr> {
-        if let ast::Expr::Tuple(parts) = value {
-            return self.bind_tuple_in_list(parts, list, negated, node);
+        if is_row(value) {
+            return self.bind_row_in_list(value, list, negated, node);
         }
         let value = self.bind_expr(value)?;
         if list.is_empty() {
@@ -104,89 +111,6 @@ impl Binder<'_> {
             return InList::Values(array);
         }
         InList::Exprs(items.into_iter().map(|e| self.coerce(e, ty)).collect())
-    }
-
-    /// `(a, b) IN ((1, 2), ...)`
-    fn bind_tuple_in_list(
-        &mut self,
-        parts: &[ast::Expr],
-        list: &[ast::Expr],
-        negated: bool,
-        node: &ast::Expr,
-    ) -> Result<Expr> {
-        let mut rows = Vec::with_capacity(list.len());
-        for row in list {
-            let ast::Expr::Tuple(values) = row else {
-                return self.mismatch("a row value is compared with row values only", row);
-            };
-            rows.push(self.tuple_equality(parts, values, node)?);
-        }
-        let any = match rows.len() {
-            0 => Expr::boolean(false),
-            1 => rows.swap_remove(0),
-            _ => Expr::Or(rows),
-        };
-        Ok(negate(any, negated))
-    }
-
-    fn tuple_equality(
-        &mut self,
-        left: &[ast::Expr],
-        right: &[ast::Expr],
-        node: &ast::Expr,
-    ) -> Result<Expr> {
-        if left.len() != right.len() {
-            return self.invalid("row values of different length are compared", node);
-        }
-        let mut tests = Vec::with_capacity(left.len());
-        for (l, r) in left.iter().zip(right) {
-            let l = self.bind_expr(l)?;
-            let r = self.bind_expr(r)?;
-            tests.push(self.binary(BinaryOp::Eq, l, r, node)?);
-        }
-        Ok(Expr::and(tests))
-    }
-
-    /// `(a, b) = (c, d)`, `(a, b) < (c, d)`: the latter decides by the first difference.
-    pub(super) fn bind_tuple_comparison(
-        &mut self,
-        op: &BinaryOperator,
-        left: &ast::Expr,
-        right: &ast::Expr,
-        node: &ast::Expr,
-    ) -> Result<Expr> {
-        let (ast::Expr::Tuple(left), ast::Expr::Tuple(right)) = (left, right) else {
-            return self.unsupported("a row value in this place", node);
-        };
-        let (strict, last) = match op {
-            BinaryOperator::Eq => return self.tuple_equality(left, right, node),
-            BinaryOperator::NotEq => {
-                return Ok(negate(self.tuple_equality(left, right, node)?, true));
-            }
-            BinaryOperator::Lt => (BinaryOp::Lt, BinaryOp::Lt),
-            BinaryOperator::LtEq => (BinaryOp::Lt, BinaryOp::LtEq),
-            BinaryOperator::Gt => (BinaryOp::Gt, BinaryOp::Gt),
-            BinaryOperator::GtEq => (BinaryOp::Gt, BinaryOp::GtEq),
-            other => return self.unsupported(format!("{other} on row values"), node),
-        };
-        if left.len() != right.len() {
-            return self.invalid("row values of different length are compared", node);
-        }
-        let mut result: Option<Expr> = None;
-        for (l, r) in left.iter().zip(right).rev() {
-            let l = self.bind_expr(l)?;
-            let r = self.bind_expr(r)?;
-            result = Some(match result {
-                None => self.binary(last, l, r, node)?,
-                Some(rest) => {
-                    let (left, right) = (self.copy_of(&l)?, self.copy_of(&r)?);
-                    let decides = self.binary(strict, left, right, node)?;
-                    let equal = self.binary(BinaryOp::Eq, l, r, node)?;
-                    Expr::Or(vec![decides, Expr::and([equal, rest])])
-                }
-            });
-        }
-        Ok(result.unwrap_or_else(|| Expr::boolean(false)))
     }
 
     /// `[NOT] LIKE`, `[NOT] ILIKE`

@@ -1,10 +1,16 @@
 //! RETURNING: values over the rows that a statement wrote, or deleted.
 
 use super::Binder;
-use super::frame::{Clause, Frame};
+use super::frame::{Clause, Frame, PendingApply};
 use super::scope::Scope;
-use llkv_plan::{LogicalPlan, PlanColumn, Returning, TableInfo};
+use super::subquery::apply_all;
+use crate::SqlDialect;
+use llkv_expr::Expr;
+use llkv_plan::{
+    LogicalPlan, PlanColumn, Project, Projection, Returning, RowQuery, TableInfo, Values,
+};
 use llkv_result::Result;
+use llkv_types::SqlType;
 use sqlparser::ast;
 
 impl Binder<'_> {
@@ -23,14 +29,47 @@ impl Binder<'_> {
         self.frames
             .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
         let bound = self.bind_items(items);
-        let waiting = self.frames.pop().is_some_and(|f| !f.pending.is_empty());
+        let pending = self.frames.pop().map(|frame| frame.pending);
         let bound = bound?;
-        if waiting {
-            return super::unsupported("a subquery in RETURNING");
-        }
         let own = rows.iter().map(|column| column.id).collect();
         let columns = self.project(bound, &own);
-        Ok(Some(Returning { rows, columns }))
+        let query = match pending.unwrap_or_default() {
+            none if none.is_empty() => None,
+            pending => Some(self.row_query(rows.clone(), pending, &columns)),
+        };
+        Ok(Some(Returning {
+            rows,
+            columns,
+            query,
+        }))
+    }
+
+    /// A query for values over rows that are at hand, with the subqueries in them.
+    pub(super) fn row_query(
+        &mut self,
+        mut rows: Vec<PlanColumn>,
+        pending: Vec<PendingApply>,
+        values: &[Projection],
+    ) -> RowQuery {
+        let number = self.new_column("row", SqlType::Int64, false);
+        rows.push(number.clone());
+        let leaf = LogicalPlan::Values(Values {
+            columns: rows.clone(),
+            batches: vec![],
+        });
+        let mut projections = vec![Projection {
+            expr: Expr::column(number.id, number.ty),
+            column: number,
+        }];
+        projections.extend_from_slice(values);
+        RowQuery {
+            rows,
+            plan: LogicalPlan::Project(Project {
+                input: Box::new(apply_all(leaf, pending)),
+                projections,
+            }),
+            sees_changes: self.dialect == SqlDialect::Sqlite,
+        }
     }
 
     /// New columns, one for each of the table.

@@ -28,6 +28,8 @@ use std::sync::Arc;
 pub(super) struct TriggerRow {
     event: TriggerEvent,
     columns: Vec<(String, SqlType)>,
+    /// The column that `rowid` means too.
+    row_id: Option<usize>,
 }
 
 /// The programs of a statement, as they are being bound.
@@ -170,6 +172,7 @@ impl Binder<'_> {
             });
             let row = TriggerRow {
                 event: info.event,
+                row_id: self.row_id_position(relation),
                 columns: relation
                     .columns
                     .iter()
@@ -275,7 +278,8 @@ impl Binder<'_> {
             return None;
         }
         let of_name = |(column, _): &(String, SqlType)| column.eq_ignore_ascii_case(&name.value);
-        let position = row.columns.iter().position(of_name)?;
+        let position = row.columns.iter().position(of_name);
+        let position = position.or_else(|| row.row_id.filter(|_| self.means_row_id(name)))?;
         let (_, ty) = row.columns.get(position)?;
         let first = match is_new && row.event.has_old() {
             true => row.columns.len(),

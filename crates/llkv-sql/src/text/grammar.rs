@@ -156,6 +156,10 @@ impl Dialect for Grammar {
         expr: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if is_word(parser, "ISNULL") {
+            parser.next_token();
+            return Some(Ok(Expr::IsNull(Box::new(expr.clone()))));
+        }
         if parser.consume_token(&Token::DuckIntDiv) {
             return Some(infix(
                 parser,
@@ -190,6 +194,10 @@ impl Dialect for Grammar {
             Token::Ampersand | Token::Pipe | Token::ShiftLeft | Token::ShiftRight => {
                 Some(Ok(BITS_PRECEDENCE))
             }
+            // `x ISNULL`; the library knows `x NOTNULL`.
+            Token::Word(_) if is_word(parser, "ISNULL") => {
+                Some(Ok(self.prec_value(Precedence::Is)))
+            }
             _ => None,
         }
     }
@@ -220,6 +228,12 @@ const BITS_PRECEDENCE: u8 = 25;
 const CONCAT_PRECEDENCE: u8 = 45;
 /// Above `||`, below `::`: in SQLite a sign binds tighter than any operator with two sides.
 const SIGN_PRECEDENCE: u8 = 48;
+
+/// True where the next token is this word, without quotes.
+fn is_word(parser: &Parser, text: &str) -> bool {
+    matches!(&parser.peek_token_ref().token,
+        Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(text))
+}
 
 /// `-x`, `+x`, `~x`
 fn sign(parser: &mut Parser, op: UnaryOperator) -> Result<Expr, ParserError> {

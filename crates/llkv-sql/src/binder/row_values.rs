@@ -1,0 +1,193 @@
+//! Row values: `(a, b) = (c, d)`, `(a, b) IN ((1, 2), ...)`, `(a, b) = (SELECT c, d ...)`.
+
+use super::Binder;
+use super::predicates::negate;
+use llkv_expr::{BinaryOp, Expr};
+use llkv_plan::ApplyKind;
+use llkv_result::Result;
+use sqlparser::ast::{self, BinaryOperator};
+
+impl Binder<'_> {
+    /// The values of a row, each bound: of a list in parentheses, or of a subquery's row.
+    fn bind_row_value(&mut self, expr: &ast::Expr) -> Result<Vec<Expr>> {
+        match without_parentheses(expr) {
+            ast::Expr::Tuple(values) => values.iter().map(|value| self.bind_expr(value)).collect(),
+            ast::Expr::Subquery(query) => {
+                let inner = self.bind_query(query)?;
+                let columns = inner.columns();
+                let kind = ApplyKind::Scalar {
+                    first_row: self.dialect.scalar_subquery_first_row(),
+                };
+                self.apply(inner, kind, expr)?;
+                Ok(columns.iter().map(|c| Expr::column(c.id, c.ty)).collect())
+            }
+            _ => self.mismatch("a row value is compared with row values only", expr),
+        }
+    }
+
+    /// `(a, b) IN ((1, 2), ...)`
+    pub(super) fn bind_row_in_list(
+        &mut self,
+        value: &ast::Expr,
+        list: &[ast::Expr],
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let value = self.bind_row_value(value)?;
+        let mut rows = Vec::with_capacity(list.len());
+        for row in list {
+            let row = self.bind_row_value(row)?;
+            let value = self.copy_of_row(&value)?;
+            rows.push(self.compare_rows(&BinaryOperator::Eq, value, row, node)?);
+        }
+        let any = match rows.len() {
+            0 => Expr::boolean(false),
+            1 => rows.swap_remove(0),
+            _ => Expr::Or(rows),
+        };
+        Ok(negate(any, negated))
+    }
+
+    /// `(a, b) = (c, d)`, `(a, b) < (c, d)`, with a subquery on either side.
+    pub(super) fn bind_row_comparison(
+        &mut self,
+        op: &BinaryOperator,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let left = self.bind_row_value(left)?;
+        let right = self.bind_row_value(right)?;
+        self.compare_rows(op, left, right, node)
+    }
+
+    /// `(a, b) IS [NOT] (c, d)`, `(a, b) IS [NOT] DISTINCT FROM (c, d)`
+    pub(super) fn bind_row_distinct(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        node: &ast::Expr,
+        negated: bool,
+    ) -> Result<Expr> {
+        let left = self.bind_row_value(left)?;
+        let right = self.bind_row_value(right)?;
+        let same = self.each_pair(BinaryOp::IsNotDistinctFrom, left, right, node)?;
+        Ok(negate(same, !negated))
+    }
+
+    /// `(a, b) [NOT] BETWEEN (c, d) AND (e, f)`
+    pub(super) fn bind_row_between(
+        &mut self,
+        value: &ast::Expr,
+        (low, high): (&ast::Expr, &ast::Expr),
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let value = self.bind_row_value(value)?;
+        let low = self.bind_row_value(low)?;
+        let high = self.bind_row_value(high)?;
+        let again = self.copy_of_row(&value)?;
+        let above = self.compare_rows(&BinaryOperator::GtEq, again, low, node)?;
+        let below = self.compare_rows(&BinaryOperator::LtEq, value, high, node)?;
+        Ok(negate(Expr::And(vec![above, below]), negated))
+    }
+
+    /// `CASE (a, b) WHEN (c, d) THEN ... END`: the conditions, in the place of the compared rows.
+    pub(super) fn bind_row_whens(
+        &mut self,
+        operand: &ast::Expr,
+        conditions: &[ast::CaseWhen],
+    ) -> Result<Vec<Expr>> {
+        let operand = self.bind_row_value(operand)?;
+        let mut bound = Vec::with_capacity(conditions.len());
+        for when in conditions {
+            let row = self.bind_row_value(&when.condition)?;
+            let operand = self.copy_of_row(&operand)?;
+            let node = &when.condition;
+            bound.push(self.compare_rows(&BinaryOperator::Eq, operand, row, node)?);
+        }
+        Ok(bound)
+    }
+
+    fn copy_of_row(&mut self, row: &[Expr]) -> Result<Vec<Expr>> {
+        row.iter().map(|value| self.copy_of(value)).collect()
+    }
+
+    /// Equality is that of all values; an order is decided by the first difference.
+    fn compare_rows(
+        &mut self,
+        op: &BinaryOperator,
+        left: Vec<Expr>,
+        right: Vec<Expr>,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let (strict, last) = match op {
+            BinaryOperator::Eq => return self.each_pair(BinaryOp::Eq, left, right, node),
+            BinaryOperator::NotEq => {
+                let equal = self.each_pair(BinaryOp::Eq, left, right, node)?;
+                return Ok(negate(equal, true));
+            }
+            BinaryOperator::Lt => (BinaryOp::Lt, BinaryOp::Lt),
+            BinaryOperator::LtEq => (BinaryOp::Lt, BinaryOp::LtEq),
+            BinaryOperator::Gt => (BinaryOp::Gt, BinaryOp::Gt),
+            BinaryOperator::GtEq => (BinaryOp::Gt, BinaryOp::GtEq),
+            other => return self.unsupported(format!("{other} on row values"), node),
+        };
+        self.same_length(&left, &right, node)?;
+        let mut result: Option<Expr> = None;
+        for (l, r) in left.into_iter().zip(right).rev() {
+            result = Some(match result {
+                None => self.binary(last, l, r, node)?,
+                Some(rest) => {
+                    let (left, right) = (self.copy_of(&l)?, self.copy_of(&r)?);
+                    let decides = self.binary(strict, left, right, node)?;
+                    let equal = self.binary(BinaryOp::Eq, l, r, node)?;
+                    Expr::Or(vec![decides, Expr::and([equal, rest])])
+                }
+            });
+        }
+        Ok(result.unwrap_or_else(|| Expr::boolean(false)))
+    }
+
+    fn each_pair(
+        &mut self,
+        op: BinaryOp,
+        left: Vec<Expr>,
+        right: Vec<Expr>,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        self.same_length(&left, &right, node)?;
+        let mut tests = Vec::with_capacity(left.len());
+        for (l, r) in left.into_iter().zip(right) {
+            tests.push(self.binary(op, l, r, node)?);
+        }
+        Ok(Expr::and(tests))
+    }
+
+    fn same_length(&self, left: &[Expr], right: &[Expr], node: &ast::Expr) -> Result<()> {
+        match left.len() == right.len() {
+            true => Ok(()),
+            false => self.invalid("row values of different length are compared", node),
+        }
+    }
+}
+
+/// True for a list in parentheses.
+pub(super) fn is_row(expr: &ast::Expr) -> bool {
+    matches!(without_parentheses(expr), ast::Expr::Tuple(_))
+}
+
+/// True where two operands are compared as rows: one is written as a row, the other as one or as a
+/// subquery, which may have several columns.
+pub(super) fn are_rows(left: &ast::Expr, right: &ast::Expr) -> bool {
+    let may_be = |expr| is_row(expr) || matches!(without_parentheses(expr), ast::Expr::Subquery(_));
+    (is_row(left) && may_be(right)) || (is_row(right) && may_be(left))
+}
+
+fn without_parentheses(expr: &ast::Expr) -> &ast::Expr {
+    let mut inner = expr;
+    while let ast::Expr::Nested(next) = inner {
+        inner = next;
+    }
+    inner
+}
