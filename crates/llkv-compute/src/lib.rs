@@ -16,6 +16,7 @@ pub mod functions;
 mod hash;
 mod keys;
 mod prepared;
+pub mod sequences;
 mod value;
 pub mod window;
 

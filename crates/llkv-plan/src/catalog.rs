@@ -1,7 +1,8 @@
 //! What the binder and the optimizer may know of the database.
 
 use crate::{
-    CheckDefinition, ExternalSource, FileOptions, ForeignKeyDefinition, KeyDefinition, TriggerInfo,
+    CheckDefinition, ExternalSource, FileOptions, ForeignKeyDefinition, GeneratedColumn,
+    KeyDefinition, TriggerInfo,
 };
 use llkv_result::Result;
 use llkv_types::{FieldId, IndexId, Scalar, SqlType, TableId};
@@ -30,6 +31,8 @@ pub struct ColumnInfo {
     pub nullable: bool,
     /// SQL text of the default, bound anew where it is used.
     pub default_sql: Option<String>,
+    /// Where its values come from, if not from statements alone.
+    pub generated: Option<GeneratedColumn>,
 }
 
 /// A table.
@@ -149,6 +152,19 @@ pub trait CatalogView {
     /// The tables with foreign keys that refer to a table, itself included where it refers to itself.
     fn referring(&self, _table: TableId) -> Vec<Arc<TableInfo>> {
         Vec::new()
+    }
+
+    /// The number under which the functions of sequences know a sequence of the session.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    fn sequence(&self, _name: &TableRef) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// The schemas in which names without one are looked for.
+    fn search_path(&self) -> Vec<String> {
+        vec!["main".into()]
     }
 
     /// The names of all views.

@@ -18,7 +18,7 @@
 //!
 //! # fn main() -> llkv_result::Result<()> {
 //! let moons = ColumnInfo {
-//!     field: FieldId(0), name: "moons".into(), ty: SqlType::Int64, nullable: true, default_sql: None,
+//!     field: FieldId(0), name: "moons".into(), ty: SqlType::Int64, nullable: true, default_sql: None, generated: None,
 //! };
 //! let planets = TableInfo {
 //!     id: TableId(1), name: "planets".into(), columns: vec![moons], keys: vec![], checks: vec![],
@@ -73,8 +73,9 @@ pub use plan::{
 pub use rules::RULES;
 pub use statement::{
     CascadeTarget, CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode,
-    ForeignKeyAction, ForeignKeyDefinition, IndexColumn, IndexDefinition, Insert, KeyDefinition,
-    PlanStatement, Returning, RowCheck, RowQuery, TableDefinition, Update, Upsert, UpsertUpdate,
+    ForeignKeyAction, ForeignKeyDefinition, GeneratedColumn, IndexColumn, IndexDefinition, Insert,
+    KeyDefinition, PlanStatement, Returning, RowCheck, RowQuery, SequenceDefinition,
+    TableDefinition, Update, Upsert, UpsertUpdate,
 };
 pub use trigger::{
     TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,

@@ -96,6 +96,38 @@ pub enum PlanStatement {
     },
     /// ALTER TABLE.
     AlterTable(Box<AlterTable>),
+    /// CREATE SCHEMA.
+    CreateSchema {
+        /// Name.
+        name: String,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+    },
+    /// DROP SCHEMA.
+    DropSchema {
+        /// Names.
+        names: Vec<TableRef>,
+        /// IF EXISTS.
+        if_exists: bool,
+        /// CASCADE: what is in them goes too.
+        cascade: bool,
+    },
+    /// CREATE SEQUENCE.
+    CreateSequence {
+        /// What is created.
+        definition: SequenceDefinition,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+    },
+    /// DROP SEQUENCE.
+    DropSequence {
+        /// Names.
+        names: Vec<TableRef>,
+        /// IF EXISTS.
+        if_exists: bool,
+        /// CASCADE: the defaults of the columns that they belong to go too.
+        cascade: bool,
+    },
     /// REINDEX: of a table or an index, or of all.
     Reindex(Option<TableRef>),
     /// COPY ... TO.
@@ -330,6 +362,8 @@ pub struct TableDefinition {
     pub checks: Vec<CheckDefinition>,
     /// FOREIGN KEY.
     pub foreign_keys: Vec<ForeignKeyDefinition>,
+    /// Sequences of its columns: the column's position, and what is created.
+    pub sequences: Vec<(u32, SequenceDefinition)>,
     /// TEMPORARY: seen by its session alone, gone with it.
     pub temporary: bool,
     /// Dialect of the defaults and CHECKs.
@@ -347,6 +381,39 @@ pub struct ColumnDefinition {
     pub nullable: bool,
     /// Default as SQL text.
     pub default_sql: Option<String>,
+    /// Where its values come from, if not from statements alone.
+    pub generated: Option<GeneratedColumn>,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GeneratedColumn {
+    /// `GENERATED ALWAYS AS (expression)`: SQL text over the other columns.
+    Expression(String),
+    /// An identity column; its default is the next number of a sequence.
+    Identity {
+        /// GENERATED ALWAYS: a statement gives no value.
+        always: bool,
+    },
+}
+
+/// A sequence to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SequenceDefinition {
+    /// Name.
+    pub name: TableRef,
+    /// The first number.
+    pub start: i64,
+    /// What is added for the next one.
+    pub increment: i64,
+    /// The lowest number.
+    pub min: i64,
+    /// The highest number.
+    pub max: i64,
+    /// It begins anew at its end.
+    pub cycle: bool,
+    /// TEMPORARY: seen by its session alone, gone with it.
+    pub temporary: bool,
 }
 
 /// A PRIMARY KEY or UNIQUE constraint.

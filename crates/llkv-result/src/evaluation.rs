@@ -15,6 +15,20 @@ pub enum EvalError {
         /// The type that cannot hold the result.
         ty: String,
     },
+    /// A sequence has no number left.
+    #[error("sequence \"{sequence}\" has reached its end ({bound})")]
+    SequenceEnd {
+        /// The sequence.
+        sequence: String,
+        /// Its last number.
+        bound: i64,
+    },
+    /// The session has taken no number of a sequence.
+    #[error("sequence \"{sequence}\" has given no number in this session")]
+    SequenceUnused {
+        /// The sequence.
+        sequence: String,
+    },
     /// A value cannot be converted.
     #[error("cannot convert {value} from {from} to {to}")]
     InvalidCast {
@@ -75,6 +89,8 @@ impl EvalError {
         match self {
             Self::DivisionByZero => "22012",
             Self::OutOfRange { .. } => "22003",
+            Self::SequenceEnd { .. } => "2200H",
+            Self::SequenceUnused { .. } => "55000",
             Self::InvalidCast { .. } => "22P02",
             Self::InvalidArgument { .. } => "22023",
             Self::Raised { .. } => "P0001",

@@ -27,6 +27,8 @@ pub enum ObjectKind {
     Trigger,
     /// A window that the WINDOW clause names.
     Window,
+    /// A sequence.
+    Sequence,
     /// A statement that PREPARE prepared.
     PreparedStatement,
 }
@@ -44,6 +46,7 @@ impl fmt::Display for ObjectKind {
             Self::Constraint => "constraint",
             Self::Trigger => "trigger",
             Self::Window => "window",
+            Self::Sequence => "sequence",
             Self::PreparedStatement => "prepared statement",
         })
     }
@@ -149,6 +152,12 @@ pub enum BindError {
         /// Values bound.
         given: usize,
     },
+    /// Options of a definition contradict one another.
+    #[error("{message}")]
+    InvalidOption {
+        /// What is wrong.
+        message: String,
+    },
     /// Valid SQL that this version does not run.
     #[error("{feature} is not supported")]
     Unsupported {
@@ -174,7 +183,9 @@ impl BindError {
             | Self::Windowing { span, .. }
             | Self::Recursion { span, .. }
             | Self::Unsupported { span, .. } => *span,
-            Self::TooComplex { .. } | Self::ParameterCount { .. } => None,
+            Self::TooComplex { .. } | Self::ParameterCount { .. } | Self::InvalidOption { .. } => {
+                None
+            }
         }
     }
 
@@ -184,7 +195,7 @@ impl BindError {
             Self::NotFound { kind, .. } => match kind {
                 ObjectKind::Column => "42703",
                 ObjectKind::Function => "42883",
-                ObjectKind::Table | ObjectKind::View => "42P01",
+                ObjectKind::Table | ObjectKind::View | ObjectKind::Sequence => "42P01",
                 ObjectKind::PreparedStatement => "26000",
                 ObjectKind::Schema => "3F000",
                 _ => "42704",
@@ -193,6 +204,7 @@ impl BindError {
             Self::TypeMismatch { .. } => "42804",
             Self::UndefinedFunction { .. } => "42883",
             Self::TooComplex { .. } => "54001",
+            Self::InvalidOption { .. } => "22023",
             Self::ParameterCount { .. } => "08P01",
             Self::Unsupported { .. } => "0A000",
             Self::Grouping { .. } => "42803",
@@ -238,6 +250,12 @@ pub enum CatalogError {
         /// What is wrong.
         message: String,
     },
+    /// A value for a column that has its own.
+    #[error("column \"{column}\" gets its values from its definition alone")]
+    GeneratedAlways {
+        /// The column.
+        column: String,
+    },
     /// A foreign key refers to columns that are no key.
     #[error("{message}")]
     InvalidForeignKey {
@@ -257,17 +275,22 @@ impl CatalogError {
         match self {
             Self::AlreadyExists { kind, .. } => match kind {
                 ObjectKind::Column => "42701",
-                ObjectKind::Table | ObjectKind::View | ObjectKind::Index => "42P07",
+                ObjectKind::Schema => "42P06",
+                ObjectKind::Table | ObjectKind::View | ObjectKind::Index | ObjectKind::Sequence => {
+                    "42P07"
+                }
                 _ => "42710",
             },
             Self::NotFound { kind, .. } => match kind {
-                ObjectKind::Table | ObjectKind::View => "42P01",
+                ObjectKind::Table | ObjectKind::View | ObjectKind::Sequence => "42P01",
+                ObjectKind::Schema => "3F000",
                 ObjectKind::Column => "42703",
                 _ => "42704",
             },
             Self::InUse { .. } => "2BP01",
             Self::InvalidTable { .. } => "42P16",
             Self::InvalidForeignKey { .. } => "42830",
+            Self::GeneratedAlways { .. } => "428C9",
             Self::Damaged { .. } => "XX001",
         }
     }

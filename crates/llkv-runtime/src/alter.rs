@@ -7,7 +7,7 @@ use arrow::array::ArrayRef;
 use llkv_plan::{AlterAction, AlterTable, ColumnDefinition, DependentView, TableRef, TableTexts};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
-    CatalogObject, CheckMeta, ColMeta, IndexMeta, KeyMeta, OnConflict, Table, TableMeta,
+    CatalogObject, CheckMeta, ColMeta, Generated, IndexMeta, KeyMeta, OnConflict, Table, TableMeta,
 };
 use llkv_types::FieldId;
 use std::sync::Arc;
@@ -55,6 +55,16 @@ pub(crate) fn alter_table(
     }
     for view in &alter.views {
         follow_view(transaction, view)?;
+    }
+    for sequence in transaction.catalog().sequences_of(&table) {
+        let meta = sequence.meta();
+        let goes = meta
+            .owner
+            .is_some_and(|(_, field)| change.gone.contains(&field));
+        if goes {
+            let temporary = transaction.catalog().is_temporary(meta.id);
+            transaction.drop_object(ObjectKind::Sequence, meta.schema, &meta.name, temporary)?;
+        }
     }
     match alter.rows {
         Some(rows) => {
@@ -226,7 +236,7 @@ fn add_column(meta: &mut TableMeta, column: &ColumnDefinition) -> FieldId {
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
-        generated: None,
+        generated: column.generated.as_ref().map(crate::ddl::generated),
     });
     field
 }
@@ -240,6 +250,12 @@ fn column_of(meta: &mut TableMeta, field: FieldId) -> Result<&mut ColMeta> {
 fn set_texts(meta: &mut TableMeta, texts: &TableTexts) {
     for (check, sql) in meta.checks.iter_mut().zip(&texts.checks) {
         sql.clone_into(&mut check.sql);
+    }
+    for (field, sql) in &texts.generated {
+        let mut columns = meta.columns.iter_mut();
+        if let Some(column) = columns.find(|column| column.field == *field) {
+            column.generated = Some(Generated::Expression(sql.clone()));
+        }
     }
 }
 
@@ -318,7 +334,15 @@ fn rewrite(
         .collect();
     let id = meta.id;
     let triggers = transaction.catalog().triggers(table.id()).to_vec();
-    transaction.drop_object(ObjectKind::Table, &before.name, temporary)?;
+    for sequence in transaction.catalog().sequences_of(table) {
+        let mut again = sequence.meta().clone();
+        let owner = again.owner.map(|(_, field)| field);
+        let moved = owner.and_then(|field| fields.iter().find(|(then, _)| *then == field));
+        again.owner = moved.map(|(_, now)| (id, *now));
+        let again = Arc::new(sequence.altered(again));
+        transaction.change(CatalogObject::Sequence(again))?;
+    }
+    transaction.drop_object(ObjectKind::Table, before.schema, &before.name, temporary)?;
     foreign_keys::retarget(&mut meta, (table.id(), id), &fields);
     let new = Table::new(meta)?;
     transaction.create(CatalogObject::Table(Arc::clone(&new)), temporary)?;
@@ -349,7 +373,7 @@ fn rename_object(
     object: &TableRef,
     name: &str,
 ) -> Result<()> {
-    let found = transaction.catalog().object(&object.name).cloned();
+    let found = transaction.find(kind, object).cloned();
     let renamed = match found {
         Some(CatalogObject::View(view)) if kind == ObjectKind::View => {
             let mut view = view.as_ref().clone();
@@ -370,7 +394,7 @@ fn rename_object(
 }
 
 fn follow_view(transaction: &mut Transaction, change: &DependentView) -> Result<()> {
-    let found = transaction.catalog().object(&change.name.name).cloned();
+    let found = transaction.find(ObjectKind::View, &change.name).cloned();
     let Some(CatalogObject::View(view)) = found else {
         return Ok(());
     };
@@ -382,7 +406,7 @@ fn follow_view(transaction: &mut Transaction, change: &DependentView) -> Result<
         }
         None => {
             let temporary = transaction.catalog().is_temporary(view.id);
-            transaction.drop_object(ObjectKind::View, &view.name, temporary)
+            transaction.drop_object(ObjectKind::View, view.schema, &view.name, temporary)
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The catalog as one transaction sees it, for the binder and the optimizer.
 
 use crate::context::RuntimeContext;
-use crate::ddl::{is_main_schema, is_temporary_schema};
+use crate::schemas::{self, SearchPath};
+use crate::sequences::SessionSequences;
 use crate::system_views::system_view;
 use llkv_plan::{
     CatalogView, ExternalSource, FileOptions, IndexInfo, IndexOrigin, TableInfo, TableRef,
     TableStatistics, TriggerInfo, ViewInfo,
 };
-use llkv_result::Result;
+use llkv_result::{ObjectKind, Result};
 use llkv_table::{CatalogObject, CatalogState, Table};
 use llkv_types::TableId;
 use std::path::Path;
@@ -18,22 +19,43 @@ use std::sync::Arc;
 pub struct SessionCatalog {
     context: Arc<RuntimeContext>,
     catalog: Arc<CatalogState>,
+    scope: Scope,
+}
+
+/// What a session brings to the names that it uses.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    /// Where names without a schema are looked for.
+    pub(crate) path: SearchPath,
+    /// The sequences that it has used.
+    pub(crate) sequences: Arc<SessionSequences>,
 }
 
 impl SessionCatalog {
-    pub(crate) fn new(context: Arc<RuntimeContext>, catalog: Arc<CatalogState>) -> Self {
-        Self { context, catalog }
+    pub(crate) fn new(
+        context: Arc<RuntimeContext>,
+        catalog: Arc<CatalogState>,
+        scope: Scope,
+    ) -> Self {
+        Self {
+            context,
+            catalog,
+            scope,
+        }
+    }
+
+    /// The name of a schema.
+    pub(crate) fn schema_name(&self, id: TableId) -> &str {
+        schemas::schema_name(&self.catalog, id)
+    }
+
+    /// The catalog itself.
+    pub(crate) fn state(&self) -> &CatalogState {
+        &self.catalog
     }
 
     fn object(&self, name: &TableRef) -> Option<&CatalogObject> {
-        match &name.schema {
-            None => self.catalog.object(&name.name),
-            Some(_) if is_temporary_schema(name) => self.catalog.temporary(&name.name),
-            Some(_) => self
-                .catalog
-                .permanent(&name.name)
-                .filter(|_| is_main_schema(name)),
-        }
+        schemas::find(&self.catalog, &self.scope.path, ObjectKind::Table, name)
     }
 
     pub(crate) fn context(&self) -> &RuntimeContext {
@@ -102,11 +124,27 @@ impl CatalogView for SessionCatalog {
             .collect()
     }
 
+    fn sequence(&self, name: &TableRef) -> Result<Option<u64>> {
+        Ok(match self.object(name) {
+            Some(CatalogObject::Sequence(sequence)) => {
+                Some(self.scope.sequences.number(&self.context, sequence))
+            }
+            _ => None,
+        })
+    }
+
+    fn search_path(&self) -> Vec<String> {
+        self.scope.path.to_vec()
+    }
+
     fn views(&self) -> Vec<TableRef> {
         let views = self.objects();
         let views = views.filter(|object| matches!(object, CatalogObject::View(_)));
         let named = |object: &CatalogObject| TableRef {
-            schema: None,
+            schema: match self.catalog.is_temporary(object.id()) {
+                true => None,
+                false => Some(self.schema_name(object.schema()).to_owned()),
+            },
             name: object.name().to_owned(),
         };
         views.map(named).collect()

@@ -3,8 +3,8 @@
 use crate::context::RuntimeContext;
 use crate::transaction::Transaction;
 use llkv_column_map::{CommitRecord, CommitTicket, TableChange};
-use llkv_result::{Error, Result, StorageError};
-use llkv_table::{CatalogDiff, CatalogObject, CatalogState, Table};
+use llkv_result::{Error, Result, StorageError, TransactionError};
+use llkv_table::{CatalogDiff, CatalogObject, CatalogState, Sequence, SequenceMeta, Table};
 use llkv_transaction::conflict;
 use llkv_types::{RowId, TableId, TxnId};
 use parking_lot::{Condvar, Mutex};
@@ -75,6 +75,38 @@ impl RuntimeContext {
 }
 
 impl RuntimeContext {
+    /// Logs how far a sequence has come, in a commit of its own. One that is not committed yet is logged by
+    /// the transaction that creates it.
+    pub(crate) fn log_sequence(&self, sequence: &Sequence, last: i64) -> Result<()> {
+        if self.is_read_only {
+            return Err(TransactionError::ReadOnly {
+                statement: "nextval",
+            }
+            .into());
+        }
+        let logged = {
+            let mut queue = self.commits.lock();
+            let Some(known) = queue.catalog.sequence(sequence.meta().id) else {
+                return Ok(());
+            };
+            let meta = SequenceMeta {
+                last: Some(last),
+                ..known.meta().clone()
+            };
+            let changed = CatalogObject::Sequence(Arc::new(known.altered(meta)));
+            let diff = CatalogDiff {
+                changed: vec![changed],
+                ..CatalogDiff::default()
+            };
+            let commit_id = queue.last_commit + 1;
+            let staged = queue.build_catalog(self, &diff, commit_id)?;
+            let ticket = self.store.log(&staged.record)?;
+            queue.admit(staged, ticket)
+        };
+        let synced = self.store.sync(&logged.ticket);
+        self.publishing.publish(self, logged, synced)
+    }
+
     /// True when a commit creates an index on a table that is worth a checkpoint of its own.
     fn has_much_to_index(&self, diff: &CatalogDiff) -> Result<bool> {
         for object in &diff.added {
@@ -136,6 +168,23 @@ impl CommitQueue {
             record: CommitRecord { commit_id, changes },
             catalog,
             next_row_ids,
+        })
+    }
+
+    /// A record that changes nothing but the catalog.
+    fn build_catalog(
+        &self,
+        context: &RuntimeContext,
+        diff: &CatalogDiff,
+        commit_id: TxnId,
+    ) -> Result<Staged> {
+        let first_row_id = self.next_row_id(context, TableId::CATALOG)?;
+        let (catalog, changes) = self.catalog.apply(diff, commit_id, first_row_id)?;
+        Ok(Staged {
+            rows: changes.iter().map(waiting_rows).sum(),
+            catalog: Arc::new(catalog),
+            next_row_ids: vec![(TableId::CATALOG, first_row_id + appended(&changes))],
+            record: CommitRecord { commit_id, changes },
         })
     }
 

@@ -1,11 +1,13 @@
 //! CREATE and DROP.
 
+use crate::schemas::is_temporary_schema;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, foreign_keys};
-use llkv_plan::{LogicalPlan, TableDefinition, TableRef};
-use llkv_result::{BindError, CatalogError, Error, ObjectKind, Result, StatementResult};
+use crate::{RuntimeSession, foreign_keys, sequences};
+use llkv_plan::{GeneratedColumn, LogicalPlan, TableDefinition, TableRef};
+use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
-    CatalogObject, CheckMeta, ColMeta, KeyMeta, MAIN_SCHEMA, OnConflict, Table, TableMeta, ViewMeta,
+    CatalogObject, CheckMeta, ColMeta, Generated, KeyMeta, MAIN_SCHEMA, OnConflict, Table,
+    TableMeta, ViewMeta,
 };
 use llkv_types::{FieldId, TableId};
 use std::sync::Arc;
@@ -36,37 +38,6 @@ pub(crate) struct ViewText {
     pub(crate) temporary: bool,
 }
 
-/// The one schema, by its names in the dialects.
-pub(crate) fn is_main_schema(name: &TableRef) -> bool {
-    name.schema.as_deref().is_none_or(|schema| {
-        ["main", "public"]
-            .iter()
-            .any(|main| schema.eq_ignore_ascii_case(main))
-    })
-}
-
-pub(crate) fn check_schema(name: &TableRef) -> Result<()> {
-    if is_main_schema(name) {
-        return Ok(());
-    }
-    Err(BindError::NotFound {
-        kind: ObjectKind::Schema,
-        name: name.schema.clone().unwrap_or_default(),
-        hint: None,
-        span: None,
-    }
-    .into())
-}
-
-/// The schema of temporary objects, by its names in the dialects.
-pub(crate) fn is_temporary_schema(name: &TableRef) -> bool {
-    name.schema.as_deref().is_some_and(|schema| {
-        ["temp", "pg_temp"]
-            .iter()
-            .any(|temporary| schema.eq_ignore_ascii_case(temporary))
-    })
-}
-
 /// Makes room for a new object. False when the one that exists stays instead.
 pub(crate) fn make_room(
     transaction: &mut Transaction,
@@ -75,19 +46,23 @@ pub(crate) fn make_room(
     temporary: bool,
     existing: IfExists,
 ) -> Result<bool> {
-    if !temporary {
-        check_schema(name)?;
-    }
     let catalog = transaction.catalog();
-    let found = match temporary {
-        true => catalog.temporary_of(kind, &name.name),
-        false => catalog.permanent_of(kind, &name.name),
+    let (schema, found) = match temporary {
+        true => (MAIN_SCHEMA, catalog.temporary_of(kind, &name.name)),
+        false => {
+            let schema = match kind {
+                ObjectKind::Trigger => MAIN_SCHEMA,
+                _ => transaction.schema_for_new(name)?,
+            };
+            let found = catalog.permanent_named(kind, schema, &name.name);
+            (schema, found)
+        }
     };
     match (found.map(CatalogObject::kind), existing) {
         (None, _) => Ok(true),
         (Some(_), IfExists::Keep) => Ok(false),
         (Some(found), IfExists::Replace) if found == kind => {
-            transaction.drop_object(kind, &name.name, temporary)?;
+            transaction.drop_object(kind, schema, &name.name, temporary)?;
             Ok(true)
         }
         (Some(kind), _) => {
@@ -119,12 +94,20 @@ pub(crate) fn create_table(
         return Ok(StatementResult::CreateTable { name, rows: 0 });
     }
     let mut meta = table_meta(session.context.new_object_id()?, definition)?;
+    if !temporary {
+        meta.schema = transaction.schema_for_new(&definition.name)?;
+    }
     for key in &definition.foreign_keys {
         let key = foreign_keys::meta_of(transaction, &meta, key)?;
         meta.foreign_keys.push(key);
     }
     let table = Table::new(meta)?;
     transaction.create(CatalogObject::Table(Arc::clone(&table)), temporary)?;
+    for (position, sequence) in &definition.sequences {
+        let field = FieldId(*position);
+        let owner = Some((table.id(), field));
+        sequences::create(session, transaction, sequence, temporary, owner)?;
+    }
     foreign_keys::check_parents(transaction, &table)?;
     let table = transaction.table(table.id(), &name)?;
     let mut rows = 0;
@@ -148,6 +131,13 @@ enum Source {
     Running(llkv_executor::SelectExecution),
 }
 
+pub(crate) fn generated(generated: &GeneratedColumn) -> Generated {
+    match generated {
+        GeneratedColumn::Expression(sql) => Generated::Expression(sql.clone()),
+        GeneratedColumn::Identity { always } => Generated::Identity { always: *always },
+    }
+}
+
 fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
     let fields = || (0..).map(FieldId);
     let columns = definition
@@ -160,7 +150,7 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             ty: c.ty,
             nullable: c.nullable,
             default_sql: c.default_sql.clone(),
-            generated: None,
+            generated: c.generated.as_ref().map(generated),
         });
     let columns: Vec<ColMeta> = columns.collect();
     for (at, column) in columns.iter().enumerate() {
@@ -215,13 +205,17 @@ pub(crate) fn create_view(
     transaction.check_writable("CREATE VIEW")?;
     let temporary = text.temporary || is_temporary_schema(name);
     if make_room(transaction, ObjectKind::View, name, temporary, existing)? {
+        let schema = match temporary {
+            true => MAIN_SCHEMA,
+            false => transaction.schema_for_new(name)?,
+        };
         let view = ViewMeta {
             id: session.context.new_object_id()?,
             name: name.name.clone(),
             sql: text.sql,
             columns: text.columns,
             dialect: text.dialect,
-            schema: MAIN_SCHEMA,
+            schema,
         };
         transaction.create(CatalogObject::View(Arc::new(view)), temporary)?;
     }
@@ -276,16 +270,21 @@ pub(crate) fn drop_objects(
 ) -> Result<StatementResult> {
     transaction.check_writable(tag)?;
     for name in names {
-        let catalog = transaction.catalog();
-        let temporary = name.schema.is_none() || is_temporary_schema(name);
-        if temporary && catalog.temporary_of(kind, &name.name).is_some() {
-            transaction.drop_object(kind, &name.name, true)?;
+        let may_be_temporary = name.schema.is_none() || is_temporary_schema(name);
+        let temporary = transaction.catalog().temporary_of(kind, &name.name);
+        if may_be_temporary && temporary.is_some() {
+            transaction.drop_object(kind, MAIN_SCHEMA, &name.name, true)?;
             continue;
         }
-        let exists = is_main_schema(name) && catalog.permanent_of(kind, &name.name).is_some();
-        if exists || !if_exists {
-            check_schema(name)?;
-            transaction.drop_object(kind, &name.name, false)?;
+        let found = transaction.find_permanent(kind, name);
+        match found.map(|object| (object.schema(), object.name().to_owned())) {
+            Some((schema, name)) => transaction.drop_object(kind, schema, &name, false)?,
+            None if if_exists => {}
+            None => {
+                transaction.schema_for_new(name)?;
+                let name = name.name.clone();
+                return Err(CatalogError::NotFound { kind, name }.into());
+            }
         }
     }
     Ok(StatementResult::Catalog { tag })

@@ -2,18 +2,21 @@
 
 use crate::SessionCatalog;
 use llkv_table::{
-    CatalogObject, ForeignKeyMeta, IndexColumnMeta, IndexMeta, ReferentialAction, TableMeta,
+    CatalogObject, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, MAIN_SCHEMA,
+    ReferentialAction, Sequence, TableMeta,
 };
-use llkv_types::{FieldId, SqlType};
+use llkv_types::{FieldId, SqlType, TableId};
 
 /// The CREATE statement of a catalog object, without a semicolon.
 pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -> String {
     match object {
         CatalogObject::Index(index) => match catalog.table_by_id(index.table) {
-            Some(table) => index_sql(index, table.meta()),
+            Some(table) => index_sql(index, table.meta(), catalog),
             None => String::new(),
         },
-        CatalogObject::Table(table) => table_sql(table.meta()),
+        CatalogObject::Table(table) => table_sql(table.meta(), catalog),
+        CatalogObject::Schema(schema) => format!("CREATE SCHEMA {}", quoted(&schema.name)),
+        CatalogObject::Sequence(sequence) => sequence_sql(sequence, catalog),
         CatalogObject::Trigger(trigger) => trigger.sql.clone(),
         CatalogObject::View(view) => {
             let columns: Vec<String> = view.columns.iter().map(|c| quoted(c)).collect();
@@ -23,7 +26,7 @@ pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -
             };
             format!(
                 "CREATE VIEW {}{columns} AS {}",
-                quoted(&view.name),
+                qualified(catalog, view.schema, &view.name),
                 view.sql
             )
         }
@@ -48,17 +51,44 @@ pub(crate) fn index_columns_sql(index: &IndexMeta, table: &TableMeta) -> String 
 }
 
 /// The CREATE INDEX statement of an index.
-pub(crate) fn index_sql(index: &IndexMeta, table: &TableMeta) -> String {
+pub(crate) fn index_sql(index: &IndexMeta, table: &TableMeta, catalog: &SessionCatalog) -> String {
     format!(
         "CREATE {}INDEX {} ON {} ({})",
         if index.unique { "UNIQUE " } else { "" },
         quoted(&index.name),
-        quoted(&table.name),
+        qualified(catalog, table.schema, &table.name),
         index_columns_sql(index, table)
     )
 }
 
-fn table_sql(table: &TableMeta) -> String {
+/// The statement that makes a sequence which goes on where this one stands.
+fn sequence_sql(sequence: &Sequence, catalog: &SessionCatalog) -> String {
+    let meta = sequence.meta_now();
+    let start = match meta.last {
+        None => meta.start,
+        Some(last) => last
+            .saturating_add(meta.increment)
+            .clamp(meta.min, meta.max),
+    };
+    format!(
+        "CREATE SEQUENCE {} INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {start}{}",
+        qualified(catalog, meta.schema, &meta.name),
+        meta.increment,
+        meta.min,
+        meta.max,
+        if meta.cycle { " CYCLE" } else { "" },
+    )
+}
+
+/// The name of an object with that of its schema, where that is not the one that is always there.
+fn qualified(catalog: &SessionCatalog, schema: TableId, name: &str) -> String {
+    match schema {
+        MAIN_SCHEMA => quoted(name),
+        schema => format!("{}.{}", quoted(catalog.schema_name(schema)), quoted(name)),
+    }
+}
+
+fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
     let mut parts: Vec<String> = Vec::new();
     for column in &table.columns {
         let mut part = quoted(&column.name);
@@ -72,6 +102,9 @@ fn table_sql(table: &TableMeta) -> String {
         if let Some(default) = &column.default_sql {
             part.push_str(" DEFAULT ");
             part.push_str(default);
+        }
+        if let Some(Generated::Expression(sql)) = &column.generated {
+            part.push_str(&format!(" GENERATED ALWAYS AS ({sql}) STORED"));
         }
         parts.push(part);
     }
@@ -90,7 +123,7 @@ fn table_sql(table: &TableMeta) -> String {
     );
     format!(
         "CREATE TABLE {} ({})",
-        quoted(&table.name),
+        qualified(catalog, table.schema, &table.name),
         parts.join(", ")
     )
 }
@@ -116,7 +149,10 @@ pub(crate) fn foreign_key_sql(
     };
     let parent = catalog.table_by_id(key.parent);
     let (parent, referred) = match parent.map(|parent| parent.meta()) {
-        Some(parent) => (quoted(&parent.name), names(parent, &key.parent_fields)),
+        Some(parent) => (
+            qualified(catalog, parent.schema, &parent.name),
+            names(parent, &key.parent_fields),
+        ),
         None => return String::new(),
     };
     let timing = match (key.deferrable, key.initially_deferred) {
@@ -126,7 +162,7 @@ pub(crate) fn foreign_key_sql(
     };
     format!(
         "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({referred}){}{}{timing}",
-        quoted(&table.name),
+        qualified(catalog, table.schema, &table.name),
         quoted(&key.name),
         names(table, &key.fields),
         action("ON DELETE", key.on_delete),

@@ -3,7 +3,7 @@
 use crate::transaction::Transaction;
 use crate::{
     RuntimeSession, alter, copy, ddl, dml, explain, foreign_keys, indexes, integrity, query,
-    row_by_row, triggers,
+    row_by_row, schemas, sequences, triggers,
 };
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
@@ -15,6 +15,7 @@ impl RuntimeSession {
         transaction: &mut Transaction,
         statement: PlanStatement,
     ) -> Result<StatementResult> {
+        transaction.set_path(&self.settings.path);
         match statement {
             PlanStatement::Query(plan) => query::select(self, transaction, plan),
             PlanStatement::Insert(insert) => dml::insert(self, transaction, insert),
@@ -73,6 +74,24 @@ impl RuntimeSession {
             PlanStatement::DropIndex { names, if_exists } => {
                 ddl::drop_indexes(transaction, &names, if_exists)
             }
+            PlanStatement::CreateSchema {
+                name,
+                if_not_exists,
+            } => schemas::create_schema(self, transaction, &name, if_not_exists),
+            PlanStatement::DropSchema {
+                names,
+                if_exists,
+                cascade,
+            } => schemas::drop_schemas(transaction, &names, if_exists, cascade),
+            PlanStatement::CreateSequence {
+                definition,
+                if_not_exists,
+            } => sequences::create_sequence(self, transaction, &definition, if_not_exists),
+            PlanStatement::DropSequence {
+                names,
+                if_exists,
+                cascade,
+            } => sequences::drop_sequences(transaction, &names, if_exists, cascade),
             PlanStatement::AlterTable(alter) => alter::alter_table(self, transaction, *alter),
             PlanStatement::Reindex(name) => indexes::reindex(self, transaction, name.as_ref()),
             PlanStatement::CopyTo {

@@ -515,16 +515,24 @@ pub(crate) fn before_drop(
     names: &[TableRef],
     cascade: bool,
 ) -> Result<()> {
-    let catalog = Arc::clone(transaction.catalog());
+    let names = names.iter();
     let dropped: Vec<TableId> = names
-        .iter()
-        .filter_map(|name| match catalog.object(&name.name)? {
+        .filter_map(|name| match transaction.find(ObjectKind::Table, name)? {
             CatalogObject::Table(table) => Some(table.id()),
             _ => None,
         })
         .collect();
+    before_drop_of(transaction, &dropped, cascade)
+}
+
+/// The same by their ids.
+pub(crate) fn before_drop_of(
+    transaction: &mut Transaction,
+    dropped: &[TableId],
+    cascade: bool,
+) -> Result<()> {
     let refers = |key: &ForeignKeyMeta| dropped.contains(&key.parent);
-    drop_references(transaction, refers, &dropped, cascade)
+    drop_references(transaction, refers, dropped, cascade)
 }
 
 /// Drops the foreign keys that `goes` tells of all tables but some, or refuses to.

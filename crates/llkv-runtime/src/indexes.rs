@@ -1,7 +1,8 @@
 //! CREATE INDEX and REINDEX.
 
 use crate::RuntimeSession;
-use crate::ddl::{IfExists, check_schema, make_room};
+use crate::ddl::{IfExists, make_room};
+use crate::schemas;
 use crate::transaction::Transaction;
 use llkv_plan::{IndexDefinition, TableRef};
 use llkv_result::{CatalogError, ObjectKind, Result, StatementResult};
@@ -20,12 +21,15 @@ pub(crate) fn create_index(
         tag: "CREATE INDEX",
     };
     let table = transaction.table(definition.table, &definition.table_name)?;
-    let name = match &definition.name {
+    let existing = IfExists::new(if_not_exists, false);
+    let temporary = transaction.catalog().is_temporary(table.id());
+    let mut name = match &definition.name {
         Some(name) => name.clone(),
         None => made_name(transaction, &table, definition),
     };
-    let existing = IfExists::new(if_not_exists, false);
-    let temporary = transaction.catalog().is_temporary(table.id());
+    // An index lies in the schema of its table.
+    let schema = schemas::schema_name(transaction.catalog(), table.meta().schema);
+    name.schema = (!temporary).then(|| schema.to_owned());
     if !make_room(transaction, ObjectKind::Index, &name, temporary, existing)? {
         return Ok(result);
     }
@@ -71,11 +75,21 @@ fn made_name(transaction: &Transaction, table: &Table, definition: &IndexDefinit
     base.push_str("_idx");
     let mut name = base.clone();
     let mut number = 0;
-    while transaction.catalog().object(&name).is_some() {
+    let catalog = transaction.catalog();
+    let schema = table.meta().schema;
+    let is_taken = |name: &str| {
+        let temporary = catalog.temporary(name);
+        temporary.is_some() || catalog.permanent_in(schema, name).is_some()
+    };
+    while is_taken(&name) {
         number += 1;
         name = format!("{base}{number}");
     }
-    TableRef { schema: None, name }
+    let schema = schemas::schema_name(catalog, schema).to_owned();
+    TableRef {
+        schema: Some(schema),
+        name,
+    }
 }
 
 /// REINDEX: throws away what is stored of an index, of those of a table, or of all, and builds it of the
@@ -96,8 +110,8 @@ pub(crate) fn reindex(
             }
         }
         Some(name) => {
-            check_schema(name)?;
-            match catalog.object(&name.name) {
+            transaction.schema_for_new(name)?;
+            match transaction.find(ObjectKind::Index, name) {
                 Some(CatalogObject::Table(table)) => store.rebuild_indexes(table.id(), None)?,
                 Some(CatalogObject::Index(index)) => {
                     store.rebuild_indexes(index.table, Some(index.index_id()))?;

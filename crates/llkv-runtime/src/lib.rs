@@ -28,12 +28,14 @@
 //!     definition: TableDefinition {
 //!         dialect: "llkv".into(),
 //!         foreign_keys: vec![],
+//!         sequences: vec![],
 //!         name: TableRef { schema: None, name: "t".into() },
 //!         columns: vec![ColumnDefinition {
 //!             name: "a".into(),
 //!             ty: SqlType::Int32,
 //!             nullable: true,
 //!             default_sql: None,
+//!             generated: None,
 //!         }],
 //!         keys: vec![],
 //!         checks: vec![],
@@ -73,6 +75,8 @@ mod query;
 mod row_by_row;
 mod row_values;
 mod row_walk;
+mod schemas;
+mod sequences;
 mod session;
 mod settings;
 mod system_views;

@@ -70,5 +70,5 @@ fn execute_with(
 /// The catalog as the transaction sees it.
 pub(crate) fn catalog_of(session: &RuntimeSession, transaction: &Transaction) -> SessionCatalog {
     let catalog = Arc::clone(transaction.catalog());
-    SessionCatalog::new(Arc::clone(&session.context), catalog)
+    SessionCatalog::new(Arc::clone(&session.context), catalog, session.scope())
 }

@@ -1,8 +1,10 @@
 //! A connection: the running transaction, the settings, and the way of a statement.
 
 use crate::backup::back_up;
+use crate::catalog_view::Scope;
 use crate::context::RuntimeContext;
 use crate::firing::Firing;
+use crate::sequences::SessionSequences;
 use crate::settings::SessionSettings;
 use crate::temporary::TemporarySpace;
 use crate::transaction::{Failure, Transaction};
@@ -25,6 +27,7 @@ pub struct RuntimeSession {
     temporary: TemporarySpace,
     pub(crate) last_execution: Option<ExecutionStatistics>,
     pub(crate) firing: Firing,
+    sequences: Arc<SessionSequences>,
 }
 
 impl RuntimeSession {
@@ -35,6 +38,7 @@ impl RuntimeSession {
             temporary: TemporarySpace::default(),
             last_execution: None,
             firing: Firing::default(),
+            sequences: Arc::default(),
             context,
         }
     }
@@ -268,7 +272,15 @@ impl RuntimeSession {
             Some(transaction) => Arc::clone(transaction.catalog()),
             None => self.temporary.seen_with(self.context.catalog.load_full()),
         };
-        SessionCatalog::new(Arc::clone(&self.context), catalog)
+        SessionCatalog::new(Arc::clone(&self.context), catalog, self.scope())
+    }
+
+    /// What the session brings to the names that it uses.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            path: Arc::clone(&self.settings.path),
+            sequences: Arc::clone(&self.sequences),
+        }
     }
 
     /// Changes a setting: `threads`, `memory_limit`, `batch_size`, `on_statement_error`,

@@ -2,6 +2,7 @@
 
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
+use crate::schemas::{self, SearchPath};
 use llkv_executor::{CancelToken, MemoryBudget, machine_threads};
 use llkv_plan::OptimizerOptions;
 use llkv_result::{BindError, Result};
@@ -21,6 +22,8 @@ pub(crate) struct SessionSettings {
     pub(crate) savepoints_begin: bool,
     /// The programs of triggers may set themselves off.
     pub(crate) recursive_triggers: bool,
+    /// Where names without a schema are looked for.
+    pub(crate) path: SearchPath,
     /// Foreign keys are looked at.
     pub(crate) foreign_keys: bool,
 }
@@ -36,6 +39,7 @@ impl SessionSettings {
             on_statement_error: OnStatementError::default(),
             savepoints_begin: false,
             recursive_triggers: false,
+            path: schemas::default_path(),
             foreign_keys: true,
         }
     }
@@ -59,6 +63,8 @@ impl SessionSettings {
                 }
             }
             "recursive_triggers" => self.recursive_triggers = !is_default && switch(name, value)?,
+            "search_path" | "schema" if is_default => self.path = schemas::default_path(),
+            "search_path" | "schema" => self.path = schemas::parse_path(value),
             "foreign_keys" => self.foreign_keys = is_default || switch(name, value)?,
             "disabled_rules" if is_default => self.optimizer.disabled_rules.clear(),
             "disabled_rules" => {

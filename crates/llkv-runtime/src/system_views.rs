@@ -1,15 +1,16 @@
 //! The system's own views: `information_schema` and `llkv_...`, of the catalog and of what goes on.
 
 use crate::definition_sql::{definition_sql, foreign_key_sql, index_columns_sql, index_sql};
+use crate::schemas::MAIN;
 use crate::{SessionCatalog, activity};
 use arrow::array::{
-    ArrayRef, BooleanArray, Int32Array, RecordBatch, RecordBatchOptions, StringViewArray,
-    UInt64Array,
+    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    StringViewArray, UInt64Array,
 };
 use arrow::datatypes::SchemaRef;
 use llkv_plan::{BatchIterator, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
-use llkv_table::{CatalogObject, Table};
+use llkv_table::{CatalogObject, ColMeta, Generated, SequenceMeta, Table};
 use llkv_types::{FieldId, TableId};
 use std::fmt;
 use std::sync::Arc;
@@ -41,6 +42,16 @@ const VIEWS: &[Definition] = &[
         schema: "information_schema",
         name: "views",
         rows: views,
+    },
+    Definition {
+        schema: "information_schema",
+        name: "schemata",
+        rows: schemata,
+    },
+    Definition {
+        schema: "information_schema",
+        name: "sequences",
+        rows: sequences,
     },
     Definition {
         schema: "main",
@@ -104,6 +115,54 @@ fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
     tables.collect()
 }
 
+fn schema_of<'c>(catalog: &'c SessionCatalog, object: &CatalogObject) -> &'c str {
+    catalog.schema_name(object.schema())
+}
+
+/// The schemas, the one that is always there first.
+fn schemata(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let mut names = vec![MAIN, "information_schema"];
+    names.extend(catalog.state().schemas().map(|schema| schema.name.as_str()));
+    Ok(RecordBatch::try_from_iter([
+        ("catalog_name", texts(names.iter().map(|_| "llkv"))),
+        ("schema_name", texts(names.iter().copied())),
+    ])?)
+}
+
+fn sequences(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let sequences = catalog.objects().filter_map(|object| match object {
+        CatalogObject::Sequence(sequence) => Some(sequence.meta()),
+        _ => None,
+    });
+    let rows: Vec<&SequenceMeta> = sequences.collect();
+    let numbers = |number: fn(&SequenceMeta) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(
+            rows.iter().map(|row| number(row)),
+        ))
+    };
+    let cycle = |cycle: bool| if cycle { "YES" } else { "NO" };
+    Ok(RecordBatch::try_from_iter([
+        ("sequence_catalog", texts(rows.iter().map(|_| "llkv"))),
+        (
+            "sequence_schema",
+            texts(rows.iter().map(|row| catalog.schema_name(row.schema))),
+        ),
+        (
+            "sequence_name",
+            texts(rows.iter().map(|row| row.name.as_str())),
+        ),
+        ("data_type", texts(rows.iter().map(|_| "bigint"))),
+        ("start_value", numbers(|row| row.start)),
+        ("minimum_value", numbers(|row| row.min)),
+        ("maximum_value", numbers(|row| row.max)),
+        ("increment", numbers(|row| row.increment)),
+        (
+            "cycle_option",
+            texts(rows.iter().map(|row| cycle(row.cycle))),
+        ),
+    ])?)
+}
+
 fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let is_relation = |object: &&CatalogObject| {
         matches!(object, CatalogObject::Table(_) | CatalogObject::View(_))
@@ -115,7 +174,10 @@ fn tables(catalog: &SessionCatalog) -> Result<RecordBatch> {
     };
     Ok(RecordBatch::try_from_iter([
         ("table_catalog", texts(objects.iter().map(|_| "llkv"))),
-        ("table_schema", texts(objects.iter().map(|_| "main"))),
+        (
+            "table_schema",
+            texts(objects.iter().map(|o| schema_of(catalog, o))),
+        ),
         ("table_name", texts(objects.iter().map(|o| o.name()))),
         ("table_type", texts(objects.iter().map(kind))),
     ])?)
@@ -129,6 +191,7 @@ struct Described<'c> {
     sql: String,
     dialect: &'c str,
     id: TableId,
+    schema: &'c str,
 }
 
 /// Every object with the statement that creates it again; the foreign keys of a table by themselves, because
@@ -141,6 +204,8 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
             CatalogObject::View(_) => ("view", None),
             CatalogObject::Index(index) => ("index", Some(index.table)),
             CatalogObject::Trigger(trigger) => ("trigger", Some(trigger.table)),
+            CatalogObject::Schema(_) => ("schema", None),
+            CatalogObject::Sequence(_) => ("sequence", None),
         };
         rows.push(Described {
             kind,
@@ -152,6 +217,7 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
             sql: definition_sql(object, catalog),
             dialect: dialect_of(object),
             id: object.id(),
+            schema: schema_of(catalog, object),
         });
     }
     for table in base_tables(catalog) {
@@ -163,6 +229,7 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
             sql: foreign_key_sql(meta, key, catalog),
             dialect: "llkv",
             id: meta.id,
+            schema: catalog.schema_name(meta.schema),
         }));
     }
     let ids = UInt64Array::from_iter_values(rows.iter().map(|row| u64::from(row.id.0)));
@@ -173,6 +240,7 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ("sql", texts(rows.iter().map(|row| row.sql.as_str()))),
         ("dialect", texts(rows.iter().map(|row| row.dialect))),
         ("object_id", Arc::new(ids)),
+        ("schema_name", texts(rows.iter().map(|row| row.schema))),
     ])?)
 }
 
@@ -183,6 +251,7 @@ fn dialect_of(object: &CatalogObject) -> &str {
         CatalogObject::View(view) => &view.dialect,
         CatalogObject::Index(_) => "llkv",
         CatalogObject::Trigger(trigger) => &trigger.dialect,
+        CatalogObject::Schema(_) | CatalogObject::Sequence(_) => "llkv",
     }
 }
 
@@ -208,7 +277,10 @@ fn columns(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let positions: ArrayRef = Arc::new(Int32Array::from_iter_values(positions));
     Ok(RecordBatch::try_from_iter([
         ("table_catalog", texts(rows.iter().map(|_| "llkv"))),
-        ("table_schema", texts(rows.iter().map(|_| "main"))),
+        (
+            "table_schema",
+            texts(rows.iter().map(|(t, _, _)| catalog.schema_name(t.schema))),
+        ),
         (
             "table_name",
             texts(rows.iter().map(|(t, _, _)| t.name.as_str())),
@@ -224,35 +296,64 @@ fn columns(catalog: &SessionCatalog) -> Result<RecordBatch> {
             texts(rows.iter().map(|(_, _, c)| nullable(c.nullable))),
         ),
         ("data_type", texts(types.iter().map(String::as_str))),
+        (
+            "is_identity",
+            texts(rows.iter().map(|(_, _, c)| is_identity(c))),
+        ),
+        (
+            "is_generated",
+            texts(rows.iter().map(|(_, _, c)| is_generated(c))),
+        ),
     ])?)
 }
 
+fn is_identity(column: &ColMeta) -> &'static str {
+    match column.generated {
+        Some(Generated::Identity { .. }) => "YES",
+        _ => "NO",
+    }
+}
+
+fn is_generated(column: &ColMeta) -> &'static str {
+    match column.generated {
+        Some(Generated::Expression(_)) => "ALWAYS",
+        _ => "NEVER",
+    }
+}
+
 fn table_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
-    let mut rows: Vec<(&str, &str, &str)> = Vec::new();
+    let mut rows: Vec<(&str, &str, &str, &str)> = Vec::new();
     for table in base_tables(catalog) {
         let meta = table.meta();
+        let schema = catalog.schema_name(meta.schema);
         for key in &meta.keys {
             let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
-            rows.push((&meta.name, &key.name, kind));
+            rows.push((&meta.name, &key.name, kind, schema));
         }
         for check in &meta.checks {
-            rows.push((&meta.name, &check.name, "CHECK"));
+            rows.push((&meta.name, &check.name, "CHECK", schema));
         }
         for key in &meta.foreign_keys {
-            rows.push((&meta.name, &key.name, "FOREIGN KEY"));
+            rows.push((&meta.name, &key.name, "FOREIGN KEY", schema));
         }
     }
     Ok(RecordBatch::try_from_iter([
         ("constraint_catalog", texts(rows.iter().map(|_| "llkv"))),
-        ("constraint_schema", texts(rows.iter().map(|_| "main"))),
+        (
+            "constraint_schema",
+            texts(rows.iter().map(|(_, _, _, schema)| *schema)),
+        ),
         (
             "constraint_name",
-            texts(rows.iter().map(|(_, name, _)| *name)),
+            texts(rows.iter().map(|(_, name, _, _)| *name)),
         ),
-        ("table_name", texts(rows.iter().map(|(table, _, _)| *table))),
+        (
+            "table_name",
+            texts(rows.iter().map(|(table, _, _, _)| *table)),
+        ),
         (
             "constraint_type",
-            texts(rows.iter().map(|(_, _, kind)| *kind)),
+            texts(rows.iter().map(|(_, _, kind, _)| *kind)),
         ),
     ])?)
 }
@@ -265,7 +366,10 @@ fn views(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let views: Vec<_> = views.collect();
     Ok(RecordBatch::try_from_iter([
         ("table_catalog", texts(views.iter().map(|_| "llkv"))),
-        ("table_schema", texts(views.iter().map(|_| "main"))),
+        (
+            "table_schema",
+            texts(views.iter().map(|v| catalog.schema_name(v.schema))),
+        ),
         ("table_name", texts(views.iter().map(|v| v.name.as_str()))),
         (
             "view_definition",
@@ -331,7 +435,7 @@ fn llkv_indexes(catalog: &SessionCatalog) -> Result<RecordBatch> {
                 unique: index.unique,
                 primary: false,
                 columns: index_columns_sql(index, meta),
-                sql: Some(index_sql(index, meta)),
+                sql: Some(index_sql(index, meta, catalog)),
             });
         }
     }

@@ -3,9 +3,9 @@
 use llkv_column_map::TableVersion;
 use llkv_plan::{
     CheckDefinition, ColumnInfo, ColumnStatistics, ForeignKeyAction, ForeignKeyDefinition,
-    KeyDefinition, TableInfo, TableStatistics,
+    GeneratedColumn, KeyDefinition, TableInfo, TableStatistics,
 };
-use llkv_table::Table;
+use llkv_table::{Generated, Table};
 use llkv_types::{FieldId, TableId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -67,6 +67,10 @@ fn describe(table: &Table) -> TableInfo {
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
+        generated: column.generated.as_ref().map(|generated| match generated {
+            Generated::Expression(sql) => GeneratedColumn::Expression(sql.clone()),
+            Generated::Identity { always } => GeneratedColumn::Identity { always: *always },
+        }),
     });
     let keys = table.keys().iter().map(|key| KeyDefinition {
         name: key.meta().name.clone(),

@@ -2,14 +2,16 @@
 
 use crate::context::RuntimeContext;
 use crate::foreign_keys::{PendingKeys, ReferenceFootprints};
+use crate::schemas::{self, SearchPath};
 use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
 use arrow::array::RecordBatch;
 use llkv_column_map::ColumnStore;
+use llkv_plan::TableRef;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
-    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, MAIN_SCHEMA, OnConflict,
-    Reference, ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
+    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, OnConflict, Reference,
+    ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{RowId, TableId, TxnId};
@@ -28,6 +30,8 @@ pub(crate) struct Transaction {
     /// The catalog as it sees it.
     catalog: Arc<CatalogState>,
     tables: BTreeMap<TableId, StagedTable>,
+    /// Where names without a schema are looked for.
+    path: SearchPath,
     /// Tables all of whose rows were looked at, for a constraint or to be written anew.
     read_whole: BTreeSet<TableId>,
     /// Keys of parents that it refers to and took away.
@@ -83,6 +87,7 @@ impl Transaction {
             base_catalog: Arc::clone(&catalog),
             catalog,
             tables: temporary.rows,
+            path: schemas::default_path(),
             seen: temporary.seen.into_inner(),
             savepoints: Vec::new(),
             read_whole: BTreeSet::new(),
@@ -249,6 +254,7 @@ impl Transaction {
         rows: RecordBatch,
         on_conflict: OnConflict,
     ) -> Result<Appended> {
+        crate::sequences::raise(&self.context, &self.catalog, table, &rows)?;
         let (context, staged) = self.staging(table);
         let appended = staged.append(&context, rows, on_conflict)?;
         self.remember(table.id(), &appended.replaced);
@@ -411,6 +417,7 @@ impl Transaction {
     pub(crate) fn drop_object(
         &mut self,
         kind: ObjectKind,
+        schema: TableId,
         name: &str,
         temporary: bool,
     ) -> Result<()> {
@@ -419,26 +426,59 @@ impl Transaction {
             return self.follow_catalog();
         }
         let before = Arc::clone(&self.catalog);
-        Arc::make_mut(&mut self.catalog).remove(kind, MAIN_SCHEMA, name)?;
+        Arc::make_mut(&mut self.catalog).remove(kind, schema, name)?;
         self.follow_catalog()?;
         // A table's indexes go with it.
-        let gone = self.catalog.diff(&before).removed;
-        gone.iter()
-            .try_for_each(|(object, row_id)| self.lock_object(object.name(), *row_id))
+        self.lock_gone(&before)
+    }
+
+    /// Locks what is not there any more. Of sequences, whose rows change whenever numbers are taken, the
+    /// commit finds out.
+    fn lock_gone(&self, before: &CatalogState) -> Result<()> {
+        for (object, row_id) in self.catalog.diff(before).removed {
+            if !matches!(object, CatalogObject::Sequence(_)) {
+                self.lock_object(object.name(), row_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has names be looked for along a path.
+    pub(crate) fn set_path(&mut self, path: &SearchPath) {
+        self.path = Arc::clone(path);
+    }
+
+    /// An object of a kind by its name; a temporary one hides others.
+    pub(crate) fn find(&self, kind: ObjectKind, name: &TableRef) -> Option<&CatalogObject> {
+        schemas::find(&self.catalog, &self.path, kind, name)
+    }
+
+    /// An object of a kind of the database itself.
+    pub(crate) fn find_permanent(
+        &self,
+        kind: ObjectKind,
+        name: &TableRef,
+    ) -> Option<&CatalogObject> {
+        schemas::find_permanent(&self.catalog, &self.path, kind, name)
+    }
+
+    /// The schema in which an object of that name is made.
+    pub(crate) fn schema_for_new(&self, name: &TableRef) -> Result<TableId> {
+        schemas::schema_for_new(&self.catalog, &self.path, name)
     }
 
     /// Gives an object another description. The first of two transactions that change it wins.
     pub(crate) fn change(&mut self, object: CatalogObject) -> Result<()> {
         let temporary = self.catalog.is_temporary(object.id());
-        if let Some(row_id) = self.catalog.row_of(object.id()).filter(|_| !temporary) {
+        let is_sequence = matches!(object, CatalogObject::Sequence(_));
+        let row_id = self.catalog.row_of(object.id());
+        if let Some(row_id) = row_id.filter(|_| !temporary && !is_sequence) {
             self.lock_object(object.name(), row_id)?;
         }
         let before = Arc::clone(&self.catalog);
         Arc::make_mut(&mut self.catalog).change(object)?;
         self.follow_catalog()?;
-        let gone = self.catalog.diff(&before).removed;
-        gone.iter()
-            .try_for_each(|(object, row_id)| self.lock_object(object.name(), *row_id))
+        self.lock_gone(&before)
     }
 
     /// Takes note of a table all of whose rows were looked at: no other transaction may write to it

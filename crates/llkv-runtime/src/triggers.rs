@@ -1,7 +1,8 @@
 //! CREATE TRIGGER and DROP TRIGGER.
 
 use crate::RuntimeSession;
-use crate::ddl::{self, IfExists, is_temporary_schema, make_room};
+use crate::ddl::{self, IfExists, make_room};
+use crate::schemas::is_temporary_schema;
 use crate::transaction::Transaction;
 use llkv_plan::{TableRef, TriggerDefinition};
 use llkv_result::{ObjectKind, Result, StatementResult};

@@ -142,6 +142,7 @@ fn create_table_as_replaces_what_it_reads() {
         definition: TableDefinition {
             dialect: "llkv".into(),
             foreign_keys: vec![],
+            sequences: vec![],
             name: name("t"),
             columns: ["k", "v"]
                 .map(|name| llkv_plan::ColumnDefinition {
@@ -149,6 +150,7 @@ fn create_table_as_replaces_what_it_reads() {
                     ty: SqlType::Int64,
                     nullable: true,
                     default_sql: None,
+                    generated: None,
                 })
                 .to_vec(),
             keys: vec![],

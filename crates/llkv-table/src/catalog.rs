@@ -1,11 +1,10 @@
 //! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
-use crate::meta::{INDEX_VERSION, VIEW_VERSION, encode_table};
-use crate::meta::{damaged, decode, decode_index, decode_table, decode_view, encode, encode_as};
+use crate::meta::{damaged, decode, decode_index, decode_table, decode_view};
 use crate::triggers::key_of;
 use crate::{
-    IndexMeta, MAIN_SCHEMA, ScanRequest, Table, TableHandle, TemporaryObjects, TriggerMeta,
-    TriggersByTable, ViewMeta,
+    CatalogObject, IndexMeta, ScanRequest, SchemaMeta, Sequence, SequenceMeta, Table, TableHandle,
+    TemporaryObjects, TriggerMeta, TriggersByTable,
 };
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
@@ -22,26 +21,15 @@ pub struct SysCatalog;
 /// What a row of the catalog describes: the number in its `kind` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum RowKind {
+pub(crate) enum RowKind {
     Table = 1,
     View = 2,
     /// Keeps the highest id ever used when the object that had it is dropped.
     HighestId = 3,
     Index = 4,
     Trigger = 5,
-}
-
-/// An object that has a name.
-#[derive(Debug, Clone)]
-pub enum CatalogObject {
-    /// A base table.
-    Table(Arc<Table>),
-    /// A view.
-    View(Arc<ViewMeta>),
-    /// An index of a table.
-    Index(Arc<IndexMeta>),
-    /// A trigger of a table or view.
-    Trigger(Arc<TriggerMeta>),
+    Schema = 6,
+    Sequence = 7,
 }
 
 /// The schema of an object and its lower-case name.
@@ -88,87 +76,6 @@ pub struct CatalogDiff {
     pub altered: Vec<Arc<Table>>,
     /// Other objects that existed before and are described anew.
     pub changed: Vec<CatalogObject>,
-}
-
-impl CatalogObject {
-    /// The name as created.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Table(table) => &table.meta().name,
-            Self::View(view) => &view.name,
-            Self::Index(index) => &index.name,
-            Self::Trigger(trigger) => &trigger.name,
-        }
-    }
-
-    /// The identity.
-    #[must_use]
-    pub fn id(&self) -> TableId {
-        match self {
-            Self::Table(table) => table.id(),
-            Self::View(view) => view.id,
-            Self::Index(index) => index.id,
-            Self::Trigger(trigger) => trigger.id,
-        }
-    }
-
-    /// Its schema.
-    #[must_use]
-    pub fn schema(&self) -> TableId {
-        match self {
-            Self::Table(table) => table.meta().schema,
-            Self::View(view) => view.schema,
-            Self::Index(index) => index.schema,
-            // Their names are one for all schemas.
-            Self::Trigger(_) => MAIN_SCHEMA,
-        }
-    }
-
-    /// Under which the catalog keeps it.
-    pub(crate) fn key(&self) -> ObjectKey {
-        key_in(self.kind(), self.schema(), self.name())
-    }
-
-    /// True for the very same value.
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Table(a), Self::Table(b)) => Arc::ptr_eq(a, b),
-            (Self::View(a), Self::View(b)) => Arc::ptr_eq(a, b),
-            (Self::Index(a), Self::Index(b)) => Arc::ptr_eq(a, b),
-            (Self::Trigger(a), Self::Trigger(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
-
-    /// The record of it.
-    fn record(&self) -> (RowKind, TableId, Vec<u8>) {
-        match self {
-            Self::Table(table) => (RowKind::Table, table.id(), encode_table(table.meta())),
-            Self::View(view) => {
-                let view = view.as_ref();
-                (RowKind::View, view.id, encode_as(VIEW_VERSION, view))
-            }
-            Self::Index(index) => {
-                let index = index.as_ref();
-                (RowKind::Index, index.id, encode_as(INDEX_VERSION, index))
-            }
-            Self::Trigger(trigger) => {
-                (RowKind::Trigger, trigger.id, encode::<TriggerMeta>(trigger))
-            }
-        }
-    }
-
-    /// What it is.
-    #[must_use]
-    pub fn kind(&self) -> ObjectKind {
-        match self {
-            Self::Table(_) => ObjectKind::Table,
-            Self::View(_) => ObjectKind::View,
-            Self::Index(_) => ObjectKind::Index,
-            Self::Trigger(_) => ObjectKind::Trigger,
-        }
-    }
 }
 
 impl CatalogDiff {
@@ -513,6 +420,7 @@ impl CatalogState {
                         .remove(&key_in(ObjectKind::Index, index.schema, &index.name));
                 }
                 self.drop_triggers_of(table.id());
+                self.drop_sequences_of(table);
             }
             CatalogObject::Index(gone) => {
                 let id = gone.id;
@@ -520,6 +428,7 @@ impl CatalogState {
             }
             CatalogObject::View(view) => self.drop_triggers_of(view.id),
             CatalogObject::Trigger(_) => self.attach_triggers(),
+            CatalogObject::Schema(_) | CatalogObject::Sequence(_) => {}
         }
         Ok((entry.object, entry.row_id))
     }
@@ -600,7 +509,7 @@ impl CatalogState {
                         index: index.index_id(),
                     });
                 }
-                CatalogObject::Index(_) | CatalogObject::View(_) | CatalogObject::Trigger(_) => {}
+                _ => {}
             }
         }
         // First all out, then all in: names may change hands.
@@ -717,6 +626,15 @@ impl CatalogState {
                 kind if kind == RowKind::Trigger as u8 => {
                     let trigger = Arc::new(decode::<TriggerMeta>(payload)?);
                     self.insert(CatalogObject::Trigger(trigger), Some(row_id));
+                }
+                kind if kind == RowKind::Schema as u8 => {
+                    let schema = Arc::new(decode::<SchemaMeta>(payload)?);
+                    self.insert(CatalogObject::Schema(schema), Some(row_id));
+                }
+                kind if kind == RowKind::Sequence as u8 => {
+                    let meta = decode::<SequenceMeta>(payload)?;
+                    let sequence = Arc::new(Sequence::new(meta));
+                    self.insert(CatalogObject::Sequence(sequence), Some(row_id));
                 }
                 kind if kind == RowKind::HighestId as u8 => {
                     self.highest_id = Some((row_id, ids.value(row)));

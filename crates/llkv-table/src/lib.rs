@@ -62,6 +62,7 @@
 //! ```
 
 mod catalog;
+mod catalog_object;
 mod filter;
 mod group_encoder;
 mod handle;
@@ -77,6 +78,8 @@ mod own_keys;
 mod references;
 mod request;
 mod scan;
+mod schemas;
+mod sequence;
 mod staged;
 mod standalone;
 mod table;
@@ -85,7 +88,8 @@ mod triggers;
 mod unique_check;
 mod upsert;
 
-pub use catalog::{CatalogDiff, CatalogObject, CatalogState, SysCatalog};
+pub use catalog::{CatalogDiff, CatalogState, SysCatalog};
+pub use catalog_object::CatalogObject;
 pub use handle::{OWN_ROW_ID_BASE, ROW_ID_NAME, TableHandle};
 pub use insert::{Appended, OnConflict};
 pub use keys::UniqueKey;
@@ -96,11 +100,13 @@ pub use llkv_column_map::{
 pub use lower::lower_predicate;
 pub use meta::{
     CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta,
-    MAIN_SCHEMA, ReferentialAction, TableMeta, TriggerMeta, ViewMeta,
+    MAIN_SCHEMA, ReferentialAction, SCHEMAS, SchemaMeta, SequenceMeta, TableMeta, TriggerMeta,
+    ViewMeta,
 };
 pub use references::{Reference, ReferenceFootprint, ReferredKeys};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};
+pub use sequence::{Given, RESERVED_AHEAD, Sequence};
 pub use staged::{StagedMark, StagedTable, WriteContext};
 pub use table::Table;
 pub use temporary::TemporaryObjects;

@@ -134,6 +134,43 @@ pub struct TableMeta {
 /// The schema that is always there.
 pub const MAIN_SCHEMA: TableId = TableId(0);
 
+/// In the place of a schema, for the names of schemas.
+pub const SCHEMAS: TableId = TableId(u32::MAX);
+
+/// A schema.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SchemaMeta {
+    /// Identity, from the same numbers as tables.
+    pub id: TableId,
+    /// Name as created.
+    pub name: String,
+}
+
+/// A sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SequenceMeta {
+    /// Identity, from the same numbers as tables.
+    pub id: TableId,
+    /// Name as created.
+    pub name: String,
+    /// Its schema.
+    pub schema: TableId,
+    /// The first number.
+    pub start: i64,
+    /// What is added for the next one; below 0 for a sequence that counts down.
+    pub increment: i64,
+    /// The lowest number.
+    pub min: i64,
+    /// The highest number.
+    pub max: i64,
+    /// It begins anew at its end.
+    pub cycle: bool,
+    /// The column that it belongs to, and goes with.
+    pub owner: Option<(TableId, FieldId)>,
+    /// Numbers up to this one may have been given; none has where it is absent.
+    pub last: Option<i64>,
+}
+
 /// A column of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct IndexColumnMeta {

@@ -123,6 +123,7 @@ impl CatalogState {
                 }
                 self.tables.remove(&table.id());
                 self.drop_triggers_of(table.id());
+                self.drop_sequences_of(&table);
                 Ok(())
             }
             Some(CatalogObject::Index(gone)) => {
@@ -136,7 +137,7 @@ impl CatalogState {
                 self.attach_triggers();
                 Ok(())
             }
-            None => Ok(()),
+            None | Some(CatalogObject::Schema(_) | CatalogObject::Sequence(_)) => Ok(()),
         }
     }
 

@@ -67,6 +67,7 @@ impl Catalog {
                     ty: *ty,
                     nullable: !name.ends_with("orderkey") && !name.ends_with("custkey"),
                     default_sql: None,
+                    generated: None,
                 })
                 .collect(),
             keys: Vec::new(),

@@ -48,6 +48,7 @@ pub fn create(session: &mut RuntimeSession, table: &str, with_key: bool) -> Resu
         ty: SqlType::Int64,
         nullable: !(with_key && name == "k"),
         default_sql: None,
+        generated: None,
     });
     let key = KeyDefinition {
         name: format!("{table}_pkey"),
@@ -58,6 +59,7 @@ pub fn create(session: &mut RuntimeSession, table: &str, with_key: bool) -> Resu
         definition: TableDefinition {
             dialect: "llkv".into(),
             foreign_keys: vec![],
+            sequences: vec![],
             name: name(table),
             columns: columns.to_vec(),
             keys: if with_key { vec![key] } else { vec![] },

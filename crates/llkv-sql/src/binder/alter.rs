@@ -8,8 +8,9 @@ use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    AlterAction, AlterTable, CheckDefinition, ColumnInfo, KeyDefinition, LogicalPlan, PlanColumn,
-    PlanStatement, Project, Projection, RowCheck, TableDefinition, TableInfo, TableRef,
+    AlterAction, AlterTable, CheckDefinition, ColumnInfo, GeneratedColumn, KeyDefinition,
+    LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck, TableDefinition,
+    TableInfo, TableRef,
 };
 use llkv_result::{BindError, CatalogError, ConstraintError, ObjectKind, Result};
 use llkv_types::{Scalar, SqlType, TableId};
@@ -177,13 +178,29 @@ impl Binder<'_> {
         let Some(defined) = table.columns.pop() else {
             return super::invalid("a column without a definition");
         };
-        if defined.default_sql.is_some() {
+        if !table.sequences.is_empty() {
+            return self.unsupported("ADD COLUMN with a sequence", &column.name);
+        }
+        if defined.default_sql.is_some() || defined.generated.is_some() {
             self.require_dialect(info)?;
         }
         let after = with_column(info, &defined);
         let position = info.columns.len();
         self.verify_default(&defined)?;
-        let default = self.default_of(&after, position)?;
+        let default = match &defined.generated {
+            Some(GeneratedColumn::Expression(_)) => {
+                let plan = self.scan(info);
+                let mut projections = kept(&plan.columns());
+                projections.push(Projection {
+                    column: self.new_column(defined.name.as_str(), defined.ty, true),
+                    expr: Expr::Literal(Scalar::Null(defined.ty)),
+                });
+                self.fill_generated(&mut projections, &after)?;
+                out.rows = Some(project(plan, projections));
+                Expr::Literal(Scalar::Null(defined.ty))
+            }
+            _ => self.default_of(&after, position)?,
+        };
         let mut value = Scalar::Null(defined.ty);
         if default.is_constant() {
             value = llkv_compute::fold(&default)?;
@@ -636,6 +653,7 @@ fn definition_of(info: &TableInfo) -> TableDefinition {
         keys: info.keys.clone(),
         checks: info.checks.clone(),
         foreign_keys: info.foreign_keys.clone(),
+        sequences: vec![],
         temporary: false,
         dialect: info.dialect.clone(),
     }
@@ -649,6 +667,7 @@ fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableI
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
+        generated: column.generated.clone(),
     });
     after
 }

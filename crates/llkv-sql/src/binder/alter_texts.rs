@@ -3,7 +3,7 @@
 use super::alter::is_constraint;
 use crate::SqlDialect;
 use crate::text::parse_expression;
-use llkv_plan::{ColumnDefinition, ColumnInfo, TableInfo, TableTexts};
+use llkv_plan::{ColumnDefinition, ColumnInfo, GeneratedColumn, TableInfo, TableTexts};
 use llkv_result::Result;
 use sqlparser::ast::{
     self, AlterTableOperation as Op, ColumnOption, Expr, Ident, TableConstraint, visit_expressions,
@@ -136,9 +136,15 @@ fn texts(info: &TableInfo, change: impl Fn(&mut Expr)) -> Result<TableTexts> {
         })
     };
     let checks = info.checks.iter().map(|check| rewrite(&check.sql));
+    let mut generated = Vec::new();
+    for column in &info.columns {
+        if let Some(GeneratedColumn::Expression(sql)) = &column.generated {
+            generated.push((column.field, rewrite(sql)?));
+        }
+    }
     Ok(TableTexts {
         checks: checks.collect::<Result<_>>()?,
-        generated: Vec::new(),
+        generated,
     })
 }
 
@@ -191,5 +197,6 @@ pub(super) fn definition_of_column(column: &ColumnInfo) -> ColumnDefinition {
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
+        generated: column.generated.clone(),
     }
 }

@@ -3,8 +3,8 @@
 use super::Binder;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_plan::{
-    ConflictAction, ExternalSource, FileFormat, FileOptions, Insert, LogicalPlan, PlanStatement,
-    TableInfo,
+    ConflictAction, ExternalSource, FileFormat, FileOptions, GeneratedColumn, Insert, LogicalPlan,
+    PlanStatement, TableInfo,
 };
 use llkv_result::{FileError, Result};
 use sqlparser::ast::{self, CopyOption, CopySource, CopyTarget};
@@ -65,7 +65,11 @@ impl Binder<'_> {
             positions.push(self.column_position(&info, name)?);
         }
         if columns.is_empty() {
-            positions.extend(0..info.columns.len());
+            let is_computed = |at: &usize| {
+                let generated = info.columns.get(*at).map(|column| &column.generated);
+                matches!(generated, Some(Some(GeneratedColumn::Expression(_))))
+            };
+            positions.extend((0..info.columns.len()).filter(|at| !is_computed(at)));
         }
         let options = FileOptions {
             columns: Some(target_schema(&info, &positions)),
@@ -92,6 +96,7 @@ impl Binder<'_> {
             ));
         }
         let source = self.shape(plan, info, positions)?;
+        let source = self.with_generated(source, info, 0)?;
         let triggers = self.bind_triggers(info, &[llkv_types::TriggerEvent::Insert], &[])?;
         let checks = self.bind_checks(info, &source.columns())?;
         Ok(PlanStatement::Insert(Insert {

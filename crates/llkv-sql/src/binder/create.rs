@@ -6,8 +6,8 @@ use super::alter_texts::mentions;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use llkv_plan::{
-    CheckDefinition, ColumnDefinition, KeyDefinition, LogicalPlan, PlanColumn, PlanStatement,
-    TableDefinition, TableRef,
+    CheckDefinition, ColumnDefinition, GeneratedColumn, KeyDefinition, LogicalPlan, PlanColumn,
+    PlanStatement, TableDefinition, TableRef,
 };
 use llkv_result::Result;
 use llkv_types::SqlType;
@@ -89,6 +89,7 @@ impl Binder<'_> {
                 ty,
                 nullable: true,
                 default_sql: None,
+                generated: None,
             });
         }
         self.refuse_same_names(&columns, create)?;
@@ -99,6 +100,7 @@ impl Binder<'_> {
             keys: vec![],
             checks: vec![],
             foreign_keys: vec![],
+            sequences: vec![],
             temporary: create.temporary,
         })
     }
@@ -114,6 +116,7 @@ impl Binder<'_> {
             keys: vec![],
             checks: vec![],
             foreign_keys: vec![],
+            sequences: vec![],
             temporary: create.temporary,
         };
         for column in &create.columns {
@@ -178,22 +181,46 @@ impl Binder<'_> {
         let position = table.columns.len() as u32;
         let mut defined = ColumnDefinition {
             name: column.name.value.clone(),
-            ty: self.bind_type(&column.data_type, &column.name)?,
+            ty: match Self::serial_type(&column.data_type) {
+                Some(ty) => ty,
+                None => self.bind_type(&column.data_type, &column.name)?,
+            },
             nullable: true,
             default_sql: None,
+            generated: None,
         };
+        if Self::serial_type(&column.data_type).is_some() {
+            self.add_sequence(table, &mut defined, &[], None)?;
+        }
         for option in &column.options {
             match &option.option {
                 ColumnOption::Null | ColumnOption::Comment(_) | ColumnOption::Collation(_) => {}
                 ColumnOption::NotNull => defined.nullable = false,
                 ColumnOption::Default(expr) => defined.default_sql = Some(expr.to_string()),
-                ColumnOption::Generated { .. } | ColumnOption::Identity(_) => {
-                    return self.unsupported("a generated column", &column.name);
+                ColumnOption::Generated {
+                    generated_as,
+                    sequence_options,
+                    generation_expr,
+                    ..
+                } => match generation_expr {
+                    Some(expr) => {
+                        defined.generated = Some(GeneratedColumn::Expression(expr.to_string()));
+                    }
+                    None => {
+                        let always = matches!(generated_as, ast::GeneratedAs::Always);
+                        let options = sequence_options.as_deref().unwrap_or_default();
+                        let generated = Some(GeneratedColumn::Identity { always });
+                        self.add_sequence(table, &mut defined, options, generated)?;
+                    }
+                },
+                ColumnOption::Identity(_) => {
+                    return self.unsupported("IDENTITY without GENERATED", &column.name);
                 }
                 ColumnOption::DialectSpecific(tokens)
                     if tokens.iter().all(|t| is_autoincrement(&t.to_string())) =>
                 {
-                    return self.unsupported("AUTOINCREMENT", &column.name);
+                    let generated = Some(GeneratedColumn::Identity { always: false });
+                    self.add_sequence(table, &mut defined, &[], generated)?;
                 }
                 other if is_constraint(other) => {}
                 other => return self.unsupported(format!("{other}"), &column.name),
@@ -266,8 +293,12 @@ impl Binder<'_> {
     /// Defaults and CHECKs are bound once now, so that a mistake shows when the table is created.
     fn verify_expressions(&mut self, table: &TableDefinition) -> Result<()> {
         let dialect = self.dialect;
-        for column in &table.columns {
-            self.verify_default(column)?;
+        for (position, column) in table.columns.iter().enumerate() {
+            // What is made together with the table is not there yet.
+            let is_own = |(at, _): &(u32, _)| *at as usize == position;
+            if !table.sequences.iter().any(is_own) {
+                self.verify_default(column)?;
+            }
         }
         let columns: Vec<PlanColumn> = table
             .columns
@@ -275,6 +306,7 @@ impl Binder<'_> {
             .map(|c| self.new_column(c.name.as_str(), c.ty, c.nullable))
             .collect();
         let scope = Scope::of_relation(Some(&table.name.name), columns);
+        self.verify_generated(table, &scope)?;
         for check in &table.checks {
             crate::text::parse_expression(&check.sql, dialect, |expr| {
                 self.apart(dialect, |binder| {
@@ -330,6 +362,16 @@ impl Binder<'_> {
         }
         match object {
             ObjectType::Table => Ok(PlanStatement::DropTable {
+                names: tables,
+                if_exists,
+                cascade,
+            }),
+            ObjectType::Schema => Ok(PlanStatement::DropSchema {
+                names: tables,
+                if_exists,
+                cascade,
+            }),
+            ObjectType::Sequence => Ok(PlanStatement::DropSequence {
                 names: tables,
                 if_exists,
                 cascade,

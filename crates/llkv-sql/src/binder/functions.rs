@@ -84,7 +84,15 @@ impl Binder<'_> {
         args: Vec<Expr>,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
+        if let Some(call) = self.bind_sequence_call(name, &args, node)? {
+            return Ok(call);
+        }
         match (name, args.len()) {
+            ("current_schema", 0) => {
+                let path = self.catalog.search_path();
+                let first = path.first().map_or("main", String::as_str);
+                return Ok(Expr::Literal(Scalar::Text(first.into())));
+            }
             ("coalesce" | "ifnull", 1..) => return self.coalesce(args, node),
             ("iif" | "if", 3) => return self.iif(args, node),
             ("typeof" | "pg_typeof", 1) if self.dialect.values_carry_types() => {

@@ -2,13 +2,14 @@
 
 use super::Binder;
 use super::frame::{Clause, Frame};
+use super::generated::is_default;
 use super::scope::Scope;
 use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ConflictAction, Insert, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
-    TableInfo, Triggers, ViewChange,
+    ConflictAction, GeneratedColumn, Insert, LogicalPlan, PlanColumn, PlanStatement, Project,
+    Projection, RowCheck, TableInfo, Triggers, ViewChange,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
@@ -26,10 +27,13 @@ impl Binder<'_> {
         }
         let info = self.target(name)?;
         let positions = self.insert_columns(insert, &info)?;
+        self.refuse_given(insert, &info, &positions)?;
         let source = match &insert.source {
             None => self.default_values(&info)?,
             Some(query) => self.insert_source(query, &info, &positions, insert)?,
         };
+        let source = self.with_identity(source, &info)?;
+        let source = self.with_generated(source, &info, 0)?;
         let columns = source.columns();
         let checks = self.bind_checks(&info, &columns)?;
         let (on_conflict, upsert) = self.bind_on_conflict(insert, &info, &columns)?;
@@ -160,7 +164,21 @@ impl Binder<'_> {
     /// Positions in the table of the columns that are given, in the order in which they are.
     fn insert_columns(&self, insert: &ast::Insert, info: &TableInfo) -> Result<Vec<usize>> {
         if insert.columns.is_empty() {
-            return Ok((0..info.columns.len()).collect());
+            let all = 0..info.columns.len();
+            let width = match insert.source.as_ref().map(|query| query.body.as_ref()) {
+                Some(SetExpr::Values(values)) => values.rows.first().map(|row| row.content.len()),
+                _ => None,
+            };
+            // Columns that compute their values are not meant, unless a DEFAULT stands for them.
+            let is_computed = |at: &usize| {
+                let column = info.columns.get(*at);
+                let generated = column.and_then(|column| column.generated.as_ref());
+                matches!(generated, Some(GeneratedColumn::Expression(_)))
+            };
+            return Ok(match width == Some(all.len()) {
+                true => all.collect(),
+                false => all.filter(|at| !is_computed(at)).collect(),
+            });
         }
         let mut positions = Vec::with_capacity(insert.columns.len());
         for name in &insert.columns {
@@ -232,10 +250,6 @@ impl Binder<'_> {
         info: &TableInfo,
         positions: &[usize],
     ) -> Result<Option<ast::Values>> {
-        let is_default = |expr: &ast::Expr| {
-            matches!(expr, ast::Expr::Identifier(name)
-                if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"))
-        };
         let present = values
             .rows
             .iter()

@@ -125,7 +125,7 @@ impl Binder<'_> {
         let bound = self.bind_do_update_clauses(update, info);
         let pending = self.frames.pop().map(|frame| frame.pending);
         let (values, filter) = bound?;
-        let columns: Vec<Projection> = values
+        let mut columns: Vec<Projection> = values
             .into_iter()
             .zip(&existing)
             .map(|(value, own)| Projection {
@@ -133,6 +133,7 @@ impl Binder<'_> {
                 expr: value.unwrap_or_else(|| Expr::column(own.id, own.ty)),
             })
             .collect();
+        self.fill_generated(&mut columns, info)?;
         let written: Vec<PlanColumn> = columns.iter().map(|p| p.column.clone()).collect();
         let checks = self.bind_checks(info, &written)?;
         let query = match pending.unwrap_or_default() {

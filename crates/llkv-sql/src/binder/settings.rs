@@ -58,6 +58,19 @@ impl Binder<'_> {
         }
     }
 
+    /// `USE schema`
+    pub(super) fn bind_use(&self, target: &ast::Use) -> Result<PlanStatement> {
+        let value = match target {
+            ast::Use::Object(name) | ast::Use::Schema(name) => self.table_ref(name)?.name,
+            ast::Use::Default => "default".to_owned(),
+            other => return super::unsupported(format!("{other}")),
+        };
+        Ok(PlanStatement::Set {
+            name: "schema".into(),
+            value,
+        })
+    }
+
     pub(super) fn bind_reset(&self, reset: &ast::ResetStatement) -> Result<BoundStatement> {
         match &reset.reset {
             ast::Reset::ConfigurationParameter(name) => {

@@ -116,6 +116,28 @@ impl Binder<'_> {
             S::CreateTable(create) => self.bind_create_table(create),
             S::CreateIndex(index) => self.bind_create_index(index),
             S::AlterIndex { name, operation } => self.bind_alter_index(name, operation),
+            S::CreateSchema {
+                schema_name: ast::SchemaName::Simple(name),
+                if_not_exists,
+                or_replace: false,
+                clone: None,
+                ..
+            } => Ok(PlanStatement::CreateSchema {
+                name: self.table_ref(name)?.name,
+                if_not_exists: *if_not_exists,
+            }),
+            S::CreateSequence {
+                temporary,
+                if_not_exists,
+                name,
+                data_type,
+                sequence_options,
+                ..
+            } => {
+                let flags = (*temporary, *if_not_exists);
+                self.bind_create_sequence(name, data_type.as_ref(), sequence_options, flags)
+            }
+            S::Use(target) => self.bind_use(target),
             S::CreateView(view) => self.bind_create_view(view),
             S::Drop {
                 object_type,

@@ -350,6 +350,7 @@ impl Binder<'_> {
                 ty: column.ty,
                 nullable: true,
                 default_sql: None,
+                generated: None,
             });
         let info = TableInfo {
             id: view.id,

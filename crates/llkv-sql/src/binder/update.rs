@@ -3,12 +3,13 @@
 use super::Binder;
 use super::frame::{Clause, Frame};
 use super::from::{Rows, cross};
+use super::generated::Given;
 use super::select::filter;
 use super::subquery::apply_all;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ApplyKind, ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection,
-    TableInfo, Update,
+    ApplyKind, ColumnInfo, ConflictAction, GeneratedColumn, LogicalPlan, PlanColumn, PlanStatement,
+    Project, Projection, TableInfo, Update,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
@@ -295,6 +296,7 @@ impl Binder<'_> {
         let Some(column) = info.columns.get(position) else {
             return super::invalid("a column that is not there");
         };
+        self.refuse_generated(column, Given::Expr(value))?;
         if let ast::Expr::Identifier(word) = value
             && word.quote_style.is_none()
             && word.value.eq_ignore_ascii_case("DEFAULT")
@@ -326,6 +328,7 @@ impl Binder<'_> {
         let changed = assigned
             .iter()
             .filter_map(|(position, _)| info.columns.get(*position))
+            .chain(info.columns.iter().filter(|c| is_computed(c)))
             .map(|column| column.field)
             .collect();
         let mut values: Vec<Option<Expr>> = vec![None; info.columns.len()];
@@ -354,6 +357,9 @@ impl Binder<'_> {
             };
             projections.push(projection);
         }
+        if let Some(written) = projections.get_mut(1..) {
+            self.fill_generated(written, info)?;
+        }
         let columns: Vec<PlanColumn> = projections
             .iter()
             .skip(1)
@@ -375,6 +381,11 @@ impl Binder<'_> {
             cascades: Vec::new(),
         })
     }
+}
+
+/// True for a column whose values come from an expression.
+fn is_computed(column: &ColumnInfo) -> bool {
+    matches!(column.generated, Some(GeneratedColumn::Expression(_)))
 }
 
 /// The name that the table has in the statement, where it is given one.

@@ -7,6 +7,7 @@ mod hints;
 mod location;
 mod parse;
 mod render;
+mod sequence_options;
 mod split;
 mod trigger;
 

@@ -135,7 +135,8 @@ fn with_parser<T, R>(
         .tokenize_with_location()
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
     number_hexadecimals(&mut tokens, text, dialect);
-    let tokens = with_marks(without_hints(tokens, dialect));
+    let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
+    let tokens = with_marks(tokens);
     let need = stack_bytes(chain_tokens(&tokens)?);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
         let mut parser = Parser::new(&grammar)
@@ -183,6 +184,12 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         parser.next_token();
         return reindex(parser);
     }
+    if word(parser, 0, "ALTER") && word(parser, 1, "VIEW") {
+        let renamed = parser.maybe_parse(renamed_view)?;
+        if let Some(statement) = renamed {
+            return Ok(Parsed::Sql(Box::new(statement)));
+        }
+    }
     if word(parser, 0, "EXPLAIN") && word(parser, 1, "RULES") {
         parser.next_token();
         parser.next_token();
@@ -212,6 +219,25 @@ fn number_hexadecimals(tokens: &mut [TokenWithSpan], text: &str, dialect: SqlDia
             token.token = Token::Number(number, false);
         }
     }
+}
+
+/// `ALTER VIEW [IF EXISTS] name RENAME TO name`, as the ALTER TABLE that does it.
+fn renamed_view(parser: &mut Parser<'_>) -> Result<ast::Statement, ParserError> {
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::VIEW])?;
+    let if_exists = parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
+    let name = parser.parse_object_name(false)?;
+    parser.expect_keywords(&[Keyword::RENAME, Keyword::TO])?;
+    let to = ast::RenameTableNameKind::To(parser.parse_object_name(false)?);
+    Ok(ast::Statement::AlterTable(ast::AlterTable {
+        name,
+        if_exists,
+        only: false,
+        operations: vec![ast::AlterTableOperation::RenameTable { table_name: to }],
+        location: None,
+        on_cluster: None,
+        table_type: None,
+        end_token: ast::helpers::attached_token::AttachedToken::empty(),
+    }))
 }
 
 /// `REINDEX [[TABLE|INDEX] name]`

@@ -30,6 +30,7 @@ fn table(id: u32, name: &str, columns: &[(&str, SqlType, bool, Option<&str>)]) -
                 ty: *ty,
                 nullable: *nullable,
                 default_sql: default.map(Into::into),
+                generated: None,
             })
             .collect(),
         keys: vec![],

@@ -15,6 +15,7 @@ struct Object {
     name: String,
     sql: String,
     dialect: String,
+    schema: String,
 }
 
 /// Writes the script to `out`: tables and their rows, then indexes, foreign keys, views and triggers in the order in which they
@@ -25,7 +26,15 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
     let objects = objects(connection)?;
     writeln!(out, "BEGIN;")?;
     let mut dialect = SqlDialect::Llkv.name().to_owned();
-    for kind in ["table", "index", "foreign key", "view", "trigger"] {
+    for kind in [
+        "schema",
+        "sequence",
+        "table",
+        "index",
+        "foreign key",
+        "view",
+        "trigger",
+    ] {
         for object in objects.iter().filter(|object| object.kind == kind) {
             if object.dialect != dialect {
                 dialect.clone_from(&object.dialect);
@@ -33,7 +42,7 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
             }
             writeln!(out, "{};", object.sql)?;
             if object.kind == "table" {
-                rows(connection, &object.name, &mut out)?;
+                rows(connection, object, &mut out)?;
             }
         }
     }
@@ -48,7 +57,7 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
 
 fn objects(connection: &mut Connection) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
-    let sql = "SELECT type, name, sql, dialect FROM llkv_schema ORDER BY object_id";
+    let sql = "SELECT type, name, sql, dialect, schema_name FROM llkv_schema ORDER BY object_id";
     for batch in connection.query(sql)? {
         let batch = batch.map_err(Error::from_arrow)?;
         let text = |column: usize, row: usize| {
@@ -60,17 +69,48 @@ fn objects(connection: &mut Connection) -> Result<Vec<Object>> {
             name: text(1, row),
             sql: text(2, row),
             dialect: text(3, row),
+            schema: text(4, row),
         }));
     }
     Ok(objects)
 }
 
-fn rows(connection: &mut Connection, table: &str, out: &mut impl Write) -> Result<(), Stop> {
-    let name = format!("\"{}\"", table.replace('"', "\"\""));
-    for batch in connection.query(&format!("SELECT * FROM {name}"))? {
+fn rows(connection: &mut Connection, table: &Object, out: &mut impl Write) -> Result<(), Stop> {
+    let quoted_name = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let name = match table.schema.as_str() {
+        "main" => quoted_name(&table.name),
+        schema => format!("{}.{}", quoted_name(schema), quoted_name(&table.name)),
+    };
+    // Columns that compute their values take none.
+    let sql = format!(
+        "SELECT column_name, is_generated FROM information_schema.columns
+         WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
+        quoted(&table.schema),
+        quoted(&table.name)
+    );
+    let (mut columns, mut computed) = (Vec::new(), false);
+    for batch in connection.query(&sql)? {
+        let batch = batch.map_err(Error::from_arrow)?;
+        let (names, generated) = (
+            batch.column(0).as_string_view(),
+            batch.column(1).as_string_view(),
+        );
+        for row in 0..batch.num_rows() {
+            match generated.value(row) {
+                "ALWAYS" => computed = true,
+                _ => columns.push(quoted_name(names.value(row))),
+            }
+        }
+    }
+    let columns = columns.join(", ");
+    let (shown, list) = match computed {
+        true => (columns.clone(), format!(" ({columns})")),
+        false => ("*".to_owned(), String::new()),
+    };
+    for batch in connection.query(&format!("SELECT {shown} FROM {name}"))? {
         let batch = batch.map_err(Error::from_arrow)?;
         for start in (0..batch.num_rows()).step_by(ROWS) {
-            writeln!(out, "INSERT INTO {name} VALUES")?;
+            writeln!(out, "INSERT INTO {name}{list} VALUES")?;
             let end = (start + ROWS).min(batch.num_rows());
             for row in start..end {
                 let values = values(&batch, row)?;
