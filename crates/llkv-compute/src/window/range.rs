@@ -72,7 +72,7 @@ impl Search<'_> {
             // The keys that are not NULL.
             let (mut from, mut to) = (first, last);
             if self.keys.nulls_first {
-                from = partition_point(first, last, |row| is_null(row));
+                from = partition_point(first, last, is_null);
             } else {
                 to = partition_point(first, last, |row| !is_null(row));
             }

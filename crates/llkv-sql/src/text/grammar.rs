@@ -205,7 +205,8 @@ impl Dialect for Grammar {
     /// `INSERT INTO t SELECT 1 ON CONFLICT ...`: ON names no column.
     fn is_column_alias(&self, keyword: &Keyword, parser: &mut Parser) -> bool {
         let conflict = || matches!(&parser.peek_token_ref().token, Token::Word(w) if w.keyword == Keyword::CONFLICT);
-        !RESERVED_FOR_COLUMN_ALIAS.contains(keyword) && !(*keyword == Keyword::ON && conflict())
+        let reserved = RESERVED_FOR_COLUMN_ALIAS.contains(keyword);
+        !(reserved || *keyword == Keyword::ON && conflict())
     }
 
     /// `REPLACE INTO` is an INSERT; `CREATE TABLE t (a, b) AS` names columns without types.
