@@ -62,7 +62,7 @@ pub use column_set::ColumnSet;
 pub use explain::{explain, explain_estimated};
 pub use external::{BatchIterator, ExternalSource, FileFormat, FileOptions};
 pub use optimizer::{
-    MAX_PLAN_DEPTH, Optimized, OptimizerOptions, Rule, RuleContext, TraceStep, optimize,
+    IndexUse, MAX_PLAN_DEPTH, Optimized, OptimizerOptions, Rule, RuleContext, TraceStep, optimize,
     optimize_traced,
 };
 pub use plan::{

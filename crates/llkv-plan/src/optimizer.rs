@@ -28,6 +28,11 @@ pub trait Rule: Sync {
     /// Kinds of nodes without which the rule has nothing to do.
     fn needs(&self) -> NodeKinds;
 
+    /// True where plans cannot be executed without it.
+    fn is_required(&self) -> bool {
+        false
+    }
+
     /// Rewrites the plan in place; true where something changed. The columns that the plan puts out
     /// stay the same, in order, with their ids.
     ///
@@ -40,6 +45,8 @@ pub trait Rule: Sync {
 pub struct RuleContext<'a> {
     /// Cardinalities.
     pub estimator: Estimator<'a>,
+    /// When an index is taken.
+    pub index_use: IndexUse,
     next_column: u32,
 }
 
@@ -62,8 +69,34 @@ impl RuleContext<'_> {
 pub struct OptimizerOptions {
     /// Names of rules that are not run. Without `unnest` a plan with subqueries cannot be executed.
     pub disabled_rules: Vec<String>,
+    /// Only the rules without which no plan can be executed are run, and `disabled_rules` does not matter.
+    pub only_required: bool,
+    /// When an index is taken.
+    pub index_use: IndexUse,
     /// Keep the plan's text after each rule that changed it: [`Optimized::trace`].
     pub trace: bool,
+}
+
+impl OptimizerOptions {
+    fn runs(&self, rule: &dyn Rule) -> bool {
+        if self.only_required {
+            return rule.is_required();
+        }
+        let mut disabled = self.disabled_rules.iter();
+        !disabled.any(|name| name == rule.name())
+    }
+}
+
+/// When rows are looked up by an index rather than looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IndexUse {
+    /// Where it costs less, by the estimates.
+    #[default]
+    ByCost,
+    /// Wherever an index knows something of a predicate: for tests, whose tables are small.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// The plan after a rule that changed it.
@@ -132,6 +165,7 @@ fn apply_rules(
 ) -> Result<Optimized> {
     let mut context = RuleContext {
         estimator: Estimator::new(catalog),
+        index_use: options.index_use,
         next_column: shape.next_column,
     };
     let mut trace = Vec::new();
@@ -146,11 +180,7 @@ fn apply_rules(
         check("binding", &plan, columns)?;
     }
     for rule in RULES {
-        let wanted = rule.needs().intersects(shape.kinds)
-            && !options
-                .disabled_rules
-                .iter()
-                .any(|name| name == rule.name());
+        let wanted = rule.needs().intersects(shape.kinds) && options.runs(*rule);
         if !wanted || !rule.rewrite(&mut plan, &mut context)? {
             continue;
         }

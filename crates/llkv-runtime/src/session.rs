@@ -284,7 +284,7 @@ impl RuntimeSession {
     }
 
     /// Changes a setting: `threads`, `memory_limit`, `batch_size`, `on_statement_error`,
-    /// `disabled_rules`; `default` is a value of all.
+    /// `optimizer`, `disabled_rules`, `index_use`; `default` is a value of all.
     ///
     /// # Errors
     /// For names and values that do not exist.

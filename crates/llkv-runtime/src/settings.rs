@@ -4,7 +4,7 @@ use crate::OnStatementError;
 use crate::context::RuntimeContext;
 use crate::schemas::{self, SearchPath};
 use llkv_executor::{CancelToken, MemoryBudget, machine_threads};
-use llkv_plan::OptimizerOptions;
+use llkv_plan::{IndexUse, OptimizerOptions};
 use llkv_result::{BindError, Result};
 use llkv_types::BATCH_ROWS;
 use std::sync::Arc;
@@ -70,6 +70,21 @@ impl SessionSettings {
             "disabled_rules" => {
                 let names = value.split(',').map(str::trim).filter(|n| !n.is_empty());
                 self.optimizer.disabled_rules = names.map(str::to_owned).collect();
+            }
+            "optimizer" => {
+                self.optimizer.only_required = match value.to_ascii_lowercase().as_str() {
+                    "on" | "default" => false,
+                    "off" => true,
+                    _ => return Err(invalid(name, value, "on or off")),
+                }
+            }
+            "index_use" => {
+                self.optimizer.index_use = match value.to_ascii_lowercase().as_str() {
+                    "cost" | "default" => IndexUse::ByCost,
+                    "always" => IndexUse::Always,
+                    "never" => IndexUse::Never,
+                    _ => return Err(invalid(name, value, "cost, always or never")),
+                }
             }
             _ => {
                 return Err(BindError::Unsupported {

@@ -224,13 +224,21 @@ fn check(steps: &[Step], with_key: bool, undo_statements: bool) {
     assert!(violations.is_empty(), "{violations:?}");
 }
 
-/// `LLKV_SCHEDULES` asks for another number of schedules.
+/// Schedules of both tests together.
+const SCHEDULES: u32 = 10_000;
+const LONG_SCHEDULES: u32 = 100_000;
+
+/// `LLKV_LONG` asks for the long figure, `LLKV_SCHEDULES` for any.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("LLKV_SCHEDULES")
-        .ok()
-        .and_then(|n| n.parse().ok());
+    let asked = std::env::var("LLKV_SCHEDULES").ok();
+    let is_long = std::env::var_os("LLKV_LONG").is_some_and(|v| v != "0" && !v.is_empty());
+    let schedules = match asked.and_then(|n| n.parse().ok()) {
+        Some(asked) => asked,
+        None if is_long => LONG_SCHEDULES,
+        None => SCHEDULES,
+    };
     ProptestConfig {
-        cases: cases.unwrap_or(10_000) / 2,
+        cases: schedules / 2,
         max_shrink_iters: 2_000,
         ..ProptestConfig::default()
     }

@@ -280,6 +280,9 @@ fn settings_are_checked() {
         ("memory_limit", "default"),
         ("on_statement_error", "undo"),
         ("disabled_rules", "limit_pushdown"),
+        ("optimizer", "off"),
+        ("optimizer", "default"),
+        ("index_use", "never"),
     ] {
         set(name, value).unwrap();
     }

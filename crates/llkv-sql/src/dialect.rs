@@ -112,6 +112,16 @@ impl SqlDialect {
         matches!(self, Self::Sqlite)
     }
 
+    /// True where INTERSECT binds no tighter than UNION and EXCEPT.
+    pub(crate) const fn set_operations_bind_alike(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
+    /// True where a comma in FROM binds as tightly as JOIN does, so that ON sees what stands before it.
+    pub(crate) const fn commas_join(self) -> bool {
+        matches!(self, Self::Sqlite)
+    }
+
     /// True where a column outside GROUP BY is taken from some row of the group.
     pub(crate) const fn bare_columns(self) -> bool {
         matches!(self, Self::Sqlite)

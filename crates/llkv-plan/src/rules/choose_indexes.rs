@@ -1,7 +1,7 @@
 //! A scan of which few rows are wanted looks them up by an index.
 
 use crate::walk::NodeKinds;
-use crate::{IndexChoice, IndexInfo, LogicalPlan, Rule, RuleContext, Scan};
+use crate::{IndexChoice, IndexInfo, IndexUse, LogicalPlan, Rule, RuleContext, Scan};
 use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{FieldId, Scalar};
@@ -50,11 +50,12 @@ fn walk(plan: &mut LogicalPlan, context: &RuleContext<'_>, changed: &mut bool) {
 
 /// The index that leaves the fewest rows, if it leaves few enough.
 fn choose(scan: &Scan, context: &RuleContext<'_>) -> Option<IndexChoice> {
-    if scan.predicates.is_empty() {
+    let always = context.index_use == IndexUse::Always;
+    if scan.predicates.is_empty() || context.index_use == IndexUse::Never {
         return None;
     }
     let all = rows_of(scan, Vec::new(), context);
-    if all < LEAST_ROWS {
+    if all < LEAST_ROWS && !always {
         return None;
     }
     let conjuncts: Vec<&Expr> = scan.predicates.iter().flat_map(parts).collect();
@@ -68,7 +69,7 @@ fn choose(scan: &Scan, context: &RuleContext<'_>) -> Option<IndexChoice> {
         }
     }
     let (rows, index) = best?;
-    (rows * LOOKUP_COST < all).then_some(IndexChoice {
+    (always || rows * LOOKUP_COST < all).then_some(IndexChoice {
         id: index.id,
         name: index.name,
     })

@@ -29,6 +29,14 @@ impl Binder<'_> {
         if is_lateral(&item.relation) {
             return self.bind_table_with_joins(item, Some(left));
         }
+        if self.dialect.commas_join() {
+            let right = self.bind_relation(&item.relation)?;
+            let mut rows = cross(left, right);
+            for join in &item.joins {
+                rows = self.bind_join(rows, join)?;
+            }
+            return Ok(rows);
+        }
         let right = self.bind_table_with_joins(item, None)?;
         self.refuse_same_relations(&left.1, &right.1, item)?;
         Ok(cross(left, right))

@@ -23,7 +23,20 @@ impl Binder<'_> {
             right,
         } = node
         {
-            spine.push((*op, *set_quantifier, right.as_ref()));
+            let mut first = right.as_ref();
+            // What the parser has put under this operation for INTERSECT's sake comes after it.
+            while self.dialect.set_operations_bind_alike()
+                && let SetExpr::SetOperation {
+                    left,
+                    op,
+                    set_quantifier,
+                    right,
+                } = first
+            {
+                spine.push((*op, *set_quantifier, right.as_ref()));
+                first = left;
+            }
+            spine.push((*op, *set_quantifier, first));
             node = left;
         }
         let mut result = self.bind_set_expr(node)?;

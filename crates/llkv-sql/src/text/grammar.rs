@@ -176,6 +176,13 @@ impl Dialect for Grammar {
             if parser.parse_keyword(keyword) {
                 return Some(infix(parser, expr, precedence, op));
             }
+            if parser.parse_keywords(&[Keyword::NOT, keyword]) {
+                let test = infix(parser, expr, precedence, op);
+                return Some(test.map(|test| Expr::UnaryOp {
+                    op: UnaryOperator::Not,
+                    expr: Box::new(test),
+                }));
+            }
         }
         if self.is_sqlite()
             && let Some(test) = is_test(parser, expr, precedence)

@@ -36,6 +36,10 @@ impl Rule for Unnest {
         NodeKinds::APPLY
     }
 
+    fn is_required(&self) -> bool {
+        true
+    }
+
     fn rewrite(&self, plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<bool> {
         walk(plan, context)?;
         Ok(true)
