@@ -60,7 +60,7 @@ impl Fill {
                 "the value of a new column is not one row of it",
             ));
         }
-        let encoded = encoding::encode(ty, value)?;
+        let encoded = encoding::encode(ty, value, None)?;
         Ok(Self {
             ty,
             value: Arc::clone(value),
@@ -110,7 +110,7 @@ impl Fill {
         }
         let rows = UInt32Array::from(vec![0; ROW_GROUP_ROWS]);
         let values = take(&self.value, &rows, None)?;
-        let encoded = encoding::encode(self.ty, &values)?;
+        let encoded = encoding::encode(self.ty, &values, None)?;
         let blob = Blob::from_bytes(&encoded.bytes);
         let chunk = Arc::new(Chunk::open(self.ty, &blob.buffer(), ROW_GROUP_ROWS)?);
         Ok(Arc::clone(self.chunk.get_or_init(|| chunk)))

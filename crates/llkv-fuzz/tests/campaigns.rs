@@ -1,6 +1,6 @@
 //! The campaigns of `cargo test`: 20,000 queries, five million with `LLKV_LONG`.
 
-#![allow(clippy::panic)]
+#![allow(clippy::panic, clippy::print_stdout)]
 
 use llkv_fuzz::{Campaign, Dialect};
 

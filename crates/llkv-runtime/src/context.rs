@@ -5,7 +5,7 @@ use crate::commit::{CommitQueue, PublishQueue};
 use crate::maintenance::Maintenance;
 use crate::table_info::TableInfoCache;
 use arc_swap::ArcSwap;
-use llkv_column_map::{ColumnStore, StoreOptions};
+use llkv_column_map::ColumnStore;
 use llkv_executor::MemoryBudget;
 use llkv_result::{CatalogError, Error, Result, StorageError};
 use llkv_storage::BoxedPager;
@@ -41,7 +41,7 @@ impl RuntimeContext {
         options: RuntimeOptions,
         is_read_only: bool,
     ) -> Result<Arc<Self>> {
-        let store = Arc::new(ColumnStore::open(pager, StoreOptions::default())?);
+        let store = Arc::new(ColumnStore::open(pager, options.store.clone())?);
         if store.table(TableId::CATALOG)?.is_none() && !is_read_only {
             SysCatalog::bootstrap(&store)?;
         }

@@ -16,6 +16,7 @@ pub(crate) struct Maintenance {
     due: Arc<Due>,
     checkpoint_rows: u64,
     checkpoint_commits: u64,
+    in_background: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -32,11 +33,12 @@ impl Maintenance {
             due: Arc::default(),
             checkpoint_rows: options.checkpoint_rows.max(1),
             checkpoint_commits: options.checkpoint_commits.max(1),
+            in_background: options.background_checkpoint,
             thread: Mutex::default(),
         }
     }
 
-    /// Counts a commit, and begins a checkpoint on a thread of its own where one is due.
+    /// Counts a commit, and begins a checkpoint where one is due.
     pub(crate) fn after_commit(
         &self,
         rows: u64,
@@ -51,15 +53,14 @@ impl Maintenance {
         if self.due.is_running.swap(true, Ordering::AcqRel) {
             return;
         }
+        if !self.in_background {
+            background(&self.due, store, transactions);
+            return;
+        }
         let (due, store) = (Arc::clone(&self.due), Arc::clone(store));
         let transactions = Arc::clone(transactions);
         let builder = std::thread::Builder::new().name("llkv-checkpoint".into());
-        let spawned = builder.spawn(move || {
-            if let Err(error) = run(&due, &store, &transactions) {
-                tracing::warn!(%error, "a checkpoint in the background failed");
-            }
-            due.is_running.store(false, Ordering::Release);
-        });
+        let spawned = builder.spawn(move || background(&due, &store, &transactions));
         match spawned {
             Ok(thread) => *self.thread.lock() = Some(thread),
             Err(error) => {
@@ -92,6 +93,14 @@ impl Maintenance {
             tracing::warn!("the checkpoint thread panicked");
         }
     }
+}
+
+/// A checkpoint that nobody waits for: its failure is no failure of the commit before it.
+fn background(due: &Due, store: &ColumnStore, transactions: &TxnIdManager) {
+    if let Err(error) = run(due, store, transactions) {
+        tracing::warn!(%error, "a checkpoint in the background failed");
+    }
+    due.is_running.store(false, Ordering::Release);
 }
 
 fn run(due: &Due, store: &ColumnStore, transactions: &TxnIdManager) -> Result<()> {

@@ -1,5 +1,6 @@
 //! How an engine works: defaults of its sessions, when it checkpoints.
 
+use llkv_column_map::StoreOptions;
 use llkv_storage::FilePagerOptions;
 
 /// Settings of a [`crate::RuntimeEngine`].
@@ -16,6 +17,11 @@ pub struct RuntimeOptions {
     /// A checkpoint begins in the background once this many commits wait for it: what opening the
     /// file after a crash would replay.
     pub checkpoint_commits: u64,
+    /// Checkpoints that are due run on a thread of their own (`true`), or in the session whose commit makes them
+    /// due (`false`: every run of a script does the same).
+    pub background_checkpoint: bool,
+    /// How columns are stored.
+    pub store: StoreOptions,
     /// How the file is read and logged.
     pub file: FilePagerOptions,
 }
@@ -27,6 +33,8 @@ impl Default for RuntimeOptions {
             memory_limit_bytes: None,
             checkpoint_rows: llkv_types::ROW_GROUP_ROWS as u64,
             checkpoint_commits: 16_384,
+            background_checkpoint: true,
+            store: StoreOptions::default(),
             file: FilePagerOptions::default(),
         }
     }

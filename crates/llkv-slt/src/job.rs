@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 use crate::engine::{SltEngine, Target};
 use crate::reader::read_script;
 use crate::report::FileReport;
-use crate::run::{Progress, RunOptions, run_script};
+use crate::run::{Progress, Reopen, RunOptions, run_script};
 use bitcode::{Decode, Encode};
 use std::fmt;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub struct Job {
     pub scratch: String,
     /// Write what the database gives into the file.
     pub complete: bool,
+    /// Close and open a database in a file before each statement, rather than once.
+    pub reopens_always: bool,
     /// Milliseconds after which the file has failed.
     pub timeout_ms: u64,
 }
@@ -71,7 +73,11 @@ impl Job {
             dialect: self.dialect,
             target: self.target(&scratch),
             scratch,
-            reopen: self.storage == Storage::File,
+            reopen: match self.storage {
+                Storage::Memory => Reopen::Never,
+                Storage::File if self.reopens_always => Reopen::Always,
+                Storage::File => Reopen::Once,
+            },
             keep_results: self.complete,
             timeout: Duration::from_millis(self.timeout_ms),
         };

@@ -25,6 +25,7 @@
 mod cell;
 mod compare;
 mod complete;
+mod configuration;
 mod dialect;
 mod engine;
 mod engines;
@@ -46,6 +47,7 @@ mod worker;
 pub use cell::Cell;
 pub use compare::{ResultText, ValueKind, compare};
 pub use complete::complete;
+pub use configuration::{CONFIGURATIONS, Configuration};
 pub use dialect::{Dialect, UnknownDialect};
 pub use engine::{
     EngineError, EngineStatistics, OperatorTime, Outcome, SltConnection, SltDatabase, SltEngine,
@@ -59,12 +61,12 @@ pub use format::format_cell;
 pub use job::{Job, Storage};
 pub use reader::{ReadError, read_script};
 pub use report::{Failure, FileReport, SlowStatement, Verdict};
-pub use run::{Kept, KeptResults, Progress, RunOptions, run_script};
+pub use run::{Kept, KeptResults, Progress, Reopen, RunOptions, run_script};
 pub use runner::{Isolation, SltOptions, SltRunner};
 pub use script::{
     Comparison, Condition, ConditionTest, Expectation, LoopDirective, LoopSource, Node, NodeKind,
     QueryRecord, Script, SortMode, StatementRecord,
 };
-pub use summary::{Counts, Summary};
+pub use summary::{Counts, FileTime, Summary};
 pub use variables::{Variables, foreach_values};
 pub use worker::serve;

@@ -23,12 +23,23 @@ pub struct RunOptions {
     pub scratch: PathBuf,
     /// The database it begins with.
     pub target: Target,
-    /// Close and open the database once in the middle, where no record can see it.
-    pub reopen: bool,
+    /// When the database is closed and opened again, where no record can see it.
+    pub reopen: Reopen,
     /// Keep the results, for rewriting the expectations.
     pub keep_results: bool,
     /// Time after which no further record is begun.
     pub timeout: Duration,
+}
+
+/// When a run closes its database and opens it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reopen {
+    /// When the file says so.
+    Never,
+    /// Once more in the middle.
+    Once,
+    /// Before every record at the top of the file.
+    Always,
 }
 
 /// The results of records that ran once, by the line of their head: what `--complete` writes.
@@ -128,17 +139,19 @@ struct Lane<'r> {
 impl<'r> Lane<'r> {
     fn file(&mut self, script: &Script) {
         let middle = script.record_count() / 2;
-        let mut may_reopen = self.options.reopen && middle > 0;
+        let always = self.options.reopen == Reopen::Always;
+        let mut may_reopen = always || self.options.reopen == Reopen::Once && middle > 0;
         for (index, node) in script.nodes.iter().enumerate() {
             if matches!(&node.kind, NodeKind::Require(words) if words.iter().any(|w| w == "skip_reload"))
             {
                 may_reopen = false;
             }
             let run = self.report.passed + self.report.failed + self.report.skipped;
-            if may_reopen && run >= middle as u64 && self.session.can_reopen() {
+            let is_due = always || run >= middle as u64;
+            if may_reopen && is_due && self.session.can_reopen() {
                 self.session.close(None);
                 self.report.reopened += 1;
-                may_reopen = false;
+                may_reopen = always;
             }
             if self.node(node) == Flow::Stop {
                 let rest = script.nodes.get(index + 1..).unwrap_or_default();

@@ -29,6 +29,14 @@ pub struct SltOptions {
     pub jobs: usize,
     /// Where the databases live; every file runs on each.
     pub storages: Vec<Storage>,
+    /// Close and open databases in files before each statement, rather than once in the middle.
+    pub reopens_always: bool,
+    /// No files with one of these texts in their path.
+    pub except: Vec<String>,
+    /// Files at or below these paths are run in memory alone.
+    pub memory_only: Vec<PathBuf>,
+    /// Print no line for a file that passes.
+    pub is_quiet: bool,
     /// Write what the database gives into the files.
     pub complete: bool,
     /// Time that a file may take.
@@ -48,6 +56,10 @@ impl Default for SltOptions {
             filter: None,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             storages: vec![Storage::Memory, Storage::File],
+            reopens_always: false,
+            except: Vec::new(),
+            memory_only: Vec::new(),
+            is_quiet: false,
             complete: false,
             timeout: Duration::from_secs(120),
             statistics: false,
@@ -105,6 +117,13 @@ impl<'a> SltRunner<'a> {
         let entries = self.entries()?;
         let runs: Vec<(usize, Storage)> = (0..entries.len())
             .flat_map(|entry| self.storages().map(move |storage| (entry, storage)))
+            .filter(|(entry, storage)| {
+                let in_memory_only = entries.get(*entry).is_some_and(|entry| {
+                    let mut paths = self.options.memory_only.iter();
+                    paths.any(|path| entry.path.starts_with(path))
+                });
+                *storage == Storage::Memory || !in_memory_only
+            })
             .collect();
         let scratch = tempfile::Builder::new().prefix("llkv-slt-").tempdir()?;
         let next = AtomicUsize::new(0);
@@ -124,7 +143,9 @@ impl<'a> SltRunner<'a> {
                 let Some(entry) = entries.get(done.entry) else {
                     continue;
                 };
-                self.print_line(out, entry, &done)?;
+                if !self.options.is_quiet || done.report.verdict() == Verdict::Failed {
+                    self.print_line(out, entry, &done)?;
+                }
                 let name = format!("{} ({})", entry.name, done.storage);
                 if self.options.statistics {
                     statistics.add(out, &name, &done.report)?;
@@ -180,6 +201,10 @@ impl<'a> SltRunner<'a> {
         });
         Ok(entries
             .filter(|entry| entry.name.contains(filter))
+            .filter(|entry| {
+                let mut except = self.options.except.iter();
+                !except.any(|text| entry.name.contains(text))
+            })
             .collect())
     }
 
@@ -226,6 +251,7 @@ impl<'a> SltRunner<'a> {
             storage,
             scratch: scratch.display().to_string(),
             complete: self.options.complete,
+            reopens_always: self.options.reopens_always,
             timeout_ms: u64::try_from(self.options.timeout.as_millis()).unwrap_or(u64::MAX),
         }
     }

@@ -23,6 +23,24 @@ pub struct Summary {
     files: Vec<FileState>,
     /// Failures as text.
     failures: Vec<String>,
+    times: Vec<FileTime>,
+}
+
+/// The time of a file's statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileTime {
+    /// The file's path and its storage.
+    pub name: String,
+    /// Nanoseconds in the database: from a statement's text to its last row as Arrow arrays.
+    pub database_ns: u64,
+}
+
+impl FileTime {
+    /// The time in seconds.
+    #[must_use]
+    pub fn database_s(&self) -> f64 {
+        self.database_ns as f64 / 1e9
+    }
 }
 
 /// What became of a file, in the order in which one storage outweighs another.
@@ -55,6 +73,10 @@ impl Summary {
     ) {
         self.records.passed += report.passed;
         self.records.skipped += report.skipped;
+        self.times.push(FileTime {
+            name: name.to_owned(),
+            database_ns: report.latencies_ns.iter().sum(),
+        });
         let state = match (report.verdict(), expected) {
             (Verdict::Failed, Some(_)) => {
                 self.records.skipped += report.failed;
@@ -107,6 +129,12 @@ impl Summary {
         }
     }
 
+    /// The time of each file on each storage, in the order in which they ended.
+    #[must_use]
+    pub fn times(&self) -> &[FileTime] {
+        &self.times
+    }
+
     /// True when no file failed.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -149,6 +177,7 @@ impl Summary {
         self.records.skipped += other.records.skipped;
         self.files.extend(other.files);
         self.failures.extend(other.failures);
+        self.times.extend(other.times);
     }
 }
 

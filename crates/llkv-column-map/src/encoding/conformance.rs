@@ -400,7 +400,9 @@ fn a_block_at_the_end_of_the_range_opens_again() {
 }
 
 fn chosen(ty: SqlType, array: &ArrayRef) -> &'static str {
-    find(encode(ty, array).unwrap().encoding).unwrap().name
+    find(encode(ty, array, None).unwrap().encoding)
+        .unwrap()
+        .name
 }
 
 #[test]

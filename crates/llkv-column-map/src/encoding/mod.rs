@@ -144,6 +144,11 @@ fn find(id: u8) -> Option<&'static Encoding> {
     ENCODINGS.iter().copied().find(|e| e.id == id)
 }
 
+/// An encoding by its name.
+pub(crate) fn named(name: &str) -> Option<&'static Encoding> {
+    ENCODINGS.iter().copied().find(|e| e.name == name)
+}
+
 /// The name of an encoding by its number in files.
 pub(crate) fn name(id: u8) -> &'static str {
     find(id).map_or("unknown", |encoding| encoding.name)
@@ -164,13 +169,27 @@ pub(crate) fn open(
     (encoding.open)(kind, rows, body)
 }
 
-/// Encodes a column in the encoding that takes the fewest bytes.
+impl Debug for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Encodes a column in the wanted encoding, or, where that cannot hold it, in the one that takes the fewest
+/// bytes.
 ///
 /// # Errors
 /// When the array is not in the type's Arrow form.
-pub(crate) fn encode(ty: SqlType, array: &ArrayRef) -> Result<EncodedChunk> {
+pub(crate) fn encode(
+    ty: SqlType,
+    array: &ArrayRef,
+    wanted: Option<&Encoding>,
+) -> Result<EncodedChunk> {
     let input = Input::new(ty, array)?;
     let profile = Profile::new(&input);
+    if let Some(wanted) = wanted.filter(|e| (e.estimate)(&input, &profile).is_some()) {
+        return encode_as(wanted, &input, &profile);
+    }
     let encoding = ENCODINGS
         .iter()
         .filter_map(|encoding| Some((*encoding, (encoding.estimate)(&input, &profile)?)))

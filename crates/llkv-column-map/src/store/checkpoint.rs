@@ -71,7 +71,7 @@ impl ColumnStore {
         for from in live {
             let is_due = from.applied > from.settled || has_damage(&from);
             if is_due || has_garbage(&from, gc_bound, &budget) {
-                let compacted = compact(&from, gc_bound, &mut budget, &mut batch)?;
+                let compacted = compact(&from, self.shape, gc_bound, &mut budget, &mut batch)?;
                 let indexes = index::build(&from, gc_bound, &mut batch)?;
                 built.push(Built {
                     from,

@@ -1,5 +1,6 @@
 //! Which parts of a table a checkpoint writes anew: a list of runs, and the row groups made of them.
 
+use super::Shape;
 use super::stage::{GroupWriter, assign_keys};
 use crate::column_buffer::ColumnBuffer;
 use crate::descriptor::{CreatedRun, DeleteMeta, GroupMeta, IdRun};
@@ -60,6 +61,7 @@ pub(super) struct Compacted {
 /// When the pager fails or a stored chunk is damaged.
 pub(super) fn compact(
     version: &TableVersion,
+    shape: Shape,
     bound: TxnId,
     budget: &mut Budget,
     batch: &mut WriteBatch,
@@ -69,7 +71,7 @@ pub(super) fn compact(
         retired: Vec::new(),
         marks: Vec::new(),
     };
-    let runs = plan(version, bound, budget);
+    let runs = plan(version, shape, bound, budget);
     let stay = runs.iter().filter(|run| !run.rewrite);
     let stay = stay.flat_map(|run| &run.segments);
     out.marks = stay
@@ -81,7 +83,7 @@ pub(super) fn compact(
     }
     for run in runs {
         if run.rewrite {
-            rewrite(version, &run, bound, batch, &mut out.groups)?;
+            rewrite(version, shape, &run, bound, batch, &mut out.groups)?;
             let stored = run.segments.into_iter();
             out.retired
                 .extend(stored.filter(|s| matches!(s.data.as_ref(), GroupData::Stored(_))));
@@ -98,7 +100,7 @@ pub(super) fn compact(
     Ok(out)
 }
 
-fn plan(version: &TableVersion, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
+fn plan(version: &TableVersion, shape: Shape, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
     let mut segments: Vec<&Arc<RowGroup>> = version.segments().collect();
     segments.sort_by_key(|segment| segment.first_row_id());
     let mut runs: Vec<Run> = Vec::new();
@@ -113,7 +115,7 @@ fn plan(version: &TableVersion, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
             segments: vec![Arc::clone(segment)],
         });
         while let [.., left, right] = runs.as_slice()
-            && merges(left, right)
+            && merges(left, right, shape.row_group_rows)
             && let Some(right) = runs.pop()
             && let Some(left) = runs.last_mut()
         {
@@ -125,9 +127,9 @@ fn plan(version: &TableVersion, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
     runs
 }
 
-fn merges(left: &Run, right: &Run) -> bool {
+fn merges(left: &Run, right: &Run, row_group_rows: usize) -> bool {
     (left.rewrite && right.rewrite)
-        || (left.live_rows + right.live_rows <= ROW_GROUP_ROWS
+        || (left.live_rows + right.live_rows <= row_group_rows
             && left.live_rows <= MERGE_FACTOR * right.live_rows)
 }
 
@@ -258,6 +260,7 @@ struct Window {
 
 fn rewrite(
     version: &TableVersion,
+    shape: Shape,
     run: &Run,
     bound: TxnId,
     batch: &mut WriteBatch,
@@ -274,31 +277,51 @@ fn rewrite(
             if !version.marks.is_empty() || !segment.deletes.positions.is_empty() {
                 selection.retain(|row| !version.is_dead(segment, start + row, bound));
             }
-            let live = selection.count();
-            if live == 0 {
-                continue;
+            for positions in pieces(&selection, shape.row_group_rows) {
+                let live = positions.rows().len();
+                let is_full = rows + live > shape.row_group_rows
+                    || rows > 0 && bytes + live * row_bytes > GROUP_BYTES;
+                if is_full && rows > 0 {
+                    out.push(write_group(version, shape, &windows, rows, bound, batch)?);
+                    windows.clear();
+                    (rows, bytes) = (0, 0);
+                }
+                windows.push(Window {
+                    segment: Arc::clone(segment),
+                    start,
+                    positions,
+                });
+                rows += live;
+                bytes += live * row_bytes;
             }
-            if rows + live > ROW_GROUP_ROWS || (rows > 0 && bytes + live * row_bytes > GROUP_BYTES)
-            {
-                out.push(write_group(version, &windows, rows, bound, batch)?);
-                windows.clear();
-                (rows, bytes) = (0, 0);
-            }
-            let mut positions = Positions::default();
-            positions.load(&selection);
-            windows.push(Window {
-                segment: Arc::clone(segment),
-                start,
-                positions,
-            });
-            rows += live;
-            bytes += live * row_bytes;
         }
     }
     if rows > 0 {
-        out.push(write_group(version, &windows, rows, bound, batch)?);
+        out.push(write_group(version, shape, &windows, rows, bound, batch)?);
     }
     Ok(())
+}
+
+/// The rows of a window, in pieces that fit a row group: all of them unless groups are tiny.
+fn pieces(selection: &Selection, row_group_rows: usize) -> Vec<Positions> {
+    let live = selection.count();
+    let starts = (0..live).step_by(row_group_rows);
+    let part = |start: usize| {
+        let mut positions = Positions::default();
+        if live <= row_group_rows {
+            positions.load(selection);
+            return positions;
+        }
+        let mut part = selection.clone();
+        let mut place = 0..;
+        part.retain(|_| {
+            let place = place.next().unwrap_or(0);
+            (start..start + row_group_rows).contains(&place)
+        });
+        positions.load(&part);
+        positions
+    };
+    starts.map(part).collect()
 }
 
 fn bytes_per_row(segment: &RowGroup) -> usize {
@@ -311,6 +334,7 @@ fn bytes_per_row(segment: &RowGroup) -> usize {
 
 fn write_group(
     version: &TableVersion,
+    shape: Shape,
     windows: &[Window],
     rows: usize,
     bound: TxnId,
@@ -330,7 +354,8 @@ fn write_group(
             let chunk = window.segment.chunk(&stored)?;
             chunk.append_at(window.start, &window.positions, &mut column, &mut scratch)?;
         }
-        writer.add(*field, encoding::encode(*ty, &column.finish()?)?)?;
+        let chunk = encoding::encode(*ty, &column.finish()?, shape.encoding)?;
+        writer.add(*field, chunk)?;
     }
     let staged = writer.finish(&layout);
     let mut meta = assign_keys(pager, &staged, batch)?;

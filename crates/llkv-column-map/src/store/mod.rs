@@ -24,6 +24,7 @@ use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, Tab
 use crate::descriptor::{
     CreatedRun, GroupMeta, IdRun, STORE, StoreHeader, TABLE, TableDescriptor, seal, unseal,
 };
+use crate::encoding::{self, Encoding};
 use crate::fill::Fill;
 use crate::index;
 use crate::journal;
@@ -32,7 +33,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use hashbrown::{HashMap, HashSet};
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, BoxedPager, WriteBatch};
-use llkv_types::{FieldId, IndexId, PhysicalKey, RowId, SqlType, TableId, TxnId};
+use llkv_types::{FieldId, IndexId, PhysicalKey, ROW_GROUP_ROWS, RowId, SqlType, TableId, TxnId};
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -50,10 +51,43 @@ fn journal_key(commit_id: TxnId) -> Result<PhysicalKey> {
         .ok_or_else(|| Error::internal(format!("commit id {commit_id} is out of range")))
 }
 
-/// How a store works.
-#[derive(Debug, Clone, Default)]
+/// How a store works. Stores read what others have written, whatever their options.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct StoreOptions {}
+pub struct StoreOptions {
+    /// Rows at which a checkpoint begins another row group: at most [`ROW_GROUP_ROWS`], at least one.
+    pub row_group_rows: usize,
+    /// The name of the encoding that is taken for every chunk that it can hold, rather than the smallest.
+    pub encoding: Option<String>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            row_group_rows: ROW_GROUP_ROWS,
+            encoding: None,
+        }
+    }
+}
+
+/// [`StoreOptions`], looked at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) row_group_rows: usize,
+    pub(crate) encoding: Option<&'static Encoding>,
+}
+
+impl StoreOptions {
+    fn shape(&self) -> Result<Shape> {
+        let encoding = self.encoding.as_deref().map(|name| {
+            encoding::named(name).ok_or_else(|| Error::internal(format!("no encoding \"{name}\"")))
+        });
+        Ok(Shape {
+            row_group_rows: self.row_group_rows.clamp(1, ROW_GROUP_ROWS),
+            encoding: encoding.transpose()?,
+        })
+    }
+}
 
 /// Versioned tables of Arrow columns over a pager.
 ///
@@ -62,6 +96,7 @@ pub struct StoreOptions {}
 /// caller's commit lock, [`ColumnStore::sync`], then [`ColumnStore::publish`] in the order of commit ids.
 pub struct ColumnStore {
     pager: BoxedPager,
+    shape: Shape,
     state: RwLock<State>,
     /// Commits whose journal records are in the pager.
     journal: Mutex<Vec<TxnId>>,
@@ -100,8 +135,9 @@ impl ColumnStore {
     /// journal. Descriptors of tables that the journal does not touch are loaded at first use.
     ///
     /// # Errors
-    /// When the pager fails or what it holds is damaged.
-    pub fn open(pager: BoxedPager, _options: StoreOptions) -> Result<Self> {
+    /// When the pager fails or what it holds is damaged, or the options name no encoding.
+    pub fn open(pager: BoxedPager, options: StoreOptions) -> Result<Self> {
+        let shape = options.shape()?;
         let header = match pager.batch_get(&[HEADER_KEY])?.pop().flatten() {
             Some(blob) => Some(unseal::<StoreHeader>(STORE, HEADER_KEY.0, blob.as_slice())?),
             None => None,
@@ -130,6 +166,7 @@ impl ColumnStore {
             has_header: Mutex::new(has_header),
             numbering: Mutex::default(),
             pager,
+            shape,
         };
         store.replay()?;
         Ok(store)
@@ -290,7 +327,7 @@ impl ColumnStore {
         batches: &[RecordBatch],
     ) -> Result<StagedRowGroup> {
         self.ensure_header()?;
-        stage::stage(self.pager.as_ref(), layout, batches)
+        stage::stage(self.pager.as_ref(), self.shape, layout, batches)
     }
 
     /// The header's key bounds the keys that the pager allocates, so it is there before the first.

@@ -1,5 +1,6 @@
 //! Encoding row groups ahead of the commit that refers to them.
 
+use super::Shape;
 use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, ChunkRef, DeleteMeta, GroupMeta};
 use crate::encoding::{self, EncodedChunk};
@@ -19,6 +20,7 @@ pub(super) const EARLY_BYTES: usize = 64 << 10;
 /// See [`crate::ColumnStore::stage_row_group`].
 pub(super) fn stage(
     pager: &dyn Pager,
+    shape: Shape,
     layout: &Layout,
     batches: &[RecordBatch],
 ) -> Result<StagedRowGroup> {
@@ -45,7 +47,7 @@ pub(super) fn stage(
             })
             .collect::<Result<Vec<&dyn Array>>>()?;
         let array = join(&parts)?;
-        writer.add(*field, encoding::encode(*ty, &array)?)?;
+        writer.add(*field, encoding::encode(*ty, &array, shape.encoding)?)?;
     }
     Ok(writer.finish(layout))
 }

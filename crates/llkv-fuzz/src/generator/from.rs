@@ -11,10 +11,10 @@ pub(super) struct From {
 impl Generator<'_> {
     /// A FROM clause of one to three items.
     pub(super) fn from(&mut self) -> From {
-        self.part(Self::from_inner)
+        self.part(Self::joined_items)
     }
 
-    fn from_inner(&mut self) -> From {
+    fn joined_items(&mut self) -> From {
         let count = 1 + self.choices.weighted(&[5, 4, 2]);
         let mut has_large = false;
         let mut from = self.item(&mut has_large);

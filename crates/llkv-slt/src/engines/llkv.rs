@@ -1,5 +1,6 @@
 //! LLKV behind the runner's trait.
 
+use crate::configuration::Configuration;
 use crate::dialect::Dialect;
 use crate::engine::{
     EngineError, EngineStatistics, OperatorTime, Outcome, SltConnection, SltDatabase, SltEngine,
@@ -13,7 +14,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// LLKV, as it is linked into this program.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct LlkvEngine;
+pub struct LlkvEngine {
+    configuration: Option<&'static Configuration>,
+}
+
+impl LlkvEngine {
+    /// LLKV as another way to run it says.
+    #[must_use]
+    pub const fn with(configuration: &'static Configuration) -> Self {
+        Self {
+            configuration: Some(configuration),
+        }
+    }
+}
 
 impl SltEngine for LlkvEngine {
     fn name(&self) -> &str {
@@ -26,6 +39,9 @@ impl SltEngine for LlkvEngine {
             Dialect::Sqlite => SqlDialect::Sqlite,
             Dialect::Duckdb => SqlDialect::DuckDb,
         });
+        if let Some(configuration) = self.configuration {
+            (configuration.options)(&mut options);
+        }
         let engine = match target {
             Target::Memory => SqlEngine::in_memory_with(options),
             Target::File { path, read_only } => {
@@ -35,6 +51,7 @@ impl SltEngine for LlkvEngine {
         };
         Ok(Box::new(LlkvDatabase {
             engine: engine.map_err(|error| engine_error(&error))?,
+            settings: self.configuration.map_or(&[], |own| own.settings),
             statistics: Arc::default(),
         }))
     }
@@ -51,13 +68,19 @@ impl SltEngine for LlkvEngine {
 
 struct LlkvDatabase {
     engine: SqlEngine,
+    settings: &'static [(&'static str, &'static str)],
     statistics: Arc<Mutex<EngineStatistics>>,
 }
 
 impl SltDatabase for LlkvDatabase {
     fn connect(&self) -> Result<Box<dyn SltConnection>, EngineError> {
+        let session = self.engine.session();
+        for (name, value) in self.settings {
+            let set = session.execute(&format!("SET {name} = '{value}'"));
+            set.map_err(|error| engine_error(&error))?;
+        }
         Ok(Box::new(LlkvConnection {
-            session: self.engine.session(),
+            session,
             statistics: self.statistics.clone(),
         }))
     }

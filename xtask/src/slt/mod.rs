@@ -1,8 +1,13 @@
 //! `cargo xtask slt`: runs sqllogictest files.
 
-use crate::step::{self, TaskResult, root};
+mod corpus;
+mod matrix;
+mod times;
+
+use crate::step::{TaskResult, root};
 use llkv_slt::{
-    Dialect, ExpectedFailures, Isolation, SltEngine, SltOptions, SltRunner, Storage, Summary, serve,
+    Configuration, Dialect, ExpectedFailures, Isolation, LlkvEngine, SltEngine, SltOptions,
+    SltRunner, Storage, Summary, serve,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +15,6 @@ use std::time::Duration;
 
 /// Set to 1, it prints statistics.
 const STATISTICS_VARIABLE: &str = "LLKV_SLT_STATS";
-/// The folder of the conformance corpora, with `sqlite` and `duckdb` below it.
-const CORPUS_VARIABLE: &str = "LLKV_CORPUS";
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
@@ -35,9 +38,19 @@ pub(crate) struct Arguments {
     /// Seconds that a file may take
     #[arg(long)]
     timeout_s: Option<u64>,
-    /// The database
-    #[arg(long, default_value = "llkv")]
-    engine: EngineChoice,
+    /// The database; several are run one after the other, for --times
+    #[arg(long, value_delimiter = ',', default_value = "llkv")]
+    engine: Vec<EngineChoice>,
+    /// Another way to run LLKV, by its name; `all` for every one. Without paths, our own suite and the sample
+    /// of the corpus are run
+    #[arg(long)]
+    config: Vec<String>,
+    /// Run SQLite's whole corpus, below the folder of LLKV_CORPUS, rather than our own suite
+    #[arg(long)]
+    corpus: bool,
+    /// Print each file's time in the databases and their ratios, the worst last
+    #[arg(long)]
+    times: bool,
     /// A list of files that do not pass yet; `slt/expected-failures.txt` for our own suite
     #[arg(long)]
     expected_failures: Option<PathBuf>,
@@ -46,6 +59,8 @@ pub(crate) struct Arguments {
 #[derive(clap::Args)]
 pub(crate) struct WorkerArguments {
     engine: EngineChoice,
+    #[arg(long)]
+    config: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -72,18 +87,22 @@ impl EngineChoice {
         }
     }
 
-    fn engine(self) -> Box<dyn SltEngine> {
-        match self {
-            Self::Llkv => Box::new(llkv_slt::LlkvEngine),
+    fn engine(self, configuration: Option<&'static Configuration>) -> Box<dyn SltEngine> {
+        match (self, configuration) {
+            (Self::Llkv, Some(configuration)) => Box::new(LlkvEngine::with(configuration)),
+            (Self::Llkv, None) => Box::new(LlkvEngine::default()),
             #[cfg(feature = "engine-sqlite")]
-            Self::Sqlite => Box::new(llkv_slt::SqliteEngine),
+            (Self::Sqlite, _) => Box::new(llkv_slt::SqliteEngine),
         }
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> TaskResult {
-    let summary = run_files(arguments)?;
-    if summary.is_success() {
+    let is_success = match arguments.config.as_slice() {
+        [] => run_engines(arguments)?,
+        names => matrix::run(names, &run_options(arguments)?, arguments.paths.is_empty())?,
+    };
+    if is_success {
         Ok(())
     } else {
         // The closing lines say it; nothing may stand below them.
@@ -91,25 +110,55 @@ pub(crate) fn run(arguments: &Arguments) -> TaskResult {
     }
 }
 
+/// Every engine on the same files; true when nothing failed.
+fn run_engines(arguments: &Arguments) -> Result<bool, String> {
+    let options = run_options(arguments)?;
+    let mut summaries = Vec::new();
+    for engine in &arguments.engine {
+        let summary = run_with(options.clone(), *engine, None)?;
+        summaries.push((engine.name(), summary));
+    }
+    if arguments.times {
+        times::print(&summaries);
+    }
+    Ok(summaries.iter().all(|(_, summary)| summary.is_success()))
+}
+
 /// Serves the runner of another process.
 pub(crate) fn work(arguments: &WorkerArguments) -> TaskResult {
-    let engine = arguments.engine.engine();
+    let configuration = arguments.config.as_deref().map(matrix::named).transpose()?;
+    let engine = arguments.engine.engine(configuration);
     serve(engine.as_ref()).map_err(|error| error.to_string())
 }
 
-/// Our own suite and the files of a corpus that must pass, in one run. True when nothing failed.
+/// The matrix of configurations, then our own suite and the corpora as they are. True when nothing failed.
 pub(crate) fn run_for_test() -> Result<bool, String> {
-    let suite = root().join("slt");
-    let mut options = SltOptions {
+    let options = SltOptions {
         statistics: wants_statistics(),
-        expected_failures: read_list(&suite.join("expected-failures.txt"))?,
         ..SltOptions::default()
     };
-    let mut names = names_in(&suite.join("corpus.txt"))?;
-    names.extend(names_in(&suite.join("corpus-duckdb.txt"))?);
-    options.paths = corpus_files(&names);
-    options.paths.insert(0, suite);
-    Ok(run_with(options, EngineChoice::Llkv)?.is_success())
+    let agree = matrix::run(&["all".to_owned()], &options, true)?;
+    let mut options = SltOptions {
+        expected_failures: read_list(&suite().join("expected-failures.txt"))?,
+        ..options
+    };
+    options.paths.push(suite());
+    if let Some(corpus) = corpus::folder() {
+        // It says nothing about files that our own suite and the sample do not say.
+        options.memory_only = corpus::sqlite_paths()?;
+        options.paths.extend(options.memory_only.iter().cloned());
+        let names = names_in(&suite().join("corpus-duckdb.txt"))?;
+        options
+            .paths
+            .extend(names.iter().map(|name| corpus.join(name)));
+    }
+    let summary = run_with(options, EngineChoice::Llkv, None)?;
+    Ok(summary.is_success() && agree)
+}
+
+/// The folder of our own suite.
+fn suite() -> PathBuf {
+    root().join("slt")
 }
 
 /// The lines of a list that are no comments.
@@ -121,29 +170,13 @@ fn names_in(list: &Path) -> Result<Vec<String>, String> {
     Ok(names.map(str::to_owned).collect())
 }
 
-/// The files of a list, where a corpus is on this machine: the folder of `LLKV_CORPUS`, or
-/// `shared/slt` beside the workspace.
-fn corpus_files(names: &[String]) -> Vec<PathBuf> {
-    let beside = || Some(root().parent()?.join("shared").join("slt"));
-    let corpus = std::env::var_os(CORPUS_VARIABLE)
-        .map(PathBuf::from)
-        .or_else(beside);
-    let Some(corpus) = corpus.filter(|folder| folder.is_dir()) else {
-        step::say(&format!(
-            "no corpus here ({CORPUS_VARIABLE} is not set): only our own suite"
-        ));
-        return Vec::new();
-    };
-    names.iter().map(|name| corpus.join(name)).collect()
-}
-
 fn wants_statistics() -> bool {
     std::env::var(STATISTICS_VARIABLE).is_ok_and(|value| value == "1")
 }
 
-fn run_files(arguments: &Arguments) -> Result<Summary, String> {
-    let own_suite = arguments.paths.is_empty();
-    let suite = root().join("slt");
+fn run_options(arguments: &Arguments) -> Result<SltOptions, String> {
+    let own_suite = arguments.paths.is_empty() && !arguments.corpus;
+    let suite = suite();
     let mut options = SltOptions {
         dialect: arguments.dialect,
         filter: arguments.filter.clone(),
@@ -162,6 +195,9 @@ fn run_files(arguments: &Arguments) -> Result<Summary, String> {
     } else {
         arguments.paths.clone()
     };
+    if arguments.corpus {
+        options.paths.extend(corpus::sqlite_paths()?);
+    }
     options.storages = match arguments.storage {
         Some(StorageChoice::Both) => vec![Storage::Memory, Storage::File],
         Some(StorageChoice::File) => vec![Storage::File],
@@ -173,7 +209,7 @@ fn run_files(arguments: &Arguments) -> Result<Summary, String> {
     if let Some(path) = list.or_else(|| own_suite.then(|| suite.join("expected-failures.txt"))) {
         options.expected_failures = read_list(&path)?;
     }
-    run_with(options, arguments.engine)
+    Ok(options)
 }
 
 fn read_list(path: &Path) -> Result<ExpectedFailures, String> {
@@ -183,11 +219,18 @@ fn read_list(path: &Path) -> Result<ExpectedFailures, String> {
 }
 
 /// Runs files in worker processes of this very program.
-fn run_with(options: SltOptions, engine: EngineChoice) -> Result<Summary, String> {
+fn run_with(
+    options: SltOptions,
+    engine: EngineChoice,
+    configuration: Option<&'static Configuration>,
+) -> Result<Summary, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let command = || {
         let mut command = Command::new(&program);
         command.args(["slt-worker", engine.name()]);
+        if let Some(configuration) = configuration {
+            command.args(["--config", configuration.name]);
+        }
         command
     };
     let runner = SltRunner::new(options, Isolation::Processes(&command));
