@@ -21,9 +21,17 @@ use std::sync::{Arc, Weak};
 /// The sequences that a session has used: each with the number that expressions know it by.
 #[derive(Default)]
 pub(crate) struct SessionSequences {
-    known: Mutex<HashMap<TableId, (u64, Arc<dyn SequenceSource>, Arc<Sequence>)>>,
+    known: Mutex<HashMap<TableId, Known>>,
     /// The numbers that it took last.
     last: Arc<Mutex<HashMap<TableId, i64>>>,
+}
+
+/// A sequence that a session has used.
+struct Known {
+    /// Its number in expressions, which holds as long as the source is there.
+    number: u64,
+    sequence: Arc<Sequence>,
+    _source: Arc<dyn SequenceSource>,
 }
 
 impl SessionSequences {
@@ -31,10 +39,10 @@ impl SessionSequences {
     pub(crate) fn number(&self, context: &Arc<RuntimeContext>, sequence: &Arc<Sequence>) -> u64 {
         let id = sequence.meta().id;
         let mut known = self.known.lock();
-        if let Some((number, _, same)) = known.get(&id)
-            && same.is_same(sequence)
+        if let Some(used) = known.get(&id)
+            && used.sequence.is_same(sequence)
         {
-            return *number;
+            return used.number;
         }
         let source: Arc<dyn SequenceSource> = Arc::new(SessionSequence {
             context: Arc::downgrade(context),
@@ -42,7 +50,12 @@ impl SessionSequences {
             last: Arc::clone(&self.last),
         });
         let number = register(&source);
-        known.insert(id, (number, source, Arc::clone(sequence)));
+        let used = Known {
+            number,
+            sequence: Arc::clone(sequence),
+            _source: source,
+        };
+        known.insert(id, used);
         number
     }
 }

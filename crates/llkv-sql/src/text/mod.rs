@@ -6,6 +6,7 @@ mod grammar;
 mod hints;
 mod location;
 mod parse;
+mod pragma;
 mod render;
 mod sequence_options;
 mod split;

@@ -136,7 +136,7 @@ fn with_parser<T, R>(
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
     number_hexadecimals(&mut tokens, text, dialect);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
-    let tokens = with_marks(tokens);
+    let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_tokens(&tokens)?);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
         let mut parser = Parser::new(&grammar)

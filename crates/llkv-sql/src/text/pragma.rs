@@ -1,0 +1,26 @@
+//! `PRAGMA name = ON`: the library takes numbers and texts as values, and no words.
+
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// Words behind the sign of a PRAGMA as texts.
+pub(super) fn with_values(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut words = tokens
+        .iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let is_pragma = matches!(words.next().map(|token| &token.token),
+        Some(Token::Word(word)) if word.quote_style.is_none()
+            && word.value.eq_ignore_ascii_case("PRAGMA"));
+    if !is_pragma {
+        return tokens;
+    }
+    let signs = tokens.iter().position(|token| token.token == Token::Eq);
+    let value = signs.and_then(|at| tokens.get_mut(at + 1..));
+    for token in value.unwrap_or_default() {
+        if let Token::Word(word) = &token.token
+            && word.quote_style.is_none()
+        {
+            token.token = Token::SingleQuotedString(word.value.clone());
+        }
+    }
+    tokens
+}
