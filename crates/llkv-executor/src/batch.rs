@@ -113,7 +113,7 @@ pub(crate) fn take_one(column: &ArrayRef, indices: &UInt32Array) -> Result<Array
 }
 
 /// Bytes of text and blobs too long to stand in their views.
-fn text_bytes(column: &ArrayRef) -> u64 {
+pub(crate) fn text_bytes(column: &ArrayRef) -> u64 {
     let views = match column.data_type() {
         DataType::Utf8View => column.as_string_view().views(),
         DataType::BinaryView => column.as_binary_view().views(),

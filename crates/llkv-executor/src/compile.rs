@@ -185,7 +185,7 @@ fn with_shared(
     let mut exprs: Vec<Prepared> = passed.into_iter().map(Prepared::Column).collect();
     exprs.extend(prepare_all(shared.iter().map(|p| &p.expr), columns)?);
     Ok(Box::new(ProjectOperator {
-        info: OperatorInfo::new("project", list(shared.iter().map(|p| &p.expr)), output),
+        info: OperatorInfo::new("project", list(shared.iter().map(|p| &p.expr)), output).added(),
         projection: Arc::new(Projection { exprs }),
         input,
     }))
@@ -260,7 +260,7 @@ fn input_by_position(plan: &LogicalPlan, kept: &[usize]) -> Result<Box<dyn Opera
         .map(|c| Ok(Prepared::Column(position(c.id, &input.info().columns)?)))
         .collect();
     Ok(Box::new(ProjectOperator {
-        info: OperatorInfo::new("project", "in order".to_string(), columns),
+        info: OperatorInfo::new("project", "in order".to_string(), columns).added(),
         projection: Arc::new(Projection { exprs: exprs? }),
         input,
     }))

@@ -1,6 +1,7 @@
 //! What a query runs in: tables, threads, memory, cancellation.
 
 use crate::memory::MemoryBudget;
+use crate::spill::{SpillSpace, Spiller};
 use llkv_result::{ExecError, Result};
 use llkv_table::TableHandle;
 use llkv_types::{BATCH_ROWS, TableId};
@@ -78,6 +79,12 @@ pub struct ExecutionContext {
     pub threads: usize,
     /// Budget of the operators that hold rows.
     pub memory: Arc<MemoryBudget>,
+    /// Where operators put what is over the budget.
+    pub spill: Arc<SpillSpace>,
+    /// Operators spill whatever they hold, however much memory there is: for tests.
+    pub spill_always: bool,
+    /// Bytes that each worker of an operator may hold although the budget is used up.
+    pub spill_grant_bytes: u64,
     /// Stops the query from outside.
     pub cancel: CancelToken,
     /// Rows of a batch, at most; at least 1.
@@ -106,6 +113,9 @@ impl ExecutionContext {
             tables,
             threads: machine_threads(),
             memory: MemoryBudget::unlimited(),
+            spill: SpillSpace::new(std::env::temp_dir()),
+            spill_always: false,
+            spill_grant_bytes: Spiller::GRANT_BYTES,
             cancel: CancelToken::new(),
             batch_rows: BATCH_ROWS,
             parallel_threshold_rows: Self::PARALLEL_THRESHOLD_ROWS,
@@ -139,6 +149,27 @@ impl ExecutionContext {
         self
     }
 
+    /// The same with another place for temporary files.
+    #[must_use]
+    pub fn with_spill(mut self, spill: Arc<SpillSpace>) -> Self {
+        self.spill = spill;
+        self
+    }
+
+    /// The same with operators that spill whatever they hold, or only what is over the budget.
+    #[must_use]
+    pub fn with_spill_always(mut self, always: bool) -> Self {
+        self.spill_always = always;
+        self
+    }
+
+    /// The same with another number of bytes that each worker of an operator may hold over the budget.
+    #[must_use]
+    pub fn with_spill_grant_bytes(mut self, bytes: u64) -> Self {
+        self.spill_grant_bytes = bytes;
+        self
+    }
+
     /// The same with another cancellation token.
     #[must_use]
     pub fn with_cancel(mut self, cancel: CancelToken) -> Self {
@@ -159,6 +190,9 @@ impl std::fmt::Debug for ExecutionContext {
         f.debug_struct("ExecutionContext")
             .field("threads", &self.threads)
             .field("memory", &self.memory)
+            .field("spill", &self.spill)
+            .field("spill_always", &self.spill_always)
+            .field("spill_grant_bytes", &self.spill_grant_bytes)
             .field("batch_rows", &self.batch_rows)
             .field("parallel_threshold_rows", &self.parallel_threshold_rows)
             .finish_non_exhaustive()

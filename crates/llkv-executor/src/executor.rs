@@ -3,13 +3,13 @@
 use crate::compile::compile;
 use crate::context::ExecutionContext;
 use crate::metrics::OperatorStatistics;
-use crate::operators::{Hints, Operator, statistics};
+use crate::operators::{Hints, Operator, annotate, statistics};
 use crate::pipeline::PipelineStream;
 use crate::run::{Run, guarded};
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use llkv_plan::LogicalPlan;
+use llkv_plan::{LogicalPlan, PlanNotes};
 use llkv_result::Result;
 use llkv_table::TableHandle;
 use llkv_types::TableId;
@@ -37,7 +37,23 @@ impl QueryExecutor {
     /// For plans that were not optimized (dependent joins), expressions that no kernel takes, and tables
     /// that do not exist.
     pub fn execute(&self, plan: &LogicalPlan) -> Result<SelectExecution> {
+        self.execute_noted(plan, None)
+    }
+
+    /// [`Self::execute`] with what EXPLAIN says of the plan's nodes, which the statistics then show beside what
+    /// was counted.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub fn execute_noted(
+        &self,
+        plan: &LogicalPlan,
+        notes: Option<&PlanNotes>,
+    ) -> Result<SelectExecution> {
         let root = compile(plan, None)?;
+        if let Some(notes) = notes {
+            annotate(root.as_ref(), plan, notes);
+        }
         let mut tables = HashMap::new();
         self.take_handles(plan, &mut tables)?;
         let fields = root.info().columns.iter().map(|column| {

@@ -63,8 +63,10 @@ mod operators;
 mod pipeline;
 mod resolve;
 mod run;
+mod spill;
 
 pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider, machine_threads};
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
 pub use memory::{MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorStatistics, OperatorSums, ScanStatistics};
+pub use spill::{LocalDisk, SpillDisk, SpillSpace, SpillStorage};

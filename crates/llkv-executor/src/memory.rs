@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One limit for all queries of an engine. Operators that keep rows (join tables, groups, sorts)
-/// reserve their bytes here; the one that would pass the limit fails alone.
+/// reserve their bytes here; the one that would pass the limit spills to temporary files, or fails alone.
 pub struct MemoryBudget {
-    limit_bytes: u64,
+    limit_bytes: AtomicU64,
     used_bytes: AtomicU64,
     peak_bytes: AtomicU64,
 }
@@ -18,7 +18,7 @@ impl MemoryBudget {
     #[must_use]
     pub fn new(limit_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
-            limit_bytes,
+            limit_bytes: AtomicU64::new(limit_bytes),
             used_bytes: AtomicU64::new(0),
             peak_bytes: AtomicU64::new(0),
         })
@@ -33,7 +33,13 @@ impl MemoryBudget {
     /// Bytes that may be reserved in all.
     #[must_use]
     pub fn limit_bytes(&self) -> u64 {
-        self.limit_bytes
+        self.limit_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Changes the limit, for queries that run too: what is over it stays reserved, and nothing more is given
+    /// until that much was given back.
+    pub fn set_limit_bytes(&self, limit_bytes: u64) {
+        self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
     }
 
     /// Bytes reserved now. Zero when no query runs.
@@ -61,7 +67,7 @@ impl MemoryBudget {
 
 impl fmt::Debug for MemoryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (used, limit) = (self.used_bytes(), self.limit_bytes);
+        let (used, limit) = (self.used_bytes(), self.limit_bytes());
         write!(f, "MemoryBudget({used} of {limit} bytes)")
     }
 }
@@ -81,6 +87,12 @@ impl MemoryReservation {
         self.bytes
     }
 
+    /// Bytes that the budget has.
+    #[must_use]
+    pub fn limit_bytes(&self) -> u64 {
+        self.budget.limit_bytes()
+    }
+
     /// Holds `bytes` more.
     ///
     /// # Errors
@@ -89,18 +101,37 @@ impl MemoryReservation {
         let budget = &self.budget;
         let before = budget.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         let after = before.saturating_add(bytes);
-        if after > budget.limit_bytes {
+        let limit_bytes = budget.limit_bytes();
+        if after > limit_bytes {
             budget.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(ExecError::MemoryLimit {
                 operator: self.operator,
                 needed_bytes: self.bytes.saturating_add(bytes),
-                limit_bytes: budget.limit_bytes,
+                limit_bytes,
             }
             .into());
         }
         budget.peak_bytes.fetch_max(after, Ordering::Relaxed);
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// Holds `bytes` more, whatever the limit says, and tells whether the budget had room for them. For those who
+    /// give back what they hold when it had not.
+    pub fn overdraw(&mut self, bytes: u64) -> bool {
+        let budget = &self.budget;
+        let before = budget.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let after = before.saturating_add(bytes);
+        budget.peak_bytes.fetch_max(after, Ordering::Relaxed);
+        self.bytes += bytes;
+        after <= budget.limit_bytes()
+    }
+
+    /// Holds `bytes` from now on, no more than before.
+    pub fn shrink(&mut self, bytes: u64) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.budget.used_bytes.fetch_sub(less, Ordering::Relaxed);
+        self.bytes -= less;
     }
 
     /// Holds exactly `bytes`.
@@ -111,10 +142,7 @@ impl MemoryReservation {
         if bytes > self.bytes {
             return self.grow(bytes - self.bytes);
         }
-        self.budget
-            .used_bytes
-            .fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-        self.bytes = bytes;
+        self.shrink(bytes);
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! What every operator counts: rows, batches, time, bytes.
 
+mod print;
+
+use llkv_plan::PlanNote;
 use llkv_table::ScanCounters;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,9 +14,15 @@ pub(crate) struct OperatorMetrics {
     batches: AtomicU64,
     nanos: AtomicU64,
     bytes: AtomicU64,
+    spilled_bytes: AtomicU64,
 }
 
 impl OperatorMetrics {
+    /// Counts bytes written to temporary files.
+    pub(crate) fn spilled(&self, bytes: u64) {
+        self.spilled_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Counts a batch that the operator put out.
     pub(crate) fn batch(&self, batch: &crate::batch::Batch) {
         self.rows.fetch_add(batch.rows as u64, Ordering::Relaxed);
@@ -49,6 +57,10 @@ pub struct OperatorStatistics {
     pub time: Duration,
     /// Bytes of the values it put out; a string counts as its 16-byte view.
     pub bytes: u64,
+    /// Bytes it wrote to temporary files, as often as it wrote them.
+    pub spilled_bytes: u64,
+    /// What EXPLAIN says of the plan's node, where it was asked.
+    pub note: Option<PlanNote>,
     /// What storage did, for scans of tables.
     pub scan: Option<ScanStatistics>,
     /// Its inputs.
@@ -99,6 +111,8 @@ impl OperatorStatistics {
             batches: metrics.batches.load(Ordering::Relaxed),
             time: Duration::from_nanos(metrics.nanos.load(Ordering::Relaxed)),
             bytes: metrics.bytes.load(Ordering::Relaxed),
+            spilled_bytes: metrics.spilled_bytes.load(Ordering::Relaxed),
+            note: None,
             scan: None,
             inputs,
         }
@@ -127,36 +141,11 @@ impl OperatorStatistics {
             sum.batches += self.batches;
             sum.time += self.time;
             sum.bytes += self.bytes;
+            sum.spilled_bytes += self.spilled_bytes;
         }
         for input in &self.inputs {
             input.add_to(sums);
         }
-    }
-
-    fn print(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
-        for _ in 0..depth {
-            f.write_str("  ")?;
-        }
-        f.write_str(self.operator)?;
-        if !self.detail.is_empty() {
-            write!(f, " {}", self.detail)?;
-        }
-        let millis = self.time.as_secs_f64() * 1e3;
-        writeln!(
-            f,
-            "  (rows={} batches={} time={millis:.3}ms bytes={}{})",
-            self.rows,
-            self.batches,
-            self.bytes,
-            self.scan.map_or(String::new(), |scan| scan.to_string()),
-        )?;
-        self.inputs.iter().try_for_each(|i| i.print(f, depth + 1))
-    }
-}
-
-impl fmt::Display for OperatorStatistics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.print(f, 0)
     }
 }
 
@@ -175,19 +164,6 @@ pub struct OperatorSums {
     pub time: Duration,
     /// Bytes of the values put out.
     pub bytes: u64,
-}
-
-impl fmt::Display for ScanStatistics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            " row_groups={} pruned={} blocks={} pruned_blocks={} rows_scanned={} bytes_read={}",
-            self.row_groups_read,
-            self.row_groups_pruned,
-            self.blocks_read,
-            self.blocks_pruned,
-            self.rows_scanned,
-            self.bytes_read
-        )
-    }
+    /// Bytes written to temporary files.
+    pub spilled_bytes: u64,
 }

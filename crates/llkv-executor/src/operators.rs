@@ -30,7 +30,7 @@ pub(crate) use project::{ProjectOperator, Projection};
 pub(crate) use recursive::{RecursiveInputs, RecursiveOperator, WorkingTableOperator};
 pub(crate) use scan::ScanOperator;
 pub(crate) use set_op::SetOperator;
-pub(crate) use sort::SortOperator;
+pub(crate) use sort::{SortOperator, gather};
 pub(crate) use top_k::TopKOperator;
 pub(crate) use union_all::UnionAllOperator;
 pub(crate) use values::ValuesOperator;
@@ -41,11 +41,11 @@ use crate::pipeline::Pipeline;
 use crate::run::Run;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
-use llkv_plan::PlanColumn;
+use llkv_plan::{LogicalPlan, PlanColumn, PlanNote, PlanNotes};
 use llkv_result::Result;
 use llkv_table::{KeySet, ScanCounters};
 use llkv_types::Scalar;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A node of the physical tree.
 pub(crate) trait Operator: Send + Sync {
@@ -75,6 +75,10 @@ pub(crate) struct OperatorInfo {
     pub(crate) columns: Vec<PlanColumn>,
     /// Counters.
     pub(crate) metrics: Arc<OperatorMetrics>,
+    /// What EXPLAIN says of the plan's node.
+    pub(crate) note: OnceLock<PlanNote>,
+    /// The plan has no node for it.
+    pub(crate) is_added: bool,
 }
 
 impl OperatorInfo {
@@ -84,7 +88,15 @@ impl OperatorInfo {
             detail,
             columns,
             metrics: Arc::default(),
+            note: OnceLock::new(),
+            is_added: false,
         }
+    }
+
+    /// The same for an operator that stands for no node of the plan.
+    pub(crate) fn added(mut self) -> Self {
+        self.is_added = true;
+        self
     }
 
     /// Arrow types of the columns.
@@ -161,12 +173,33 @@ pub(crate) fn open_input(input: &dyn Operator, run: &Arc<Run>, hints: &Hints) ->
     })
 }
 
+/// Gives the operators of a plan what EXPLAIN says of their nodes.
+pub(crate) fn annotate(operator: &dyn Operator, plan: &LogicalPlan, notes: &PlanNotes) {
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+        let inputs = operator.inputs();
+        if operator.info().is_added {
+            inputs
+                .into_iter()
+                .for_each(|input| annotate(input, plan, notes));
+            return;
+        }
+        if let Some(note) = notes.of(plan) {
+            // Noted once: an operator is compiled for one plan.
+            let _ = operator.info().note.set(note.clone());
+        }
+        for (input, plan) in inputs.into_iter().zip(plan.inputs()) {
+            annotate(input, plan, notes);
+        }
+    });
+}
+
 /// What the operator and its inputs did so far.
 pub(crate) fn statistics(operator: &dyn Operator) -> OperatorStatistics {
     let info = operator.info();
     let inputs = operator.inputs().into_iter().map(statistics).collect();
     OperatorStatistics {
         scan: operator.scan_counters().map(ScanStatistics::read),
+        note: info.note.get().cloned(),
         ..OperatorStatistics::read(info.kind, info.detail.clone(), &info.metrics, inputs)
     }
 }

@@ -1,4 +1,6 @@
-//! Plans as text: one line a node, inputs below it.
+//! Plans as text: one line a node, inputs below it; or as JSON.
+
+mod json;
 
 use crate::estimate::{Estimate, Estimator};
 use crate::{
@@ -20,6 +22,68 @@ pub fn explain(plan: &LogicalPlan) -> String {
 pub fn explain_estimated(plan: &LogicalPlan, catalog: &dyn CatalogView) -> String {
     let estimator = Estimator::new(catalog);
     Printer::new(plan, Some(&estimator)).print(plan)
+}
+
+/// The tree as a JSON text, each node with what it is, the rows that are expected of it, and its inputs.
+#[must_use]
+pub fn explain_json(plan: &LogicalPlan, catalog: &dyn CatalogView) -> String {
+    json::plan(plan, &notes(plan, catalog))
+}
+
+pub use json::JsonWriter;
+
+/// What EXPLAIN says of the nodes of one plan, which must stay where it is in memory.
+#[derive(Debug, Clone, Default)]
+pub struct PlanNotes {
+    /// By the address of the node.
+    by_node: HashMap<*const LogicalPlan, PlanNote>,
+}
+
+/// What EXPLAIN says of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanNote {
+    /// The node, with names of columns.
+    pub description: String,
+    /// Rows that are expected of it.
+    pub rows: f64,
+}
+
+impl PlanNotes {
+    /// What is said of a node.
+    #[must_use]
+    pub fn of(&self, node: &LogicalPlan) -> Option<&PlanNote> {
+        self.by_node.get(&std::ptr::from_ref(node))
+    }
+}
+
+/// What EXPLAIN says of each node of a plan.
+#[must_use]
+pub fn notes(plan: &LogicalPlan, catalog: &dyn CatalogView) -> PlanNotes {
+    let estimator = Estimator::new(catalog);
+    let printer = Printer::new(plan, None);
+    let mut notes = PlanNotes::default();
+    note(plan, &printer, &estimator, &mut notes);
+    notes
+}
+
+fn note(
+    plan: &LogicalPlan,
+    printer: &Printer<'_>,
+    estimator: &Estimator<'_>,
+    notes: &mut PlanNotes,
+) -> Estimate {
+    // As deep as the plan, which may be deeper than the caller's stack.
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+        let mut inputs = Vec::new();
+        plan.for_each_input(&mut |input| inputs.push(note(input, printer, estimator, notes)));
+        let estimate = estimator.of_node(plan, &inputs);
+        let note = PlanNote {
+            description: printer.describe(plan),
+            rows: estimate.rows,
+        };
+        notes.by_node.insert(std::ptr::from_ref(plan), note);
+        estimate
+    })
 }
 
 struct Printer<'a> {

@@ -59,7 +59,9 @@ pub use catalog::{
     TableStatistics, ViewInfo,
 };
 pub use column_set::ColumnSet;
-pub use explain::{explain, explain_estimated};
+pub use explain::{
+    JsonWriter, PlanNote, PlanNotes, explain, explain_estimated, explain_json, notes,
+};
 pub use external::{BatchIterator, ExternalSource, FileFormat, FileOptions};
 pub use optimizer::{
     IndexUse, MAX_PLAN_DEPTH, Optimized, OptimizerOptions, Rule, RuleContext, TraceStep, optimize,
@@ -72,10 +74,10 @@ pub use plan::{
 };
 pub use rules::RULES;
 pub use statement::{
-    CascadeTarget, CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainMode,
-    ForeignKeyAction, ForeignKeyDefinition, GeneratedColumn, IndexColumn, IndexDefinition, Insert,
-    KeyDefinition, PlanStatement, Returning, RowCheck, RowQuery, SequenceDefinition,
-    TableDefinition, Update, Upsert, UpsertUpdate,
+    CascadeTarget, CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainFormat,
+    ExplainMode, ForeignKeyAction, ForeignKeyDefinition, GeneratedColumn, IndexColumn,
+    IndexDefinition, Insert, KeyDefinition, PlanStatement, Returning, RowCheck, RowQuery,
+    SequenceDefinition, TableDefinition, Update, Upsert, UpsertUpdate,
 };
 pub use trigger::{
     TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,

@@ -145,6 +145,8 @@ pub enum PlanStatement {
         statement: Box<PlanStatement>,
         /// How.
         mode: ExplainMode,
+        /// In what form.
+        format: ExplainFormat,
     },
     /// BEGIN.
     Begin {
@@ -336,6 +338,16 @@ pub enum ConflictAction {
     Fail,
     /// The statement fails, and the transaction is rolled back: `OR ROLLBACK`.
     Rollback,
+}
+
+/// The form of what EXPLAIN gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ExplainFormat {
+    /// Lines for people, a row each.
+    #[default]
+    Text,
+    /// One JSON text.
+    Json,
 }
 
 /// How EXPLAIN explains.

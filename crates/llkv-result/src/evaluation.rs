@@ -119,6 +119,30 @@ pub enum ExecError {
         /// The budget.
         limit_bytes: u64,
     },
+    /// An operator needs more room in temporary files than it may take.
+    #[error(
+        "{operator} needs {needed_bytes} bytes of temporary files, over the limit of {limit_bytes}"
+    )]
+    TempLimit {
+        /// The operator.
+        operator: &'static str,
+        /// Bytes that all temporary files would take.
+        needed_bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// A temporary file cannot be made, written or read.
+    #[error("a temporary file of {operator} in \"{directory}\" failed: {detail}")]
+    TempFile {
+        /// The operator.
+        operator: &'static str,
+        /// Where the file is.
+        directory: String,
+        /// True where the disk is full.
+        is_full: bool,
+        /// What the system says.
+        detail: String,
+    },
     /// A scalar subquery gave more than one row.
     #[error("a subquery used as an expression returned more than one row")]
     TooManyRows,
@@ -141,6 +165,8 @@ impl ExecError {
         match self {
             Self::Cancelled => "57014",
             Self::MemoryLimit { .. } => "53200",
+            Self::TempLimit { .. } | Self::TempFile { is_full: true, .. } => "53100",
+            Self::TempFile { .. } => "58030",
             Self::TooManyRows => "21000",
             Self::TriggerDepth { .. } => "54001",
             Self::Disconnected { .. } => "XX000",

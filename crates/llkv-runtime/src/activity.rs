@@ -29,14 +29,18 @@ pub(crate) fn transactions(catalog: &SessionCatalog) -> Result<RecordBatch> {
     ])
 }
 
-/// Memory of the operators of all queries, in bytes; no limit is NULL.
+/// Memory and temporary files of the operators of all queries, in bytes; no limit is NULL.
 pub(crate) fn memory(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let budget = &catalog.context().memory;
-    let limit = Some(budget.limit_bytes()).filter(|limit| *limit < u64::MAX);
+    let space = &catalog.context().spill;
+    let limited = |limit: u64| vec![Some(limit).filter(|limit| *limit < u64::MAX)];
     numbers([
-        ("limit_bytes", vec![limit]),
+        ("limit_bytes", limited(budget.limit_bytes())),
         ("used_bytes", vec![Some(budget.used_bytes())]),
         ("peak_bytes", vec![Some(budget.peak_bytes())]),
+        ("temp_limit_bytes", limited(space.limit_bytes())),
+        ("temp_bytes", vec![Some(space.used_bytes())]),
+        ("temp_files", vec![Some(space.files())]),
     ])
 }
 

@@ -6,13 +6,14 @@ use crate::maintenance::Maintenance;
 use crate::table_info::TableInfoCache;
 use arc_swap::ArcSwap;
 use llkv_column_map::ColumnStore;
-use llkv_executor::MemoryBudget;
+use llkv_executor::{MemoryBudget, SpillSpace};
 use llkv_result::{CatalogError, Error, Result, StorageError};
 use llkv_storage::BoxedPager;
 use llkv_table::{CatalogState, SysCatalog};
 use llkv_transaction::{PendingDeletes, RegisteredSnapshot, TxnIdManager};
 use llkv_types::TableId;
 use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,17 +30,22 @@ pub(crate) struct RuntimeContext {
     pub(crate) maintenance: Maintenance,
     pub(crate) table_infos: TableInfoCache,
     pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) spill: Arc<SpillSpace>,
+    /// Where temporary files go unless a setting says otherwise, and whether the folder is for them alone.
+    pub(crate) temp_directory: (PathBuf, bool),
     pub(crate) options: RuntimeOptions,
     pub(crate) is_read_only: bool,
     next_object_id: AtomicU32,
 }
 
 impl RuntimeContext {
-    /// Opens what the pager holds, or begins a database in an empty one.
+    /// Opens what the pager holds, or begins a database in an empty one. `path` is the database's file, where it is the only
+    /// one that has it open.
     pub(crate) fn open(
         pager: BoxedPager,
         options: RuntimeOptions,
         is_read_only: bool,
+        path: Option<&Path>,
     ) -> Result<Arc<Self>> {
         let store = Arc::new(ColumnStore::open(pager, options.store.clone())?);
         if store.table(TableId::CATALOG)?.is_none() && !is_read_only {
@@ -52,6 +58,7 @@ impl RuntimeContext {
         };
         let catalog = Arc::new(catalog);
         let last_commit = transactions.last_committed();
+        let temp_directory = temp_directory(&options, path);
         Ok(Arc::new(Self {
             commits: Mutex::new(CommitQueue::new(last_commit, Arc::clone(&catalog))),
             publishing: PublishQueue::new(last_commit),
@@ -61,6 +68,8 @@ impl RuntimeContext {
                 Some(limit) => MemoryBudget::new(limit),
                 None => MemoryBudget::unlimited(),
             },
+            spill: spill_space(&options, &temp_directory),
+            temp_directory,
             next_object_id: AtomicU32::new(catalog.highest_id()),
             catalog: ArcSwap::new(catalog),
             catalog_locks: PendingDeletes::default(),
@@ -114,6 +123,31 @@ impl RuntimeContext {
         }
         Ok(())
     }
+}
+
+/// The folder of temporary files, and whether it is for them alone.
+fn temp_directory(options: &RuntimeOptions, path: Option<&Path>) -> (PathBuf, bool) {
+    match (&options.temp_directory, path) {
+        (Some(directory), _) => (directory.clone(), false),
+        (None, Some(path)) => {
+            let mut name = path.as_os_str().to_os_string();
+            name.push("-tmp");
+            (name.into(), true)
+        }
+        (None, None) => (std::env::temp_dir(), false),
+    }
+}
+
+fn spill_space(options: &RuntimeOptions, directory: &(PathBuf, bool)) -> Arc<SpillSpace> {
+    let (directory, is_owned) = directory;
+    let space = SpillSpace::new(directory);
+    space.set_owned(*is_owned);
+    space.set_limit_bytes(options.temp_limit_bytes.unwrap_or(u64::MAX));
+    if *is_owned && let Err(error) = space.clear() {
+        // What a crash left takes room, no more.
+        tracing::warn!(%error, "temporary files that a crash left cannot be removed");
+    }
+    space
 }
 
 impl Drop for RuntimeContext {

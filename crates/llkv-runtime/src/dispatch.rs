@@ -105,9 +105,11 @@ impl RuntimeSession {
                 let all_well = findings.is_empty().then_some("ok");
                 explain::text_rows("integrity_check", rows.chain(all_well))
             }
-            PlanStatement::Explain { statement, mode } => {
-                explain::explain(self, transaction, *statement, mode)
-            }
+            PlanStatement::Explain {
+                statement,
+                mode,
+                format,
+            } => explain::explain(self, transaction, *statement, mode, format),
             other => Err(BindError::Unsupported {
                 feature: format!("{other:?} within a statement"),
                 span: None,

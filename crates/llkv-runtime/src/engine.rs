@@ -23,8 +23,9 @@ impl RuntimeEngine {
     /// # Errors
     /// When the file is in use, damaged, no database, or cannot be written.
     pub fn open(path: impl AsRef<Path>, options: RuntimeOptions) -> Result<Self> {
-        let pager = FilePager::open(path, options.file.clone())?;
-        Self::with_pager(Arc::new(pager), options)
+        let pager = FilePager::open(&path, options.file.clone())?;
+        let context = RuntimeContext::open(Arc::new(pager), options, false, Some(path.as_ref()))?;
+        Ok(Self { context })
     }
 
     /// Opens a database file that others may have open too; nothing can be written and not a byte changes.
@@ -33,7 +34,7 @@ impl RuntimeEngine {
     /// When the file does not exist, is damaged or is no database.
     pub fn open_read_only(path: impl AsRef<Path>, options: RuntimeOptions) -> Result<Self> {
         let pager = FilePager::open_read_only(path, options.file.clone())?;
-        let context = RuntimeContext::open(Arc::new(pager), options, true)?;
+        let context = RuntimeContext::open(Arc::new(pager), options, true, None)?;
         Ok(Self { context })
     }
 
@@ -50,7 +51,7 @@ impl RuntimeEngine {
     /// # Errors
     /// When the pager fails or what it holds is damaged.
     pub fn with_pager(pager: BoxedPager, options: RuntimeOptions) -> Result<Self> {
-        let context = RuntimeContext::open(pager, options, false)?;
+        let context = RuntimeContext::open(pager, options, false, None)?;
         Ok(Self { context })
     }
 

@@ -4,33 +4,37 @@ use crate::transaction::Transaction;
 use crate::{RuntimeSession, query};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, StringViewArray};
 use llkv_plan::{
-    ExplainMode, LogicalPlan, OptimizerOptions, PlanStatement, explain_estimated, optimize,
-    optimize_traced,
+    ExplainFormat, ExplainMode, JsonWriter, LogicalPlan, OptimizerOptions, PlanStatement,
+    explain_estimated, explain_json, optimize, optimize_traced,
 };
 use llkv_result::{BindError, Result, StatementResult};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Runs EXPLAIN. The result has one column of text, a line a row.
+/// Runs EXPLAIN. The result has one column of text: a line a row, or one row of JSON.
 pub(crate) fn explain(
     session: &mut RuntimeSession,
     transaction: &mut Transaction,
     statement: PlanStatement,
     mode: ExplainMode,
+    format: ExplainFormat,
 ) -> Result<StatementResult> {
     let text = match mode {
-        ExplainMode::Analyze => analyze(session, transaction, statement)?,
+        ExplainMode::Analyze => analyze(session, transaction, statement, format)?,
         ExplainMode::Plan | ExplainMode::Rules => {
             let title = title(&statement);
             let plan = source(statement)?;
-            let plan = describe(session, transaction, plan, mode)?;
+            let plan = describe(session, transaction, plan, mode, format)?;
             match title {
-                Some(title) => format!("{title}\n{plan}"),
-                None => plan,
+                Some(title) if format == ExplainFormat::Text => format!("{title}\n{plan}"),
+                _ => plan,
             }
         }
     };
-    text_rows("plan", text.lines())
+    match format {
+        ExplainFormat::Text => text_rows("plan", text.lines()),
+        ExplainFormat::Json => text_rows("plan", [text.as_str()]),
+    }
 }
 
 /// A result of one column of text.
@@ -50,11 +54,22 @@ fn describe(
     transaction: &Transaction,
     plan: LogicalPlan,
     mode: ExplainMode,
+    format: ExplainFormat,
 ) -> Result<String> {
     let catalog = query::catalog_of(session, transaction);
     if mode == ExplainMode::Plan {
         let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
-        return Ok(explain_estimated(&plan, &catalog));
+        return Ok(match format {
+            ExplainFormat::Text => explain_estimated(&plan, &catalog),
+            ExplainFormat::Json => explain_json(&plan, &catalog),
+        });
+    }
+    if format == ExplainFormat::Json {
+        return Err(BindError::Unsupported {
+            feature: "EXPLAIN RULES as JSON".into(),
+            span: None,
+        }
+        .into());
     }
     let options = OptimizerOptions {
         trace: true,
@@ -72,10 +87,14 @@ fn analyze(
     session: &mut RuntimeSession,
     transaction: &mut Transaction,
     statement: PlanStatement,
+    format: ExplainFormat,
 ) -> Result<String> {
     let start = Instant::now();
     session.last_execution = None;
-    let result = session.run(transaction, statement)?;
+    session.is_analyzing = true;
+    let result = session.run(transaction, statement);
+    session.is_analyzing = false;
+    let result = result?;
     let mut rows = result.rows_affected().unwrap_or(0);
     if let StatementResult::Select(stream) = result {
         for batch in stream {
@@ -83,9 +102,25 @@ fn analyze(
         }
     }
     let millis = start.elapsed().as_secs_f64() * 1e3;
-    let operators = session.last_statistics().map(|s| s.to_string());
-    let operators = operators.unwrap_or_else(|| "values\n".into());
-    Ok(format!("{rows} rows in {millis:.3} ms\n{operators}"))
+    let operators = session.last_statistics();
+    Ok(match format {
+        ExplainFormat::Text => {
+            let operators = operators.map(|s| s.to_string()).unwrap_or_default();
+            format!("{rows} rows in {millis:.3} ms\n{operators}")
+        }
+        ExplainFormat::Json => {
+            let mut json = JsonWriter::default();
+            json.object(|json| {
+                json.number("rows", rows);
+                json.number("time_ms", format!("{millis:.3}"));
+                if let Some(operators) = operators {
+                    json.key("plan");
+                    json.object(|json| operators.write_json(json));
+                }
+            });
+            json.finish()
+        }
+    })
 }
 
 /// What stands above the plan of a statement that is no query.

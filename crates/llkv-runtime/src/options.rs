@@ -2,6 +2,7 @@
 
 use llkv_column_map::StoreOptions;
 use llkv_storage::FilePagerOptions;
+use std::path::PathBuf;
 
 /// Settings of a [`crate::RuntimeEngine`].
 #[derive(Debug, Clone)]
@@ -9,8 +10,16 @@ use llkv_storage::FilePagerOptions;
 pub struct RuntimeOptions {
     /// Threads of a query; all cores where absent.
     pub threads: Option<usize>,
-    /// Bytes that the operators of all queries may hold together; no limit where absent.
+    /// Bytes that the operators of all queries may hold together; no limit where absent. What is over it goes to
+    /// temporary files.
     pub memory_limit_bytes: Option<u64>,
+    /// The folder of temporary files. Where absent, one beside the database's file, named after it, that exists only while
+    /// there are any; the system's for a database in memory or one that is only read.
+    pub temp_directory: Option<PathBuf>,
+    /// Bytes that all temporary files may take together; no limit where absent, and none are made where 0.
+    pub temp_limit_bytes: Option<u64>,
+    /// Operators write to temporary files whatever they can, however much memory there is: for tests.
+    pub force_spill: bool,
     /// A checkpoint begins in the background once this many rows wait for it: about a row group, which
     /// is what the column store seals at once.
     pub checkpoint_rows: u64,
@@ -31,6 +40,9 @@ impl Default for RuntimeOptions {
         Self {
             threads: None,
             memory_limit_bytes: None,
+            temp_directory: None,
+            temp_limit_bytes: None,
+            force_spill: false,
             checkpoint_rows: llkv_types::ROW_GROUP_ROWS as u64,
             checkpoint_commits: 16_384,
             background_checkpoint: true,

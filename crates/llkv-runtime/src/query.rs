@@ -36,7 +36,7 @@ pub(crate) fn execute_optimized(
     plan: &LogicalPlan,
 ) -> Result<SelectExecution> {
     let tables = TransactionTables::new(Arc::clone(&session.context), transaction)?;
-    execute_with(session, plan, Arc::new(tables))
+    execute_with(session, transaction, plan, Arc::new(tables))
 }
 
 /// Optimizes a plan and begins to run it on tables as they were at another moment of the transaction.
@@ -48,11 +48,12 @@ pub(crate) fn execute_on(
 ) -> Result<SelectExecution> {
     let catalog = catalog_of(session, transaction);
     let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
-    execute_with(session, &plan, tables)
+    execute_with(session, transaction, &plan, tables)
 }
 
 fn execute_with(
     session: &mut RuntimeSession,
+    transaction: &Transaction,
     plan: &LogicalPlan,
     tables: Arc<TransactionTables>,
 ) -> Result<SelectExecution> {
@@ -60,9 +61,15 @@ fn execute_with(
     let context = ExecutionContext::new(tables)
         .with_threads(settings.threads)
         .with_batch_rows(settings.batch_rows)
-        .with_memory(Arc::clone(&settings.memory))
+        .with_memory(Arc::clone(&session.context.memory))
+        .with_spill(Arc::clone(&session.context.spill))
+        .with_spill_always(settings.force_spill)
         .with_cancel(settings.cancel.clone());
-    let execution = QueryExecutor::new(context).execute(plan)?;
+    // Estimates are worth their time only where they are shown.
+    let notes = session
+        .is_analyzing
+        .then(|| llkv_plan::notes(plan, &catalog_of(session, transaction)));
+    let execution = QueryExecutor::new(context).execute_noted(plan, notes.as_ref())?;
     session.last_execution = Some(execution.statistics());
     Ok(execution)
 }

@@ -28,6 +28,8 @@ pub struct RuntimeSession {
     pub(crate) last_execution: Option<ExecutionStatistics>,
     pub(crate) firing: Firing,
     sequences: Arc<SessionSequences>,
+    /// The statement runs for EXPLAIN ANALYZE.
+    pub(crate) is_analyzing: bool,
 }
 
 impl RuntimeSession {
@@ -39,6 +41,7 @@ impl RuntimeSession {
             last_execution: None,
             firing: Firing::default(),
             sequences: Arc::default(),
+            is_analyzing: false,
             context,
         }
     }
@@ -283,8 +286,9 @@ impl RuntimeSession {
         }
     }
 
-    /// Changes a setting: `threads`, `memory_limit`, `batch_size`, `on_statement_error`,
-    /// `optimizer`, `disabled_rules`, `index_use`; `default` is a value of all.
+    /// Changes a setting: `threads`, `batch_size`, `on_statement_error`, `optimizer`, `disabled_rules`, `index_use`,
+    /// `force_spill` of the session; `memory_limit`, `temp_directory`, `temp_limit` of the engine; `default` is a
+    /// value of all.
     ///
     /// # Errors
     /// For names and values that do not exist.

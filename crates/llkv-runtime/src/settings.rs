@@ -3,18 +3,19 @@
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
 use crate::schemas::{self, SearchPath};
-use llkv_executor::{CancelToken, MemoryBudget, machine_threads};
+use llkv_executor::{CancelToken, machine_threads};
 use llkv_plan::{IndexUse, OptimizerOptions};
 use llkv_result::{BindError, Result};
 use llkv_types::BATCH_ROWS;
-use std::sync::Arc;
+use std::path::Path;
 
-/// What a session runs its plans with.
+/// What a session runs its plans with. Memory and temporary files are the engine's: `memory_limit`, `temp_directory` and
+/// `temp_limit` change them for all sessions.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionSettings {
     pub(crate) threads: usize,
     pub(crate) batch_rows: usize,
-    pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) force_spill: bool,
     pub(crate) cancel: CancelToken,
     pub(crate) optimizer: OptimizerOptions,
     pub(crate) on_statement_error: OnStatementError,
@@ -33,7 +34,7 @@ impl SessionSettings {
         Self {
             threads: default_threads(context),
             batch_rows: BATCH_ROWS,
-            memory: Arc::clone(&context.memory),
+            force_spill: context.options.force_spill,
             cancel: CancelToken::new(),
             optimizer: OptimizerOptions::default(),
             on_statement_error: OnStatementError::default(),
@@ -51,10 +52,34 @@ impl SessionSettings {
             "threads" | "worker_threads" => self.threads = count(name, value)?,
             "batch_size" if is_default => self.batch_rows = BATCH_ROWS,
             "batch_size" => self.batch_rows = count(name, value)?,
-            "memory_limit" | "max_memory" if is_default => {
-                self.memory = Arc::clone(&context.memory)
+            "memory_limit" | "max_memory" => {
+                let limit = match is_default {
+                    true => context.options.memory_limit_bytes.unwrap_or(u64::MAX),
+                    false => bytes(name, value)?,
+                };
+                context.memory.set_limit_bytes(limit);
             }
-            "memory_limit" | "max_memory" => self.memory = MemoryBudget::new(bytes(name, value)?),
+            "temp_directory" => {
+                let (default, is_owned) = &context.temp_directory;
+                let is_owned = *is_owned && is_default;
+                let directory = if is_default {
+                    default
+                } else {
+                    Path::new(value)
+                };
+                context.spill.set_owned(is_owned);
+                context.spill.set_directory(directory);
+            }
+            "temp_limit" | "max_temp_directory_size" => {
+                let limit = match value.trim() {
+                    "0" => 0,
+                    _ if is_default => context.options.temp_limit_bytes.unwrap_or(u64::MAX),
+                    _ => bytes(name, value)?,
+                };
+                context.spill.set_limit_bytes(limit);
+            }
+            "force_spill" if is_default => self.force_spill = context.options.force_spill,
+            "force_spill" => self.force_spill = switch(name, value)?,
             "on_statement_error" => {
                 self.on_statement_error = match value.to_ascii_lowercase().as_str() {
                     "abort" | "default" => OnStatementError::AbortTransaction,

@@ -8,8 +8,8 @@ use arrow::array::{AsArray, RecordBatch};
 use common::{create, info, insert, name, select};
 use llkv_expr::{BinaryOp, ColumnId, Expr};
 use llkv_plan::{
-    CatalogView, ConflictAction, ExplainMode, FileOptions, Insert, LogicalPlan, PlanColumn,
-    PlanStatement, RowCheck, Scan, TableDefinition, TableRef, Values,
+    CatalogView, ConflictAction, ExplainFormat, ExplainMode, FileOptions, Insert, LogicalPlan,
+    PlanColumn, PlanStatement, RowCheck, Scan, TableDefinition, TableRef, Values,
 };
 use llkv_result::{Result, StatementResult};
 use llkv_runtime::{RuntimeEngine, RuntimeOptions, RuntimeSession};
@@ -181,14 +181,21 @@ fn explain_shows_the_plan_its_making_and_its_doing() {
     let mut session = session();
     create(&mut session, "t", false).unwrap();
     insert(&mut session, "t", &[(1, 1)]).unwrap();
-    for (mode, word) in [
-        (ExplainMode::Plan, "t"),
-        (ExplainMode::Rules, "bound"),
-        (ExplainMode::Analyze, "rows=1"),
+    let (text, json) = (ExplainFormat::Text, ExplainFormat::Json);
+    for (mode, format, word) in [
+        (ExplainMode::Plan, text, "t"),
+        (ExplainMode::Plan, json, "\"node\": \"Scan\""),
+        (ExplainMode::Rules, text, "bound"),
+        (ExplainMode::Analyze, text, "~1  "),
+        (ExplainMode::Analyze, json, "\"estimated_rows\": 1,"),
     ] {
         let statement = Box::new(PlanStatement::Query(scan(&session, "t")));
         let result = session
-            .execute(PlanStatement::Explain { statement, mode })
+            .execute(PlanStatement::Explain {
+                statement,
+                mode,
+                format,
+            })
             .unwrap();
         let lines: Vec<String> = batches(result)
             .iter()
@@ -278,6 +285,13 @@ fn settings_are_checked() {
         ("batch_size", "100"),
         ("memory_limit", "1GB"),
         ("memory_limit", "default"),
+        ("temp_directory", "/a/folder"),
+        ("temp_directory", "default"),
+        ("temp_limit", "0"),
+        ("temp_limit", "10GB"),
+        ("temp_limit", "default"),
+        ("force_spill", "on"),
+        ("force_spill", "default"),
         ("on_statement_error", "undo"),
         ("disabled_rules", "limit_pushdown"),
         ("optimizer", "off"),

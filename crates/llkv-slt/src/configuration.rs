@@ -55,7 +55,7 @@ macro_rules! encoding {
     };
 }
 
-/// All configurations besides the usual one. Forced spilling gets its line when operators spill.
+/// All configurations besides the usual one.
 pub static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "optimizer-off",
@@ -92,6 +92,11 @@ pub static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "indexes-always",
         settings: &[("index_use", "always")],
+        ..PLAIN
+    },
+    Configuration {
+        name: "spill",
+        settings: &[("force_spill", "on")],
         ..PLAIN
     },
     Configuration {

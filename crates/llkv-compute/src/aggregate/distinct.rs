@@ -43,6 +43,19 @@ struct ByteSet {
     state: FixedState,
 }
 
+impl SeenPairs {
+    /// Forgets all pairs and frees their memory.
+    fn clear(&mut self) {
+        match self {
+            Self::Small(seen) => *seen = HashSet::default(),
+            Self::Bytes(seen) => {
+                seen.table = HashTable::new();
+                seen.arena = Vec::new();
+            }
+        }
+    }
+}
+
 impl ByteSet {
     fn insert(&mut self, group: u32, bytes: &[u8]) -> bool {
         let hash = self.state.hash_one((group, bytes));
@@ -194,6 +207,8 @@ impl GroupsAccumulator for Distinct {
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        // The numbers of groups mean other groups from now on.
+        self.seen.clear();
         let group_count = std::mem::take(&mut self.group_count);
         let groups = std::mem::take(&mut self.groups);
         let pieces = std::mem::take(&mut self.values);
@@ -229,6 +244,7 @@ impl GroupsAccumulator for Distinct {
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
+        self.seen.clear();
         self.values.clear();
         self.groups.clear();
         self.group_count = 0;

@@ -92,6 +92,20 @@ impl GroupTable {
         }
     }
 
+    /// Bytes that the table may grow by at once, for so many rows.
+    pub(crate) fn growth_bytes(&self, rows: usize) -> usize {
+        match &self.store {
+            Store::One { .. } => 0,
+            Store::Narrow(store) => store.table.growth_bytes(rows),
+            Store::Wide(store) => store.table.growth_bytes(rows),
+            Store::Rows(store) if store.rows.num_rows() + rows > store.index.capacity() => {
+                // The new index stands beside the old one while entries move.
+                2 * store.index.capacity().max(rows) * size_of::<(u64, u32)>()
+            }
+            Store::Rows(_) => 0,
+        }
+    }
+
     /// The group number of each row. Columns of text may be dictionary arrays.
     pub(crate) fn intern(
         &mut self,

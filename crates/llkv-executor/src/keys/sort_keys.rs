@@ -13,6 +13,10 @@ use llkv_result::Result;
 /// The keys of a sort, ready to be encoded.
 pub(crate) struct SortKeys {
     exprs: Vec<Prepared>,
+    /// Bytes of a key, but for texts and the like.
+    fixed_bytes: u64,
+    /// Some key is as long as its value.
+    is_variable: bool,
     converter: RowConverter,
 }
 
@@ -37,9 +41,19 @@ impl SortKeys {
             };
             SortField::new_with_options(key_type(key.expr.ty()), options)
         });
+        let fields: Vec<SortField> = fields.collect();
+        let types = keys.iter().map(|key| key_type(key.expr.ty()));
+        let widths: Vec<Option<usize>> = types.map(|t| t.primitive_width()).collect();
         Ok(Self {
-            converter: RowConverter::new(fields.collect())?,
+            converter: RowConverter::new(fields)?,
             exprs,
+            // A byte for NULL before each value, and the offset of the row.
+            fixed_bytes: widths
+                .iter()
+                .map(|w| w.unwrap_or(1) as u64 + 1)
+                .sum::<u64>()
+                + 8,
+            is_variable: widths.contains(&None),
         })
     }
 
@@ -57,6 +71,16 @@ impl SortKeys {
         let columns: Result<Vec<ArrayRef>> =
             exprs.map(|e| normalized(&e.evaluate(batch)?)).collect();
         Ok(self.converter.convert_columns(&columns?)?)
+    }
+
+    /// Bytes that the keys of a batch will take, about.
+    pub(crate) fn estimated_bytes(&self, batch: &Batch) -> u64 {
+        let texts = if self.is_variable {
+            batch.memory_bytes()
+        } else {
+            0
+        };
+        batch.rows as u64 * self.fixed_bytes + texts
     }
 
     /// Rows without any yet.

@@ -40,6 +40,15 @@ impl<W: Word> WordTable<W> {
         self.slots.capacity() * size_of::<Slot<W>>() + self.words.capacity() * size_of::<W>()
     }
 
+    /// Bytes that the table grows by, should all of so many words be new.
+    pub(crate) fn growth_bytes(&self, words: usize) -> usize {
+        let mut slots = self.slots.len();
+        while (self.words.len() + words) * 2 > slots {
+            slots *= 4;
+        }
+        (slots - self.slots.len()) * size_of::<Slot<W>>()
+    }
+
     /// The group number of each word, new ones for new words.
     pub(crate) fn intern(&mut self, words: &[W], groups: &mut Vec<u32>) {
         groups.clear();

@@ -1,15 +1,18 @@
 //! Groups and values over them, in two phases: every worker groups the rows that it sees, then the workers'
-//! groups are merged, large numbers of them partition by partition in parallel.
+//! groups are merged, large numbers of them partition by partition in parallel. Groups over the memory budget are written
+//! to partitions in temporary files, as partial results, and merged a partition at a time.
 
 mod call;
 mod finish;
 mod local;
+mod spilled;
 
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::metrics::OperatorMetrics;
-use crate::pipeline::{BufferedSource, Flow, Pipeline, Place, Sink, run_to_sink};
+use crate::pipeline::{Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::resolve::{Prepared, prepare_all};
 use crate::run::Run;
+use crate::spill::Spiller;
 use arrow::datatypes::DataType;
 use call::Call;
 use llkv_expr::AggregateExpr;
@@ -23,7 +26,7 @@ use std::time::Instant;
 pub(crate) struct AggregateOperator {
     info: OperatorInfo,
     input: Box<dyn Operator>,
-    spec: AggregateSpec,
+    spec: Arc<AggregateSpec>,
 }
 
 /// What is grouped and computed.
@@ -80,7 +83,11 @@ impl AggregateOperator {
                 .collect(),
             calls: calls?,
         };
-        Ok(Self { info, input, spec })
+        Ok(Self {
+            info,
+            input,
+            spec: Arc::new(spec),
+        })
     }
 
     /// Each row of the input once.
@@ -90,7 +97,11 @@ impl AggregateOperator {
             key_types: info.key_types(),
             calls: Vec::new(),
         };
-        Self { info, input, spec }
+        Self {
+            info,
+            input,
+            spec: Arc::new(spec),
+        }
     }
 }
 
@@ -111,6 +122,7 @@ impl Operator for AggregateOperator {
         let sink = AggregateSink {
             run,
             operator: self,
+            spiller: Spiller::new(run, &self.info),
         };
         let workers = if self.spec.is_ordered() {
             1
@@ -119,23 +131,23 @@ impl Operator for AggregateOperator {
         };
         let locals = run_to_sink(run, pipeline, &sink, workers)?;
         let start = Instant::now();
-        let (batches, memory) = finish::finish(run, &self.info, &self.spec, locals)?;
+        let source = finish::finish(run, &sink.spiller, &self.spec, locals)?;
         self.info.metrics.time_since(start);
-        let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
-        Ok(Pipeline::from_source(Arc::new(source), &self.info.metrics))
+        Ok(Pipeline::from_source(source, &self.info.metrics))
     }
 }
 
 struct AggregateSink<'a> {
     run: &'a Run,
     operator: &'a AggregateOperator,
+    spiller: Spiller,
 }
 
 impl Sink for AggregateSink<'_> {
     type Local = Partial;
 
     fn local(&self) -> Result<Partial> {
-        Partial::new(self.run, &self.operator.info, &self.operator.spec)
+        Partial::new(self.run, &self.spiller, &self.operator.spec)
     }
 
     fn consume(

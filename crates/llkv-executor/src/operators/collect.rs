@@ -5,13 +5,12 @@ use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::run::Run;
+use crate::spill::Spiller;
 use llkv_result::Result;
-use std::sync::Arc;
 
 struct CollectSink<'a> {
     run: &'a Run,
-    operator: &'static str,
-    metrics: Arc<OperatorMetrics>,
+    spiller: &'a Spiller,
 }
 
 struct Collected {
@@ -25,36 +24,32 @@ impl Sink for CollectSink<'_> {
     fn local(&self) -> Result<Collected> {
         Ok(Collected {
             batches: Vec::new(),
-            memory: self.run.reserve(self.operator),
+            memory: self.run.reserve(self.spiller.operator),
         })
     }
 
     fn consume(&self, local: &mut Collected, batch: Batch, place: Place) -> Result<Flow> {
-        local.memory.grow(batch.memory_bytes())?;
+        let bytes = local.memory.bytes() + batch.memory_bytes();
+        self.spiller.must_fit(&mut local.memory, bytes)?;
         local.batches.push((place, batch));
         Ok(Flow::Continue)
     }
 
     fn metrics(&self) -> &OperatorMetrics {
-        &self.metrics
+        &self.spiller.metrics
     }
 }
 
 /// All batches of the pipeline in the order of their rows, whatever worker they came through, with the
-/// memory reserved for them on behalf of `operator`.
+/// memory reserved for them. They stay in memory: where the budget has no room for them, that is an error.
 pub(crate) fn collect(
     run: &Run,
     pipeline: Pipeline,
-    operator: &'static str,
-    metrics: &Arc<OperatorMetrics>,
+    spiller: &Spiller,
 ) -> Result<(Vec<Batch>, MemoryReservation)> {
-    let sink = CollectSink {
-        run,
-        operator,
-        metrics: Arc::clone(metrics),
-    };
+    let sink = CollectSink { run, spiller };
     let locals = run_to_sink(run, pipeline, &sink, usize::MAX)?;
-    let mut memory = run.reserve(operator);
+    let mut memory = run.reserve(spiller.operator);
     let mut batches = Vec::new();
     for local in locals {
         memory.absorb(local.memory);

@@ -1,30 +1,36 @@
 //! Joins: the right side becomes an index, the left side's rows are looked up in it as they stream by.
 //!
 //! All kinds share one way: an index gives candidate pairs (for a join without equalities, all pairs), the
-//! residual filter decides about them, and the kind says what becomes of rows with and without a match.
+//! residual filter decides about them, and the kind says what becomes of rows with and without a match. Where the right
+//! side is over the memory budget, both sides are cut into partitions in temporary files, which are joined one
+//! after the other.
 
 mod chains;
 mod dense;
+mod grace;
 mod index;
 mod null_aware;
 mod probe;
+mod side;
 mod unmatched;
 
-use super::collect::collect;
 use super::{ColumnBounds, Hints, Operator, OperatorInfo, open_input};
 use crate::batch::{Batch, concat_batches};
 use crate::memory::MemoryReservation;
 use crate::pipeline::{BufferedSource, Pipeline, Stage};
 use crate::resolve::Prepared;
 use crate::run::Run;
+use crate::spill::Spiller;
 use arrow::array::ArrayRef;
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
 pub(super) use dense::extremes;
+use grace::{Grace, GraceSource};
 use index::JoinIndex;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, Result};
 use null_aware::NullAware;
+use side::{Side, SideKeys, SideSink, SpilledSide};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -116,11 +122,22 @@ impl Operator for JoinOperator {
         if self.spec.left_first {
             return self.open_left_first(run, hints);
         }
-        let mut built = self.build(run, &self.right_hints(hints))?;
+        let spiller = Spiller::new(run, &self.info);
+        let mut built = match self.gather_right(run, &spiller, &self.right_hints(hints), false)? {
+            Side::Memory(batches, memory) => self.build(run, &spiller, batches, memory)?,
+            Side::Spilled(right) if !right.has_rows() && self.spec.needs_match() => {
+                return Ok(Pipeline::default());
+            }
+            Side::Spilled(right) => {
+                let pipeline = open_input(self.left.as_ref(), run, &self.outer_hints(hints))?;
+                let left = self.left_sink(run, &spiller, true).gather(pipeline)?;
+                return self.grace(run, &spiller, left, right);
+            }
+        };
         if built.build.rows == 0 && self.spec.needs_match() {
             return Ok(Pipeline::default());
         }
-        let hints = self.left_hints(hints, &mut built)?;
+        let hints = self.left_hints(hints, &spiller, &mut built)?;
         let built = Arc::new(built);
         let pipeline = open_input(self.left.as_ref(), run, &hints)?;
         let step = Arc::new(probe::ProbeStep {
@@ -145,15 +162,48 @@ impl Operator for JoinOperator {
 impl JoinOperator {
     /// Gathers the left side, lets its keys leave out right rows, and probes with what was gathered.
     fn open_left_first(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
-        let spec = &self.spec;
-        let left_hints = hints.translated(|p| spec.left_output.get(p).copied());
+        let spiller = Spiller::new(run, &self.info);
+        let left_hints = self.outer_hints(hints);
         let pipeline = open_input(self.left.as_ref(), run, &left_hints)?;
-        let (batches, mut memory) = collect(run, pipeline, self.info.kind, &self.info.metrics)?;
-        if batches.is_empty() {
-            return Ok(Pipeline::default());
-        }
-        let start = Instant::now();
         let mut hints = self.right_hints(hints);
+        let (batches, mut memory) = match self.left_sink(run, &spiller, false).gather(pipeline)? {
+            Side::Memory(batches, _) if batches.is_empty() => return Ok(Pipeline::default()),
+            Side::Memory(batches, memory) => (batches, memory),
+            Side::Spilled(left) if !left.has_rows() => return Ok(Pipeline::default()),
+            Side::Spilled(left) => {
+                return match self.gather_right(run, &spiller, &hints, true)? {
+                    Side::Spilled(right) => self.grace(run, &spiller, Side::Spilled(left), right),
+                    Side::Memory(..) => Err(Error::internal("rows stayed in memory")),
+                };
+            }
+        };
+        let start = Instant::now();
+        let bounds = self.bounds_of(&batches, &spiller, &mut memory)?;
+        hints.bounds.extend(bounds);
+        self.info.metrics.time_since(start);
+        match self.gather_right(run, &spiller, &hints, false)? {
+            Side::Spilled(right) => self.grace(run, &spiller, Side::Memory(batches, memory), right),
+            Side::Memory(right, right_memory) => {
+                let join = Arc::new(self.build(run, &spiller, right, right_memory)?);
+                let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
+                // The gathered rows are the left side's, and were counted there.
+                let uncounted = Arc::default();
+                let pipeline = Pipeline::from_source(Arc::new(source), &uncounted);
+                let step = Arc::new(probe::ProbeStep { join });
+                Ok(pipeline.then(step, &self.info.metrics))
+            }
+        }
+    }
+
+    /// What gathered left rows say about right ones.
+    fn bounds_of(
+        &self,
+        batches: &[Batch],
+        spiller: &Spiller,
+        memory: &mut MemoryReservation,
+    ) -> Result<Vec<ColumnBounds>> {
+        let spec = &self.spec;
+        let mut all = Vec::new();
         let keys = spec.left_keys.iter().zip(&spec.right_keys);
         for ((left, right), null_equal) in keys.zip(&spec.null_equal) {
             let Some(position) = right.as_column().filter(|_| !null_equal) else {
@@ -163,69 +213,98 @@ impl JoinOperator {
             let values = values.collect::<Result<Vec<_>>>()?;
             let values = values.iter().map(AsRef::as_ref).collect::<Vec<_>>();
             let bounds = ColumnBounds::of_keys(position, &concat(&values)?)?;
-            memory.grow(key_bytes(bounds.as_ref()))?;
-            hints.bounds.extend(bounds);
+            all.extend(bounds.filter(|bounds| keeps(spiller, memory, bounds)));
         }
-        self.info.metrics.time_since(start);
-        let join = Arc::new(self.build(run, &hints)?);
-        let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
-        // The gathered rows are the left side's, and were counted there.
-        let uncounted = Arc::default();
-        let pipeline = Pipeline::from_source(Arc::new(source), &uncounted);
-        Ok(pipeline.then(Arc::new(probe::ProbeStep { join }), &self.info.metrics))
+        Ok(all)
     }
 
-    /// Runs the build side and indexes its rows.
-    fn build(&self, run: &Arc<Run>, hints: &Hints) -> Result<BuiltJoin> {
+    /// Gathers the build side.
+    fn gather_right(
+        &self,
+        run: &Arc<Run>,
+        spiller: &Spiller,
+        hints: &Hints,
+        to_files: bool,
+    ) -> Result<Side> {
         let pipeline = open_input(self.right.as_ref(), run, hints)?;
-        let kind = self.info.kind;
-        let (batches, mut memory) = collect(run, pipeline, kind, &self.info.metrics)?;
-        let start = Instant::now();
-        let build = concat_batches(&batches, &self.right.info().types())?;
-        drop(batches);
-        if u32::try_from(build.rows).map_or(true, |rows| rows == u32::MAX) {
-            return Err(Error::internal(
-                "a join's build side has over 2^32 - 2 rows",
-            ));
-        }
-        let spec = &self.spec;
-        let keys: Result<Vec<ArrayRef>> =
-            spec.right_keys.iter().map(|k| k.evaluate(&build)).collect();
-        let keys = keys?;
-        let indexed = keys.len() - usize::from(spec.compares_last_key());
-        let (index_keys, index_nulls) = match (keys.get(..indexed), spec.null_equal.get(..indexed))
-        {
-            (Some(keys), Some(nulls)) => (keys, nulls),
-            _ => return Err(Error::internal("a join with fewer keys than flags")),
+        let sink = SideSink {
+            run,
+            spiller,
+            keys: SideKeys::new(&self.spec, &self.spec.right_keys),
+            weight: self.right_weight(),
+            to_files,
         };
-        let index = JoinIndex::build(index_keys, index_nulls, build.rows)?;
-        let null_aware = NullAware::build(spec, &keys, build.rows)?;
-        let matched = spec.keeps_right().then(|| {
-            let flags = (0..build.rows).map(|_| AtomicBool::new(false));
-            flags.collect::<Vec<_>>()
-        });
-        memory.grow((index.size_bytes() + null_aware.size_bytes()) as u64)?;
-        tracing::debug!(rows = build.rows, index = index.name(), "join table built");
+        sink.gather(pipeline)
+    }
+
+    /// How the left side is gathered.
+    fn left_sink<'a>(&'a self, run: &'a Run, spiller: &'a Spiller, to_files: bool) -> SideSink<'a> {
+        SideSink {
+            run,
+            spiller,
+            keys: SideKeys::new(&self.spec, &self.spec.left_keys),
+            weight: (1, 0),
+            to_files,
+        }
+    }
+
+    /// What build rows take: the rows, once more while they are copied together, texts as keys of an index; and the
+    /// entries of the index, of which there are up to four a row, and packed keys.
+    fn right_weight(&self) -> (u64, u64) {
+        let is_text = |t: &DataType| matches!(t, DataType::Utf8View | DataType::BinaryView);
+        let has_text = self.right.info().types().iter().any(is_text);
+        (if has_text { 3 } else { 2 }, 40)
+    }
+
+    /// Indexes the rows of the build side.
+    fn build(
+        &self,
+        run: &Arc<Run>,
+        spiller: &Spiller,
+        batches: Vec<Batch>,
+        memory: MemoryReservation,
+    ) -> Result<BuiltJoin> {
+        let start = Instant::now();
+        let types = self.right.info().types();
+        let built = build_join(run, spiller, &self.spec, batches, &types, memory);
         self.info.metrics.time_since(start);
-        Ok(BuiltJoin {
+        built
+    }
+
+    /// Joins partitions; a left side in memory is written first.
+    fn grace(
+        &self,
+        run: &Arc<Run>,
+        spiller: &Spiller,
+        left: Side,
+        right: SpilledSide,
+    ) -> Result<Pipeline> {
+        let spec = &self.spec;
+        let left = match left {
+            Side::Spilled(left) => left,
+            Side::Memory(batches, memory) => {
+                let left = SideKeys::new(spec, &spec.left_keys).spill(spiller, batches)?;
+                drop(memory);
+                left
+            }
+        };
+        let is_whole = spec.null_aware && !spec.compares_last_key() && spec.right_keys.len() == 1;
+        let grace = Grace {
             run: Arc::clone(run),
+            spiller: spiller.clone(),
             spec: Arc::clone(spec),
-            build,
-            keys,
-            index,
-            null_aware,
-            matched,
-            memory,
-        })
+            right_types: self.right.info().types(),
+            left_output_types: self.left_output_types(),
+            whole: is_whole.then(|| (right.has_rows(), right.any_null)),
+            weight: self.right_weight(),
+        };
+        let source = GraceSource::new(grace, left, right);
+        Ok(Pipeline::from_source(Arc::new(source), &self.info.metrics))
     }
 
     /// What the operator above and the build side's keys say about left rows.
-    fn left_hints(&self, hints: &Hints, built: &mut BuiltJoin) -> Result<Hints> {
-        let mut left = match self.spec.kind {
-            // A left row left out would turn its matches into unmatched right rows.
-            JoinKind::Right | JoinKind::Full => Hints::default(),
-            _ => hints.translated(|p| self.spec.left_output.get(p).copied()),
-        };
+    fn left_hints(&self, hints: &Hints, spiller: &Spiller, built: &mut BuiltJoin) -> Result<Hints> {
+        let mut left = self.outer_hints(hints);
         if !self.spec.needs_match() {
             return Ok(left);
         }
@@ -236,11 +315,21 @@ impl JoinOperator {
             }
             if let Some(position) = key.as_column() {
                 let bounds = ColumnBounds::of_keys(position, build_key)?;
-                built.memory.grow(key_bytes(bounds.as_ref()))?;
+                let memory = &mut built.memory;
+                let bounds = bounds.filter(|bounds| keeps(spiller, memory, bounds));
                 left.bounds.extend(bounds);
             }
         }
         Ok(left)
+    }
+
+    /// What the operator above says about left rows.
+    fn outer_hints(&self, hints: &Hints) -> Hints {
+        match self.spec.kind {
+            // A left row left out would turn its matches into unmatched right rows.
+            JoinKind::Right | JoinKind::Full => Hints::default(),
+            _ => hints.translated(|p| self.spec.left_output.get(p).copied()),
+        }
     }
 
     /// What the operator above says about right rows.
@@ -259,10 +348,67 @@ impl JoinOperator {
     }
 }
 
-/// Bytes of the keys that a hint holds.
-fn key_bytes(bounds: Option<&ColumnBounds>) -> u64 {
-    let keys = bounds.and_then(|bounds| bounds.keys.as_ref());
-    keys.map_or(0, |keys| keys.size_bytes() as u64)
+/// Reserves what a hint's keys take; without room for them there is no hint.
+fn keeps(spiller: &Spiller, memory: &mut MemoryReservation, bounds: &ColumnBounds) -> bool {
+    let keys = bounds
+        .keys
+        .as_ref()
+        .map_or(0, |keys| keys.size_bytes() as u64);
+    match spiller.is_over(memory, keys) {
+        Ok(false) => true,
+        Ok(true) => {
+            memory.shrink(memory.bytes() - keys);
+            false
+        }
+        // Nothing is spilled here, and nothing was reserved.
+        Err(_) => false,
+    }
+}
+
+/// Indexes build rows. `memory` holds what was reserved for them.
+fn build_join(
+    run: &Arc<Run>,
+    spiller: &Spiller,
+    spec: &Arc<JoinSpec>,
+    batches: Vec<Batch>,
+    types: &[DataType],
+    mut memory: MemoryReservation,
+) -> Result<BuiltJoin> {
+    let build = concat_batches(&batches, types)?;
+    drop(batches);
+    if u32::try_from(build.rows).map_or(true, |rows| rows == u32::MAX) {
+        return Err(Error::internal(
+            "a join's build side has over 2^32 - 2 rows",
+        ));
+    }
+    let keys: Result<Vec<ArrayRef>> = spec.right_keys.iter().map(|k| k.evaluate(&build)).collect();
+    let keys = keys?;
+    let indexed = keys.len() - usize::from(spec.compares_last_key());
+    let (index_keys, index_nulls) = match (keys.get(..indexed), spec.null_equal.get(..indexed)) {
+        (Some(keys), Some(nulls)) => (keys, nulls),
+        _ => return Err(Error::internal("a join with fewer keys than flags")),
+    };
+    let index = JoinIndex::build(index_keys, index_nulls, build.rows)?;
+    let null_aware = NullAware::build(spec, &keys, build.rows)?;
+    let matched = spec.keeps_right().then(|| {
+        let flags = (0..build.rows).map(|_| AtomicBool::new(false));
+        flags.collect::<Vec<_>>()
+    });
+    let flags = matched.as_ref().map_or(0, Vec::len);
+    let indexes = (index.size_bytes() + null_aware.size_bytes() + flags) as u64;
+    spiller.settle(&mut memory, build.memory_bytes() + indexes)?;
+    tracing::debug!(rows = build.rows, index = index.name(), "join table built");
+    Ok(BuiltJoin {
+        run: Arc::clone(run),
+        spec: Arc::clone(spec),
+        build,
+        keys,
+        index,
+        null_aware,
+        matched,
+        is_partial: false,
+        memory,
+    })
 }
 
 /// A join whose build side is there.
@@ -277,5 +423,7 @@ struct BuiltJoin {
     null_aware: NullAware,
     /// Build rows with a match, for the kinds that put out the others.
     matched: Option<Vec<AtomicBool>>,
+    /// The build side is one chunk of several: what it says about left rows is not all.
+    is_partial: bool,
     memory: MemoryReservation,
 }

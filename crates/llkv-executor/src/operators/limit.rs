@@ -1,8 +1,9 @@
 //! A slice of the rows.
 
 use super::{Hints, Operator, OperatorInfo, open_input};
-use crate::pipeline::{BufferedSource, Pipeline, PipelineStream, Slice};
+use crate::pipeline::{Pipeline, PipelineStream, Slice};
 use crate::run::Run;
+use crate::spill::{RowBuffer, Spiller};
 use llkv_result::Result;
 use std::sync::Arc;
 
@@ -44,15 +45,14 @@ pub(crate) fn settled(run: &Arc<Run>, pipeline: Pipeline, info: &OperatorInfo) -
     if pipeline.slice.is_none() {
         return Ok(pipeline);
     }
-    let mut memory = run.reserve("limit");
-    let mut batches = Vec::new();
+    let spiller = Spiller::new(run, info).named("limit");
+    let mut rows = RowBuffer::new(run, spiller);
     let mut stream = PipelineStream::new(run, pipeline);
     while let Some(batch) = stream.next()? {
-        memory.grow(batch.memory_bytes())?;
         info.metrics.batch(&batch);
-        batches.push(batch);
+        rows.push(batch)?;
     }
-    let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
     // The rows were counted as they came; reading them again counts for nobody.
-    Ok(Pipeline::from_source(Arc::new(source), &Arc::default()))
+    let source = rows.into_source(run.batch_rows())?;
+    Ok(Pipeline::from_source(source, &Arc::default()))
 }

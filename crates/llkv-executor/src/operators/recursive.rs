@@ -7,9 +7,9 @@ use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::Batch;
 use crate::keys::GroupTable;
 use crate::memory::MemoryReservation;
-use crate::metrics::OperatorMetrics;
 use crate::pipeline::{BufferedSource, MorselReader, Pipeline, Source, slices};
 use crate::run::Run;
+use crate::spill::Spiller;
 use arrow::array::UInt32Array;
 use llkv_result::Result;
 use std::collections::VecDeque;
@@ -53,8 +53,7 @@ impl Operator for RecursiveOperator {
         let rounds = Rounds {
             inputs: Arc::clone(&self.inputs),
             run: Arc::clone(run),
-            operator: self.info.kind,
-            metrics: Arc::clone(&self.info.metrics),
+            spiller: Spiller::new(run, &self.info),
             seen,
             begun: false,
             last: Vec::new(),
@@ -94,8 +93,7 @@ impl Source for RecursiveSource {
 struct Rounds {
     inputs: Arc<RecursiveInputs>,
     run: Arc<Run>,
-    operator: &'static str,
-    metrics: Arc<OperatorMetrics>,
+    spiller: Spiller,
     seen: Option<Seen>,
     begun: bool,
     /// The rows of the last round, and the memory held for them.
@@ -144,7 +142,7 @@ impl Rounds {
             self.inputs.base.as_ref()
         };
         let pipeline = open_input(input, &self.run, &Hints::default())?;
-        let (batches, memory) = collect(&self.run, pipeline, self.operator, &self.metrics)?;
+        let (batches, memory) = collect(&self.run, pipeline, &self.spiller)?;
         let mut fresh = Vec::with_capacity(batches.len());
         for batch in batches {
             let batch = match &mut self.seen {

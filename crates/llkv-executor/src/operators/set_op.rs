@@ -1,17 +1,20 @@
-//! EXCEPT and INTERSECT.
+//! EXCEPT and INTERSECT. Counts over the memory budget are written to partitions in temporary files and added up a partition
+//! at a time.
+
+mod counts;
+mod spilled;
 
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::Batch;
-use crate::keys::GroupTable;
-use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
-use crate::pipeline::{BufferedSource, Flow, Pipeline, Place, Sink, run_to_sink};
+use crate::pipeline::{Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::run::Run;
-use arrow::array::UInt32Array;
+use crate::spill::Spiller;
+use arrow::datatypes::DataType;
+use counts::{CountedSource, Counts, Side};
 use llkv_plan::SetOpKind;
 use llkv_result::Result;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A set operation over two inputs of equal types.
 pub(crate) struct SetOperator {
@@ -34,31 +37,44 @@ impl Operator for SetOperator {
     /// Counts each row on both sides, then puts it out as often as the operation says, in the order in
     /// which the left side first had it.
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
-        let mut counts = self.count(run, hints, self.left.as_ref(), Side::Left, None)?;
-        if counts.table.len() > 0 {
-            counts = self.count(run, hints, self.right.as_ref(), Side::Right, Some(counts))?;
+        let rule = Rule {
+            types: self.info.key_types(),
+            kind: self.kind,
+            all: self.all,
+        };
+        let spiller = Spiller::new(run, &self.info);
+        let counts = Counts::new(run, &spiller, &rule)?;
+        let mut counts = self.count(run, hints, self.left.as_ref(), Side::Left, counts)?;
+        if !counts.is_empty() {
+            counts = self.count(run, hints, self.right.as_ref(), Side::Right, counts)?;
         }
-        let start = Instant::now();
-        let batches = self.put_out(&counts, run.batch_rows())?;
-        self.info.metrics.time_since(start);
-        let source = BufferedSource::new(batches, run.batch_rows(), Some(counts.memory));
-        Ok(Pipeline::from_source(Arc::new(source), &self.info.metrics))
+        let metrics = &self.info.metrics;
+        if counts.is_spilled() {
+            let source = spilled::SpilledSource::new(run, &spiller, rule, counts)?;
+            return Ok(Pipeline::from_source(Arc::new(source), metrics));
+        }
+        let source = CountedSource::new(counts, rule, run.batch_rows());
+        Ok(Pipeline::from_source(Arc::new(source), metrics))
     }
 }
 
-#[derive(Clone, Copy)]
-enum Side {
-    Left,
-    Right,
+/// What is counted, and how often each row is put out.
+#[derive(Clone)]
+struct Rule {
+    types: Vec<(DataType, bool)>,
+    kind: SetOpKind,
+    all: bool,
 }
 
-/// How often each row occurs.
-struct Counts {
-    table: GroupTable,
-    left: Vec<u64>,
-    right: Vec<u64>,
-    groups: Vec<u32>,
-    memory: MemoryReservation,
+impl Rule {
+    fn times(&self, left: u64, right: u64) -> u64 {
+        match (self.kind, self.all) {
+            (SetOpKind::Except, true) => left.saturating_sub(right),
+            (SetOpKind::Except, false) => u64::from(left > 0 && right == 0),
+            (SetOpKind::Intersect, true) => left.min(right),
+            (SetOpKind::Intersect, false) => u64::from(left > 0 && right > 0),
+        }
+    }
 }
 
 impl SetOperator {
@@ -68,18 +84,8 @@ impl SetOperator {
         hints: &Hints,
         input: &dyn Operator,
         side: Side,
-        counts: Option<Counts>,
+        counts: Counts,
     ) -> Result<Counts> {
-        let counts = match counts {
-            Some(counts) => counts,
-            None => Counts {
-                table: GroupTable::new(&self.info.key_types())?,
-                left: Vec::new(),
-                right: Vec::new(),
-                groups: Vec::new(),
-                memory: run.reserve(self.info.kind),
-            },
-        };
         let pipeline = open_input(input, run, &hints.translated(Some))?;
         let sink = CountSink {
             metrics: Arc::clone(&self.info.metrics),
@@ -92,44 +98,6 @@ impl SetOperator {
             .pop()
             .flatten()
             .ok_or_else(|| llkv_result::Error::internal("a set operation lost its counts"))
-    }
-
-    fn put_out(&self, counts: &Counts, batch_rows: usize) -> Result<Vec<Batch>> {
-        let mut batches = Vec::new();
-        let mut start = 0;
-        while start < counts.left.len() {
-            let count = batch_rows.min(counts.left.len() - start);
-            let mut indices = Vec::new();
-            for at in 0..count {
-                let left = counts.left.get(start + at).copied().unwrap_or(0);
-                let right = counts.right.get(start + at).copied().unwrap_or(0);
-                for _ in 0..self.times(left, right) {
-                    indices.push(at as u32);
-                }
-            }
-            if !indices.is_empty() {
-                let keys = Batch::new(counts.table.keys(start, count)?, count);
-                batches.push(if indices.len() == count && !self.all {
-                    keys
-                } else {
-                    let rows = indices.len();
-                    let mut taken = keys.take(&UInt32Array::from(indices))?;
-                    taken.rows = rows;
-                    taken
-                });
-            }
-            start += count;
-        }
-        Ok(batches)
-    }
-
-    fn times(&self, left: u64, right: u64) -> u64 {
-        match (self.kind, self.all) {
-            (SetOpKind::Except, true) => left.saturating_sub(right),
-            (SetOpKind::Except, false) => u64::from(left > 0 && right == 0),
-            (SetOpKind::Intersect, true) => left.min(right),
-            (SetOpKind::Intersect, false) => u64::from(left > 0 && right > 0),
-        }
     }
 }
 
@@ -150,22 +118,7 @@ impl Sink for CountSink {
         let Some(counts) = local else {
             return Ok(Flow::Stop);
         };
-        let table = &mut counts.table;
-        table.intern(&batch.columns, batch.rows, &mut counts.groups)?;
-        counts.left.resize(table.len(), 0);
-        counts.right.resize(table.len(), 0);
-        let side = match self.side {
-            Side::Left => &mut counts.left,
-            Side::Right => &mut counts.right,
-        };
-        for group in &counts.groups {
-            if let Some(count) = side.get_mut(*group as usize) {
-                *count += 1;
-            }
-        }
-        counts
-            .memory
-            .resize((counts.table.size_bytes() + counts.left.len() * 16) as u64)?;
+        counts.add(&batch, self.side)?;
         Ok(Flow::Continue)
     }
 

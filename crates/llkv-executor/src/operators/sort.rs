@@ -1,12 +1,13 @@
 //! Rows in order.
 
-use super::collect::collect;
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::{Batch, concat_batches};
 use crate::keys::{SortKeys, prefix};
 use crate::memory::MemoryReservation;
-use crate::pipeline::{MorselReader, Pipeline, Source};
+use crate::metrics::OperatorMetrics;
+use crate::pipeline::{Flow, MorselReader, Pipeline, Place, Sink, Source, run_to_sink};
 use crate::run::Run;
+use crate::spill::{MergedSource, RunWriter, Spiller, merge_to_fan_in};
 use arrow::array::{Array, UInt32Array};
 use arrow::compute::interleave;
 use arrow::datatypes::DataType;
@@ -17,7 +18,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A stable sort: runs are sorted in parallel and merged; rows are gathered as they are read.
+/// A stable sort: runs are sorted in parallel and merged; rows are gathered as they are read. What is over the memory
+/// budget is written as sorted runs, which are merged as they are read.
 pub(crate) struct SortOperator {
     pub(crate) info: OperatorInfo,
     pub(crate) input: Box<dyn Operator>,
@@ -35,22 +37,28 @@ impl Operator for SortOperator {
 
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
         let pipeline = open_input(self.input.as_ref(), run, &hints.translated(Some))?;
-        let metrics = &self.info.metrics;
-        let (batches, mut memory) = collect(run, pipeline, self.info.kind, metrics)?;
-        let start = Instant::now();
         let types = self.info.types();
-        let sorted = sort_rows(run, batches, &self.keys, &types, &mut memory)?;
-        metrics.time_since(start);
-        let source = SortedSource {
-            sorted: Arc::new(Sorted {
-                runs: sorted.runs,
-                order: sorted.order,
-                types,
-                batch_rows: run.batch_rows(),
-            }),
-            _memory: memory,
-        };
-        Ok(Pipeline::from_source(Arc::new(source), metrics))
+        let spiller = Spiller::new(run, &self.info);
+        let source: Arc<dyn Source> =
+            match gather_for_sort(run, &spiller, &self.keys, &types, pipeline)? {
+                ForSort::Spilled(merged) => Arc::new(merged),
+                ForSort::Memory(batches, mut memory) => {
+                    let start = Instant::now();
+                    let sorted =
+                        sort_rows(run, &spiller, batches, &self.keys, &types, &mut memory)?;
+                    self.info.metrics.time_since(start);
+                    Arc::new(SortedSource {
+                        sorted: Arc::new(Sorted {
+                            runs: sorted.runs,
+                            order: sorted.order,
+                            types,
+                            batch_rows: run.batch_rows(),
+                        }),
+                        _memory: memory,
+                    })
+                }
+            };
+        Ok(Pipeline::from_source(source, &self.info.metrics))
     }
 }
 
@@ -61,9 +69,10 @@ pub(super) struct SortedRows {
     pub(super) order: Vec<(u32, u32)>,
 }
 
-/// Sorts rows; equal keys stay as they are. What the sort holds is added to `memory`.
+/// Sorts rows in memory; equal keys stay as they are. `memory` holds what was reserved for them.
 pub(super) fn sort_rows(
     run: &Run,
+    spiller: &Spiller,
     batches: Vec<Batch>,
     keys: &SortKeys,
     types: &[DataType],
@@ -75,12 +84,125 @@ pub(super) fn sort_rows(
         let batches = parts.get(number).and_then(|part| part.lock().take());
         SortedRun::new(keys, &batches.unwrap_or_default(), types)
     })?;
-    memory.grow(runs.iter().map(|run| run.size_bytes() as u64).sum())?;
+    let bytes = runs.iter().map(SortedRun::size_bytes).sum();
+    spiller.settle(memory, bytes)?;
     let order = merge(&runs);
     Ok(SortedRows {
         runs: runs.into_iter().map(|run| run.batch).collect(),
         order,
     })
+}
+
+/// The rows of a pipeline, gathered for a sort.
+pub(super) enum ForSort {
+    /// In their order.
+    Memory(Vec<Batch>, MemoryReservation),
+    /// In sorted runs.
+    Spilled(MergedSource),
+}
+
+/// Gathers the rows of a pipeline; what is over the budget is sorted and written in runs.
+pub(super) fn gather_for_sort(
+    run: &Arc<Run>,
+    spiller: &Spiller,
+    keys: &Arc<SortKeys>,
+    types: &[DataType],
+    pipeline: Pipeline,
+) -> Result<ForSort> {
+    let sink = SortSink {
+        run,
+        keys,
+        spiller,
+        types,
+    };
+    let mut locals = run_to_sink(run, pipeline, &sink, usize::MAX)?;
+    if locals.iter().any(|local| local.writer.is_some()) {
+        let start = Instant::now();
+        let mut runs = Vec::new();
+        for local in &mut locals {
+            sink.write(local)?;
+            runs.extend(local.writer.take().map(|writer| writer.runs));
+        }
+        let runs = runs.into_iter().flatten().collect();
+        let merged = MergedSource {
+            runs: merge_to_fan_in(run, spiller, keys, types, runs, usize::MAX)?,
+            run: Arc::clone(run),
+            sort: Arc::clone(keys),
+            types: types.to_vec(),
+            fetch: usize::MAX,
+        };
+        spiller.metrics.time_since(start);
+        return Ok(ForSort::Spilled(merged));
+    }
+    let mut memory = run.reserve(spiller.operator);
+    let mut batches = Vec::new();
+    for local in locals {
+        memory.absorb(local.memory);
+        batches.extend(local.batches);
+    }
+    batches.sort_unstable_by_key(|(place, _)| *place);
+    let batches = batches.into_iter().map(|(_, batch)| batch).collect();
+    Ok(ForSort::Memory(batches, memory))
+}
+
+struct SortSink<'a> {
+    run: &'a Arc<Run>,
+    keys: &'a SortKeys,
+    spiller: &'a Spiller,
+    types: &'a [DataType],
+}
+
+/// What a worker has gathered.
+struct Gathered {
+    batches: Vec<(Place, Batch)>,
+    memory: MemoryReservation,
+    /// Made when the first run is written.
+    writer: Option<RunWriter>,
+}
+
+impl Sink for SortSink<'_> {
+    type Local = Gathered;
+
+    fn local(&self) -> Result<Gathered> {
+        Ok(Gathered {
+            batches: Vec::new(),
+            memory: self.run.reserve(self.spiller.operator),
+            writer: None,
+        })
+    }
+
+    fn consume(&self, local: &mut Gathered, batch: Batch, place: Place) -> Result<Flow> {
+        let batch = self.spiller.slim(&local.memory, batch)?;
+        // The rows are copied together before they are sorted, and have an entry each in the order.
+        let order = batch.rows as u64 * size_of::<(u64, u32, u32)>() as u64;
+        let bytes = 2 * batch.memory_bytes() + self.keys.estimated_bytes(&batch) + order;
+        local.batches.push((place, batch));
+        if self.spiller.is_full(&mut local.memory, bytes)? {
+            self.write(local)?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn metrics(&self) -> &OperatorMetrics {
+        &self.spiller.metrics
+    }
+}
+
+impl SortSink<'_> {
+    /// Writes what a worker has gathered as a run.
+    fn write(&self, local: &mut Gathered) -> Result<()> {
+        let batches = std::mem::take(&mut local.batches);
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let writer = match &mut local.writer {
+            Some(writer) => writer,
+            none => none.insert(RunWriter::new(self.spiller, self.run.batch_rows())?),
+        };
+        writer.sort(self.keys, batches, self.types)?;
+        local.memory.shrink(0);
+        Ok(())
+    }
 }
 
 /// The batches in at most `parts` runs of neighbours, so that of equal keys the one in the lower run comes
@@ -125,8 +247,9 @@ impl SortedRun {
         Ok(Self { batch, keys, order })
     }
 
-    fn size_bytes(&self) -> usize {
-        self.keys.size() + self.order.capacity() * size_of::<(u64, u32)>()
+    fn size_bytes(&self) -> u64 {
+        let order = self.order.capacity() * size_of::<(u64, u32)>();
+        self.batch.memory_bytes() + (self.keys.size() + order) as u64
     }
 
     fn compare(&self, at: usize, other: &Self, other_at: usize) -> Ordering {
@@ -219,7 +342,7 @@ impl Sorted {
 }
 
 /// The rows at (batch, row) of several batches.
-pub(super) fn gather(batches: &[Batch], rows: &[(u32, u32)], types: &[DataType]) -> Result<Batch> {
+pub(crate) fn gather(batches: &[Batch], rows: &[(u32, u32)], types: &[DataType]) -> Result<Batch> {
     let indices: Vec<(usize, usize)> = rows
         .iter()
         .map(|(batch, row)| (*batch as usize, *row as usize))

@@ -8,13 +8,15 @@ use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{BufferedSource, Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::run::Run;
+use crate::spill::{MergedSource, RunWriter, Spiller, merge_to_fan_in, ordinal};
 use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;
 use arrow_row::{OwnedRow, Rows};
 use llkv_result::Result;
 use std::sync::Arc;
 
-/// The first `fetch` rows of a stable sort, of which only about twice as many are ever kept.
+/// The first `fetch` rows of a stable sort, of which only about twice as many are ever kept. Where these are over the
+/// memory budget, each worker's first rows are written as sorted runs.
 pub(crate) struct TopKOperator {
     pub(crate) info: OperatorInfo,
     pub(crate) input: Box<dyn Operator>,
@@ -45,9 +47,13 @@ impl Operator for TopKOperator {
         let sink = TopKSink {
             run,
             operator: self,
+            spiller: Spiller::new(run, &self.info),
             types: self.info.types(),
         };
-        let locals = run_to_sink(run, pipeline, &sink, usize::MAX)?;
+        let mut locals = run_to_sink(run, pipeline, &sink, usize::MAX)?;
+        if locals.iter().any(|local| local.writer.is_some()) {
+            return self.merged(run, &sink, &mut locals);
+        }
         let mut memory = run.reserve(self.info.kind);
         let mut all = sink.local()?;
         for local in locals {
@@ -61,9 +67,32 @@ impl Operator for TopKOperator {
     }
 }
 
+impl TopKOperator {
+    /// The first rows of the runs of all workers.
+    fn merged(&self, run: &Arc<Run>, sink: &TopKSink<'_>, locals: &mut [TopK]) -> Result<Pipeline> {
+        let mut runs = Vec::new();
+        for local in locals {
+            local.prune(sink)?;
+            local.write(sink)?;
+            runs.extend(local.writer.take().map(|writer| writer.runs));
+        }
+        let runs = runs.into_iter().flatten().collect();
+        let (spiller, sort) = (&sink.spiller, &self.keys);
+        let source = MergedSource {
+            runs: merge_to_fan_in(run, spiller, sort, &sink.types, runs, self.fetch)?,
+            run: Arc::clone(run),
+            sort: Arc::clone(sort),
+            types: sink.types.clone(),
+            fetch: self.fetch,
+        };
+        Ok(Pipeline::from_source(Arc::new(source), &self.info.metrics))
+    }
+}
+
 struct TopKSink<'a> {
     run: &'a Run,
     operator: &'a TopKOperator,
+    spiller: Spiller,
     types: Vec<DataType>,
 }
 
@@ -81,6 +110,8 @@ struct TopK {
     /// The last key that was among the first rows when they were last counted.
     threshold: Option<OwnedRow>,
     memory: MemoryReservation,
+    /// Made when the first run is written.
+    writer: Option<RunWriter>,
 }
 
 impl Sink for TopKSink<'_> {
@@ -92,6 +123,7 @@ impl Sink for TopKSink<'_> {
             rows: 0,
             threshold: None,
             memory: self.run.reserve(self.operator.info.kind),
+            writer: None,
         })
     }
 
@@ -114,12 +146,18 @@ impl Sink for TopKSink<'_> {
                 kept = kept.select(&self.operator.keys, &better)?;
             }
         }
+        kept.batch = self.spiller.slim(&local.memory, kept.batch)?;
+        let bytes = kept.size_bytes();
         local.rows += kept.batch.rows;
-        local.memory.grow(kept.size_bytes())?;
         local.batches.push(kept);
+        let is_full = self.spiller.is_full(&mut local.memory, bytes)?;
         let most = self.operator.fetch.saturating_mul(2) + self.run.batch_rows();
-        if local.rows > most {
+        if is_full || local.rows > most {
             local.prune(self)?;
+        }
+        // Half of a full budget may have been rows that are not among the first.
+        if is_full && self.spiller.is_full(&mut local.memory, 0)? {
+            local.write(self)?;
         }
         Ok(Flow::Continue)
     }
@@ -198,8 +236,27 @@ impl TopK {
             keys,
             ordinals,
         };
-        self.memory.resize(kept.size_bytes())?;
+        sink.spiller.settle(&mut self.memory, kept.size_bytes())?;
         self.batches = vec![kept];
+        Ok(())
+    }
+
+    /// Writes the rows, which were pruned, as a run. The threshold stays: what it is the last of is there still.
+    fn write(&mut self, sink: &TopKSink<'_>) -> Result<()> {
+        let kept = std::mem::take(&mut self.batches);
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(RunWriter::new(&sink.spiller, sink.run.batch_rows())?),
+        };
+        for Kept {
+            batch, ordinals, ..
+        } in kept
+        {
+            let ordinals = ordinals.iter().map(|(place, row)| ordinal(*place, *row));
+            writer.sorted(&batch, &ordinals.collect::<Vec<_>>())?;
+        }
+        self.rows = 0;
+        self.memory.shrink(0);
         Ok(())
     }
 }

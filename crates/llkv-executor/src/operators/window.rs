@@ -2,20 +2,23 @@
 //!
 //! The rows are sorted by partition and order, once for all functions of the node. Whole partitions are put
 //! together to segments, which are gathered and computed as they are read: at the same time where there are
-//! several threads, and never where nobody reads on.
+//! several threads, and never where nobody reads on. Rows over the memory budget are sorted in temporary files and computed
+//! partition by partition as they are merged.
 
 mod call;
 mod spec;
+mod spilled;
 
 pub(crate) use spec::WindowSpec;
 
 use super::collect::collect;
-use super::sort::{gather, sort_rows};
+use super::sort::{ForSort, gather, gather_for_sort, sort_rows};
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::{Batch, concat_batches};
 use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Pipeline, Source, slices};
 use crate::run::Run;
+use crate::spill::Spiller;
 use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;
 use llkv_compute::window::RowRuns;
@@ -43,10 +46,24 @@ impl Operator for WindowOperator {
     fn open(&self, run: &Arc<Run>, _: &Hints) -> Result<Pipeline> {
         let pipeline = open_input(self.input.as_ref(), run, &Hints::default())?;
         let metrics = &self.info.metrics;
-        let (batches, mut memory) = collect(run, pipeline, self.info.kind, metrics)?;
-        let start = Instant::now();
+        let spiller = Spiller::new(run, &self.info);
         let types = self.input.info().types();
-        let rows = Rows::in_order(run, &self.spec, batches, types, &mut memory)?;
+        let gathered = match &self.spec.sort {
+            None => {
+                let (batches, memory) = collect(run, pipeline, &spiller)?;
+                ForSort::Memory(batches, memory)
+            }
+            Some(keys) => gather_for_sort(run, &spiller, keys, &types, pipeline)?,
+        };
+        let (batches, mut memory) = match gathered {
+            ForSort::Memory(batches, memory) => (batches, memory),
+            ForSort::Spilled(merged) => {
+                let source = spilled::SpilledSource::new(merged, run, &spiller, &self.spec, types);
+                return Ok(Pipeline::from_source(Arc::new(source), metrics));
+            }
+        };
+        let start = Instant::now();
+        let rows = Rows::in_order(run, &spiller, &self.spec, batches, types, &mut memory)?;
         metrics.time_since(start);
         let source = WindowSource {
             segments: segments(&rows.partitions, rows.len, run.batch_rows()),
@@ -54,7 +71,7 @@ impl Operator for WindowOperator {
                 rows,
                 spec: Arc::clone(&self.spec),
                 run: Arc::clone(run),
-                operator: self.info.kind,
+                spiller,
                 _memory: memory,
             }),
         };
@@ -76,6 +93,7 @@ struct Rows {
 impl Rows {
     fn in_order(
         run: &Run,
+        spiller: &Spiller,
         spec: &WindowSpec,
         batches: Vec<Batch>,
         types: Vec<DataType>,
@@ -94,9 +112,10 @@ impl Rows {
                 types,
             });
         };
-        let sorted = sort_rows(run, batches, keys, &types, memory)?;
+        let sorted = sort_rows(run, spiller, batches, keys, &types, memory)?;
         let partitions = spec.partition_starts(run, &sorted)?;
-        memory.grow((partitions.len() * size_of::<u32>()) as u64)?;
+        let bytes = memory.bytes() + (partitions.len() * size_of::<u32>()) as u64;
+        spiller.settle(memory, bytes)?;
         Ok(Self {
             batches: sorted.runs,
             order: Some(sorted.order),
@@ -167,7 +186,7 @@ struct Shared {
     rows: Rows,
     spec: Arc<WindowSpec>,
     run: Arc<Run>,
-    operator: &'static str,
+    spiller: Spiller,
     _memory: MemoryReservation,
 }
 
@@ -199,9 +218,10 @@ impl Shared {
     /// The rows `start..end` with the values of the functions, and the memory held for them.
     fn segment(&self, start: usize, end: usize) -> Result<(Batch, MemoryReservation)> {
         self.run.check()?;
-        let mut memory = self.run.reserve(self.operator);
+        let mut memory = self.run.reserve(self.spiller.operator);
         let mut batch = self.rows.batch(start, end)?;
-        memory.grow(batch.memory_bytes() + self.spec.bytes_per_row() * batch.rows as u64)?;
+        let bytes = batch.memory_bytes() + self.spec.bytes_per_row() * batch.rows as u64;
+        self.spiller.must_fit(&mut memory, bytes)?;
         let partitions = self.rows.partitions(start, end);
         let values = self
             .spec

@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
-use llkv_executor::{ExecutionContext, MemoryBudget, QueryExecutor};
+use llkv_executor::{ExecutionContext, MemoryBudget, QueryExecutor, SpillSpace};
 use llkv_expr::{ColumnId, Expr};
 use llkv_plan::{LogicalPlan, PlanColumn, Values};
 use llkv_result::Result;
@@ -115,30 +115,66 @@ pub(crate) fn configurations() -> Vec<ExecutionContext> {
     all
 }
 
+/// Configurations in which operators spill: all they hold, or what is over a budget that is next to nothing. Rows come in
+/// another order, but for sorts.
+pub(crate) fn spilling() -> Vec<ExecutionContext> {
+    let contexts = [
+        (1, 1, None),
+        (2, 1024, None),
+        (2, 3, Some(0)),
+        (1, 2, Some(5_000)),
+        (2, 8192, Some(20_000)),
+    ];
+    let contexts = contexts.map(|(threads, batch_rows, budget_bytes)| {
+        let context = context(threads, batch_rows)
+            .with_spill(SpillSpace::new(std::env::temp_dir()))
+            .with_spill_grant_bytes(0)
+            .with_spill_always(budget_bytes.is_none());
+        context.with_memory(MemoryBudget::new(budget_bytes.unwrap_or(1 << 40)))
+    });
+    contexts.to_vec()
+}
+
 /// The rows in their order, the same in every configuration; all memory is given back.
 pub(crate) fn run_ordered(plan: &LogicalPlan) -> Vec<Row> {
-    run_everywhere(plan, |rows| rows)
+    let mut contexts = configurations();
+    if matches!(plan, LogicalPlan::Sort(_) | LogicalPlan::Window(_)) {
+        contexts.extend(spilling());
+    }
+    run_everywhere(plan, &contexts, |rows| rows)
 }
 
 /// The rows sorted, the same in every configuration.
 pub(crate) fn run_sorted(plan: &LogicalPlan) -> Vec<Row> {
-    run_everywhere(plan, |mut rows| {
+    let contexts = [configurations(), spilling()].concat();
+    run_everywhere(plan, &contexts, |mut rows| {
         rows.sort();
         rows
     })
 }
 
-fn run_everywhere(plan: &LogicalPlan, normal: impl Fn(Vec<Row>) -> Vec<Row>) -> Vec<Row> {
+fn run_everywhere(
+    plan: &LogicalPlan,
+    contexts: &[ExecutionContext],
+    normal: impl Fn(Vec<Row>) -> Vec<Row>,
+) -> Vec<Row> {
     let mut first: Option<Vec<Row>> = None;
-    for context in configurations() {
-        let rows = normal(run_in(&context, plan).unwrap());
-        assert_eq!(context.memory.used_bytes(), 0, "memory stays reserved");
+    for context in contexts {
+        let rows = run_in(context, plan).unwrap_or_else(|error| panic!("{error} in {context:?}"));
+        let rows = normal(rows);
+        assert_nothing_is_left(context);
         match &first {
             None => first = Some(rows),
             Some(first) => assert_eq!(first, &rows, "{context:?}"),
         }
     }
     first.unwrap()
+}
+
+pub(crate) fn assert_nothing_is_left(context: &ExecutionContext) {
+    assert_eq!(context.memory.used_bytes(), 0, "memory stays reserved");
+    let space = &context.spill;
+    assert_eq!((space.files(), space.used_bytes()), (0, 0), "files stay");
 }
 
 /// The rows sorted, for comparing without order.

@@ -1,8 +1,8 @@
 //! All kinds of join with NULLs, duplicates, residual filters, over all forms of keys.
 
 use super::harness::{
-    Tuple, col, column, configurations, displayed, int, maybe_int, run_in, run_ordered, run_sorted,
-    sorted, values,
+    Tuple, assert_nothing_is_left, col, column, configurations, displayed, int, maybe_int, run_in,
+    run_ordered, run_sorted, sorted, spilling, values,
 };
 use super::reference::Reference;
 use arrow::datatypes::IntervalMonthDayNano;
@@ -185,9 +185,10 @@ proptest! {
         let plan = plan(&case);
         match expected(&case) {
             Some(rows) => prop_assert_eq!(run_sorted(&plan), sorted(displayed(&rows))),
-            None => for context in configurations() {
+            None => for context in [configurations(), spilling()].concat() {
                 let error = run_in(&context, &plan).unwrap_err();
-                prop_assert!(matches!(error, Error::Exec(ExecError::TooManyRows)));
+                prop_assert!(matches!(error, Error::Exec(ExecError::TooManyRows)), "{error} in {context:?}");
+                assert_nothing_is_left(&context);
             }
         }
     }

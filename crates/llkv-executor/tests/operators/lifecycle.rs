@@ -3,7 +3,7 @@
 use super::harness::{Tuple, col, column, context, int, run_in, values};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use llkv_executor::{CancelToken, MemoryBudget, QueryExecutor};
+use llkv_executor::{CancelToken, MemoryBudget, QueryExecutor, SpillSpace};
 use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, Expr, SortKey};
 use llkv_plan::{
     Aggregate, BatchIterator, Distinct, ExternalScan, ExternalSource, Join, JoinKind, LogicalPlan,
@@ -332,7 +332,11 @@ fn an_operator_over_the_memory_limit_fails_alone_and_gives_everything_back() {
     for (plan, name) in plans {
         for threads in [1, 2] {
             let memory = MemoryBudget::new(50_000);
-            let context = context(threads, 100).with_memory(Arc::clone(&memory));
+            let space = SpillSpace::new(std::env::temp_dir());
+            space.set_limit_bytes(0);
+            let context = context(threads, 100)
+                .with_memory(Arc::clone(&memory))
+                .with_spill(space);
             let error = run_in(&context, &plan).unwrap_err();
             let Error::Exec(ExecError::MemoryLimit {
                 operator,
@@ -374,5 +378,11 @@ fn operators_count_what_they_put_out() {
         kinds,
         [("aggregate", 1), ("distinct", 1_000), ("values", 1_000)]
     );
-    assert_eq!(root.to_string().lines().count(), 3);
+    let shown = root.to_string();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert!(
+        lines[2].contains("1,000") && lines[2].ends_with("└─ distinct"),
+        "{shown}"
+    );
 }

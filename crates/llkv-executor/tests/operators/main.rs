@@ -17,4 +17,5 @@ mod reference;
 mod scans;
 mod sets;
 mod sorting;
+mod spilling;
 mod windows;

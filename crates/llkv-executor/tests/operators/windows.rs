@@ -1,9 +1,10 @@
 //! Windows and recursions: the same rows in every configuration, bounded, ended by LIMIT and by cancelling.
 
 use super::harness::{
-    Tuple, col, column, context, displayed, int, maybe_int, run_in, run_ordered, run_sorted, values,
+    Tuple, assert_nothing_is_left, col, column, context, displayed, int, maybe_int, run_in,
+    run_ordered, run_sorted, values,
 };
-use llkv_executor::{CancelToken, MemoryBudget};
+use llkv_executor::{CancelToken, MemoryBudget, SpillSpace};
 use llkv_expr::{
     AggregateExpr, AggregateFunction, BinaryOp, Expr, FrameBound, FrameExclusion, FrameOffset,
     FrameUnit, SortKey, WindowCall, WindowExpr, WindowFrame, WindowFunction,
@@ -156,9 +157,22 @@ fn many(rows: i64) -> LogicalPlan {
 }
 
 #[test]
-fn the_memory_limit_names_the_window() {
+fn partitions_over_the_memory_limit_are_computed_from_files() {
+    let plan = window(many(20_000), true);
+    let free = context(2, 1024);
+    let limited = context(2, 1024)
+        .with_memory(MemoryBudget::new(200_000))
+        .with_spill(SpillSpace::new(std::env::temp_dir()))
+        .with_spill_grant_bytes(0);
+    assert!(run_in(&limited, &plan).unwrap() == run_in(&free, &plan).unwrap());
+    assert!(limited.memory.peak_bytes() > 200_000, "it was full");
+    assert_nothing_is_left(&limited);
+}
+
+#[test]
+fn a_partition_over_the_memory_limit_names_the_window() {
     let context = context(2, 1024).with_memory(MemoryBudget::new(200_000));
-    let error = run_in(&context, &window(many(20_000), true)).unwrap_err();
+    let error = run_in(&context, &window(many(20_000), false)).unwrap_err();
     let named = matches!(
         error,
         Error::Exec(ExecError::MemoryLimit {

@@ -113,7 +113,13 @@ impl Binder<'_> {
         {
             return self.setting(pragma, value.clone());
         }
-        let taken = ["threads", "memory_limit", "default_null_order"];
+        let taken = [
+            "threads",
+            "memory_limit",
+            "temp_directory",
+            "max_temp_directory_size",
+            "default_null_order",
+        ];
         match value {
             Some(value) if pragma == "foreign_keys" => return self.setting(pragma, value),
             _ if self.dialect != SqlDialect::DuckDb => {}

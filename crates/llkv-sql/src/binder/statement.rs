@@ -5,7 +5,7 @@ use super::place::Place;
 use crate::dialect::SqlDialect;
 use crate::null_order::NullOrder;
 use crate::text::Parsed;
-use llkv_plan::{ExplainMode, PlanStatement};
+use llkv_plan::{ExplainFormat, ExplainMode, PlanStatement};
 use llkv_result::Result;
 use llkv_types::Scalar;
 use sqlparser::ast::{self, Statement as S};
@@ -59,7 +59,9 @@ impl Binder<'_> {
                 return Ok(plan(PlanStatement::Reindex(name.transpose()?)));
             }
             Parsed::ExplainRules(inner) => {
-                return self.explained(inner, ExplainMode::Rules).map(plan);
+                return self
+                    .explained(inner, ExplainMode::Rules, ExplainFormat::Text)
+                    .map(plan);
             }
             Parsed::CreateTrigger(text) => return self.bind_create_trigger(text).map(plan),
             Parsed::Sql(statement) => statement,
@@ -233,17 +235,37 @@ impl Binder<'_> {
         } else {
             ExplainMode::Plan
         };
-        self.explained(statement, mode)
+        let format = self.explain_format(options.as_deref().unwrap_or_default())?;
+        self.explained(statement, mode, format)
+    }
+
+    /// `FORMAT text` or `FORMAT json`.
+    fn explain_format(&self, options: &[ast::UtilityOption]) -> Result<ExplainFormat> {
+        let mut format = ExplainFormat::default();
+        for option in options {
+            if !option.name.value.eq_ignore_ascii_case("format") {
+                continue;
+            }
+            let value = option.arg.as_ref().map(ToString::to_string);
+            format = match value.unwrap_or_default().to_ascii_lowercase().as_str() {
+                "text" => ExplainFormat::Text,
+                "json" => ExplainFormat::Json,
+                other => return super::unsupported(format!("EXPLAIN with FORMAT {other}")),
+            };
+        }
+        Ok(format)
     }
 
     fn explained(
         &mut self,
         statement: &ast::Statement,
         mode: ExplainMode,
+        format: ExplainFormat,
     ) -> Result<PlanStatement> {
         Ok(PlanStatement::Explain {
             statement: Box::new(self.bind_statement(statement)?),
             mode,
+            format,
         })
     }
 }

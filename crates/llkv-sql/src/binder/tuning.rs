@@ -50,7 +50,6 @@ const NAMES: &[&str] = &[
     "preserve_insertion_order",
     "read_ahead_depth",
     "storage_compatibility_version",
-    "temp_directory",
     "verify_external",
     "verify_fetch_row",
     "verify_parallelism",

@@ -117,6 +117,11 @@ impl Call {
         Ok(kept)
     }
 
+    /// Columns that [`Self::buffered`] gives after the group keys.
+    pub(super) fn buffered_columns(&self) -> usize {
+        self.args.len() + self.order.len()
+    }
+
     /// The order of buffered rows, whose key columns begin at `position`.
     pub(super) fn buffered_order(&self, position: usize) -> Result<SortKeys> {
         SortKeys::from_position(&self.call.order_by, position)

@@ -2,15 +2,17 @@
 
 use super::AggregateSpec;
 use super::local::{Partial, PartialGroups};
+use super::spilled::SpilledSource;
 use crate::batch::Batch;
 use crate::memory::MemoryReservation;
-use crate::operators::OperatorInfo;
-use crate::pipeline::slices;
+use crate::pipeline::{BufferedSource, Source, slices};
 use crate::run::Run;
+use crate::spill::Spiller;
 use arrow::array::UInt32Array;
 use llkv_compute::hash_columns;
 use llkv_result::Result;
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// Groups up to which one thread merges them all: cheaper than partitioning.
 const SERIAL_MERGE_GROUPS: usize = 1 << 14;
@@ -18,40 +20,70 @@ const SERIAL_MERGE_GROUPS: usize = 1 << 14;
 /// Partitions of a parallel merge, a power of two.
 const PARTITION_BITS: u32 = 4;
 
-/// The result of all workers in batches, with the memory that it takes.
+/// The result of all workers.
 pub(super) fn finish(
-    run: &Run,
-    info: &OperatorInfo,
-    spec: &AggregateSpec,
+    run: &Arc<Run>,
+    spiller: &Spiller,
+    spec: &Arc<AggregateSpec>,
     mut locals: Vec<Partial>,
-) -> Result<(Vec<Batch>, MemoryReservation)> {
+) -> Result<Arc<dyn Source>> {
     let flushed = locals.iter().any(|local| !local.flushed.is_empty());
     let groups: usize = locals.iter().map(Partial::len).sum();
     let small = locals.len() == 1 || groups <= SERIAL_MERGE_GROUPS || !spec.is_direct();
-    if flushed || !small {
-        return merge_partitions(run, info, spec, locals);
+    let in_partitions = flushed || !small;
+    if in_partitions {
+        // Merged groups stand beside those that are merged.
+        let bytes = groups_bytes(&locals);
+        if let Some(first) = locals.first_mut()
+            && spiller.is_over(&mut first.memory, bytes)?
+        {
+            first.spill(spec)?;
+        }
     }
+    if locals.iter().any(Partial::is_spilled) {
+        return Ok(Arc::new(SpilledSource::new(run, spiller, spec, locals)?));
+    }
+    let (batches, memory) = if in_partitions {
+        merge_partitions(run, spiller, spec, locals)?
+    } else {
+        merge_all(run, spiller, spec, locals)?
+    };
+    let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
+    Ok(Arc::new(source))
+}
+
+fn groups_bytes(locals: &[Partial]) -> u64 {
+    locals.iter().map(|local| local.memory.bytes()).sum()
+}
+
+/// Merges all groups into the largest table.
+fn merge_all(
+    run: &Run,
+    spiller: &Spiller,
+    spec: &AggregateSpec,
+    mut locals: Vec<Partial>,
+) -> Result<(Vec<Batch>, MemoryReservation)> {
     locals.sort_by_key(Partial::len);
     let mut merged = match locals.pop() {
         Some(largest) => largest,
-        None => Partial::new(run, info, spec)?,
+        None => Partial::new(run, spiller, spec)?,
     };
     for local in locals {
         merged.merge(local)?;
     }
     let (batch, mut memory) = merged.finish(spec)?;
-    memory.resize(batch.memory_bytes())?;
+    spiller.settle(&mut memory, batch.memory_bytes())?;
     Ok((slices(batch, run.batch_rows()).collect(), memory))
 }
 
 /// Cuts all groups into partitions by their hash and merges each on its own.
 fn merge_partitions(
     run: &Run,
-    info: &OperatorInfo,
+    spiller: &Spiller,
     spec: &AggregateSpec,
     locals: Vec<Partial>,
 ) -> Result<(Vec<Batch>, MemoryReservation)> {
-    let mut memory = run.reserve(info.kind);
+    let mut memory = run.reserve(spiller.operator);
     let mut pieces = Vec::new();
     for mut local in locals {
         local.flush(spec)?;
@@ -77,13 +109,14 @@ fn merge_partitions(
         .collect();
     let merged = run.for_each_part(partitions.len(), rows, |number| {
         let parts = partitions.get(number).and_then(|parts| parts.lock().take());
-        let mut merged = Partial::new(run, info, spec)?;
+        let mut merged = Partial::new(run, spiller, spec)?;
         for part in parts.unwrap_or_default() {
             merged.merge_groups(&part)?;
         }
         Ok(merged.finish(spec)?.0)
     })?;
-    memory.resize(merged.iter().map(Batch::memory_bytes).sum())?;
+    let bytes = merged.iter().map(Batch::memory_bytes).sum();
+    spiller.settle(&mut memory, bytes)?;
     let batches = merged.into_iter();
     Ok((
         batches.flat_map(|b| slices(b, run.batch_rows())).collect(),

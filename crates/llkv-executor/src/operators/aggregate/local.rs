@@ -2,13 +2,15 @@
 
 use super::AggregateSpec;
 use super::call::Call;
+use super::spilled::{SpilledGroups, ordinals_of};
 use crate::batch::{Batch, concat_batches};
 use crate::keys::GroupTable;
 use crate::memory::MemoryReservation;
-use crate::operators::OperatorInfo;
 use crate::pipeline::Place;
 use crate::run::Run;
+use crate::spill::Spiller;
 use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::lexsort_to_indices;
 use llkv_compute::{Groups, GroupsAccumulator, RowsByGroup};
 use llkv_result::Result;
 
@@ -28,6 +30,9 @@ pub(super) struct Partial {
     flushed_bytes: u64,
     may_flush: bool,
     pub(super) memory: MemoryReservation,
+    spiller: Spiller,
+    /// Groups written to temporary files.
+    pub(super) spilled: Option<SpilledGroups>,
 }
 
 /// The state of one call.
@@ -64,6 +69,27 @@ impl PartialGroups {
         })
     }
 
+    /// Groups whose columns are keys, then states; `states` tells how many each call has.
+    pub(super) fn from_batch(batch: Batch, keys: usize, states: &[usize]) -> Self {
+        let rows = batch.rows;
+        let mut columns = batch.columns.into_iter();
+        Self {
+            rows,
+            keys: columns.by_ref().take(keys).collect(),
+            states: states
+                .iter()
+                .map(|count| columns.by_ref().take(*count).collect())
+                .collect(),
+        }
+    }
+
+    /// The groups `offset .. offset + rows`, keys and states as the columns of a batch.
+    pub(super) fn slice(&self, offset: usize, rows: usize) -> Batch {
+        let columns = self.keys.iter().chain(self.states.iter().flatten());
+        let columns = columns.map(|column| column.slice(offset, rows));
+        Batch::new(columns.collect(), rows)
+    }
+
     fn size_bytes(&self) -> u64 {
         let columns = self.keys.iter().chain(self.states.iter().flatten());
         columns.map(|c| c.get_array_memory_size() as u64).sum()
@@ -71,7 +97,7 @@ impl PartialGroups {
 }
 
 impl Partial {
-    pub(super) fn new(run: &Run, info: &OperatorInfo, spec: &AggregateSpec) -> Result<Self> {
+    pub(super) fn new(run: &Run, spiller: &Spiller, spec: &AggregateSpec) -> Result<Self> {
         Ok(Self {
             table: GroupTable::new(&spec.key_types)?,
             states: spec.calls.iter().map(State::new).collect::<Result<_>>()?,
@@ -80,7 +106,9 @@ impl Partial {
             flushed: Vec::new(),
             flushed_bytes: 0,
             may_flush: run.context.threads > 1 && !spec.is_ungrouped() && spec.is_direct(),
-            memory: run.reserve(info.kind),
+            memory: run.reserve(spiller.operator),
+            spiller: spiller.clone(),
+            spilled: None,
         })
     }
 
@@ -98,6 +126,10 @@ impl Partial {
     ) -> Result<()> {
         let keys = spec.keys.iter().map(|key| key.evaluate(batch));
         let keys: Vec<ArrayRef> = keys.collect::<Result<_>>()?;
+        let growth_bytes = self.table.growth_bytes(batch.rows) as u64;
+        if growth_bytes > 0 && self.spiller.is_over(&mut self.memory, growth_bytes)? {
+            self.spill(spec)?;
+        }
         self.table.intern(&keys, batch.rows, &mut self.groups)?;
         let group_count = self.table.len();
         let groups = if spec.is_ungrouped() {
@@ -126,13 +158,84 @@ impl Partial {
         if self.may_flush && self.table.len() > FLUSH_GROUPS {
             self.flush(spec)?;
         }
-        self.account()
+        let bytes = self.size_bytes();
+        if spec.is_ungrouped() {
+            return self.spiller.must_fit(&mut self.memory, bytes);
+        }
+        self.memory.shrink(bytes);
+        let more = bytes - self.memory.bytes();
+        if self.spiller.is_full(&mut self.memory, more)? {
+            self.spill(spec)?;
+        }
+        Ok(())
     }
 
-    fn account(&mut self) -> Result<()> {
+    /// Bytes held; keys count twice, for they are copied when they are put out.
+    pub(super) fn size_bytes(&self) -> u64 {
         let states: u64 = self.states.iter().map(State::size_bytes).sum();
-        let table = self.table.size_bytes() as u64;
-        self.memory.resize(table + states + self.flushed_bytes)
+        2 * self.table.size_bytes() as u64 + states + self.flushed_bytes
+    }
+
+    pub(super) fn is_spilled(&self) -> bool {
+        self.spilled.is_some()
+    }
+
+    /// Writes all groups, and the rows kept for them, to partitions of the first level.
+    pub(super) fn spill(&mut self, spec: &AggregateSpec) -> Result<()> {
+        let mut spilled = match self.spilled.take() {
+            Some(spilled) => spilled,
+            None => SpilledGroups::new(&self.spiller, spec, 0)?,
+        };
+        self.spill_into(spec, &mut spilled)?;
+        self.spilled = Some(spilled);
+        Ok(())
+    }
+
+    /// Writes all groups, and the rows kept for them.
+    pub(super) fn spill_into(
+        &mut self,
+        spec: &AggregateSpec,
+        spilled: &mut SpilledGroups,
+    ) -> Result<()> {
+        for groups in std::mem::take(&mut self.flushed) {
+            spilled.write_groups(&groups.slice(0, groups.rows))?;
+        }
+        self.flushed_bytes = 0;
+        self.write_table(spilled)?;
+        self.table = GroupTable::new(&spec.key_types)?;
+        let mut call = 0;
+        for state in &mut self.states {
+            if let State::Buffered { rows, bytes } = state {
+                for (place, batch) in rows.drain(..) {
+                    spilled.write_rows(call, place, batch)?;
+                }
+                *bytes = 0;
+                call += 1;
+            }
+        }
+        self.memory.shrink(0);
+        Ok(())
+    }
+
+    /// Writes the groups of the table, some at a time: all keys at once would take as much memory again.
+    fn write_table(&mut self, spilled: &mut SpilledGroups) -> Result<()> {
+        const SOME_GROUPS: usize = 1 << 13;
+        let rows = self.table.len();
+        let states = self.take_states(rows)?;
+        let states = PartialGroups {
+            rows,
+            keys: Vec::new(),
+            states,
+        };
+        let mut start = 0;
+        while start < rows {
+            let count = SOME_GROUPS.min(rows - start);
+            let mut batch = Batch::new(self.table.keys(start, count)?, count);
+            batch.columns.extend(states.slice(start, count).columns);
+            spilled.write_groups(&batch)?;
+            start += count;
+        }
+        Ok(())
     }
 
     /// Puts the groups aside.
@@ -149,6 +252,15 @@ impl Partial {
 
     fn take_groups(&mut self) -> Result<PartialGroups> {
         let rows = self.table.len();
+        let states = self.take_states(rows)?;
+        Ok(PartialGroups {
+            rows,
+            keys: self.table.keys(0, rows)?,
+            states,
+        })
+    }
+
+    fn take_states(&mut self, rows: usize) -> Result<Vec<Vec<ArrayRef>>> {
         let mut states = Vec::with_capacity(self.states.len());
         for state in &mut self.states {
             if let State::Direct(accumulator) = state {
@@ -156,11 +268,24 @@ impl Partial {
                 states.push(accumulator.state()?);
             }
         }
-        Ok(PartialGroups {
-            rows,
-            keys: self.table.keys(0, rows)?,
-            states,
-        })
+        Ok(states)
+    }
+
+    /// Takes rows kept for a call with an order, the `call`-th of these.
+    pub(super) fn keep_rows(&mut self, call: usize, place: Place, batch: Batch) {
+        let buffered = self.states.iter_mut().filter_map(|state| match state {
+            State::Buffered { rows, bytes } => Some((rows, bytes)),
+            State::Direct(_) => None,
+        });
+        if let Some((rows, bytes)) = buffered.into_iter().nth(call) {
+            *bytes += batch.memory_bytes();
+            rows.push((place, batch));
+        }
+    }
+
+    /// Bytes that the table may grow by for groups of another.
+    pub(super) fn growth_bytes(&self, groups: usize) -> u64 {
+        2 * self.table.growth_bytes(groups) as u64
     }
 
     /// Adds the groups of another worker. Buffered rows go along.
@@ -247,9 +372,12 @@ impl Partial {
             .iter()
             .map(|c| c.data_type().clone())
             .collect();
-        let all = concat_batches(&batches, &types)?;
+        let mut all = concat_batches(&batches, &types)?;
         drop(batches);
         let keys = spec.keys.len();
+        if let Some(ordinals) = ordinals_of(&all, keys + call.buffered_columns()) {
+            all = all.take(&lexsort_to_indices(&ordinals, None)?)?;
+        }
         let order = call.buffered_order(keys + call.arity())?.order(&all)?;
         let sorted = all.take(&order)?;
         let key_columns = sorted.columns.get(..keys).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! The probe side: batches go in, pairs or left rows come out.
 
-use super::BuiltJoin;
 use super::index::Probe;
 use super::null_aware::NullProbe;
+use super::{BuiltJoin, JoinSpec};
 use crate::batch::{Batch, take_one};
 use crate::pipeline::{Step, StepState};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
@@ -20,24 +20,12 @@ pub(super) struct ProbeStep {
 
 impl Step for ProbeStep {
     fn start(self: Arc<Self>) -> Box<dyn StepState> {
-        Box::new(ProbeState {
-            join: Arc::clone(&self.join),
-            batch: None,
-            keys: Vec::new(),
-            probe: Probe::default(),
-            nulls: NullProbe::default(),
-            row: 0,
-            number: 0,
-            probe_rows: Vec::new(),
-            build_numbers: Vec::new(),
-            seen: Vec::new(),
-            unknown: Vec::new(),
-        })
+        Box::new(ProbeState::new(&self.join))
     }
 }
 
 /// One worker's probe.
-struct ProbeState {
+pub(super) struct ProbeState {
     join: Arc<BuiltJoin>,
     batch: Option<Batch>,
     /// The batch's keys.
@@ -96,7 +84,11 @@ impl StepState for ProbeState {
             return Ok(None);
         };
         if !self.join.spec.gives_pairs() {
-            return self.existence(&batch).map(Some);
+            self.find_existence(&batch)?;
+            if self.join.is_partial {
+                return Ok(None);
+            }
+            return left_rows(&self.join.spec, &batch, &self.seen, &self.unknown).map(Some);
         }
         let output = self.pairs(&batch)?;
         if output.is_some() {
@@ -107,10 +99,36 @@ impl StepState for ProbeState {
 }
 
 impl ProbeState {
+    pub(super) fn new(join: &Arc<BuiltJoin>) -> Self {
+        Self {
+            join: Arc::clone(join),
+            batch: None,
+            keys: Vec::new(),
+            probe: Probe::default(),
+            nulls: NullProbe::default(),
+            row: 0,
+            number: 0,
+            probe_rows: Vec::new(),
+            build_numbers: Vec::new(),
+            seen: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// For a part of a build side: which rows of the last batch had a match, and for which a comparison was unknown.
+    pub(super) fn take_flags(&mut self) -> (Vec<bool>, Vec<bool>) {
+        (
+            std::mem::take(&mut self.seen),
+            std::mem::take(&mut self.unknown),
+        )
+    }
+
     /// The next batch of pairs, `None` when all have been put out.
     fn pairs(&mut self, batch: &Batch) -> Result<Option<Batch>> {
         let join = Arc::clone(&self.join);
-        let keeps_left = join.spec.keeps_left();
+        // With a part of the build side, a row without a match may have one in another part.
+        let keeps_left = join.spec.keeps_left() && !join.is_partial;
+        let counts = join.spec.filter.is_some() || join.is_partial;
         let fill = match (keeps_left, &join.spec.filter) {
             (true, None) => Fill::MatchesAndMisses,
             _ => Fill::Matches,
@@ -120,6 +138,8 @@ impl ProbeState {
             self.fill(batch.rows, fill)?;
             if join.spec.filter.is_some() {
                 self.filter_pairs(batch)?;
+            }
+            if counts {
                 self.count_matches()?;
             }
             self.mark_matched();
@@ -293,8 +313,8 @@ impl ProbeState {
         Ok(Batch::new(columns, rows))
     }
 
-    /// What the kinds that put out left rows make of a batch.
-    fn existence(&mut self, batch: &Batch) -> Result<Batch> {
+    /// For the kinds that put out left rows: which rows of a batch have a match.
+    fn find_existence(&mut self, batch: &Batch) -> Result<()> {
         let join = Arc::clone(&self.join);
         let spec = &join.spec;
         if spec.filter.is_none() {
@@ -314,8 +334,7 @@ impl ProbeState {
         }
         let keys = &self.keys;
         join.null_aware
-            .mark_unknown(spec, keys, &mut self.nulls, &mut self.unknown)?;
-        self.left_rows(batch)
+            .mark_unknown(spec, keys, &mut self.nulls, &mut self.unknown)
     }
 
     /// Of the pairs that the residual filter accepts, keeps those whose last keys are equal, and notes the
@@ -346,23 +365,28 @@ impl ProbeState {
         });
         Ok(())
     }
+}
 
-    fn left_rows(&self, batch: &Batch) -> Result<Batch> {
-        let spec = &self.join.spec;
-        let output = spec.left_output.iter();
-        let columns: Result<Vec<ArrayRef>> = output.map(|p| batch.column(*p).cloned()).collect();
-        let mut left = Batch::new(columns?, batch.rows);
-        let found = self.seen.iter().zip(&self.unknown);
-        let mask: BooleanBuffer = match spec.kind {
-            JoinKind::Semi => found.map(|(seen, _)| *seen).collect(),
-            JoinKind::Anti => found.map(|(seen, _)| !seen).collect(),
-            JoinKind::NullAwareAnti => found.map(|(seen, unknown)| !seen && !unknown).collect(),
-            _ => {
-                let marks = found.map(|(seen, unknown)| (*seen || !unknown).then_some(*seen));
-                left.columns.push(Arc::new(marks.collect::<BooleanArray>()));
-                return Ok(left);
-            }
-        };
-        left.filter(&BooleanArray::new(mask, None))
-    }
+/// What the kinds that put out left rows make of a batch whose rows have a match or not.
+pub(super) fn left_rows(
+    spec: &JoinSpec,
+    batch: &Batch,
+    seen: &[bool],
+    unknown: &[bool],
+) -> Result<Batch> {
+    let output = spec.left_output.iter();
+    let columns: Result<Vec<ArrayRef>> = output.map(|p| batch.column(*p).cloned()).collect();
+    let mut left = Batch::new(columns?, batch.rows);
+    let found = seen.iter().zip(unknown);
+    let mask: BooleanBuffer = match spec.kind {
+        JoinKind::Semi => found.map(|(seen, _)| *seen).collect(),
+        JoinKind::Anti => found.map(|(seen, _)| !seen).collect(),
+        JoinKind::NullAwareAnti => found.map(|(seen, unknown)| !seen && !unknown).collect(),
+        _ => {
+            let marks = found.map(|(seen, unknown)| (*seen || !unknown).then_some(*seen));
+            left.columns.push(Arc::new(marks.collect::<BooleanArray>()));
+            return Ok(left);
+        }
+    };
+    left.filter(&BooleanArray::new(mask, None))
 }

@@ -26,15 +26,12 @@ impl Source for UnmatchedSource {
     }
 
     fn read(&self, _: usize) -> Result<MorselReader> {
-        Ok(Box::new(UnmatchedReader {
-            join: Arc::clone(&self.join),
-            left_types: self.left_types.clone(),
-            row: 0,
-        }))
+        Ok(Box::new(UnmatchedReader::new(&self.join, &self.left_types)))
     }
 }
 
-struct UnmatchedReader {
+/// Puts out unmatched build rows.
+pub(super) struct UnmatchedReader {
     join: Arc<BuiltJoin>,
     left_types: Vec<DataType>,
     row: usize,
@@ -58,6 +55,14 @@ impl Iterator for UnmatchedReader {
 }
 
 impl UnmatchedReader {
+    pub(super) fn new(join: &Arc<BuiltJoin>, left_types: &[DataType]) -> Self {
+        Self {
+            join: Arc::clone(join),
+            left_types: left_types.to_vec(),
+            row: 0,
+        }
+    }
+
     fn output(&self, rows: Vec<u32>) -> Result<Batch> {
         let count = rows.len();
         let rows = UInt32Array::from(rows);

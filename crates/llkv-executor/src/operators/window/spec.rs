@@ -11,11 +11,12 @@ use llkv_compute::window::{Frames, RowRuns};
 use llkv_expr::{SortKey, WindowExpr, WindowFrame};
 use llkv_plan::PlanColumn;
 use llkv_result::Result;
+use std::sync::Arc;
 
 /// The keys, frames and calls of a window over rows of known columns.
 pub(crate) struct WindowSpec {
     /// Partition, then order; none where all rows are one partition without an order.
-    pub(super) sort: Option<SortKeys>,
+    pub(super) sort: Option<Arc<SortKeys>>,
     partition: Option<SortKeys>,
     /// Different numbers of keys that make peers, with the keys; none for those without an order.
     peers: Vec<(usize, Option<SortKeys>)>,
@@ -38,7 +39,7 @@ impl WindowSpec {
         };
         let all: Vec<SortKey> = partition.iter().chain(order).cloned().collect();
         let mut spec = Self {
-            sort: keys(&all)?,
+            sort: keys(&all)?.map(Arc::new),
             partition: keys(&partition)?,
             peers: Vec::new(),
             frames: Vec::new(),
@@ -98,6 +99,21 @@ impl WindowSpec {
             Ok(starts.map(|row| row as u32).collect::<Vec<u32>>())
         })?;
         Ok(parts.concat())
+    }
+
+    /// The keys of partitions of rows that are sorted, none where all are one.
+    pub(super) fn partition_keys(&self, batch: &Batch) -> Result<Option<Rows>> {
+        let keys = self.partition.as_ref();
+        keys.map(|keys| keys.encode(batch)).transpose()
+    }
+
+    /// The partitions of rows that are sorted, the first of which starts one.
+    pub(super) fn partitions(&self, batch: &Batch) -> Result<RowRuns> {
+        let first = RowRuns::new((0..batch.rows).map(|row| row == 0));
+        Ok(match self.partition_keys(batch)? {
+            Some(keys) => peers_of(&keys, &first),
+            None => first,
+        })
     }
 
     /// The values of all calls for whole partitions in their order.
