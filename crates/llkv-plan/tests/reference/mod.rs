@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 use llkv_expr::{AggregateFunction, BinaryOp, ColumnId, Expr, InList, SortKey, UnaryOp};
-use llkv_plan::{Aggregate, Apply, ApplyKind, Join, JoinKind, LogicalPlan, SetOpKind};
+use llkv_plan::{Aggregate, Apply, ApplyKind, Join, JoinKind, LogicalPlan, SetOpKind, Window};
 use llkv_types::{FieldId, Scalar, TableId};
 
 /// A value.
@@ -142,6 +142,29 @@ fn fold_logic(values: impl Iterator<Item = Value>, decisive: i64) -> Value {
     result
 }
 
+/// Rows with their numbers within their partitions: the only windows that rules make.
+fn numbered(n: &Window, env: &Env, data: &Data) -> Rows {
+    let own = ids(&n.input);
+    let rows = sorted(run(&n.input, env, data)?, &own, &n.order_by, env);
+    let mut counts: Vec<(Row, i64)> = Vec::new();
+    let number = |mut row: Row| {
+        let env = bind(env, &own, &row);
+        let key: Row = n.partition_by.iter().map(|e| eval(e, &env)).collect();
+        let at = counts.iter().position(|(known, _)| *known == key);
+        let at = at.unwrap_or_else(|| {
+            counts.push((key, 0));
+            counts.len() - 1
+        });
+        counts[at].1 += 1;
+        for (_, call) in &n.functions {
+            assert_eq!(call.to_string(), "row_number()");
+            row.push(Some(counts[at].1));
+        }
+        row
+    };
+    Ok(rows.into_iter().map(number).collect())
+}
+
 /// Rows of a plan; `env` holds the columns around it.
 pub(crate) fn run(plan: &LogicalPlan, env: &Env, data: &Data) -> Rows {
     Ok(match plan {
@@ -208,6 +231,7 @@ pub(crate) fn run(plan: &LogicalPlan, env: &Env, data: &Data) -> Rows {
             .skip(n.skip as usize)
             .take(n.fetch.map_or(usize::MAX, |f| f as usize))
             .collect(),
+        LogicalPlan::Window(n) => numbered(n, env, data)?,
         LogicalPlan::UnionAll(n) => {
             let mut rows = Vec::new();
             for input in &n.inputs {
