@@ -12,6 +12,7 @@ mod arrays;
 mod cast;
 pub mod coercion;
 mod compare;
+mod context;
 pub mod functions;
 mod hash;
 mod keys;
@@ -23,8 +24,12 @@ pub mod window;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Groups, GroupsAccumulator, RowsByGroup, aggregate_type, create_accumulator};
+pub use aggregate::{
+    AggregateEntry, Groups, GroupsAccumulator, RowsByGroup, aggregate_in, aggregate_type,
+    aggregates, create_accumulator,
+};
 pub use cast::{cast, cast_scalar};
+pub use context::{StatementContext, clock_micros, within_statement};
 pub use hash::hash_columns;
 pub use keys::{key_type, normalized};
 pub use prepared::{LikePattern, PreparedExpr, evaluate, fold};

@@ -83,6 +83,7 @@ pub static NEXTVAL: ScalarFunction = ScalarFunction {
     example: ("", ""),
     nulls: NullHandling::Custom,
     volatility: Volatility::Volatile,
+    dialects: llkv_expr::Dialects::ALL,
     resolve: |types| signature(types, &[SqlType::UInt64]),
     kernel: |args| {
         let values = source(args)?.next_values(args.rows)?;
@@ -99,6 +100,7 @@ pub static CURRVAL: ScalarFunction = ScalarFunction {
     example: ("", ""),
     nulls: NullHandling::Custom,
     volatility: Volatility::Volatile,
+    dialects: llkv_expr::Dialects::ALL,
     resolve: |types| signature(types, &[SqlType::UInt64]),
     kernel: |args| {
         let value = source(args)?.current()?;
@@ -115,6 +117,7 @@ pub static SETVAL: ScalarFunction = ScalarFunction {
     example: ("", ""),
     nulls: NullHandling::Strict,
     volatility: Volatility::Volatile,
+    dialects: llkv_expr::Dialects::ALL,
     resolve: |types| signature(types, &[SqlType::UInt64, SqlType::Int64, SqlType::Boolean]),
     kernel: set_values,
 };

@@ -23,7 +23,9 @@ mod window;
 
 pub use aggregate::{AggregateExpr, AggregateFunction};
 pub use expr::{BinaryOp, CastMode, ColumnId, Expr, InList, UnaryOp};
-pub use function::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+pub use function::{
+    Dialects, FunctionArgs, Kernel, NullHandling, Resolve, ScalarFunction, Signature, Volatility,
+};
 pub use sort::SortKey;
 pub use window::{
     FrameBound, FrameExclusion, FrameOffset, FrameUnit, RangeKey, WindowCall, WindowExpr,

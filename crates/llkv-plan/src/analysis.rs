@@ -173,11 +173,11 @@ pub(crate) fn exactly_one_row(plan: &LogicalPlan) -> bool {
 /// The value of an aggregate of no rows.
 #[must_use]
 pub fn aggregate_of_no_rows(function: AggregateFunction, ty: SqlType) -> Option<Expr> {
-    use AggregateFunction::{Count, CountStar, Total};
+    use AggregateFunction::Total;
     let value = match (function, ty) {
-        (Count | CountStar, SqlType::Int64) => Scalar::Int64(0),
+        (count, SqlType::Int64) if count.is_count() => Scalar::Int64(0),
         (Total, SqlType::Float64) => Scalar::Float64(0.0),
-        (Count | CountStar | Total, _) => return None,
+        (function, _) if function.is_count() || function == Total => return None,
         _ => Scalar::Null(ty),
     };
     Some(Expr::Literal(value))

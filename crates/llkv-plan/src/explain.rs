@@ -86,6 +86,48 @@ fn note(
     })
 }
 
+/// A step of a plan, for people who come from SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryPlanStep {
+    /// Number, from 1, a node before what is below it.
+    pub id: i64,
+    /// The step that this one feeds; 0 for none.
+    pub parent: i64,
+    /// What is done. A table is one that is scanned (`SCAN t`) or searched by an index
+    /// (`SEARCH t USING INDEX i`).
+    pub detail: String,
+}
+
+/// The tree as steps. Filters and projections belong to the steps that they are part of.
+#[must_use]
+pub fn query_plan(plan: &LogicalPlan) -> Vec<QueryPlanStep> {
+    let printer = Printer::new(plan, None);
+    let mut steps = Vec::new();
+    let mut open = vec![(plan, 0)];
+    while let Some((node, parent)) = open.pop() {
+        let detail = match node {
+            LogicalPlan::Filter(_) | LogicalPlan::Project(_) => None,
+            LogicalPlan::Scan(scan) => Some(match &scan.index {
+                None => format!("SCAN {}", scan.table_name),
+                Some(index) => format!("SEARCH {} USING INDEX {}", scan.table_name, index.name),
+            }),
+            LogicalPlan::External(scan) => Some(format!("SCAN {}", scan.source.name())),
+            other => Some(printer.describe(other)),
+        };
+        let own = match detail {
+            None => parent,
+            Some(detail) => {
+                let id = steps.len() as i64 + 1;
+                steps.push(QueryPlanStep { id, parent, detail });
+                id
+            }
+        };
+        let inputs = node.inputs();
+        open.extend(inputs.into_iter().rev().map(|input| (input, own)));
+    }
+    steps
+}
+
 struct Printer<'a> {
     /// Names of columns; with the number where the name alone does not tell.
     names: HashMap<ColumnId, String>,

@@ -60,7 +60,8 @@ pub use catalog::{
 };
 pub use column_set::ColumnSet;
 pub use explain::{
-    JsonWriter, PlanNote, PlanNotes, explain, explain_estimated, explain_json, notes,
+    JsonWriter, PlanNote, PlanNotes, QueryPlanStep, explain, explain_estimated, explain_json,
+    notes, query_plan,
 };
 pub use external::{BatchIterator, ExternalSource, FileFormat, FileOptions};
 pub use optimizer::{

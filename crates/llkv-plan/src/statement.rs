@@ -355,6 +355,8 @@ pub enum ExplainFormat {
 pub enum ExplainMode {
     /// The optimized plan.
     Plan,
+    /// The optimized plan as rows of `id`, `parent`, `notused` and `detail`, as SQLite gives it.
+    QueryPlan,
     /// The plan as bound and after each rule that changed it.
     Rules,
     /// The statement is run; the plan with what each operator counted.

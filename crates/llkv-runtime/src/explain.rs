@@ -2,10 +2,10 @@
 
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, query};
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, StringViewArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator, StringViewArray};
 use llkv_plan::{
     ExplainFormat, ExplainMode, JsonWriter, LogicalPlan, OptimizerOptions, PlanStatement,
-    explain_estimated, explain_json, optimize, optimize_traced,
+    QueryPlanStep, explain_estimated, explain_json, optimize, optimize_traced, query_plan,
 };
 use llkv_result::{BindError, Result, StatementResult};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub(crate) fn explain(
     format: ExplainFormat,
 ) -> Result<StatementResult> {
     let text = match mode {
+        ExplainMode::QueryPlan => return query_steps(session, transaction, statement),
         ExplainMode::Analyze => analyze(session, transaction, statement, format)?,
         ExplainMode::Plan | ExplainMode::Rules => {
             let title = title(&statement);
@@ -44,6 +45,31 @@ pub(crate) fn text_rows<'a>(
 ) -> Result<StatementResult> {
     let rows: ArrayRef = Arc::new(StringViewArray::from_iter_values(rows));
     let batch = RecordBatch::try_from_iter([(column, rows)])?;
+    let schema = batch.schema();
+    let reader = RecordBatchIterator::new([Ok(batch)], schema);
+    Ok(StatementResult::Select(Box::new(reader)))
+}
+
+/// `EXPLAIN QUERY PLAN`: a row a step.
+fn query_steps(
+    session: &RuntimeSession,
+    transaction: &Transaction,
+    statement: PlanStatement,
+) -> Result<StatementResult> {
+    let catalog = query::catalog_of(session, transaction);
+    let plan = optimize(source(statement)?, &catalog, &session.settings.optimizer)?;
+    let steps = query_plan(&plan);
+    let numbers = |of: fn(&QueryPlanStep) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(steps.iter().map(of)))
+    };
+    let details = steps.iter().map(|step| step.detail.as_str());
+    let details: ArrayRef = Arc::new(StringViewArray::from_iter_values(details));
+    let batch = RecordBatch::try_from_iter([
+        ("id", numbers(|step| step.id)),
+        ("parent", numbers(|step| step.parent)),
+        ("notused", numbers(|_| 0)),
+        ("detail", details),
+    ])?;
     let schema = batch.schema();
     let reader = RecordBatchIterator::new([Ok(batch)], schema);
     Ok(StatementResult::Select(Box::new(reader)))

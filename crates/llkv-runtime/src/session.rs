@@ -4,11 +4,13 @@ use crate::backup::back_up;
 use crate::catalog_view::Scope;
 use crate::context::RuntimeContext;
 use crate::firing::Firing;
+use crate::known::Known;
 use crate::sequences::SessionSequences;
 use crate::settings::SessionSettings;
 use crate::temporary::TemporarySpace;
 use crate::transaction::{Failure, Transaction};
 use crate::{OnStatementError, SessionCatalog};
+use llkv_compute::within_statement;
 use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics};
 use llkv_plan::PlanStatement;
 use llkv_result::{Error, Result, StatementResult, TransactionError};
@@ -30,6 +32,8 @@ pub struct RuntimeSession {
     sequences: Arc<SessionSequences>,
     /// The statement runs for EXPLAIN ANALYZE.
     pub(crate) is_analyzing: bool,
+    /// What stable functions answer.
+    known: Known,
 }
 
 impl RuntimeSession {
@@ -42,6 +46,7 @@ impl RuntimeSession {
             firing: Firing::default(),
             sequences: Arc::default(),
             is_analyzing: false,
+            known: Known::default(),
             context,
         }
     }
@@ -56,6 +61,13 @@ impl RuntimeSession {
         if let Some(control) = self.control(&statement) {
             return control;
         }
+        let context = self.known.statement(self.transaction.is_some());
+        let result = within_statement(context, || self.execute_in_transaction(statement));
+        self.known.note(&result);
+        result
+    }
+
+    fn execute_in_transaction(&mut self, statement: PlanStatement) -> Result<StatementResult> {
         match self.transaction.take() {
             Some(mut transaction) => {
                 let result = self.execute_within(&mut transaction, statement);
@@ -164,6 +176,7 @@ impl RuntimeSession {
         if self.transaction.is_some() {
             return Err(TransactionError::AlreadyActive.into());
         }
+        self.known.begin();
         self.transaction = Some(self.begin_transaction(read_only));
         Ok(())
     }

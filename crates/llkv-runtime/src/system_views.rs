@@ -2,12 +2,13 @@
 
 use crate::definition_sql::{definition_sql, foreign_key_sql, index_columns_sql, index_sql};
 use crate::schemas::MAIN;
-use crate::{SessionCatalog, activity};
+use crate::{SessionCatalog, activity, information_schema};
 use arrow::array::{
-    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
     StringViewArray, UInt64Array,
 };
-use arrow::datatypes::SchemaRef;
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
 use llkv_plan::{BatchIterator, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
 use llkv_table::{CatalogObject, ColMeta, Generated, SequenceMeta, Table};
@@ -54,6 +55,16 @@ const VIEWS: &[Definition] = &[
         rows: sequences,
     },
     Definition {
+        schema: "information_schema",
+        name: "key_column_usage",
+        rows: information_schema::key_column_usage,
+    },
+    Definition {
+        schema: "information_schema",
+        name: "check_constraints",
+        rows: information_schema::check_constraints,
+    },
+    Definition {
         schema: "main",
         name: "llkv_tables",
         rows: llkv_tables,
@@ -67,6 +78,16 @@ const VIEWS: &[Definition] = &[
         schema: "main",
         name: "llkv_schema",
         rows: llkv_schema,
+    },
+    Definition {
+        schema: "main",
+        name: "sqlite_schema",
+        rows: sqlite_schema,
+    },
+    Definition {
+        schema: "main",
+        name: "sqlite_master",
+        rows: sqlite_schema,
     },
     Definition {
         schema: "main",
@@ -103,11 +124,11 @@ pub(crate) fn system_view(
     })))
 }
 
-fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+pub(crate) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringViewArray::from_iter_values(values))
 }
 
-fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
+pub(crate) fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
     let tables = catalog.objects().filter_map(|object| match object {
         CatalogObject::Table(table) => Some(table),
         _ => None,
@@ -253,6 +274,29 @@ fn dialect_of(object: &CatalogObject) -> &str {
         CatalogObject::Trigger(trigger) => &trigger.dialect,
         CatalogObject::Schema(_) | CatalogObject::Sequence(_) => "llkv",
     }
+}
+
+/// Tables, indexes, views and triggers as SQLite shows them: with a place in the file, which is the object's
+/// number here.
+fn sqlite_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
+    let known = llkv_schema(catalog)?;
+    let column = |name: &str| {
+        let column = known.column_by_name(name).cloned();
+        column.ok_or_else(|| Error::internal(format!("llkv_schema has no column {name}")))
+    };
+    let roots = cast(&column("object_id")?, &DataType::Int64)?;
+    let all = RecordBatch::try_from_iter([
+        ("type", column("type")?),
+        ("name", column("name")?),
+        ("tbl_name", column("tbl_name")?),
+        ("rootpage", roots),
+        ("sql", column("sql")?),
+    ])?;
+    let kinds = column("type")?;
+    let known =
+        |kind: Option<&str>| Some(matches!(kind, Some("table" | "index" | "view" | "trigger")));
+    let own: BooleanArray = kinds.as_string_view().iter().map(known).collect();
+    Ok(filter_record_batch(&all, &own)?)
 }
 
 fn columns(catalog: &SessionCatalog) -> Result<RecordBatch> {

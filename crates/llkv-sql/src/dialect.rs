@@ -3,6 +3,7 @@
 //! A dialect changes meanings, never what is accepted for its own sake: each difference is a method
 //! of [`SqlDialect`] here, and a row of `docs/dialects.md`.
 
+use llkv_expr::Dialects;
 use llkv_result::{BindError, Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -40,6 +41,15 @@ impl SqlDialect {
             Self::Llkv => "llkv",
             Self::Sqlite => "sqlite",
             Self::DuckDb => "duckdb",
+        }
+    }
+
+    /// Itself, among the dialects that a function of the registry belongs to.
+    pub(crate) const fn functions(self) -> Dialects {
+        match self {
+            Self::Llkv => Dialects::LLKV,
+            Self::Sqlite => Dialects::SQLITE,
+            Self::DuckDb => Dialects::DUCKDB,
         }
     }
 

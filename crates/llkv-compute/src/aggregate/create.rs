@@ -1,13 +1,20 @@
-//! From an aggregate call to its accumulator, and the types the binder needs.
+//! From an aggregate call to its accumulator.
 
 use super::GroupsAccumulator;
+use super::approximate::ApproximateCount;
+use super::arg_extreme::ArgExtreme;
 use super::average::{ExactAverage, FloatAverage};
+use super::bits::{BitFold, BitOp};
 use super::boolean::BoolFold;
 use super::count::Count;
 use super::distinct::Distinct;
 use super::extreme::Extreme;
 use super::extreme_bytes::BytesExtreme;
-use super::first::First;
+use super::first::{First, Kept};
+use super::moments::Variance;
+use super::ordered::{Ordered, Pick};
+use super::product::Product;
+use super::regression::Regression;
 use super::string_agg::StringAgg;
 use super::sum::{ExactSum, FloatSum};
 use super::variant::{Outcome, VariantSum};
@@ -21,80 +28,6 @@ const DEFAULT_SEPARATOR: &str = ",";
 
 type Boxed = Box<dyn GroupsAccumulator>;
 
-/// The types to which the arguments of a call are cast and the type of its result; `None` where the
-/// function does not take them.
-///
-/// `sum` of integers up to 32 bits is BIGINT, of wider ones DECIMAL(38,0), of a decimal DECIMAL(38,s),
-/// of floats DOUBLE; `avg` and `total` are DOUBLE. (For SQLite's `sum`, a BIGINT result type is
-/// accepted by [`create_accumulator`] for every integer argument.)
-#[must_use]
-pub fn aggregate_type(
-    function: AggregateFunction,
-    args: &[SqlType],
-) -> Option<(Vec<SqlType>, SqlType)> {
-    use AggregateFunction as F;
-    match (function, args) {
-        (F::CountStar, []) => Some((vec![], SqlType::Int64)),
-        (F::Count, [ty]) => Some((vec![*ty], SqlType::Int64)),
-        (F::Sum, [ty]) => sum_type(*ty).map(|(arg, result)| (vec![arg], result)),
-        (F::Total, [ty]) if ty.is_numeric() || *ty == SqlType::Null => {
-            Some((vec![SqlType::Float64], SqlType::Float64))
-        }
-        (F::Total, [SqlType::Variant]) => Some((vec![SqlType::Variant], SqlType::Float64)),
-        (F::Avg, [ty]) => average_argument(*ty).map(|arg| (vec![arg], SqlType::Float64)),
-        (F::Min | F::Max | F::AnyValue | F::First, [ty]) => {
-            let ty = if *ty == SqlType::Null {
-                SqlType::Int32
-            } else {
-                *ty
-            };
-            Some((vec![ty], ty))
-        }
-        (F::StringAgg, [_]) => Some((vec![SqlType::Text], SqlType::Text)),
-        (F::StringAgg, [_, SqlType::Text | SqlType::Null]) => {
-            Some((vec![SqlType::Text, SqlType::Text], SqlType::Text))
-        }
-        (F::BoolAnd | F::BoolOr, [SqlType::Boolean | SqlType::Null]) => {
-            Some((vec![SqlType::Boolean], SqlType::Boolean))
-        }
-        _ => None,
-    }
-}
-
-fn sum_type(ty: SqlType) -> Option<(SqlType, SqlType)> {
-    const WIDE: u8 = SqlType::DECIMAL128_PRECISION;
-    Some(match ty {
-        SqlType::Null => (SqlType::Int32, SqlType::Int64),
-        SqlType::Int64 | SqlType::UInt64 => (
-            ty,
-            SqlType::Decimal {
-                precision: WIDE,
-                scale: 0,
-            },
-        ),
-        ty if ty.is_integer() => (ty, SqlType::Int64),
-        SqlType::Decimal { scale, .. } => (
-            ty,
-            SqlType::Decimal {
-                precision: WIDE,
-                scale,
-            },
-        ),
-        ty if ty.is_float() => (SqlType::Float64, SqlType::Float64),
-        SqlType::Variant => (ty, ty),
-        _ => return None,
-    })
-}
-
-fn average_argument(ty: SqlType) -> Option<SqlType> {
-    match ty {
-        SqlType::Null => Some(SqlType::Float64),
-        ty if ty.is_float() => Some(SqlType::Float64),
-        ty if ty.is_numeric() || ty == SqlType::Variant => Some(ty),
-        _ => None,
-    }
-}
-
 /// An accumulator for a call whose arguments have the types of [`aggregate_type`].
 ///
 /// FILTER is the caller's: it evaluates the condition and passes the mask. So is ORDER BY: rows are
@@ -105,17 +38,10 @@ fn average_argument(ty: SqlType) -> Option<SqlType> {
 pub fn create_accumulator(call: &AggregateExpr) -> Result<Boxed> {
     let argument = call.args.first().map(llkv_expr::Expr::ty);
     let inner = create(call, argument.unwrap_or(SqlType::Null))?;
-    let indifferent = matches!(
-        call.function,
-        AggregateFunction::Min
-            | AggregateFunction::Max
-            | AggregateFunction::BoolAnd
-            | AggregateFunction::BoolOr
-            | AggregateFunction::AnyValue
-            | AggregateFunction::First
-    );
     match argument {
-        Some(ty) if call.distinct && !indifferent => Ok(Box::new(Distinct::new(inner, ty)?)),
+        Some(ty) if call.distinct && !call.function.ignores_duplicates() => {
+            Ok(Box::new(Distinct::new(inner, ty)?))
+        }
         _ => Ok(inner),
     }
 }
@@ -132,8 +58,23 @@ fn create(call: &AggregateExpr, argument: SqlType) -> Result<Boxed> {
         F::Min => return extreme::<false>(argument),
         F::Max => return extreme::<true>(argument),
         F::StringAgg => Box::new(StringAgg::new(separator(call)?)),
-        F::AnyValue => Box::new(First::new(argument, true)),
-        F::First => Box::new(First::new(argument, false)),
+        F::AnyValue => Box::new(First::new(argument, Kept::FirstValue)),
+        F::First => Box::new(First::new(argument, Kept::First)),
+        F::Last => Box::new(First::new(argument, Kept::Last)),
+        F::ArgMin | F::ArgMax => {
+            let by = call.args.get(1).map_or(SqlType::Null, llkv_expr::Expr::ty);
+            Box::new(ArgExtreme::new(call.function == F::ArgMax, argument, by)?)
+        }
+        F::VarPop | F::VarSamp | F::StddevPop | F::StddevSamp => {
+            Box::new(Variance::new(call.function))
+        }
+        function if function.takes_pairs() => Box::new(Regression::new(function)),
+        F::Product => Box::new(Product::default()),
+        F::ApproxCountDistinct => Box::new(ApproximateCount::default()),
+        F::BitAnd => return bits(BitOp::And, argument),
+        F::BitOr => return bits(BitOp::Or, argument),
+        F::BitXor => return bits(BitOp::Xor, argument),
+        F::QuantileCont | F::QuantileDisc | F::Mode => return ordered(call, argument),
         F::BoolAnd => Box::new(BoolFold::new(false)),
         F::BoolOr => Box::new(BoolFold::new(true)),
         other => {
@@ -143,6 +84,41 @@ fn create(call: &AggregateExpr, argument: SqlType) -> Result<Boxed> {
             )));
         }
     })
+}
+
+fn bits(op: BitOp, argument: SqlType) -> Result<Boxed> {
+    fn of<T>(op: BitOp, ty: SqlType) -> Result<Boxed>
+    where
+        T: arrow::array::ArrowPrimitiveType,
+        T::Native: num_traits::PrimInt,
+    {
+        Ok(Box::new(BitFold::<T>::new(op, ty)))
+    }
+    crate::arrays::with_integer!(
+        argument,
+        of::<_>(op, argument),
+        Err(Error::internal(format!("no bits of {argument}")))
+    )
+}
+
+/// A quantile or a mode; the constants beside the value say which, and in which order.
+fn ordered(call: &AggregateExpr, argument: SqlType) -> Result<Boxed> {
+    let mut share = 0.5;
+    let mut descending = false;
+    for arg in call.args.iter().skip(1) {
+        match arg.as_literal() {
+            Some(Scalar::Float64(value)) => share = *value,
+            Some(Scalar::Boolean(value)) => descending = *value,
+            Some(Scalar::Null(_)) => share = f64::NAN,
+            _ => return Err(Error::internal("the share of a quantile is no constant")),
+        }
+    }
+    let pick = match call.function {
+        AggregateFunction::Mode => Pick::Mode,
+        AggregateFunction::QuantileCont => Pick::Continuous(share),
+        _ => Pick::Discrete(share),
+    };
+    Ok(Box::new(Ordered::new(pick, descending, argument)))
 }
 
 fn separator(call: &AggregateExpr) -> Result<std::sync::Arc<str>> {

@@ -3,30 +3,28 @@
 //! Values of up to 64 bits are kept as integers in a hash set; others as Arrow row bytes in an arena.
 
 use super::GroupsAccumulator;
+use super::collected::{Collected, flattened};
 use super::groups::Groups;
 use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::sql_type;
 use crate::keys::{normalized, with_small_keys};
-use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, UInt32Array};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{concat, take};
-use arrow::datatypes::{DataType, Field};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::take;
+use arrow::datatypes::DataType;
 use arrow_row::{RowConverter, SortField};
 use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
-use llkv_result::{Error, Result};
+use llkv_result::Result;
 use llkv_types::SqlType;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
 /// An accumulator that sees each (group, value) once.
 pub(super) struct Distinct {
     inner: Box<dyn GroupsAccumulator>,
     seen: SeenPairs,
-    /// The distinct values in the order in which they came, and their groups: the partial result.
-    values: Vec<ArrayRef>,
-    groups: Vec<u32>,
-    group_count: usize,
+    /// The distinct values: the partial result.
+    values: Collected,
     ty: SqlType,
 }
 
@@ -99,9 +97,7 @@ impl Distinct {
         Ok(Self {
             inner,
             seen,
-            values: Vec::new(),
-            groups: Vec::new(),
-            group_count: 0,
+            values: Collected::new(ty.to_arrow()),
             ty,
         })
     }
@@ -131,12 +127,10 @@ impl Distinct {
         self.inner.update(
             &inner_args,
             Groups::PerRow(&row_groups),
-            self.group_count,
+            self.values.group_count,
             None,
         )?;
-        self.values.push(values);
-        self.groups.extend(row_groups);
-        Ok(())
+        self.values.push(&values, Groups::PerRow(&row_groups), None)
     }
 
     /// The rows whose value their group has not seen.
@@ -181,73 +175,29 @@ impl GroupsAccumulator for Distinct {
         group_of_row: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        let lists = argument(states, 0)?
-            .as_any()
-            .downcast_ref::<ListArray>()
-            .ok_or_else(|| Error::internal("the state of DISTINCT is a list"))?;
-        let mut groups = Vec::with_capacity(lists.values().len());
-        for (ends, group) in lists.offsets().windows(2).zip(group_of_row) {
-            if let [start, end] = ends {
-                groups.extend(std::iter::repeat_n(*group, (end - start).max(0) as usize));
-            }
-        }
-        let first = lists.offsets().first().map_or(0, |start| *start as usize);
-        let values = lists.values().slice(first, groups.len());
+        let (values, groups) = flattened(argument(states, 0)?, group_of_row)?;
         self.update(&[values], Groups::PerRow(&groups), group_count, None)
     }
 
     fn resize(&mut self, group_count: usize) {
-        self.group_count = self.group_count.max(group_count);
+        self.values.group_count = self.values.group_count.max(group_count);
         self.inner.resize(group_count);
     }
 
     fn state_types(&self) -> Vec<DataType> {
-        let field = Field::new_list_field(self.ty.to_arrow(), true);
-        vec![DataType::List(Arc::new(field))]
+        vec![self.values.state_type()]
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
         // The numbers of groups mean other groups from now on.
         self.seen.clear();
-        let group_count = std::mem::take(&mut self.group_count);
-        let groups = std::mem::take(&mut self.groups);
-        let pieces = std::mem::take(&mut self.values);
-        // A counting sort by group: lengths, then places.
-        let mut lengths = vec![0usize; group_count];
-        for group in &groups {
-            if let Some(length) = lengths.get_mut(*group as usize) {
-                *length += 1;
-            }
-        }
-        let offsets = OffsetBuffer::<i32>::from_lengths(lengths);
-        let mut next: Vec<i32> = offsets.iter().copied().collect();
-        let mut order = vec![0u32; groups.len()];
-        for (row, group) in groups.iter().enumerate() {
-            if let Some(at) = next.get_mut(*group as usize) {
-                if let Some(slot) = order.get_mut(*at as usize) {
-                    *slot = row as u32;
-                }
-                *at += 1;
-            }
-        }
-        let all = if pieces.is_empty() {
-            arrow::array::new_empty_array(&self.ty.to_arrow())
-        } else {
-            concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?
-        };
-        let values = take(&all, &UInt32Array::from(order), None)?;
-        let field = Arc::new(Field::new_list_field(self.ty.to_arrow(), true));
         self.inner.finish()?;
-        Ok(vec![Arc::new(ListArray::try_new(
-            field, offsets, values, None,
-        )?)])
+        Ok(vec![self.values.take_lists()?])
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
         self.seen.clear();
-        self.values.clear();
-        self.groups.clear();
-        self.group_count = 0;
+        self.values = Collected::new(self.ty.to_arrow());
         self.inner.finish()
     }
 
@@ -259,7 +209,6 @@ impl GroupsAccumulator for Distinct {
                     + seen.arena.capacity()
             }
         };
-        let values: usize = self.values.iter().map(|v| v.get_array_memory_size()).sum();
-        seen + values + self.groups.capacity() * 4 + self.inner.size_bytes()
+        seen + self.values.size_bytes() + self.inner.size_bytes()
     }
 }

@@ -1,4 +1,4 @@
-//! `first` and `any_value`, of every type: the rows are gathered, never looked at.
+//! `first`, `last` and `any_value`, of every type: the rows are gathered, never looked at.
 
 use super::GroupsAccumulator;
 use super::groups::Groups;
@@ -13,23 +13,34 @@ use std::sync::Arc;
 /// Gathered batches are put together when there are this many.
 const MAX_PIECES: usize = 64;
 
-/// The first row of each group; the first that is not NULL where `skip_nulls`.
+/// Which row of a group is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The first.
+    First,
+    /// The first that is not NULL.
+    FirstValue,
+    /// The last.
+    Last,
+}
+
+/// One row of each group.
 pub(super) struct First {
     /// Piece and place of each group's value; piece 0 holds a single NULL.
     places: Vec<(usize, usize)>,
     taken: Vec<bool>,
     pieces: Vec<ArrayRef>,
-    skip_nulls: bool,
+    kept: Kept,
     ty: SqlType,
 }
 
 impl First {
-    pub(super) fn new(ty: SqlType, skip_nulls: bool) -> Self {
+    pub(super) fn new(ty: SqlType, kept: Kept) -> Self {
         Self {
             places: Vec::new(),
             taken: Vec::new(),
             pieces: vec![new_null_array(&ty.to_arrow(), 1)],
-            skip_nulls,
+            kept,
             ty,
         }
     }
@@ -41,7 +52,7 @@ impl First {
         filter: Option<&BooleanArray>,
     ) -> Result<()> {
         let array = argument(args, 0)?;
-        let nulls = if self.skip_nulls {
+        let nulls = if self.kept == Kept::FirstValue {
             array.logical_nulls()
         } else {
             None
@@ -50,9 +61,10 @@ impl First {
         let piece = self.pieces.len();
         let (places, taken) = (self.places.as_mut_slice(), self.taken.as_mut_slice());
         let mut rows: Vec<u32> = Vec::new();
+        let last = self.kept == Kept::Last;
         for_each(groups, counted.as_ref(), |row, group| {
             if let (Some(place), Some(taken)) = (places.get_mut(group), taken.get_mut(group))
-                && !*taken
+                && (last || !*taken)
             {
                 *taken = true;
                 *place = (piece, rows.len());
@@ -123,7 +135,7 @@ impl GroupsAccumulator for First {
     fn finish(&mut self) -> Result<ArrayRef> {
         let pieces: Vec<&dyn Array> = self.pieces.iter().map(AsRef::as_ref).collect();
         let array = interleave(&pieces, &self.places)?;
-        *self = Self::new(self.ty, self.skip_nulls);
+        *self = Self::new(self.ty, self.kept);
         Ok(array)
     }
 

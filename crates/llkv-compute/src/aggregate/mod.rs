@@ -7,8 +7,12 @@
 //! Sums of integers and decimals are exact and checked once, at the end. `avg` is DOUBLE for every
 //! argument. `first` and `string_agg` take rows in the order in which they come.
 
+mod approximate;
+mod arg_extreme;
 mod average;
+mod bits;
 mod boolean;
+mod collected;
 mod count;
 mod create;
 mod distinct;
@@ -16,9 +20,15 @@ mod extreme;
 mod extreme_bytes;
 mod first;
 mod groups;
+mod moments;
+mod ordered;
+mod product;
+mod registry;
+mod regression;
 mod rows;
 mod string_agg;
 mod sum;
+mod types;
 mod variant;
 
 use arrow::array::{ArrayRef, BooleanArray};
@@ -26,10 +36,12 @@ use arrow::datatypes::DataType;
 use llkv_result::Result;
 
 pub(crate) use average::means;
-pub use create::{aggregate_type, create_accumulator};
+pub use create::create_accumulator;
 pub(crate) use extreme::SqlOrder;
 pub use groups::{Groups, RowsByGroup};
+pub use registry::{AggregateEntry, aggregate_in, aggregates};
 pub(crate) use sum::{exact_result, out_of_range as sum_out_of_range};
+pub use types::aggregate_type;
 
 /// The states of one aggregate call for groups numbered from 0.
 pub trait GroupsAccumulator: Send {

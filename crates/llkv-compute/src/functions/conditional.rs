@@ -7,7 +7,7 @@ use crate::value::Value;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{is_not_null, is_null, nullif as arrow_nullif, or};
-use llkv_expr::{BinaryOp, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{BinaryOp, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
 
@@ -106,10 +106,7 @@ fn best(args: &FunctionArgs<'_>, better: BinaryOp) -> Result<ArrayRef> {
 /// A function that meets NULL in its own way.
 macro_rules! custom {
     ($($function:tt)*) => {
-        ScalarFunction {
-            nulls: NullHandling::Custom,
-            ..function!($($function)*)
-        }
+        function!($($function)*).taking_nulls()
     };
 }
 pub(super) use custom;

@@ -1,4 +1,4 @@
-//! Arithmetic with moments: truncating, counting, the clock.
+//! Arithmetic with moments: truncating, counting, differences.
 
 use super::args::{build, exactly, invalid, natives, out_of_range, signature, texts};
 use super::datetime_parts::{Moment, Part};
@@ -7,17 +7,17 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{
     Date32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType,
 };
-use llkv_expr::{BinaryOp, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{BinaryOp, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
 use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND, days_in_month};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use SqlType::{Date, Interval, Text, Timestamp, TimestampTz};
 
 fn truncated_type(types: &[SqlType]) -> Option<Signature> {
     match types {
         [Text | SqlType::Null, TimestampTz] => signature(&[Text, TimestampTz], TimestampTz),
+        [Text | SqlType::Null, Interval] => signature(&[Text, Interval], Interval),
         _ => exactly(types, &[Text, Timestamp], Timestamp),
     }
 }
@@ -53,7 +53,7 @@ fn truncate(part: Part, moment: Moment) -> Option<i64> {
     i64::from(days).checked_mul(MICROS_PER_DAY)
 }
 
-fn known_part(function: &'static str, name: &str) -> Result<Part> {
+pub(super) fn known_part(function: &'static str, name: &str) -> Result<Part> {
     Part::from_name(name).ok_or_else(|| invalid(function, format!("unknown part '{name}'")))
 }
 
@@ -131,26 +131,8 @@ fn operator_type(op: BinaryOp, types: &[SqlType]) -> Option<Signature> {
     signature(&[left, right], result)
 }
 
-/// Microseconds since 1970-01-01 UTC.
-fn clock_micros() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-    })
-}
-
-fn now(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    let now = clock_micros();
-    build::<TimestampMicrosecondType>(args, |_| Ok(Some(now)))
-}
-
-fn current_date(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    let today = clock_micros().div_euclid(MICROS_PER_DAY) as i32;
-    build::<Date32Type>(args, |_| Ok(Some(today)))
-}
-
 /// Years, months and days as people count them, then the time.
-fn age_between(later: i64, earlier: i64) -> Option<IntervalMonthDayNano> {
+pub(super) fn age_between(later: i64, earlier: i64) -> Option<IntervalMonthDayNano> {
     if later < earlier {
         let turned = age_between(earlier, later)?;
         return Some(IntervalMonthDayNano::new(
@@ -180,7 +162,7 @@ fn age_between(later: i64, earlier: i64) -> Option<IntervalMonthDayNano> {
     ))
 }
 
-fn age(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+pub(super) fn age(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     let later = natives::<TimestampMicrosecondType>(args, 0)?;
     let earlier = natives::<TimestampMicrosecondType>(args, 1)?;
     build::<IntervalMonthDayNanoType>(args, |row| {
@@ -205,24 +187,6 @@ fn last_day(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// A function of the statement's time.
-macro_rules! clock {
-    ($name:literal, $aliases:expr, $description:literal, $example:expr, $ty:expr, $kernel:expr) => {
-        ScalarFunction {
-            volatility: Volatility::Stable,
-            ..function!(
-                $name,
-                $aliases,
-                "no argument",
-                $description,
-                $example,
-                |types| exactly(types, &[], $ty),
-                $kernel
-            )
-        }
-    };
-}
-
 /// The family.
 pub(super) static FUNCTIONS: &[ScalarFunction] = &[
     function!(
@@ -235,7 +199,10 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
             "2024-05-01 00:00:00"
         ),
         truncated_type,
-        date_trunc
+        |args| match args.result {
+            Interval => super::datetime_interval::truncate(args),
+            _ => date_trunc(args),
+        }
     ),
     function!(
         "date_diff",
@@ -274,18 +241,6 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         |args| operator(BinaryOp::Subtract, args)
     ),
     function!(
-        "age",
-        &[],
-        "age(later, earlier)",
-        "Years, months and days between two moments.",
-        (
-            "age(DATE '2024-03-01', DATE '2023-01-31')",
-            "1 year 1 month 1 day"
-        ),
-        |types| exactly(types, &[Timestamp, Timestamp], Interval),
-        age
-    ),
-    function!(
         "last_day",
         &[],
         "last_day(x)",
@@ -293,21 +248,5 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         ("last_day(DATE '2024-02-10')", "2024-02-29"),
         |types| exactly(types, &[Timestamp], Date),
         last_day
-    ),
-    clock!(
-        "now",
-        &["current_timestamp", "transaction_timestamp"],
-        "The time now, in UTC.",
-        ("now() > TIMESTAMP '2020-01-01'", "true"),
-        TimestampTz,
-        now
-    ),
-    clock!(
-        "current_date",
-        &["today"],
-        "The date now, in UTC.",
-        ("current_date > DATE '2020-01-01'", "true"),
-        Date,
-        current_date
     ),
 ];

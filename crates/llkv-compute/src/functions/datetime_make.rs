@@ -5,7 +5,7 @@ use super::numeric::function;
 use super::strftime;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{FunctionArgs, ScalarFunction, Signature};
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
 use llkv_types::calendar::{CivilDate, MICROS_PER_DAY};
@@ -62,7 +62,7 @@ fn make_timestamp(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn to_timestamp(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+pub(super) fn to_timestamp(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     let x = natives::<Float64Type>(args, 0)?;
     build::<TimestampMicrosecondType>(args, |row| {
         let Some(x) = x.get(row) else {
@@ -122,15 +122,6 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
             Timestamp
         ),
         make_timestamp
-    ),
-    function!(
-        "to_timestamp",
-        &[],
-        "to_timestamp(seconds)",
-        "The moment so many seconds after 1970-01-01 UTC.",
-        ("to_timestamp(1.5)", "1970-01-01 00:00:01.5+00"),
-        |types| exactly(types, &[Float64], TimestampTz),
-        to_timestamp
     ),
     function!(
         "strftime",

@@ -3,7 +3,7 @@
 use super::args::{build, exactly, invalid, natives, out_of_range};
 use arrow::array::ArrayRef;
 use arrow::datatypes::Float64Type;
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{Dialects, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
 use llkv_result::Result;
 use llkv_types::SqlType;
 use std::f64::consts::PI;
@@ -29,7 +29,7 @@ fn one_or_two(types: &[SqlType]) -> Option<Signature> {
 }
 
 /// A function of one number; an infinite result of a finite argument is out of range.
-fn map(
+pub(super) fn map(
     args: &FunctionArgs<'_>,
     name: &'static str,
     f: impl Fn(f64) -> Result<f64>,
@@ -47,7 +47,7 @@ fn map(
     })
 }
 
-fn map_two(
+pub(super) fn map_two(
     args: &FunctionArgs<'_>,
     name: &'static str,
     f: impl Fn(f64, f64) -> Result<f64>,
@@ -69,7 +69,7 @@ fn map_two(
 }
 
 /// An argument within a domain.
-fn within(name: &'static str, inside: bool, x: f64) -> Result<f64> {
+pub(super) fn within(name: &'static str, inside: bool, x: f64) -> Result<f64> {
     if inside || x.is_nan() {
         Ok(x)
     } else {
@@ -122,6 +122,7 @@ macro_rules! of_one {
             example: $example,
             nulls: NullHandling::Strict,
             volatility: Volatility::Immutable,
+            dialects: Dialects::ALL,
             resolve: one,
             kernel: |args| map(args, $name, |$x| Ok($body)),
         }
@@ -246,6 +247,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         example: ("log(100)", "2.0"),
         nulls: NullHandling::Strict,
         volatility: Volatility::Immutable,
+        dialects: Dialects::ALL,
         resolve: one_or_two,
         kernel: log,
     },
@@ -257,6 +259,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         example: ("power(2, 10)", "1024.0"),
         nulls: NullHandling::Strict,
         volatility: Volatility::Immutable,
+        dialects: Dialects::ALL,
         resolve: two,
         kernel: power,
     },
@@ -268,6 +271,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         example: ("atan2(0, 1)", "0.0"),
         nulls: NullHandling::Strict,
         volatility: Volatility::Immutable,
+        dialects: Dialects::ALL,
         resolve: two,
         kernel: |args| map_two(args, "atan2", |y, x| Ok(y.atan2(x))),
     },
@@ -279,6 +283,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         example: ("pi()", "3.141592653589793"),
         nulls: NullHandling::Strict,
         volatility: Volatility::Immutable,
+        dialects: Dialects::ALL,
         resolve: none,
         kernel: pi,
     },

@@ -7,10 +7,10 @@ use super::printf;
 use crate::arrays::sql_type;
 use crate::cast::parse;
 use arrow::array::{ArrayRef, BinaryViewBuilder};
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{Dialects, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::{Error, Result};
 use llkv_types::variant::{self, Variant};
-use llkv_types::{Scalar, SqlType, text};
+use llkv_types::{Scalar, SqlType};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -163,36 +163,6 @@ fn format(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn blob_text(types: &[SqlType]) -> Option<Signature> {
-    exactly(types, &[SqlType::Blob], Text)
-}
-
-/// A blob's bytes as text.
-fn decode(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    let x = super::args::blobs(args, 0)?;
-    build_text(args.rows, |row, out| {
-        let Some(bytes) = x.get(row) else {
-            return Ok(None);
-        };
-        match std::str::from_utf8(bytes) {
-            Ok(text) => out.push_str(text),
-            Err(_) => {
-                let shown = text::Shown(|out| text::write_blob(out, bytes));
-                return Err(invalid("decode", format!("{shown} is no UTF-8")));
-            }
-        }
-        Ok(Some(()))
-    })
-}
-
-fn encode(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    Ok(Arc::new(
-        crate::arrays::text(array(args, 0)?)?
-            .clone()
-            .to_binary_view(),
-    ))
-}
-
 /// The family.
 pub(super) static FUNCTIONS: &[ScalarFunction] = &[
     custom!(
@@ -215,7 +185,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
     ),
     function!(
         "hex",
-        &["to_hex"],
+        &[],
         "hex(x)",
         "Bytes or an integer in hexadecimal digits.",
         ("hex('AB')", "4142"),
@@ -231,27 +201,18 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         |types| exactly(types, &[Text], SqlType::Blob),
         unhex
     ),
-    function!(
-        "encode",
-        &[],
-        "encode(text)",
-        "The bytes of a text.",
-        ("encode('AB')", "\\x4142"),
-        |types| exactly(types, &[Text], SqlType::Blob),
-        encode
-    ),
-    function!(
-        "decode",
-        &[],
-        "decode(blob)",
-        "A text from its bytes.",
-        ("decode(unhex('4142'))", "AB"),
-        blob_text,
-        decode
-    ),
+    ScalarFunction::new(
+        "to_hex",
+        "to_hex(x)",
+        "Bytes or an integer in hexadecimal digits.",
+        ("to_hex(255)", "FF"),
+        hex_type,
+        hex,
+    )
+    .only_in(Dialects::DUCKDB),
     custom!(
         "printf",
-        &["format"],
+        &[],
         "printf(format, x, ...)",
         "Values by a format such as %d, %5.2f or %-10s.",
         ("printf('%03d|%.2f|%s', 7, 1.5, 'x')", "007|1.50|x"),

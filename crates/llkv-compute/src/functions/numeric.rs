@@ -12,14 +12,10 @@ use arrow::array::{ArrayRef, ArrowPrimitiveType};
 use arrow::datatypes::{
     Decimal64Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type,
 };
-use llkv_expr::{
-    BinaryOp, CastMode, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility,
-};
+use llkv_expr::{BinaryOp, CastMode, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
 use num_traits::AsPrimitive;
-use std::cell::Cell;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 /// The argument's own type, DOUBLE for a bare NULL.
@@ -413,23 +409,6 @@ fn lcm(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     })
 }
 
-thread_local! {
-    static RANDOM: Cell<u64> = Cell::new(RandomState::new().build_hasher().finish());
-}
-
-/// The next number in [0, 1): splitmix64, seeded per thread by the operating system.
-fn next_random() -> f64 {
-    let state = RANDOM.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-    RANDOM.set(state);
-    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-}
-
-fn random(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    build::<Float64Type>(args, |_| Ok(Some(next_random())))
-}
-
 fn float_test(types: &[SqlType]) -> Option<Signature> {
     exactly(types, &[SqlType::Float64], SqlType::Boolean)
 }
@@ -444,17 +423,7 @@ fn test(args: &FunctionArgs<'_>, f: impl Fn(f64) -> bool) -> Result<ArrayRef> {
 macro_rules! function {
     ($name:literal, $aliases:expr, $usage:literal, $description:literal, $example:expr,
      $resolve:expr, $kernel:expr) => {
-        ScalarFunction {
-            name: $name,
-            aliases: $aliases,
-            usage: $usage,
-            description: $description,
-            example: $example,
-            nulls: NullHandling::Strict,
-            volatility: Volatility::Immutable,
-            resolve: $resolve,
-            kernel: $kernel,
-        }
+        ScalarFunction::new($name, $usage, $description, $example, $resolve, $kernel).also($aliases)
     };
 }
 pub(super) use function;
@@ -564,24 +533,4 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         float_test,
         |args| test(args, f64::is_infinite)
     ),
-    function!(
-        "isfinite",
-        &[],
-        "isfinite(x)",
-        "Whether x is neither infinite nor NaN.",
-        ("isfinite(1)", "true"),
-        float_test,
-        |args| test(args, f64::is_finite)
-    ),
-    ScalarFunction {
-        name: "random",
-        aliases: &[],
-        usage: "random()",
-        description: "A number from 0 to below 1, another at each call.",
-        example: ("random() < 1", "true"),
-        nulls: NullHandling::Strict,
-        volatility: Volatility::Volatile,
-        resolve: |types| exactly(types, &[], SqlType::Float64),
-        kernel: random,
-    },
 ];

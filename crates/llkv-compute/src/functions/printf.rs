@@ -1,8 +1,10 @@
 //! The format of `printf`: `%` with flags, width, precision and a letter, as in C and SQLite.
 
 use super::args::invalid;
+use crate::cast::sqlite::{integer_prefix, number_prefix};
 use llkv_result::Result;
-use llkv_types::{Scalar, text};
+use llkv_types::Scalar;
+use llkv_types::variant::Variant;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -38,11 +40,11 @@ pub(super) fn write(
             out.push(c);
             continue;
         }
-        let field = field(&mut chars)?;
+        let field = field(&mut chars, &mut args)?;
         let letter = loop {
             match chars.next() {
                 // Lengths mean nothing here.
-                Some('l' | 'h' | 'q' | 'z') if chars.peek().is_some() => {}
+                Some('l' | 'h') if chars.peek().is_some() => {}
                 Some(letter) => break letter,
                 None => return Err(invalid(NAME, "the format ends within a field")),
             }
@@ -55,12 +57,20 @@ pub(super) fn write(
             .next()
             .unwrap_or(Scalar::Null(llkv_types::SqlType::Null));
         let body = body(letter, &field, &value)?;
-        pad(out, &field, &body, !matches!(letter, 's' | 'c'));
+        pad(
+            out,
+            &field,
+            &body,
+            !matches!(letter, 's' | 'z' | 'c' | 'q' | 'Q' | 'w'),
+        );
     }
     Ok(())
 }
 
-fn field(chars: &mut Peekable<Chars<'_>>) -> Result<Field> {
+fn field(
+    chars: &mut Peekable<Chars<'_>>,
+    args: &mut impl Iterator<Item = Scalar>,
+) -> Result<Field> {
     let mut field = Field::default();
     loop {
         match chars.peek() {
@@ -69,15 +79,36 @@ fn field(chars: &mut Peekable<Chars<'_>>) -> Result<Field> {
             Some('+') => field.plus = true,
             Some(' ') => field.space = true,
             Some(',') => field.comma = true,
+            // More digits than a double has are not known.
+            Some('!' | '#') => {}
             _ => break,
         }
         chars.next();
     }
-    field.width = number(chars)?.unwrap_or(0);
+    if chars.next_if_eq(&'*').is_some() {
+        let width = argument(args)?;
+        field.left |= width < 0;
+        field.width = width.unsigned_abs() as usize;
+    } else {
+        field.width = number(chars)?.unwrap_or(0);
+    }
     if chars.next_if_eq(&'.').is_some() {
-        field.precision = Some(number(chars)?.unwrap_or(0));
+        field.precision = Some(if chars.next_if_eq(&'*').is_some() {
+            argument(args)?.unsigned_abs() as usize
+        } else {
+            number(chars)?.unwrap_or(0)
+        });
     }
     Ok(field)
+}
+
+/// A width or precision that an argument gives.
+fn argument(args: &mut impl Iterator<Item = Scalar>) -> Result<i64> {
+    let value = args.next().map_or(0, |value| integer(&value));
+    match i64::try_from(value) {
+        Ok(value) if value.unsigned_abs() <= MAX_WIDTH as u64 => Ok(value),
+        _ => Err(invalid(NAME, format!("a field wider than {MAX_WIDTH}"))),
+    }
 }
 
 fn number(chars: &mut Peekable<Chars<'_>>) -> Result<Option<usize>> {
@@ -95,7 +126,7 @@ fn number(chars: &mut Peekable<Chars<'_>>) -> Result<Option<usize>> {
     Ok(value)
 }
 
-fn integer(value: &Scalar) -> i128 {
+pub(super) fn integer(value: &Scalar) -> i128 {
     match value {
         Scalar::Boolean(v) => i128::from(*v),
         Scalar::Int8(v) => i128::from(*v),
@@ -107,18 +138,33 @@ fn integer(value: &Scalar) -> i128 {
         Scalar::UInt32(v) => i128::from(*v),
         Scalar::UInt64(v) => i128::from(*v),
         Scalar::Null(_) => 0,
+        Scalar::Text(text) => i128::from(integer_prefix(Variant::Text(text))),
+        Scalar::Variant(bytes) => match Variant::decode(bytes) {
+            Some(Variant::Real(value)) => value as i128,
+            Some(value) => i128::from(integer_prefix(value)),
+            None => 0,
+        },
         other => float(other) as i128,
     }
 }
 
-fn float(value: &Scalar) -> f64 {
+pub(super) fn float(value: &Scalar) -> f64 {
     match value {
         Scalar::Float64(v) => *v,
         Scalar::Float32(v) => f64::from(*v),
         Scalar::Decimal { value, scale, .. } => {
             crate::cast::decimal::decimal_to_f64(*value, *scale)
         }
-        Scalar::Text(text) => text.trim().parse().unwrap_or(0.0),
+        Scalar::Text(text) => number_prefix(Variant::Text(text)).real(),
+        Scalar::Variant(bytes) => {
+            Variant::decode(bytes).map_or(0.0, |value| number_prefix(value).real())
+        }
+        Scalar::Date(_)
+        | Scalar::Time(_)
+        | Scalar::Timestamp(_)
+        | Scalar::TimestampTz(_)
+        | Scalar::Interval(_)
+        | Scalar::Blob(_) => 0.0,
         other => integer(other) as f64,
     }
 }
@@ -153,12 +199,14 @@ fn body(letter: char, field: &Field, value: &Scalar) -> Result<String> {
             };
             signed(field, x.is_sign_negative(), text)
         }
-        'g' | 'G' => text::Shown(|out| text::write_f64(out, float(value)))
-            .to_string()
-            .trim_end_matches(".0")
-            .to_owned(),
-        's' | 'c' if value.is_null() => String::new(),
-        's' | 'c' => {
+        'g' | 'G' => {
+            let x = float(value);
+            let text = general(x.abs(), precision, letter == 'G');
+            signed(field, x.is_sign_negative() && x != 0.0, text)
+        }
+        'q' | 'Q' | 'w' => quoted(letter, value),
+        's' | 'z' | 'c' if value.is_null() => String::new(),
+        's' | 'z' | 'c' => {
             let shown = value.to_string();
             let limit = if letter == 'c' {
                 Some(1)
@@ -171,8 +219,48 @@ fn body(letter: char, field: &Field, value: &Scalar) -> Result<String> {
     })
 }
 
+/// The text with its quotes doubled: of a literal, of a literal with quotes around it, of a name.
+fn quoted(letter: char, value: &Scalar) -> String {
+    match (letter, value.is_null()) {
+        ('Q', true) => "NULL".to_owned(),
+        (_, true) => "(NULL)".to_owned(),
+        ('w', false) => value.to_string().replace('"', "\"\""),
+        ('Q', false) => format!("'{}'", value.to_string().replace('\'', "''")),
+        _ => value.to_string().replace('\'', "''"),
+    }
+}
+
+/// C's `%g`: so many significant digits, with an exponent below `0.0001` and where they do not reach the point.
+pub(super) fn general(x: f64, precision: usize, upper: bool) -> String {
+    if !x.is_finite() {
+        return if x.is_nan() {
+            "nan".into()
+        } else {
+            "inf".into()
+        };
+    }
+    let significant = precision.max(1);
+    let scientific = format!("{x:.*e}", significant - 1);
+    let power: i32 = scientific
+        .split_once('e')
+        .and_then(|(_, power)| power.parse().ok())
+        .unwrap_or(0);
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    let text = if power < -4 || power >= significant as i32 {
+        let (mantissa, digits) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        exponent(&format!("{}e{digits}", trimmed(mantissa)))
+    } else {
+        let decimals = (significant as i32 - 1 - power).max(0) as usize;
+        trimmed(&format!("{x:.decimals$}"))
+    };
+    if upper { text.to_uppercase() } else { text }
+}
+
 /// `1e5` as `1e+05`.
-fn exponent(text: &str) -> String {
+pub(super) fn exponent(text: &str) -> String {
     match text.split_once('e') {
         Some((mantissa, digits)) => match digits.strip_prefix('-') {
             Some(digits) => format!("{mantissa}e-{digits:0>2}"),

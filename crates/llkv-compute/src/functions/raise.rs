@@ -2,7 +2,7 @@
 
 use super::args::{signature, texts};
 use arrow::array::ArrayRef;
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{Dialects, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
 use llkv_result::{Error, EvalError, RaiseAction, Result};
 use llkv_types::SqlType;
 
@@ -17,6 +17,7 @@ pub(super) static RAISE: ScalarFunction = ScalarFunction {
     nulls: NullHandling::Custom,
     // Once for each row, and never ahead of time.
     volatility: Volatility::Volatile,
+    dialects: Dialects::ALL,
     resolve,
     kernel,
 };

@@ -4,7 +4,7 @@ use super::args::{build_boolean, build_text, exactly, invalid, natives, texts};
 use super::numeric::function;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int64Type;
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
 use regex::{Regex, RegexBuilder};
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// The compiled form of a pattern.
-fn compiled(function: &'static str, pattern: &str, options: &str) -> Result<Regex> {
+pub(super) fn compiled(function: &'static str, pattern: &str, options: &str) -> Result<Regex> {
     COMPILED.with_borrow_mut(|kept| {
         let found = kept
             .iter()

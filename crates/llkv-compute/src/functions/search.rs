@@ -4,7 +4,7 @@ use super::args::{build, build_boolean, exactly, texts};
 use super::numeric::function;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int64Type;
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
 

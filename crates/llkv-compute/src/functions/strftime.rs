@@ -56,10 +56,18 @@ fn field(out: &mut String, letter: char, padded: bool, moment: Moment) -> Result
         'w' => (part(Part::Weekday), 1),
         's' => (part(Part::Epoch), 1),
         'J' => (part(Part::Julian), 1),
+        'U' => (week_from(moment, 0), 2),
+        'W' => (week_from(moment, 1), 2),
         _ => return named(out, letter, moment),
     };
     let width = if padded { number.1 } else { 1 };
     write!(out, "{:0width$}", number.0).map_err(|_| Error::internal("a text refused a number"))
+}
+
+/// The week of the year, where weeks begin on a weekday (Sunday is 0) and days before the first are in week 0.
+pub(super) fn week_from(moment: Moment, first: i64) -> i64 {
+    let weekday = (Part::Weekday.of(moment) - first).rem_euclid(7);
+    (moment.day_of_year() - 1 + 7 - weekday) / 7
 }
 
 fn named(out: &mut String, letter: char, moment: Moment) -> Result<()> {

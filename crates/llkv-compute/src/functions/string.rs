@@ -5,7 +5,7 @@ use super::numeric::function;
 use crate::arrays::sql_type;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Int32Type, Int64Type};
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
 
@@ -110,7 +110,7 @@ fn length(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     build::<Int64Type>(args, |row| Ok(x.get(row).map(|x| characters(x) as i64)))
 }
 
-fn characters(text: &str) -> usize {
+pub(super) fn characters(text: &str) -> usize {
     if text.is_ascii() {
         text.len()
     } else {

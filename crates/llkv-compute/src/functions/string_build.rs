@@ -6,7 +6,7 @@ use super::numeric::function;
 use super::string::slice;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int64Type;
-use llkv_expr::{FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
 

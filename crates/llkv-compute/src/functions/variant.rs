@@ -8,7 +8,7 @@ use crate::coercion::common_type_of;
 use crate::value::Value;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::kernels::zip::zip;
-use llkv_expr::{BinaryOp, FunctionArgs, NullHandling, ScalarFunction, Signature, Volatility};
+use llkv_expr::{BinaryOp, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::{EvalError, Result};
 use llkv_types::SqlType;
 use llkv_types::variant::{self, Variant, VariantBuilder};

@@ -215,13 +215,14 @@ fn compile_function(expr: &Expr) -> Result<Node> {
             Ok(folded(case(vec![(when, then)], otherwise, *ty)))
         }
         _ => {
-            let immutable = function.volatility == Volatility::Immutable;
+            // What is stable has one value in all of the statement, for which this is compiled.
+            let constant = function.volatility != Volatility::Volatile;
             let node = Node::Function {
                 function,
                 args,
                 ty: *ty,
             };
-            Ok(if immutable { folded(node) } else { node })
+            Ok(if constant { folded(node) } else { node })
         }
     }
 }

@@ -66,14 +66,10 @@ fn walk(plan: &mut LogicalPlan, ordered: bool, changed: &mut bool) {
         }
         LogicalPlan::Aggregate(n) => {
             *changed |= simplify_calls(n);
-            let below = n.aggregates.iter().any(|(_, call)| {
-                matches!(
-                    call.function,
-                    AggregateFunction::StringAgg
-                        | AggregateFunction::First
-                        | AggregateFunction::AnyValue
-                )
-            });
+            let calls = &n.aggregates;
+            let below = calls
+                .iter()
+                .any(|(_, call)| call.function.depends_on_order());
             walk(&mut n.input, below, changed);
             if let Some(projections) = merge_equal_calls(n) {
                 let aggregate = take(plan);
@@ -145,14 +141,7 @@ fn simplify_calls(n: &mut Aggregate) -> bool {
     let mut changed = false;
     let mut columns: Option<Vec<PlanColumn>> = None;
     for (_, call) in &mut n.aggregates {
-        let idempotent = matches!(
-            call.function,
-            AggregateFunction::Min
-                | AggregateFunction::Max
-                | AggregateFunction::BoolAnd
-                | AggregateFunction::BoolOr
-        );
-        if call.distinct && idempotent {
+        if call.distinct && call.function.ignores_duplicates() {
             call.distinct = false;
             changed = true;
         }

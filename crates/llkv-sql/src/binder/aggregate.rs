@@ -11,26 +11,6 @@ use sqlparser::ast::{
     self, DuplicateTreatment, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
 };
 
-/// Names of aggregate functions.
-const NAMES: [(&str, AggregateFunction); 16] = [
-    ("count", AggregateFunction::Count),
-    ("sum", AggregateFunction::Sum),
-    ("total", AggregateFunction::Total),
-    ("min", AggregateFunction::Min),
-    ("max", AggregateFunction::Max),
-    ("avg", AggregateFunction::Avg),
-    ("mean", AggregateFunction::Avg),
-    ("string_agg", AggregateFunction::StringAgg),
-    ("group_concat", AggregateFunction::StringAgg),
-    ("listagg", AggregateFunction::StringAgg),
-    ("any_value", AggregateFunction::AnyValue),
-    ("first", AggregateFunction::First),
-    ("bool_and", AggregateFunction::BoolAnd),
-    ("every", AggregateFunction::BoolAnd),
-    ("bool_or", AggregateFunction::BoolOr),
-    ("arbitrary", AggregateFunction::First),
-];
-
 impl Binder<'_> {
     /// The aggregate that a call means: `min(a, b)` is none.
     pub(super) fn aggregate_named(
@@ -38,7 +18,7 @@ impl Binder<'_> {
         name: &str,
         args: &[&FunctionArgExpr],
     ) -> Option<AggregateFunction> {
-        let function = NAMES.iter().find(|(n, _)| *n == name)?.1;
+        let function = llkv_compute::aggregate_in(self.dialect.functions(), name)?.function;
         let of_rows = matches!(function, AggregateFunction::Min | AggregateFunction::Max);
         (!of_rows || args.len() < 2).then_some(function)
     }
@@ -95,24 +75,25 @@ impl Binder<'_> {
             }
             _ => function,
         };
-        let mut bound = Vec::with_capacity(args.len());
-        if function != AggregateFunction::CountStar {
-            for arg in args {
-                match arg {
-                    FunctionArgExpr::Expr(expr) => {
-                        let arg = self.bind_expr(expr)?;
-                        bound.push(self.aggregate_argument(function, arg));
-                    }
-                    _ => return self.invalid(format!("{name}(*) means nothing"), call),
-                }
-            }
-        }
-        let (distinct, order_by) = self.aggregate_clauses(name, call)?;
+        let (counted, bound_args) = self.bind_aggregate_arguments(function, name, call, args)?;
+        let mut bound = bound_args;
+        let (distinct, mut order_by) = self.aggregate_clauses(name, call)?;
         if function == AggregateFunction::CountStar && distinct {
             return self.invalid("count(DISTINCT *) means nothing", call);
         }
-        if function == AggregateFunction::StringAgg {
-            self.bind_separator(name, distinct, call, &mut bound)?;
+        if function.takes_pairs() && distinct {
+            return self.unsupported(format!("DISTINCT in {name}"), call);
+        }
+        match function {
+            AggregateFunction::StringAgg => {
+                self.bind_separator(name, distinct, call, &mut bound)?;
+            }
+            AggregateFunction::QuantileCont
+            | AggregateFunction::QuantileDisc
+            | AggregateFunction::Mode => {
+                self.bind_ordered_set(function, name, call, &mut bound, &mut order_by)?;
+            }
+            _ => {}
         }
         let filter = match call.filter.as_deref() {
             None => None,
@@ -120,6 +101,10 @@ impl Binder<'_> {
                 let bound = self.bind_expr(filter)?;
                 Some(self.condition(bound, filter)?)
             }
+        };
+        let filter = match (counted, filter) {
+            (Some(counted), Some(filter)) => Some(Expr::and([filter, counted])),
+            (counted, filter) => counted.or(filter),
         };
         let ty = self.aggregate_result(function, name, &mut bound, call)?;
         Ok(AggregateExpr {
@@ -130,6 +115,85 @@ impl Binder<'_> {
             order_by,
             ty,
         })
+    }
+
+    /// The arguments; of `count_if`, the condition of the rows that count instead.
+    fn bind_aggregate_arguments(
+        &mut self,
+        function: AggregateFunction,
+        name: &str,
+        call: &ast::Function,
+        args: &[&FunctionArgExpr],
+    ) -> Result<(Option<Expr>, Vec<Expr>)> {
+        let mut bound = Vec::with_capacity(args.len());
+        for arg in args {
+            match arg {
+                FunctionArgExpr::Wildcard if function == AggregateFunction::CountStar => {}
+                FunctionArgExpr::Expr(expr) if function == AggregateFunction::CountStar => {
+                    let condition = self.bind_expr(expr)?;
+                    return Ok((Some(self.condition(condition, expr)?), vec![]));
+                }
+                FunctionArgExpr::Expr(expr) => {
+                    let arg = self.bind_expr(expr)?;
+                    bound.push(self.aggregate_argument(function, arg));
+                }
+                _ => return self.invalid(format!("{name}(*) means nothing"), call),
+            }
+        }
+        Ok((None, bound))
+    }
+
+    /// The value whose quantile or mode is asked for, then the share, then whether the order is descending.
+    fn bind_ordered_set(
+        &mut self,
+        function: AggregateFunction,
+        name: &str,
+        call: &ast::Function,
+        args: &mut Vec<Expr>,
+        order_by: &mut Vec<SortKey>,
+    ) -> Result<()> {
+        let entry = llkv_compute::aggregate_in(self.dialect.functions(), name);
+        let mut descending = false;
+        if !call.within_group.is_empty() {
+            let (Some(key), true) = (order_by.pop(), order_by.is_empty()) else {
+                return self.invalid(format!("{name} is of one value in order"), call);
+            };
+            descending = key.descending;
+            let value = self.aggregate_argument(function, key.expr);
+            args.insert(0, value);
+        } else if entry.is_some_and(|entry| entry.ordered_set) {
+            return self.invalid(
+                format!("{name} is called as {name}(...) WITHIN GROUP (ORDER BY x)"),
+                call,
+            );
+        }
+        if entry.is_some_and(|entry| entry.name == "median") {
+            args.push(Expr::Literal(Scalar::Float64(0.5)));
+        }
+        if function != AggregateFunction::Mode {
+            let [_, share] = args.as_mut_slice() else {
+                return self.invalid(format!("{name} takes a value and a share"), call);
+            };
+            let given = std::mem::replace(share, Expr::boolean(true));
+            let given = self.coerce(given, SqlType::Float64);
+            if !given.is_constant() {
+                return self.invalid(format!("the share of {name} must be a constant"), call);
+            }
+            let value = llkv_compute::fold(&given)?;
+            if let Scalar::Float64(value) = value
+                && !(0.0..=1.0).contains(&value)
+            {
+                return self.invalid(
+                    format!("the share of {name} is {value}, which is not from 0 to 1"),
+                    call,
+                );
+            }
+            *share = Expr::Literal(value);
+        }
+        if descending {
+            args.push(Expr::boolean(true));
+        }
+        Ok(())
     }
 
     fn aggregate_argument(&mut self, function: AggregateFunction, arg: Expr) -> Expr {
@@ -218,9 +282,12 @@ impl Binder<'_> {
         args: &mut [Expr],
         call: &ast::Function,
     ) -> Result<SqlType> {
+        use AggregateFunction as A;
         let expected = match function {
-            AggregateFunction::CountStar => 0,
-            AggregateFunction::StringAgg => 2,
+            A::CountStar => 0,
+            A::StringAgg | A::ArgMin | A::ArgMax => 2,
+            pairs if pairs.takes_pairs() => 2,
+            A::QuantileCont | A::QuantileDisc | A::Mode => args.len(),
             _ => 1,
         };
         if args.len() != expected {
@@ -259,10 +326,7 @@ impl Binder<'_> {
         if let Some(column) = known {
             return Ok(column);
         }
-        let nullable = !matches!(
-            call.function,
-            AggregateFunction::Count | AggregateFunction::CountStar | AggregateFunction::Total
-        );
+        let nullable = !call.function.is_count() && call.function != AggregateFunction::Total;
         let column = self.new_column(text_of_node(node), call.ty, nullable);
         let expr = Expr::column(column.id, column.ty);
         match self.frames.last_mut() {

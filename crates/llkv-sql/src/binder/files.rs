@@ -2,6 +2,7 @@
 
 use super::Binder;
 use super::from::Rows;
+use super::moment_series::MomentSeries;
 use super::series::Series;
 use llkv_expr::Expr;
 use llkv_plan::{ExternalScan, ExternalSource, FileFormat, FileOptions, LogicalPlan};
@@ -70,6 +71,11 @@ impl Binder<'_> {
             }
             _ => None,
         };
+        if let Some(pragma) = function.strip_prefix("pragma_")
+            && let Some(plan) = self.bind_pragma_function(pragma, args, name)?
+        {
+            return self.named_rows(plan, alias, Some(&function));
+        }
         let Some(format) = format else {
             const KNOWN: [&str; 6] = [
                 "read_csv",
@@ -91,6 +97,23 @@ impl Binder<'_> {
         let source = self.catalog.open_file(Path::new(&path), &options)?;
         let plan = self.external(source)?;
         self.named_rows(plan, alias, Some(&stem(Path::new(&path))))
+    }
+
+    /// `pragma_table_info('t')`
+    fn bind_pragma_function(
+        &mut self,
+        pragma: &str,
+        args: &[FunctionArg],
+        node: &ast::ObjectName,
+    ) -> Result<Option<LogicalPlan>> {
+        let value = match args {
+            [] => None,
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))] => {
+                Some(self.bind_constant(expr)?.to_string())
+            }
+            _ => return self.invalid("a pragma takes one constant", node),
+        };
+        self.pragma_rows(pragma, value.as_deref(), node)
     }
 
     fn bind_reading(
@@ -153,12 +176,19 @@ impl Binder<'_> {
         args: &[FunctionArg],
         node: &ast::ObjectName,
     ) -> Result<LogicalPlan> {
-        let mut bounds = Vec::with_capacity(args.len());
+        let mut constants = Vec::with_capacity(args.len());
         for arg in args {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else {
                 return self.invalid(format!("{function} takes one to three integers"), node);
             };
-            let scalar = self.bind_constant(expr)?;
+            constants.push((self.bind_constant(expr)?, expr));
+        }
+        if let [(start, _), (stop, _), (Scalar::Interval(step), _)] = constants.as_slice() {
+            let (start, stop, step) = (start.clone(), stop.clone(), *step);
+            return self.bind_moment_series(function, (start, stop), step, node);
+        }
+        let mut bounds = Vec::with_capacity(args.len());
+        for (scalar, expr) in constants {
             let wide = Expr::Literal(scalar).cast(SqlType::Int64);
             match llkv_compute::fold(&wide)? {
                 Scalar::Int64(bound) => bounds.push(bound),
@@ -175,6 +205,37 @@ impl Binder<'_> {
         match series {
             Some(series) => self.external(Arc::new(series)),
             None => self.invalid(format!("the step of {function} is zero"), node),
+        }
+    }
+
+    /// Moments in steps: of a time zone where one of the bounds is.
+    fn bind_moment_series(
+        &mut self,
+        function: &str,
+        (start, stop): (Scalar, Scalar),
+        step: arrow::datatypes::IntervalMonthDayNano,
+        node: &ast::ObjectName,
+    ) -> Result<LogicalPlan> {
+        let zoned = |scalar: &Scalar| matches!(scalar, Scalar::TimestampTz(_));
+        let ty = if zoned(&start) || zoned(&stop) {
+            SqlType::TimestampTz
+        } else {
+            SqlType::Timestamp
+        };
+        let micros = |scalar: Scalar| -> Result<i64> {
+            match llkv_compute::cast_scalar(&scalar, ty, llkv_expr::CastMode::Strict)? {
+                Scalar::Timestamp(micros) | Scalar::TimestampTz(micros) => Ok(micros),
+                _ => self.invalid(
+                    format!("{function} takes two moments and an interval"),
+                    node,
+                ),
+            }
+        };
+        let bounds = (micros(start)?, micros(stop)?);
+        let inclusive = function == "generate_series";
+        match MomentSeries::new(function, bounds, step, inclusive, ty) {
+            Some(series) => self.external(Arc::new(series)),
+            None => self.invalid(format!("the step of {function} leads nowhere"), node),
         }
     }
 

@@ -7,12 +7,12 @@ use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
 
-/// A function of the registry, by name or alias.
-pub(super) fn lookup(name: &str) -> Option<&'static ScalarFunction> {
-    llkv_compute::functions::lookup(name)
-}
-
 impl Binder<'_> {
+    /// A function of the registry, by name or alias.
+    pub(super) fn function(&self, name: &str) -> Option<&'static ScalarFunction> {
+        llkv_compute::functions::lookup_in(self.dialect.functions(), name)
+    }
+
     /// `f(a, b, ...)`
     pub(super) fn bind_function(&mut self, function: &ast::Function) -> Result<Expr> {
         let Some(name) = function.name.0.last().and_then(|part| part.as_ident()) else {
@@ -26,7 +26,7 @@ impl Binder<'_> {
         if let Some(over) = &function.over {
             return self.bind_window_call(&lower, function, &args, over);
         }
-        if super::windows::function_named(&lower).is_some() && lookup(&lower).is_none() {
+        if super::windows::function_named(&lower).is_some() && self.function(&lower).is_none() {
             return self.windowing_error(
                 format!("window function {lower} requires an OVER clause"),
                 function,
@@ -178,8 +178,10 @@ impl Binder<'_> {
             ("min", 2..) => "least",
             _ => name,
         };
-        let Some(function) = lookup(name) else {
-            let names = llkv_compute::functions::all().map(|f| f.name);
+        let Some(function) = self.function(name) else {
+            let own = self.dialect.functions();
+            let known = llkv_compute::functions::all().filter(|f| f.dialects.contains(own));
+            let names = known.map(|f| f.name);
             return Err(BindError::NotFound {
                 kind: ObjectKind::Function,
                 name: name.to_owned(),
@@ -314,7 +316,7 @@ impl Binder<'_> {
             return Ok(first_of(args));
         }
         let meeting: Vec<&Expr> = args.iter().collect();
-        let (Some(ty), Some(function)) = (self.unify(&meeting), lookup("coalesce")) else {
+        let (Some(ty), Some(function)) = (self.unify(&meeting), self.function("coalesce")) else {
             return self.coalesce_as_case(args, node);
         };
         let args = args.into_iter().map(|arg| self.coerce(arg, ty)).collect();
@@ -353,87 +355,6 @@ impl Binder<'_> {
     fn type_name_of(&self, args: &[Expr]) -> Expr {
         let name = args.first().map_or(SqlType::Null, Expr::ty).to_string();
         Expr::Literal(Scalar::Text(name.into()))
-    }
-
-    /// EXTRACT, SUBSTRING, POSITION, TRIM, CEIL, FLOOR: calls with a grammar of their own.
-    pub(super) fn bind_special_call(&mut self, node: &ast::Expr) -> Option<Result<Expr>> {
-        use ast::Expr as E;
-        Some(match node {
-            E::Extract { field, expr, .. } => self.bind_extract(&field.to_string(), expr, node),
-            E::Substring {
-                expr,
-                substring_from,
-                substring_for,
-                ..
-            } => {
-                let from = substring_from.as_deref();
-                self.bind_call(
-                    "substr",
-                    [Some(expr.as_ref()), from, substring_for.as_deref()],
-                    node,
-                )
-            }
-            E::Position { expr, r#in } => self.bind_call(
-                "strpos",
-                [Some(r#in.as_ref()), Some(expr.as_ref()), None],
-                node,
-            ),
-            E::Ceil {
-                expr,
-                field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
-            } => self.bind_call("ceil", [Some(expr.as_ref()), None, None], node),
-            E::Floor {
-                expr,
-                field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
-            } => self.bind_call("floor", [Some(expr.as_ref()), None, None], node),
-            E::Trim {
-                trim_where,
-                trim_what,
-                expr,
-                trim_characters,
-            } => {
-                let what = trim_what.as_deref().or_else(|| {
-                    trim_characters
-                        .as_ref()
-                        .and_then(|characters| characters.first())
-                });
-                let name = match trim_where {
-                    None | Some(ast::TrimWhereField::Both) => "trim",
-                    Some(ast::TrimWhereField::Leading) => "ltrim",
-                    Some(ast::TrimWhereField::Trailing) => "rtrim",
-                };
-                self.bind_call(name, [Some(expr.as_ref()), what, None], node)
-            }
-            _ => return None,
-        })
-    }
-
-    fn bind_call(
-        &mut self,
-        name: &str,
-        args: [Option<&ast::Expr>; 3],
-        node: &ast::Expr,
-    ) -> Result<Expr> {
-        let args = args
-            .into_iter()
-            .flatten()
-            .map(|arg| self.bind_expr(arg))
-            .collect::<Result<Vec<Expr>>>()?;
-        self.call(name, args, node)
-    }
-
-    fn bind_extract(&mut self, field: &str, expr: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
-        let field = field.trim_matches(['\'', '"']).to_ascii_lowercase();
-        let value = self.bind_expr(expr)?;
-        // A part that has a function of its own is a whole number there.
-        if llkv_compute::functions::lookup(&field).is_some() {
-            return self.call(&field, vec![value], node);
-        }
-        self.call(
-            "date_part",
-            vec![Expr::Literal(Scalar::Text(field.into())), value],
-            node,
-        )
     }
 
     /// Equality that joins use: `left = right`.

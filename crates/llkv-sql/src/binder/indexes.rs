@@ -1,9 +1,8 @@
-//! CREATE INDEX and what PRAGMA tells of indexes.
+//! CREATE INDEX.
 
 use super::Binder;
-use llkv_plan::{IndexColumn, IndexDefinition, IndexOrigin, PlanStatement, TableInfo, TableRef};
+use llkv_plan::{IndexColumn, IndexDefinition, PlanStatement, TableInfo};
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
 use sqlparser::ast;
 
 impl Binder<'_> {
@@ -75,86 +74,6 @@ impl Binder<'_> {
             descending: matches!(options.sort, Some(ast::OrderBySort::Desc)),
             nulls_first: options.nulls_first,
         })
-    }
-}
-
-impl Binder<'_> {
-    /// `PRAGMA index_list(table)`, as SQLite has it.
-    pub(super) fn bind_index_list(
-        &mut self,
-        table: String,
-        node: &ast::ObjectName,
-    ) -> Result<PlanStatement> {
-        let table = TableRef {
-            schema: None,
-            name: table,
-        };
-        let Some(info) = self.catalog.table(&table)? else {
-            return self.table_not_found(&table, node);
-        };
-        let rows = self.catalog.indexes(info.id).into_iter().zip(0..);
-        let rows = rows.map(|(index, number)| {
-            vec![
-                Scalar::Int64(number),
-                Scalar::Text(index.name.as_str().into()),
-                Scalar::Int64(i64::from(index.unique)),
-                Scalar::Text(origin(index.origin).into()),
-                Scalar::Int64(0),
-            ]
-        });
-        let rows = rows.collect();
-        self.rows(&INDEX_LIST, rows)
-    }
-
-    /// `PRAGMA index_info(index)`, as SQLite has it: no rows for an index that does not exist.
-    pub(super) fn bind_index_info(&mut self, name: &str) -> Result<PlanStatement> {
-        let mut rows = Vec::new();
-        for table in self.catalog.names() {
-            let table = TableRef {
-                schema: None,
-                name: table,
-            };
-            let Some(info) = self.catalog.table(&table)? else {
-                continue;
-            };
-            let indexes = self.catalog.indexes(info.id).into_iter();
-            for index in indexes.filter(|index| index.name.eq_ignore_ascii_case(name)) {
-                for (field, number) in index.fields.iter().zip(0..) {
-                    let columns = info.columns.iter().zip(0..);
-                    let column = columns.clone().find(|(column, _)| column.field == *field);
-                    if let Some((column, position)) = column {
-                        rows.push(vec![
-                            Scalar::Int64(number),
-                            Scalar::Int64(position),
-                            Scalar::Text(column.name.as_str().into()),
-                        ]);
-                    }
-                }
-            }
-        }
-        self.rows(&INDEX_INFO, rows)
-    }
-}
-
-const INDEX_LIST: [(&str, SqlType); 5] = [
-    ("seq", SqlType::Int64),
-    ("name", SqlType::Text),
-    ("unique", SqlType::Int64),
-    ("origin", SqlType::Text),
-    ("partial", SqlType::Int64),
-];
-
-const INDEX_INFO: [(&str, SqlType); 3] = [
-    ("seqno", SqlType::Int64),
-    ("cid", SqlType::Int64),
-    ("name", SqlType::Text),
-];
-
-fn origin(origin: IndexOrigin) -> &'static str {
-    match origin {
-        IndexOrigin::Created => "c",
-        IndexOrigin::Unique => "u",
-        IndexOrigin::PrimaryKey => "pk",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Operators with two operands: which types meet, and what each dialect makes of them.
 
+use super::Binder;
 use super::literals::{convert, tight_decimal};
-use super::{Binder, functions};
 use crate::dialect::ZeroDivision;
 use llkv_compute::coercion::{binary_signature, common_type};
 use llkv_expr::{BinaryOp, CastMode, Expr};
@@ -67,6 +67,12 @@ impl Binder<'_> {
             BinaryOperator::Regexp => ("regexp_matches", false, vec![left, right]),
             BinaryOperator::PGRegexNotMatch => {
                 (self.dialect.tilde_function(), true, vec![left, right])
+            }
+            BinaryOperator::PGRegexIMatch | BinaryOperator::PGRegexNotIMatch => {
+                let options = Expr::Literal(Scalar::Text("i".into()));
+                let negated = matches!(op, BinaryOperator::PGRegexNotIMatch);
+                let args = vec![left, right, options];
+                (self.dialect.tilde_function(), negated, args)
             }
             BinaryOperator::PGStartsWith => ("starts_with", false, vec![left, right]),
             BinaryOperator::PGLikeMatch => return self.like(left, right, None, false, false, node),
@@ -255,15 +261,7 @@ impl Binder<'_> {
         }
         let ty = divisor.ty();
         let zero = self.coerce(Expr::Literal(Scalar::Int32(0)), ty);
-        if functions::lookup("nullif").is_some() {
-            return self.named_call("nullif", vec![divisor, zero], node);
-        }
-        let is_zero = Expr::compare(BinaryOp::Eq, self.copy_of(&divisor)?, zero);
-        Ok(Expr::Case {
-            branches: vec![(is_zero, Expr::Literal(Scalar::Null(ty)))],
-            otherwise: Some(Box::new(divisor)),
-            ty,
-        })
+        self.named_call("nullif", vec![divisor, zero], node)
     }
 
     /// An operand of `~`.

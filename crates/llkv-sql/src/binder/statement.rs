@@ -209,6 +209,7 @@ impl Binder<'_> {
         let S::Explain {
             describe_alias,
             analyze,
+            query_plan,
             statement,
             options,
             ..
@@ -228,7 +229,9 @@ impl Binder<'_> {
                     && !matches!(&option.arg, Some(arg) if is_false(arg))
             })
         };
-        let mode = if *analyze || wants("analyze") {
+        let mode = if *query_plan {
+            ExplainMode::QueryPlan
+        } else if *analyze || wants("analyze") {
             ExplainMode::Analyze
         } else if wants("rules") {
             ExplainMode::Rules

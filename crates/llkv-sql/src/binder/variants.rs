@@ -307,7 +307,8 @@ impl Binder<'_> {
         let text = |name: &str| Expr::Literal(Scalar::Text(name.into()));
         let name = match expr.ty() {
             SqlType::Variant => {
-                let function = super::functions::lookup("typeof")
+                let function = self
+                    .function("typeof")
                     .ok_or_else(|| Error::internal("no function typeof"))?;
                 return Ok(Expr::Function {
                     function,

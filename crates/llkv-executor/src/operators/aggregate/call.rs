@@ -5,7 +5,7 @@ use crate::keys::SortKeys;
 use crate::resolve::{Prepared, prepare_all};
 use arrow::array::{ArrayRef, BooleanArray};
 use llkv_compute::{GroupsAccumulator, create_accumulator};
-use llkv_expr::{AggregateExpr, AggregateFunction};
+use llkv_expr::AggregateExpr;
 use llkv_plan::PlanColumn;
 use llkv_result::Result;
 
@@ -46,10 +46,7 @@ impl Call {
 
     /// The result depends on the order in which rows come in, as no ORDER BY within the call decides.
     pub(super) fn depends_on_order(&self) -> bool {
-        matches!(
-            self.call.function,
-            AggregateFunction::First | AggregateFunction::AnyValue | AggregateFunction::StringAgg
-        ) && self.is_direct()
+        self.call.function.depends_on_order() && self.is_direct()
     }
 
     /// Rows are fed as they come: there is no ORDER BY within the call.

@@ -1,0 +1,93 @@
+//! What stable functions answer: the time of the transaction, what the statement before it changed.
+//!
+//! The session sets a [`StatementContext`] while it runs a statement. Expressions are compiled on the
+//! session's own thread, and there a stable function becomes a constant, so that every row on every thread
+//! sees one value.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a session knows of the statement that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementContext {
+    /// When the transaction began, in microseconds since 1970-01-01 UTC.
+    pub transaction_micros: i64,
+    /// When the statement began.
+    pub statement_micros: i64,
+    /// Rows that the last INSERT, UPDATE or DELETE changed.
+    pub changes: i64,
+    /// Rows that the session changed since it began.
+    pub total_changes: i64,
+}
+
+impl StatementContext {
+    /// A statement in a transaction of its own, of a session that has changed nothing.
+    #[must_use]
+    pub fn now() -> Self {
+        let now = clock_micros();
+        Self {
+            transaction_micros: now,
+            statement_micros: now,
+            changes: 0,
+            total_changes: 0,
+        }
+    }
+}
+
+/// Microseconds since 1970-01-01 UTC, by the machine's clock.
+#[must_use]
+pub fn clock_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    })
+}
+
+thread_local! {
+    static CURRENT: Cell<Option<StatementContext>> = const { Cell::new(None) };
+}
+
+/// Puts the former context back, also when a panic passes.
+struct Restore(Option<StatementContext>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+/// Runs a statement: what `f` compiles on this thread takes stable functions from `context`.
+///
+/// ```
+/// use llkv_compute::{StatementContext, within_statement};
+///
+/// let context = StatementContext { changes: 3, ..StatementContext::now() };
+/// within_statement(context, || { /* compile and run */ });
+/// ```
+pub fn within_statement<T>(context: StatementContext, f: impl FnOnce() -> T) -> T {
+    let _restore = Restore(CURRENT.replace(Some(context)));
+    f()
+}
+
+/// The running statement's context; without a session, that of this moment.
+pub(crate) fn current() -> StatementContext {
+    CURRENT.get().unwrap_or_else(StatementContext::now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contexts_nest_and_end() {
+        let with = |changes| StatementContext {
+            changes,
+            ..StatementContext::now()
+        };
+        within_statement(with(1), || {
+            assert_eq!(within_statement(with(2), || current().changes), 2);
+            assert_eq!(current().changes, 1);
+        });
+        assert_eq!(CURRENT.get(), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! What a session knows of itself: when its transaction began, how many rows its statements changed.
+
+use llkv_compute::{StatementContext, clock_micros};
+use llkv_result::{Result, StatementResult};
+
+/// What stable functions answer, from statement to statement.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// When the last BEGIN ran, in microseconds since 1970-01-01 UTC.
+    begun_micros: i64,
+    changes: i64,
+    total_changes: i64,
+}
+
+impl Known {
+    /// A transaction begins.
+    pub(crate) fn begin(&mut self) {
+        self.begun_micros = clock_micros();
+    }
+
+    /// The context of the statement that begins now, in a transaction that BEGIN began or in one of its own.
+    pub(crate) fn statement(&self, in_transaction: bool) -> StatementContext {
+        let now = clock_micros();
+        StatementContext {
+            transaction_micros: if in_transaction {
+                self.begun_micros
+            } else {
+                now
+            },
+            statement_micros: now,
+            changes: self.changes,
+            total_changes: self.total_changes,
+        }
+    }
+
+    /// Notes what a statement did.
+    pub(crate) fn note(&mut self, result: &Result<StatementResult>) {
+        let Ok(result) = result else {
+            return;
+        };
+        // A query changes nothing, and leaves the count of the statement before it.
+        let writes = matches!(
+            result,
+            StatementResult::Insert { .. }
+                | StatementResult::Update { .. }
+                | StatementResult::Delete { .. }
+        );
+        if let (true, Some(rows)) = (writes, result.rows_affected()) {
+            self.changes = i64::try_from(rows).unwrap_or(i64::MAX);
+            self.total_changes = self.total_changes.saturating_add(self.changes);
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! PRAGMA: small tables about the catalog, which are also table functions (`pragma_table_info('t')`), and
+//! settings.
+
+use super::Binder;
+use super::statement::BoundStatement;
+use crate::dialect::SqlDialect;
+use llkv_expr::Dialects;
+use llkv_plan::{
+    ForeignKeyAction, IndexInfo, IndexOrigin, LogicalPlan, PlanStatement, TableInfo, TableRef,
+};
+use llkv_result::Result;
+use llkv_types::{Scalar, SqlType};
+use sqlparser::ast;
+use std::sync::Arc;
+
+use SqlType::{Int64, Text};
+
+type Row = Vec<Scalar>;
+
+/// A pragma that gives rows.
+struct Pragma {
+    name: &'static str,
+    columns: &'static [(&'static str, SqlType)],
+    rows: fn(&mut Binder<'_>, Option<&str>, &ast::ObjectName) -> Result<Vec<Row>>,
+}
+
+/// All of them, with the columns that SQLite gives them.
+const PRAGMAS: &[Pragma] = &[
+    Pragma {
+        name: "table_info",
+        columns: &[
+            ("cid", Int64),
+            ("name", Text),
+            ("type", Text),
+            ("notnull", Int64),
+            ("dflt_value", Text),
+            ("pk", Int64),
+        ],
+        rows: |binder, of, node| binder.pragma_columns(of, node, false),
+    },
+    Pragma {
+        name: "table_xinfo",
+        columns: &[
+            ("cid", Int64),
+            ("name", Text),
+            ("type", Text),
+            ("notnull", Int64),
+            ("dflt_value", Text),
+            ("pk", Int64),
+            ("hidden", Int64),
+        ],
+        rows: |binder, of, node| binder.pragma_columns(of, node, true),
+    },
+    Pragma {
+        name: "table_list",
+        columns: &[
+            ("schema", Text),
+            ("name", Text),
+            ("type", Text),
+            ("ncol", Int64),
+            ("wr", Int64),
+            ("strict", Int64),
+        ],
+        rows: |binder, of, node| binder.pragma_tables(of, node),
+    },
+    Pragma {
+        name: "index_list",
+        columns: &[
+            ("seq", Int64),
+            ("name", Text),
+            ("unique", Int64),
+            ("origin", Text),
+            ("partial", Int64),
+        ],
+        rows: |binder, of, node| binder.pragma_indexes(of, node),
+    },
+    Pragma {
+        name: "index_info",
+        columns: &[("seqno", Int64), ("cid", Int64), ("name", Text)],
+        rows: |binder, of, _| binder.pragma_index_columns(of),
+    },
+    Pragma {
+        name: "foreign_key_list",
+        columns: &[
+            ("id", Int64),
+            ("seq", Int64),
+            ("table", Text),
+            ("from", Text),
+            ("to", Text),
+            ("on_update", Text),
+            ("on_delete", Text),
+            ("match", Text),
+        ],
+        rows: |binder, of, node| binder.pragma_foreign_keys(of, node),
+    },
+    Pragma {
+        name: "database_list",
+        columns: &[("seq", Int64), ("name", Text), ("file", Text)],
+        rows: |_, _, _| Ok(vec![vec![Scalar::Int64(0), text("main"), text("")]]),
+    },
+    Pragma {
+        name: "collation_list",
+        columns: &[("seq", Int64), ("name", Text)],
+        rows: |_, _, _| Ok(vec![vec![Scalar::Int64(0), text("BINARY")]]),
+    },
+    Pragma {
+        name: "function_list",
+        columns: &[
+            ("name", Text),
+            ("builtin", Int64),
+            ("type", Text),
+            ("enc", Text),
+            ("narg", Int64),
+            ("flags", Int64),
+        ],
+        rows: |binder, _, _| Ok(functions(binder.dialect.functions())),
+    },
+];
+
+/// What SQLite would answer about a database with one writer, a synced log, and UTF-8.
+const ANSWERS: &[(&str, &str)] = &[("encoding", "UTF-8"), ("journal_mode", "wal")];
+
+/// The same, for numbers.
+const NUMBERS: &[(&str, i64)] = &[
+    ("application_id", 0),
+    ("synchronous", 2),
+    ("user_version", 0),
+];
+
+impl Binder<'_> {
+    /// `PRAGMA name`, `PRAGMA name(value)`, `PRAGMA name = value`
+    pub(super) fn bind_pragma(
+        &mut self,
+        name: &ast::ObjectName,
+        value: Option<&ast::ValueWithSpan>,
+    ) -> Result<BoundStatement> {
+        // The schema before the name is the one that there is.
+        let Some(word) = name.0.last().and_then(|part| part.as_ident()) else {
+            return self.unsupported("this PRAGMA", name);
+        };
+        let pragma = word.value.to_ascii_lowercase();
+        let value = value.map(|value| text_of(&value.value));
+        if let Some(plan) = self.pragma_rows(&pragma, value.as_deref(), name)? {
+            return Ok(bound(PlanStatement::Query(plan)));
+        }
+        match (pragma.as_str(), value) {
+            ("show_tables", None) => self.bind_show_tables().map(bound),
+            ("integrity_check" | "quick_check", None) => Ok(bound(PlanStatement::IntegrityCheck)),
+            (_, None) if self.dialect == SqlDialect::Sqlite => self.bind_pragma_answer(&pragma),
+            (_, value) => self.bind_pragma_setting(pragma, value, name),
+        }
+    }
+
+    /// The rows of a pragma, where there is one of that name.
+    pub(super) fn pragma_rows(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        node: &ast::ObjectName,
+    ) -> Result<Option<LogicalPlan>> {
+        let Some(pragma) = PRAGMAS.iter().find(|pragma| pragma.name == name) else {
+            return Ok(None);
+        };
+        let rows = (pragma.rows)(self, value, node)?;
+        self.rows_plan(pragma.columns, rows).map(Some)
+    }
+
+    /// What a setting of SQLite is; nothing for one that there is not, as in SQLite.
+    fn bind_pragma_answer(&mut self, pragma: &str) -> Result<BoundStatement> {
+        if let Some((name, answer)) = ANSWERS.iter().find(|(name, _)| *name == pragma) {
+            return self
+                .rows(&[(name, Text)], vec![vec![text(answer)]])
+                .map(bound);
+        }
+        if let Some((name, answer)) = NUMBERS.iter().find(|(name, _)| *name == pragma) {
+            let row = vec![Scalar::Int64(*answer)];
+            return self.rows(&[(name, Int64)], vec![row]).map(bound);
+        }
+        Ok(BoundStatement::Nothing)
+    }
+
+    /// In DuckDB a pragma is another way to change a setting. In SQLite one that is not known does nothing,
+    /// and those that are concern how it works; but numbers that it would keep are not kept here.
+    fn bind_pragma_setting(
+        &self,
+        pragma: String,
+        value: Option<String>,
+        node: &ast::ObjectName,
+    ) -> Result<BoundStatement> {
+        let of_all = ["foreign_keys", "recursive_triggers"];
+        let taken = [
+            "threads",
+            "memory_limit",
+            "temp_directory",
+            "max_temp_directory_size",
+            "default_null_order",
+        ];
+        let kept = ["user_version", "application_id"];
+        match (self.dialect, value) {
+            (_, Some(value)) if of_all.contains(&pragma.as_str()) => {
+                return self.setting(pragma, value);
+            }
+            (SqlDialect::DuckDb, Some(value)) if taken.contains(&pragma.as_str()) => {
+                return self.setting(pragma, value);
+            }
+            (SqlDialect::DuckDb, _) if super::tuning::is_without_effect(&pragma) => {
+                return Ok(BoundStatement::Nothing);
+            }
+            (SqlDialect::Sqlite, _) if !kept.contains(&pragma.as_str()) => {
+                return Ok(BoundStatement::Nothing);
+            }
+            _ => {}
+        }
+        self.unsupported(format!("PRAGMA {pragma}"), node)
+    }
+
+    /// The table that a pragma is about. In SQLite one that does not exist has no rows.
+    fn pragma_table(
+        &self,
+        name: Option<&str>,
+        node: &ast::ObjectName,
+    ) -> Result<Option<Arc<TableInfo>>> {
+        let Some(name) = name else {
+            return self.invalid("the pragma takes the name of a table", node);
+        };
+        let table = TableRef {
+            schema: None,
+            name: name.to_owned(),
+        };
+        match self.catalog.table(&table)? {
+            None if self.dialect != SqlDialect::Sqlite => self.table_not_found(&table, node),
+            found => Ok(found),
+        }
+    }
+
+    fn pragma_columns(
+        &mut self,
+        of: Option<&str>,
+        node: &ast::ObjectName,
+        hidden: bool,
+    ) -> Result<Vec<Row>> {
+        let view = self.pragma_view(of)?;
+        let mut rows: Vec<Row> = match view {
+            Some(columns) => columns,
+            None => match self.pragma_table(of, node)? {
+                Some(info) => self.table_columns(&info),
+                None => vec![],
+            },
+        };
+        if hidden {
+            rows.iter_mut().for_each(|row| row.push(Scalar::Int64(0)));
+        }
+        Ok(rows)
+    }
+
+    /// The columns of a view.
+    fn pragma_view(&mut self, name: Option<&str>) -> Result<Option<Vec<Row>>> {
+        let table = TableRef {
+            schema: None,
+            name: name.unwrap_or_default().to_owned(),
+        };
+        let Some(view) = self.catalog.view(&table)? else {
+            return Ok(None);
+        };
+        let columns = self.bind_view(&view)?.columns();
+        let rows = columns.iter().zip(0..).map(|(column, position)| {
+            vec![
+                Scalar::Int64(position),
+                text(&column.name),
+                text(&self.declared(column.ty)),
+                Scalar::Int64(0),
+                Scalar::Null(Text),
+                Scalar::Int64(0),
+            ]
+        });
+        Ok(Some(rows.collect()))
+    }
+
+    fn table_columns(&self, info: &TableInfo) -> Vec<Row> {
+        let primary = info.keys.iter().find(|key| key.primary);
+        let columns = info.columns.iter().enumerate();
+        columns
+            .map(|(position, column)| {
+                let key = primary
+                    .and_then(|key| key.columns.iter().position(|c| *c as usize == position))
+                    .map_or(0, |at| at as i64 + 1);
+                let default = column.default_sql.as_deref();
+                vec![
+                    Scalar::Int64(position as i64),
+                    text(&column.name),
+                    text(&self.declared(column.ty)),
+                    Scalar::Int64(i64::from(!column.nullable)),
+                    default.map_or(Scalar::Null(Text), text),
+                    Scalar::Int64(key),
+                ]
+            })
+            .collect()
+    }
+
+    /// A type by the name that the dialect has for it.
+    fn declared(&self, ty: SqlType) -> String {
+        match ty {
+            SqlType::Int64 if self.dialect == SqlDialect::Sqlite => "INTEGER".into(),
+            SqlType::Float64 if self.dialect == SqlDialect::Sqlite => "REAL".into(),
+            SqlType::Text if self.dialect == SqlDialect::Sqlite => "TEXT".into(),
+            SqlType::Variant => String::new(),
+            ty => ty.to_string(),
+        }
+    }
+
+    /// Tables and views, or the one that is asked for.
+    fn pragma_tables(&mut self, only: Option<&str>, _: &ast::ObjectName) -> Result<Vec<Row>> {
+        let mut names = self.catalog.names();
+        names.sort_unstable();
+        let mut rows = Vec::new();
+        for name in names {
+            if only.is_some_and(|only| !only.eq_ignore_ascii_case(&name)) {
+                continue;
+            }
+            let table = TableRef {
+                schema: None,
+                name: name.clone(),
+            };
+            let (kind, columns) = match self.catalog.table(&table)? {
+                Some(info) => ("table", info.columns.len()),
+                None => match self.pragma_view(Some(&name))? {
+                    Some(columns) => ("view", columns.len()),
+                    None => continue,
+                },
+            };
+            rows.push(vec![
+                text("main"),
+                text(&name),
+                text(kind),
+                Scalar::Int64(columns as i64),
+                Scalar::Int64(0),
+                Scalar::Int64(0),
+            ]);
+        }
+        Ok(rows)
+    }
+
+    fn pragma_indexes(&mut self, of: Option<&str>, node: &ast::ObjectName) -> Result<Vec<Row>> {
+        let Some(info) = self.pragma_table(of, node)? else {
+            return Ok(vec![]);
+        };
+        let indexes = self.catalog.indexes(info.id).into_iter().zip(0..);
+        let rows = indexes.map(|(index, number)| {
+            vec![
+                Scalar::Int64(number),
+                text(&index.name),
+                Scalar::Int64(i64::from(index.unique)),
+                text(origin(index.origin)),
+                Scalar::Int64(0),
+            ]
+        });
+        Ok(rows.collect())
+    }
+
+    /// The last foreign key first, as in SQLite.
+    fn pragma_foreign_keys(
+        &mut self,
+        of: Option<&str>,
+        node: &ast::ObjectName,
+    ) -> Result<Vec<Row>> {
+        let Some(info) = self.pragma_table(of, node)? else {
+            return Ok(vec![]);
+        };
+        let mut tables = vec![Arc::clone(&info)];
+        for name in self.catalog.names() {
+            tables.extend(self.catalog.table(&TableRef { schema: None, name })?);
+        }
+        let mut rows = Vec::new();
+        for (key, id) in info.foreign_keys.iter().rev().zip(0..) {
+            let parent = key.parent.unwrap_or(info.id);
+            let Some(parent) = tables.iter().find(|table| table.id == parent) else {
+                continue;
+            };
+            let name_in = |table: &TableInfo, position: &u32| {
+                let column = table.columns.get(*position as usize);
+                column.map_or(Scalar::Null(Text), |column| text(&column.name))
+            };
+            let columns = key.columns.iter().zip(&key.parent_columns).zip(0..);
+            rows.extend(columns.map(|((from, to), number)| {
+                vec![
+                    Scalar::Int64(id),
+                    Scalar::Int64(number),
+                    text(&parent.name),
+                    name_in(&info, from),
+                    name_in(parent, to),
+                    text(action(key.on_update)),
+                    text(action(key.on_delete)),
+                    text("NONE"),
+                ]
+            }));
+        }
+        Ok(rows)
+    }
+
+    /// No rows for an index that does not exist.
+    fn pragma_index_columns(&mut self, name: Option<&str>) -> Result<Vec<Row>> {
+        let name = name.unwrap_or_default();
+        let mut rows = Vec::new();
+        for table in self.catalog.names() {
+            let table = TableRef {
+                schema: None,
+                name: table,
+            };
+            let Some(info) = self.catalog.table(&table)? else {
+                continue;
+            };
+            let indexes = self.catalog.indexes(info.id).into_iter();
+            for index in indexes.filter(|index| index.name.eq_ignore_ascii_case(name)) {
+                rows.extend(index_columns(&index, &info));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn index_columns(index: &IndexInfo, info: &TableInfo) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(index.fields.len());
+    for (field, number) in index.fields.iter().zip(0..) {
+        let mut columns = info.columns.iter().zip(0..);
+        if let Some((column, position)) = columns.find(|(column, _)| column.field == *field) {
+            rows.push(vec![
+                Scalar::Int64(number),
+                Scalar::Int64(position),
+                text(&column.name),
+            ]);
+        }
+    }
+    rows
+}
+
+/// Every name of a function: `s` for scalar, `w` for aggregate, as SQLite has them.
+fn functions(dialect: Dialects) -> Vec<Row> {
+    let scalars = llkv_compute::functions::all()
+        .filter(|function| function.dialects.contains(dialect))
+        .map(|function| (function.name, function.aliases, "s"));
+    let aggregates = llkv_compute::aggregates()
+        .filter(|entry| entry.dialects.contains(dialect))
+        .map(|entry| (entry.name, entry.aliases, "w"));
+    let mut names: Vec<(&str, &str)> = scalars
+        .chain(aggregates)
+        .flat_map(|(name, aliases, kind)| {
+            let names = std::iter::once(&name).chain(aliases).copied();
+            names.map(|name| (name, kind)).collect::<Vec<_>>()
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let rows = names.into_iter().map(|(name, kind)| {
+        vec![
+            text(name),
+            Scalar::Int64(1),
+            text(kind),
+            text("utf8"),
+            Scalar::Int64(-1),
+            Scalar::Int64(0),
+        ]
+    });
+    rows.collect()
+}
+
+const fn action(action: ForeignKeyAction) -> &'static str {
+    match action {
+        ForeignKeyAction::NoAction => "NO ACTION",
+        ForeignKeyAction::Restrict => "RESTRICT",
+        ForeignKeyAction::Cascade => "CASCADE",
+        ForeignKeyAction::SetNull => "SET NULL",
+        ForeignKeyAction::SetDefault => "SET DEFAULT",
+    }
+}
+
+const fn origin(origin: IndexOrigin) -> &'static str {
+    match origin {
+        IndexOrigin::Created => "c",
+        IndexOrigin::Unique => "u",
+        IndexOrigin::PrimaryKey => "pk",
+    }
+}
+
+fn bound(plan: PlanStatement) -> BoundStatement {
+    BoundStatement::Plan(Box::new(plan))
+}
+
+/// The text of a quoted word, or the word itself.
+fn text_of(value: &ast::Value) -> String {
+    match value {
+        ast::Value::SingleQuotedString(text) | ast::Value::DoubleQuotedString(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn text(value: &str) -> Scalar {
+    Scalar::Text(value.into())
+}
