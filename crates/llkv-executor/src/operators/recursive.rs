@@ -146,7 +146,7 @@ impl Rounds {
         let mut fresh = Vec::with_capacity(batches.len());
         for batch in batches {
             let batch = match &mut self.seen {
-                Some(seen) => seen.new_rows(batch)?,
+                Some(seen) => seen.new_rows(batch, &self.spiller)?,
                 None => batch,
             };
             if batch.rows > 0 {
@@ -171,11 +171,12 @@ impl Drop for Rounds {
 
 impl Seen {
     /// The rows that were not there before, each once.
-    fn new_rows(&mut self, batch: Batch) -> Result<Batch> {
+    fn new_rows(&mut self, batch: Batch, spiller: &Spiller) -> Result<Batch> {
         let mut next = self.table.len();
         self.table
             .intern(&batch.columns, batch.rows, &mut self.groups)?;
-        self.memory.resize(self.table.size_bytes() as u64)?;
+        let bytes = self.table.size_bytes() as u64;
+        spiller.must_fit(&mut self.memory, bytes)?;
         let mut fresh = Vec::new();
         for (row, group) in self.groups.iter().enumerate() {
             // Groups are numbered in the order in which they first come.

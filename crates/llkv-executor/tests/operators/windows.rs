@@ -159,8 +159,8 @@ fn many(rows: i64) -> LogicalPlan {
 #[test]
 fn partitions_over_the_memory_limit_are_computed_from_files() {
     let plan = window(many(20_000), true);
-    let free = context(2, 1024);
-    let limited = context(2, 1024)
+    let free = context(2, 64);
+    let limited = context(2, 64)
         .with_memory(MemoryBudget::new(200_000))
         .with_spill(SpillSpace::new(std::env::temp_dir()))
         .with_spill_grant_bytes(0);
