@@ -118,6 +118,8 @@ pub static CONFIGURATIONS: &[Configuration] = &[
     Configuration {
         name: "reopen",
         storage: Storage::File,
+        // A session takes several numbers of a sequence at once: closing it leaves a gap, and `currval` is its own.
+        except: &["slt/ddl/sequence"],
         reopens_always: true,
         ..PLAIN
     },

@@ -169,6 +169,8 @@ fn transaction_changes(sql: &str) -> impl Iterator<Item = Change> + '_ {
                 (!savepoint).then_some(Change::End)
             }
             "commit" | "end" | "abort" => Some(Change::End),
+            // In SQLite's dialect a savepoint begins a transaction where there is none.
+            "savepoint" => Some(Change::State),
             "set" | "pragma" | "prepare" | "attach" | "use" | "reset" => Some(Change::State),
             "create" => words
                 .take(3)
@@ -201,6 +203,7 @@ mod tests {
             [Change::State]
         );
         assert_eq!(changes("CREATE TABLE t (a INT)"), []);
+        assert_eq!(changes("SAVEPOINT a"), [Change::State]);
         assert_eq!(changes("SELECT 1"), []);
     }
 }
