@@ -159,6 +159,8 @@ enum Change {
 /// hold a semicolon and be taken for statements: that errs on the side of not reopening, or finds a
 /// transaction ended whose connection the file goes on using, which the database then reports.
 fn transaction_changes(sql: &str) -> impl Iterator<Item = Change> + '_ {
+    // The END of a trigger's body ends no transaction.
+    let sql = if creates_trigger(sql) { "" } else { sql };
     sql.split(';').filter_map(|statement| {
         let mut words = statement.split_whitespace().map(str::to_ascii_lowercase);
         let first = words.next()?;
@@ -179,6 +181,14 @@ fn transaction_changes(sql: &str) -> impl Iterator<Item = Change> + '_ {
             _ => None,
         }
     })
+}
+
+fn creates_trigger(sql: &str) -> bool {
+    let mut words = sql.split_whitespace().take(6);
+    words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("create"))
+        && words.any(|word| word.eq_ignore_ascii_case("trigger"))
 }
 
 #[cfg(test)]
@@ -204,6 +214,8 @@ mod tests {
         );
         assert_eq!(changes("CREATE TABLE t (a INT)"), []);
         assert_eq!(changes("SAVEPOINT a"), [Change::State]);
+        let trigger = "CREATE TRIGGER a AFTER INSERT ON t BEGIN DELETE FROM u; END";
+        assert_eq!(changes(trigger), []);
         assert_eq!(changes("SELECT 1"), []);
     }
 }
