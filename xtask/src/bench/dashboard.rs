@@ -19,7 +19,7 @@ const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); }
-th { text-align: left; font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { text-align: left; font-weight: 600; } th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .better { color: #2b8a3e; } .worse { color: #c92a2a; } .quiet { opacity: .65; }
 svg { max-width: 100%; height: auto; display: block; } svg text { font: 11px system-ui, sans-serif; fill: currentColor; opacity: .75; }
 figure { margin: 1rem 0 1.8rem; } figcaption { font-weight: 600; }
@@ -81,7 +81,7 @@ fn section(out: &mut String, history: &History, last: &Run, group: &str) {
     let figures: Vec<&Figure> = figures.collect();
     let _ = write!(
         out,
-        "<h2>{}</h2><table><tr><th>bench</th><th>LLKV</th><th>to the run before</th><th>peers</th></tr>",
+        "<h2>{}</h2><table><tr><th>bench</th><th class=\"n\">LLKV</th><th class=\"n\">to the run before</th><th class=\"n\">peers</th></tr>",
         escaped(group)
     );
     for figure in &figures {
