@@ -130,7 +130,7 @@ fn conflict_actions_work_row_by_row() {
     let rows = [(1, 11), (3, 30), (3, 31)];
     assert_eq!(
         insert_or(&mut session, "t", &rows, ConflictAction::Replace).unwrap(),
-        2
+        3
     );
     assert_eq!(
         select(&mut session, "t").unwrap(),

@@ -88,7 +88,9 @@ fn a_sixteenth_of_the_memory_is_enough() {
     );
     set(&session, "SET memory_limit = default");
     let free = QUERIES.map(|query| digest(&session, query));
-    assert_eq!(limited, free);
+    // Only the sort says in which order its rows come.
+    let rows_and_sums = |digests: [(u64, u64, u64); 3]| digests.map(|d| (d.0, d.1));
+    assert_eq!(rows_and_sums(limited), rows_and_sums(free));
     assert_eq!(limited.map(|digest| digest.0), [700_000, 400_000, 200_000]);
     assert_eq!(limited[0].2, 0, "the sort's rows are in order");
     // Without a limit they do need that much.

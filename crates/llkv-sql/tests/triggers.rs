@@ -10,6 +10,7 @@
 use llkv_result::{Error, ExecError, TransactionError};
 use llkv_sql::{EngineOptions, Session, SqlDialect, SqlEngine};
 use llkv_types::Scalar;
+use llkv_types::variant::Variant;
 
 fn engine() -> SqlEngine {
     SqlEngine::in_memory_with(EngineOptions::with_dialect(SqlDialect::Sqlite)).unwrap()
@@ -26,6 +27,10 @@ fn count(session: &Session, query: &str) -> i64 {
     }
     match found {
         Some(Scalar::Int64(value)) => value,
+        Some(Scalar::Variant(bytes)) => match Variant::decode(&bytes) {
+            Some(Variant::Integer(value)) => value,
+            other => panic!("{query}: {other:?}"),
+        },
         other => panic!("{query}: {other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Turns conjuncts of a WHERE clause into column tests, where the two mean exactly the same.
 
-use arrow::array::{ArrayRef, new_empty_array};
+use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
 use llkv_column_map::{ColumnPredicate, ColumnTest};
 use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
@@ -18,8 +18,111 @@ pub fn lower_predicate(
     let (id, test) = lower(expr)?;
     Some(ColumnPredicate {
         field: field_of(id)?,
-        test,
+        test: in_total_order(test)?,
     })
+}
+
+/// The test in the order of the store, in which -0.0 is below 0.0; in SQL they are one. NaN, which SQL puts
+/// above all others, has places at both ends there: tests against it stay above the scan.
+fn in_total_order(test: ColumnTest) -> Option<ColumnTest> {
+    Some(match test {
+        ColumnTest::Range { low, high } => {
+            let of = |bound: &Bound<Scalar>| match bound {
+                Bound::Included(value) | Bound::Excluded(value) => Float::of(value),
+                Bound::Unbounded => None,
+            };
+            let (from, to) = (of(&low), of(&high));
+            if from.or(to).is_none() {
+                return Some(ColumnTest::Range { low, high });
+            }
+            if from.is_some_and(Float::is_nan) || to.is_some_and(Float::is_nan) {
+                return None;
+            }
+            let low = match low {
+                Bound::Included(value) => Bound::Included(zero_or(value, -0.0)),
+                Bound::Excluded(value) => Bound::Excluded(zero_or(value, 0.0)),
+                Bound::Unbounded => match to {
+                    Some(float) => Bound::Included(float.with(f64::NEG_INFINITY)),
+                    None => Bound::Unbounded,
+                },
+            };
+            let high = match high {
+                Bound::Included(value) => Bound::Included(zero_or(value, 0.0)),
+                Bound::Excluded(value) => Bound::Excluded(zero_or(value, -0.0)),
+                Bound::Unbounded => Bound::Unbounded,
+            };
+            ColumnTest::Range { low, high }
+        }
+        ColumnTest::NotEq(value) => match Float::of(&value) {
+            Some(float) if float.is_nan() || float.is_zero() => return None,
+            _ => ColumnTest::NotEq(value),
+        },
+        ColumnTest::In(values) => ColumnTest::In(both_zeros(values)?),
+        other => other,
+    })
+}
+
+/// A constant of a floating-point type.
+#[derive(Clone, Copy)]
+enum Float {
+    Real(f32),
+    Double(f64),
+}
+
+impl Float {
+    fn of(value: &Scalar) -> Option<Self> {
+        match value {
+            Scalar::Float32(value) => Some(Self::Real(*value)),
+            Scalar::Float64(value) => Some(Self::Double(*value)),
+            _ => None,
+        }
+    }
+
+    fn is_nan(self) -> bool {
+        matches!(self, Self::Real(value) if value.is_nan())
+            || matches!(self, Self::Double(value) if value.is_nan())
+    }
+
+    fn is_zero(self) -> bool {
+        matches!(self, Self::Real(value) if value == 0.0)
+            || matches!(self, Self::Double(value) if value == 0.0)
+    }
+
+    /// Another value, a zero or an infinity, of the same type.
+    fn with(self, value: f64) -> Scalar {
+        match self {
+            Self::Real(_) => Scalar::Float32(value as f32),
+            Self::Double(_) => Scalar::Float64(value),
+        }
+    }
+}
+
+/// `zero` in the place of a floating-point zero; other values as they are.
+fn zero_or(value: Scalar, zero: f64) -> Scalar {
+    match Float::of(&value) {
+        Some(float) if float.is_zero() => float.with(zero),
+        _ => value,
+    }
+}
+
+/// A list that has both zeros where it has one; `None` where it has NaN.
+fn both_zeros(values: ArrayRef) -> Option<ArrayRef> {
+    let ty = SqlType::from_arrow(values.data_type())?;
+    if !matches!(ty, SqlType::Float32 | SqlType::Float64) {
+        return Some(values);
+    }
+    let mut scalars = Vec::with_capacity(values.len());
+    for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
+        let value = Scalar::from_array(values.as_ref(), row).ok()?;
+        match Float::of(&value) {
+            Some(float) if float.is_nan() => return None,
+            Some(float) if float.is_zero() => {
+                scalars.extend([float.with(-0.0), float.with(0.0)]);
+            }
+            _ => scalars.push(value),
+        }
+    }
+    to_array(&scalars, ty)
 }
 
 fn lower(expr: &Expr) -> Option<(ColumnId, ColumnTest)> {
@@ -272,6 +375,32 @@ mod tests {
         assert!(text_of(&Expr::compare(BinaryOp::Eq, a(), wide)).is_none());
         let other = Expr::column(ColumnId(8), SqlType::Int32);
         assert!(text_of(&Expr::compare(BinaryOp::Eq, other, int(1))).is_none());
+    }
+
+    #[test]
+    fn both_zeros_are_one() {
+        let a = || Expr::column(ColumnId(7), SqlType::Float64);
+        let of = |op, value: f64| {
+            let test = Expr::compare(op, a(), Expr::Literal(Scalar::Float64(value)));
+            text_of(&test)
+        };
+        for zero in [-0.0, 0.0] {
+            assert_eq!(
+                of(BinaryOp::Eq, zero).unwrap(),
+                "3: Range { low: Included(Float64(-0.0)), high: Included(Float64(0.0)) }"
+            );
+            assert_eq!(
+                of(BinaryOp::Lt, zero).unwrap(),
+                "3: Range { low: Included(Float64(-inf)), high: Excluded(Float64(-0.0)) }"
+            );
+            assert_eq!(
+                of(BinaryOp::Gt, zero).unwrap(),
+                "3: Range { low: Excluded(Float64(0.0)), high: Unbounded }"
+            );
+            assert!(of(BinaryOp::NotEq, zero).is_none());
+        }
+        assert!(of(BinaryOp::GtEq, f64::NAN).is_none());
+        assert!(of(BinaryOp::NotEq, 1.0).is_some());
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Batches as bytes: Arrow's IPC message of a batch, with its length in front.
+//! Batches as bytes: Arrow's IPC message of a batch, with its length and a checksum in front. The checksum is
+//! of all that follows the first 64 bytes: what reads the message trusts the lengths that it finds there.
 //!
 //! ```text
-//! length of the message: u64 little endian | zeros to 64 | message | zeros to a multiple of 64 | buffers
+//! length of the message: u64 little endian | xxh3-64 | zeros to 64 | message | zeros to a multiple of 64 | buffers
 //! ```
 
 use crate::batch::{Batch, text_bytes};
@@ -17,6 +18,7 @@ use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
 use llkv_result::{Error, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 const ALIGNMENT: usize = 64;
 
@@ -43,15 +45,25 @@ pub(super) fn encode(batch: &Batch) -> Result<(Vec<u8>, SchemaRef)> {
     bytes.extend_from_slice(&encoded.ipc_message);
     bytes.resize(body, 0);
     bytes.extend_from_slice(&encoded.arrow_data);
+    let (header, rest) = bytes.split_at_mut(ALIGNMENT);
+    if let Some(place) = header.get_mut(8..16) {
+        place.copy_from_slice(&xxh3_64(rest).to_le_bytes());
+    }
     Ok((bytes, schema))
 }
 
 /// The batch of some bytes.
 pub(super) fn decode(bytes: &Buffer, schema: &SchemaRef) -> Result<Batch> {
     let damaged = || Error::internal("a segment of a temporary file is damaged");
-    let length = bytes.get(..8).and_then(|b| b.try_into().ok());
-    let length = usize::try_from(u64::from_le_bytes(length.ok_or_else(damaged)?));
-    let length = length.map_err(|_| damaged())?;
+    let number = |from: usize| {
+        let number = bytes.get(from..from + 8).and_then(|b| b.try_into().ok());
+        number.map(u64::from_le_bytes).ok_or_else(damaged)
+    };
+    let (length, checksum) = (number(0)?, number(8)?);
+    if bytes.get(ALIGNMENT..).map(xxh3_64) != Some(checksum) {
+        return Err(damaged());
+    }
+    let length = usize::try_from(length).map_err(|_| damaged())?;
     let end = ALIGNMENT.checked_add(length).ok_or_else(damaged)?;
     let message = bytes.get(ALIGNMENT..end).ok_or_else(damaged)?;
     let message = root_as_message(message).map_err(|_| damaged())?;
@@ -218,8 +230,10 @@ mod tests {
             let cut = Buffer::from_vec(bytes.get(..length).unwrap().to_vec());
             assert!(decode(&cut, &schema).is_err(), "cut at {length}");
         }
-        let mut long = bytes.clone();
-        long[7] = 0xff;
-        assert!(decode(&Buffer::from_vec(long), &schema).is_err());
+        for at in (0..16).chain(64..bytes.len()) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x40;
+            assert!(decode(&Buffer::from_vec(changed), &schema).is_err(), "{at}");
+        }
     }
 }

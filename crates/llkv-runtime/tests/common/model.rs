@@ -245,6 +245,8 @@ impl Model {
         self.statement(session, |model, txn, me| {
             let mut kept: Vec<Row> = Vec::new();
             let mut replaced = BTreeSet::new();
+            // Rows of the statement that later ones of it replaced; they count, as in SQLite.
+            let mut outlived = 0;
             let view = txn.view();
             for row in rows {
                 let existing = view
@@ -261,7 +263,10 @@ impl Model {
                     OnConflict::Ignore => {}
                     OnConflict::Replace => {
                         replaced.extend(existing);
-                        before.map(|at| kept.remove(at));
+                        if let Some(at) = before {
+                            kept.remove(at);
+                            outlived += 1;
+                        }
                         kept.push(*row);
                     }
                 }
@@ -273,7 +278,7 @@ impl Model {
             if model.with_key {
                 txn.keys.extend(kept.iter().map(|row| row.0));
             }
-            Outcome::Rows(kept.len() as u64)
+            Outcome::Rows(kept.len() as u64 + outlived)
         })
     }
 

@@ -28,8 +28,6 @@ pub(crate) struct Parameters<'a> {
     types: Vec<SqlType>,
     /// Names of `:name` parameters, by index.
     names: Vec<Option<String>>,
-    /// Positional `?` met so far.
-    anonymous: usize,
     /// One stands where only a value can be planned: LIMIT.
     pub(crate) needs_values: bool,
 }
@@ -40,7 +38,6 @@ impl<'a> Parameters<'a> {
             mode,
             types: Vec::new(),
             names: Vec::new(),
-            anonymous: 0,
             needs_values: false,
         }
     }
@@ -99,10 +96,6 @@ impl Binder<'_> {
             return self.invalid("a trigger takes no parameters", node);
         }
         let index = match name.strip_prefix(['?', '$', ':', '@']) {
-            Some("") => {
-                self.parameters.anonymous += 1;
-                self.parameters.anonymous - 1
-            }
             Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
                 match digits.parse::<usize>() {
                     Ok(number) if (1..=MAX_PARAMETERS).contains(&number) => number - 1,
