@@ -16,10 +16,13 @@ use std::sync::Arc;
 /// Gathered batches are put together when there are this many.
 const MAX_PIECES: usize = 64;
 
+/// A row's y as bytes in its order, and the piece and place of its x.
+type Best = (Box<[u8]>, (usize, usize));
+
 /// The best row of each group.
 pub(super) struct ArgExtreme {
-    /// The best y as bytes in its order, and the piece and place of its x; piece 0 holds a single NULL.
-    best: Vec<Option<(Box<[u8]>, (usize, usize))>>,
+    /// Piece 0 holds a single NULL.
+    best: Vec<Option<Best>>,
     pieces: Vec<ArrayRef>,
     converter: RowConverter,
     key_bytes: usize,
@@ -171,7 +174,7 @@ impl GroupsAccumulator for ArgExtreme {
 
     fn size_bytes(&self) -> usize {
         let pieces: usize = self.pieces.iter().map(|p| p.get_array_memory_size()).sum();
-        let best = size_of::<Option<(Box<[u8]>, (usize, usize))>>();
+        let best = size_of::<Option<Best>>();
         self.best.capacity() * best + self.key_bytes + pieces
     }
 }

@@ -60,7 +60,7 @@ fn number(chars: &mut Peekable<Chars<'_>>) -> Result<Option<usize>> {
     Ok(value)
 }
 
-fn value<'a>(values: &'a [Scalar], at: usize) -> Result<&'a Scalar> {
+fn value(values: &[Scalar], at: usize) -> Result<&Scalar> {
     values
         .get(at)
         .ok_or_else(|| invalid(NAME, format!("there is no value {}", at + 1)))

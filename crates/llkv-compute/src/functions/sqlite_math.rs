@@ -57,7 +57,7 @@ fn sign(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     build::<Int64Type>(args, |row| {
         Ok(number_at(&values, 0, row)?.map(|x| match x {
             Number::Integer(value) => value.signum(),
-            Number::Real(value) if value == 0.0 => 0,
+            Number::Real(0.0) => 0,
             Number::Real(value) => value.signum() as i64,
         }))
     })

@@ -109,8 +109,11 @@ const NUMBERS: [(&str, Field); 35] = [
     ("I", Field::IsoYear(1)),
 ];
 
+/// A field whose text is written in a case.
+type MakeField = fn(Case) -> Field;
+
 /// Patterns that are written as their letters are.
-const WORDS: [(&str, fn(Case) -> Field); 14] = [
+const WORDS: [(&str, MakeField); 14] = [
     ("A.M.", |case| Field::Meridiem(true, case)),
     ("P.M.", |case| Field::Meridiem(true, case)),
     ("AM", |case| Field::Meridiem(false, case)),
