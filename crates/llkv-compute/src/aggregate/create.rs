@@ -28,13 +28,13 @@ const DEFAULT_SEPARATOR: &str = ",";
 
 type Boxed = Box<dyn GroupsAccumulator>;
 
-/// An accumulator for a call whose arguments have the types of [`aggregate_type`].
+/// An accumulator for a call whose arguments have the types of [`aggregate_type`](super::aggregate_type).
 ///
 /// FILTER is the caller's: it evaluates the condition and passes the mask. So is ORDER BY: rows are
 /// to be fed in that order.
 ///
 /// # Errors
-/// An internal error for argument types that [`aggregate_type`] does not give.
+/// An internal error for argument types that [`aggregate_type`](super::aggregate_type) does not give.
 pub fn create_accumulator(call: &AggregateExpr) -> Result<Boxed> {
     let argument = call.args.first().map(llkv_expr::Expr::ty);
     let inner = create(call, argument.unwrap_or(SqlType::Null))?;

@@ -8,7 +8,7 @@ use llkv_types::SqlType;
 ///
 /// `sum` of integers up to 32 bits is BIGINT, of wider ones DECIMAL(38,0), of a decimal DECIMAL(38,s),
 /// of floats DOUBLE; `avg` and `total` are DOUBLE. (For SQLite's `sum`, a BIGINT result type is
-/// accepted by [`create_accumulator`] for every integer argument.)
+/// accepted by [`create_accumulator`](super::create_accumulator) for every integer argument.)
 #[must_use]
 pub fn aggregate_type(
     function: AggregateFunction,

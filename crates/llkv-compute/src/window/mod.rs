@@ -2,8 +2,8 @@
 //!
 //! The caller sorts rows by partition and order and tells which neighbours belong together
 //! ([`RowRuns`]: partitions, and peers within them). [`Frames`] are then ranges of rows, and everything
-//! is computed for all rows of all partitions at once: numbers of rows by [`ranking`], values of other rows by
-//! [`navigation`], aggregates over frames by [`aggregate_over`].
+//! is computed for all rows of all partitions at once: numbers of rows by `ranking`, values of other rows by
+//! `navigation`, aggregates over frames by [`aggregate_over`].
 
 mod aggregates;
 mod frames;
