@@ -1,5 +1,5 @@
 //! Batches as bytes: Arrow's IPC message of a batch, with its length and a checksum in front. The checksum is
-//! of all that follows the first 64 bytes: what reads the message trusts the lengths that it finds there.
+//! of all that follows the first 64 bytes, seeded with the length: what reads the message trusts the lengths that it finds there.
 //!
 //! ```text
 //! length of the message: u64 little endian | xxh3-64 | zeros to 64 | message | zeros to a multiple of 64 | buffers
@@ -18,7 +18,7 @@ use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
 use llkv_result::{Error, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const ALIGNMENT: usize = 64;
 
@@ -47,7 +47,8 @@ pub(super) fn encode(batch: &Batch) -> Result<(Vec<u8>, SchemaRef)> {
     bytes.extend_from_slice(&encoded.arrow_data);
     let (header, rest) = bytes.split_at_mut(ALIGNMENT);
     if let Some(place) = header.get_mut(8..16) {
-        place.copy_from_slice(&xxh3_64(rest).to_le_bytes());
+        let checksum = xxh3_64_with_seed(rest, encoded.ipc_message.len() as u64);
+        place.copy_from_slice(&checksum.to_le_bytes());
     }
     Ok((bytes, schema))
 }
@@ -60,7 +61,8 @@ pub(super) fn decode(bytes: &Buffer, schema: &SchemaRef) -> Result<Batch> {
         number.map(u64::from_le_bytes).ok_or_else(damaged)
     };
     let (length, checksum) = (number(0)?, number(8)?);
-    if bytes.get(ALIGNMENT..).map(xxh3_64) != Some(checksum) {
+    let rest = bytes.get(ALIGNMENT..).ok_or_else(damaged)?;
+    if xxh3_64_with_seed(rest, length) != checksum {
         return Err(damaged());
     }
     let length = usize::try_from(length).map_err(|_| damaged())?;

@@ -28,6 +28,8 @@ pub(crate) struct Parameters<'a> {
     types: Vec<SqlType>,
     /// Names of `:name` parameters, by index.
     names: Vec<Option<String>>,
+    /// One was met by its number; `?` has one, too.
+    has_numbers: bool,
     /// One stands where only a value can be planned: LIMIT.
     pub(crate) needs_values: bool,
 }
@@ -38,6 +40,7 @@ impl<'a> Parameters<'a> {
             mode,
             types: Vec::new(),
             names: Vec::new(),
+            has_numbers: false,
             needs_values: false,
         }
     }
@@ -76,6 +79,10 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    fn is_mixed(&self) -> bool {
+        self.has_numbers && self.names.iter().any(Option::is_some)
+    }
+
     fn named(&mut self, name: &str) -> usize {
         let known = self.names.iter().position(|n| n.as_deref() == Some(name));
         known.unwrap_or_else(|| {
@@ -98,7 +105,10 @@ impl Binder<'_> {
         let index = match name.strip_prefix(['?', '$', ':', '@']) {
             Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
                 match digits.parse::<usize>() {
-                    Ok(number) if (1..=MAX_PARAMETERS).contains(&number) => number - 1,
+                    Ok(number) if (1..=MAX_PARAMETERS).contains(&number) => {
+                        self.parameters.has_numbers = true;
+                        number - 1
+                    }
                     _ => {
                         return self.invalid(
                             format!("parameters are numbered 1 to {MAX_PARAMETERS}"),
@@ -110,6 +120,9 @@ impl Binder<'_> {
             Some(name) => self.parameters.named(name),
             None => return self.invalid(format!("\"{name}\" is not a parameter"), node),
         };
+        if self.parameters.is_mixed() {
+            return self.invalid("parameters are either named or numbered, not both", node);
+        }
         if index >= MAX_PARAMETERS {
             return Err(super::too_complex(
                 "the number of parameters",

@@ -135,7 +135,7 @@ fn with_parser<T, R>(
         .tokenize_with_location()
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
     number_hexadecimals(&mut tokens, text, dialect);
-    number_parameters(&mut tokens)?;
+    number_parameters(&mut tokens);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
     let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_tokens(&tokens)?);
@@ -203,9 +203,8 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
 }
 
 /// A `?` is the parameter after the highest one to its left, whatever the order in which clauses are bound.
-fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
-    let is_named = |name: &str| name.chars().nth(1).is_some_and(|c| !c.is_ascii_digit());
-    let (mut highest, mut has_anonymous, mut has_named) = (0u64, false, false);
+fn number_parameters(tokens: &mut [TokenWithSpan]) {
+    let mut highest = 0u64;
     for token in tokens {
         let Token::Placeholder(name) = &mut token.token else {
             continue;
@@ -213,22 +212,10 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
         if name == "?" {
             highest += 1;
             *name = format!("?{highest}");
-            has_anonymous = true;
-        } else if is_named(name) {
-            has_named = true;
         } else if let Some(Ok(number)) = name.get(1..).map(str::parse::<u64>) {
             highest = highest.max(number);
         }
     }
-    if has_anonymous && has_named {
-        let message = "parameters are either named or in order, not both".into();
-        return Err(BindError::Invalid {
-            message,
-            span: None,
-        }
-        .into());
-    }
-    Ok(())
 }
 
 /// `0x1F` is a number, which the tokenizer takes for the blob `x'1F'`. SQLite reads 64 bits of two's
