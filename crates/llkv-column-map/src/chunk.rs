@@ -338,6 +338,20 @@ impl Chunk {
         Some(fixed_array(self.ty, &self.data_type, buffer, rows, nulls))
     }
 
+    /// The value of a row as an integer, where it is one, is not NULL, and is found without unpacking its
+    /// neighbours.
+    pub(crate) fn integer(&self, row: usize) -> Result<Option<i128>> {
+        let is_valid = match &self.validity {
+            Validity::AllValid => true,
+            Validity::AllNull => false,
+            Validity::Bitmap(valid) => row < valid.len() && valid.value(row),
+        };
+        match &self.reader {
+            Some(reader) if is_valid => reader.integer(row),
+            _ => Ok(None),
+        }
+    }
+
     /// The distinct strings of a dictionary, and a reader of each row's place among them.
     pub(crate) fn coded(&self) -> Option<(ArrayRef, &dyn ColumnReader)> {
         self.reader.as_ref()?.coded()

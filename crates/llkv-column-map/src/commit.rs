@@ -141,6 +141,12 @@ impl CommitTicket {
     pub const fn commit_id(&self) -> TxnId {
         self.commit_id
     }
+
+    /// Its place in the pager's log.
+    #[must_use]
+    pub const fn pager_commit(&self) -> CommitId {
+        self.pager_commit
+    }
 }
 
 /// A change as it is applied to a published table version: staged groups have their keys.

@@ -40,7 +40,8 @@ mod views;
 
 pub use commit::{CommitRecord, CommitTicket, StagedRowGroup, TableChange};
 pub use index::{
-    IndexAccess, IndexDefinition, IndexMorsel, IndexScan, KeyEncoder, KeyRange, after_prefix,
+    IndexAccess, IndexDefinition, IndexMorsel, IndexScan, IntegerKey, KeyEncoder, KeyRange,
+    PointRequest, PointRows, after_prefix,
 };
 pub use key_set::KeySet;
 pub use predicate::{ColumnPredicate, ColumnTest, ScanCounters};

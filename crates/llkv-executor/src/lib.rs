@@ -61,6 +61,7 @@ mod memory;
 mod metrics;
 mod operators;
 mod pipeline;
+mod point;
 mod resolve;
 mod run;
 mod spill;
@@ -69,4 +70,5 @@ pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider, machin
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
 pub use memory::{MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorStatistics, OperatorSums, ScanStatistics};
+pub use point::{PointPlan, PointResult, constant_value, is_fixed};
 pub use spill::{LocalDisk, SpillDisk, SpillSpace, SpillStorage};

@@ -44,6 +44,7 @@ pub mod estimate;
 mod explain;
 mod external;
 mod optimizer;
+mod parameters;
 mod plan;
 mod rules;
 mod statement;
@@ -68,6 +69,7 @@ pub use optimizer::{
     IndexUse, MAX_PLAN_DEPTH, Optimized, OptimizerOptions, Rule, RuleContext, TraceStep, optimize,
     optimize_traced,
 };
+pub use parameters::set_parameters;
 pub use plan::{
     Aggregate, Apply, ApplyKind, Distinct, Expand, ExternalScan, Filter, IndexChoice, Join,
     JoinKind, Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, SetOp,

@@ -54,6 +54,11 @@ impl SessionCatalog {
         &self.catalog
     }
 
+    /// What it is a view of.
+    pub(crate) fn state(&self) -> &Arc<CatalogState> {
+        &self.catalog
+    }
+
     fn object(&self, name: &TableRef) -> Option<&CatalogObject> {
         schemas::find(&self.catalog, &self.scope.path, ObjectKind::Table, name)
     }

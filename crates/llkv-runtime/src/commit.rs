@@ -4,11 +4,12 @@ use crate::context::RuntimeContext;
 use crate::transaction::Transaction;
 use llkv_column_map::{CommitRecord, CommitTicket, TableChange};
 use llkv_result::{Error, Result, StorageError, TransactionError};
+use llkv_storage::CommitId;
 use llkv_table::{CatalogDiff, CatalogObject, CatalogState, Sequence, SequenceMeta, Table};
 use llkv_transaction::conflict;
 use llkv_types::{RowId, TableId, TxnId};
-use parking_lot::{Condvar, Mutex};
-use std::collections::{BTreeMap, HashMap};
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// An index on so many rows is built when it is created, not at the next checkpoint.
@@ -58,12 +59,20 @@ impl RuntimeContext {
             let ticket = self.store.log(&staged.record)?;
             transaction.record_keys(commit_id, self.transactions.gc_bound());
             transaction.record_references(&queue.catalog, commit_id, self.transactions.gc_bound());
-            queue.admit(staged, ticket)
+            let logged = queue.admit(staged, ticket);
+            let place = Place {
+                commit_id,
+                pager_commit: logged.ticket.pager_commit(),
+                rows: logged.rows,
+            };
+            self.publishing.register(logged);
+            place
         };
-        let commit_id = logged.ticket.commit_id();
-        let rows = logged.rows;
-        let synced = self.store.sync(&logged.ticket);
-        self.publishing.publish(self, logged, synced)?;
+        let Place {
+            commit_id, rows, ..
+        } = logged;
+        let synced = self.store.sync(logged.pager_commit);
+        self.publishing.publish(self, commit_id, synced)?;
         self.maintenance
             .after_commit(rows, &self.store, &self.transactions);
         if builds_index && let Err(error) = self.checkpoint() {
@@ -385,19 +394,26 @@ impl Transaction {
     }
 }
 
-/// Makes commits visible in the order of their ids, whichever sync returns first.
+/// What a commit waits for, and what it brings.
+struct Place {
+    commit_id: TxnId,
+    pager_commit: CommitId,
+    rows: u64,
+}
+
+/// Makes commits visible in the order of their ids, whichever sync returns first. The log is durable up to
+/// some commit, so whoever learns that first publishes all before it too, and nobody waits for another.
 #[derive(Debug)]
 pub(crate) struct PublishQueue {
     state: Mutex<PublishState>,
-    moved: Condvar,
 }
 
 #[derive(Debug)]
 struct PublishState {
     /// The last commit that is visible.
     published: TxnId,
-    /// Durable commits that wait for an earlier one.
-    ready: BTreeMap<TxnId, Logged>,
+    /// Commits that have their place in the log and are not visible, in the order of their ids.
+    logged: VecDeque<Logged>,
     /// A sync failed: what is in the log is unknown, so nothing becomes visible any more.
     has_failed: bool,
 }
@@ -407,41 +423,38 @@ impl PublishQueue {
         Self {
             state: Mutex::new(PublishState {
                 published,
-                ready: BTreeMap::new(),
+                logged: VecDeque::new(),
                 has_failed: false,
             }),
-            moved: Condvar::new(),
         }
     }
 
-    /// Returns when the commit is visible.
-    fn publish(&self, context: &RuntimeContext, logged: Logged, synced: Result<()>) -> Result<()> {
+    /// Takes a commit that has got its place: called in the order of the ids, under the lock that makes it.
+    fn register(&self, logged: Logged) {
+        self.state.lock().logged.push_back(logged);
+    }
+
+    /// Publishes what is durable when commit `upto` is: it, and all before it.
+    fn publish(&self, context: &RuntimeContext, upto: TxnId, synced: Result<()>) -> Result<()> {
         let mut state = self.state.lock();
         if let Err(error) = synced {
             state.has_failed = true;
-            self.moved.notify_all();
             return Err(error);
         }
-        let commit_id = logged.ticket.commit_id();
-        state.ready.insert(commit_id, logged);
-        while state.published < commit_id {
+        while state.published < upto {
             if state.has_failed {
                 let path = "the database".into();
                 return Err(Error::Storage(StorageError::Poisoned { path }));
             }
-            let next = state.published + 1;
-            match state.ready.remove(&next) {
-                Some(logged) => {
-                    let shown = context.show(logged);
-                    match shown {
-                        Ok(()) => state.published = next,
-                        Err(_) => state.has_failed = true,
-                    }
-                    self.moved.notify_all();
-                    shown?;
-                }
-                None => self.moved.wait(&mut state),
+            let Some(next) = state.logged.pop_front() else {
+                return Err(Error::internal("a commit that was not logged"));
+            };
+            let commit_id = next.ticket.commit_id();
+            if let Err(error) = context.show(next) {
+                state.has_failed = true;
+                return Err(error);
             }
+            state.published = commit_id;
         }
         Ok(())
     }

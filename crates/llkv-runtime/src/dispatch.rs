@@ -16,6 +16,18 @@ impl RuntimeSession {
         statement: PlanStatement,
     ) -> Result<StatementResult> {
         transaction.set_path(&self.settings.path);
+        let catalog = query::catalog_of(self, transaction);
+        let statement = query::optimize_statement(self, &catalog, statement)?;
+        self.run_optimized(transaction, statement)
+    }
+
+    /// Runs a statement whose plan was optimized.
+    pub(crate) fn run_optimized(
+        &mut self,
+        transaction: &mut Transaction,
+        statement: PlanStatement,
+    ) -> Result<StatementResult> {
+        transaction.set_path(&self.settings.path);
         match statement {
             PlanStatement::Query(plan) => query::select(self, transaction, plan),
             PlanStatement::Insert(insert) => dml::insert(self, transaction, insert),

@@ -164,7 +164,7 @@ fn changes_keys(upsert: &Upsert, table: &Table) -> bool {
     })
 }
 
-/// Calls `each` with the batches of a plan. Constant rows need no operator.
+/// Calls `each` with the batches of an optimized plan. Constant rows need no operator.
 pub(crate) fn for_each_batch(
     session: &mut RuntimeSession,
     transaction: &mut Transaction,
@@ -177,7 +177,7 @@ pub(crate) fn for_each_batch(
             .into_iter()
             .try_for_each(|b| each(transaction, b));
     }
-    let mut execution = query::execute(session, transaction, source)?;
+    let mut execution = query::execute_optimized(session, transaction, &source)?;
     while let Some(batch) = execution.next_batch()? {
         each(transaction, batch)?;
     }

@@ -4,17 +4,17 @@ use crate::tables::TransactionTables;
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, SessionCatalog};
 use llkv_executor::{ExecutionContext, QueryExecutor, SelectExecution};
-use llkv_plan::{LogicalPlan, optimize};
+use llkv_plan::{Delete, Insert, LogicalPlan, PlanStatement, Update, ViewChange, optimize};
 use llkv_result::{Result, StatementResult};
 use std::sync::Arc;
 
-/// SELECT: the rows come while they are pulled.
+/// SELECT, optimized: the rows come while they are pulled.
 pub(crate) fn select(
     session: &mut RuntimeSession,
     transaction: &Transaction,
     plan: LogicalPlan,
 ) -> Result<StatementResult> {
-    let execution = execute(session, transaction, plan)?;
+    let execution = execute_optimized(session, transaction, &plan)?;
     Ok(StatementResult::Select(Box::new(execution)))
 }
 
@@ -24,9 +24,49 @@ pub(crate) fn execute(
     transaction: &Transaction,
     plan: LogicalPlan,
 ) -> Result<SelectExecution> {
-    let catalog = catalog_of(session, transaction);
-    let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
+    let plan = optimized(session, &catalog_of(session, transaction), plan)?;
     execute_optimized(session, transaction, &plan)
+}
+
+/// Optimizes a plan. Constant rows are as good as they get.
+fn optimized(
+    session: &RuntimeSession,
+    catalog: &SessionCatalog,
+    plan: LogicalPlan,
+) -> Result<LogicalPlan> {
+    if matches!(plan, LogicalPlan::Values(_)) {
+        return Ok(plan);
+    }
+    optimize(plan, catalog, &session.settings.optimizer)
+}
+
+/// Optimizes what a query or a statement that changes rows reads; other statements stay.
+pub(crate) fn optimize_statement(
+    session: &RuntimeSession,
+    catalog: &SessionCatalog,
+    statement: PlanStatement,
+) -> Result<PlanStatement> {
+    let optimized = |plan| optimized(session, catalog, plan);
+    Ok(match statement {
+        PlanStatement::Query(plan) => PlanStatement::Query(optimized(plan)?),
+        PlanStatement::Insert(insert) => PlanStatement::Insert(Insert {
+            source: optimized(insert.source)?,
+            ..insert
+        }),
+        PlanStatement::Update(update) => PlanStatement::Update(Update {
+            source: optimized(update.source)?,
+            ..update
+        }),
+        PlanStatement::Delete(delete) => PlanStatement::Delete(Delete {
+            source: optimized(delete.source)?,
+            ..delete
+        }),
+        PlanStatement::ChangeView(change) => PlanStatement::ChangeView(ViewChange {
+            source: optimized(change.source)?,
+            ..change
+        }),
+        other => other,
+    })
 }
 
 /// Begins to run a plan that was optimized.

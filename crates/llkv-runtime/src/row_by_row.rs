@@ -155,7 +155,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Begins to run the plan: it sees the tables as they are now, whatever is done to them afterwards.
+    /// Begins to run the optimized plan: it sees the tables as they are now, whatever is done to them afterwards.
     fn new(
         session: &mut RuntimeSession,
         transaction: &Transaction,
@@ -164,7 +164,7 @@ impl Rows {
         let (waiting, execution) = match plan {
             LogicalPlan::Values(values) => (values.batches, None),
             plan => {
-                let execution = crate::query::execute(session, transaction, plan)?;
+                let execution = crate::query::execute_optimized(session, transaction, &plan)?;
                 (Vec::new(), Some(execution))
             }
         };

@@ -33,7 +33,7 @@ pub struct RuntimeSession {
     /// The statement runs for EXPLAIN ANALYZE.
     pub(crate) is_analyzing: bool,
     /// What stable functions answer.
-    known: Known,
+    pub(crate) known: Known,
 }
 
 impl RuntimeSession {
@@ -61,16 +61,33 @@ impl RuntimeSession {
         if let Some(control) = self.control(&statement) {
             return control;
         }
+        self.execute_with(|session, transaction| session.run(transaction, statement))
+    }
+
+    /// Does a statement's work in the transaction that BEGIN began, or in one of its own.
+    pub(crate) fn execute_with(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut Transaction) -> Result<StatementResult>,
+    ) -> Result<StatementResult> {
         let context = self.known.statement(self.transaction.is_some());
-        let result = within_statement(context, || self.execute_in_transaction(statement));
+        let result = within_statement(context, || self.execute_in_transaction(work));
         self.known.note(&result);
         result
     }
 
-    fn execute_in_transaction(&mut self, statement: PlanStatement) -> Result<StatementResult> {
+    fn execute_in_transaction(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut Transaction) -> Result<StatementResult>,
+    ) -> Result<StatementResult> {
         match self.transaction.take() {
             Some(mut transaction) => {
-                let result = self.execute_within(&mut transaction, statement);
+                let result = match transaction.flush() {
+                    Ok(()) => self.execute_within(&mut transaction, work),
+                    Err(error) => {
+                        transaction.abort();
+                        Err(error)
+                    }
+                };
                 if result.is_err() && transaction.take_failure() == Some(Failure::RollBack) {
                     self.temporary = transaction.take_temporary(false)?;
                     return result;
@@ -80,7 +97,7 @@ impl RuntimeSession {
             }
             None => {
                 let mut transaction = self.begin_transaction(false);
-                let result = self.run(&mut transaction, statement);
+                let result = work(self, &mut transaction);
                 let is_kept = result.is_ok() || transaction.take_failure() == Some(Failure::Keep);
                 let committed = match is_kept {
                     true => self.context.commit(&mut transaction).map(|_| ()),
@@ -97,7 +114,7 @@ impl RuntimeSession {
     fn execute_within(
         &mut self,
         transaction: &mut Transaction,
-        statement: PlanStatement,
+        work: impl FnOnce(&mut Self, &mut Transaction) -> Result<StatementResult>,
     ) -> Result<StatementResult> {
         if transaction.is_aborted() {
             return Err(TransactionError::Aborted.into());
@@ -107,7 +124,7 @@ impl RuntimeSession {
             transaction.savepoint(None);
         }
         transaction.take_failure();
-        let result = self.run(transaction, statement);
+        let result = work(self, transaction);
         match &result {
             Err(_) if transaction.failure() == Some(Failure::Keep) => {
                 if undoable {
@@ -126,7 +143,7 @@ impl RuntimeSession {
     }
 
     /// BEGIN, COMMIT and the like; `None` for all other statements.
-    fn control(&mut self, statement: &PlanStatement) -> Option<Result<StatementResult>> {
+    pub(crate) fn control(&mut self, statement: &PlanStatement) -> Option<Result<StatementResult>> {
         let tagged = |tag| StatementResult::Transaction { tag };
         Some(match statement {
             PlanStatement::Begin { read_only } => self.begin(*read_only).map(|()| tagged("BEGIN")),
@@ -254,7 +271,10 @@ impl RuntimeSession {
         match self.transaction.as_mut() {
             None => Err(TransactionError::NotActive.into()),
             Some(transaction) if transaction.is_aborted() => Err(TransactionError::Aborted.into()),
-            Some(transaction) => Ok(transaction),
+            Some(transaction) => {
+                transaction.flush()?;
+                Ok(transaction)
+            }
         }
     }
 

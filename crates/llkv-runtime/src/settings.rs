@@ -27,6 +27,8 @@ pub(crate) struct SessionSettings {
     pub(crate) path: SearchPath,
     /// Foreign keys are looked at.
     pub(crate) foreign_keys: bool,
+    /// Counts the changes.
+    pub(crate) version: u64,
 }
 
 impl SessionSettings {
@@ -42,10 +44,12 @@ impl SessionSettings {
             recursive_triggers: false,
             path: schemas::default_path(),
             foreign_keys: true,
+            version: 0,
         }
     }
 
     pub(crate) fn set(&mut self, context: &RuntimeContext, name: &str, value: &str) -> Result<()> {
+        self.version += 1;
         let is_default = value.eq_ignore_ascii_case("default");
         match name {
             "threads" | "worker_threads" if is_default => self.threads = default_threads(context),

@@ -14,7 +14,7 @@ use llkv_table::{
     ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
-use llkv_types::{RowId, TableId, TxnId};
+use llkv_types::{RowId, Scalar, TableId, TxnId};
 use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,8 @@ pub(crate) struct Transaction {
     references: ReferenceFootprints,
     /// What deferred foreign keys look at before the commit.
     deferred: Vec<PendingKeys>,
+    /// Rows were appended one by one since the last flush.
+    has_single_rows: bool,
     savepoints: Vec<Savepoint>,
     /// Rows deleted since the first savepoint, for taking them back.
     undo: Vec<(TableId, RoaringTreemap)>,
@@ -89,6 +91,7 @@ impl Transaction {
             tables: temporary.rows,
             path: schemas::default_path(),
             seen: temporary.seen.into_inner(),
+            has_single_rows: false,
             savepoints: Vec::new(),
             read_whole: BTreeSet::new(),
             references: BTreeMap::new(),
@@ -283,6 +286,25 @@ impl Transaction {
         staged.number_rows(&context, key, rows)
     }
 
+    /// Appends one row of a table, a value of its type for each column. False where it has to be appended as
+    /// a batch. Until [`Self::flush`] nobody sees it.
+    pub(crate) fn append_row(&mut self, table: &Arc<Table>, row: &[Scalar]) -> Result<bool> {
+        let (context, staged) = self.staging(table);
+        let is_appended = staged.append_row(&context, row)?;
+        self.has_single_rows |= is_appended;
+        Ok(is_appended)
+    }
+
+    /// Makes the rows that were appended one by one visible to what comes.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.has_single_rows) {
+            let store = &self.context.store;
+            let mut tables = self.tables.values_mut();
+            tables.try_for_each(|staged| staged.flush(store))?;
+        }
+        Ok(())
+    }
+
     /// Appends new versions of rows whose keys did not change.
     pub(crate) fn append_versions(&mut self, table: &Arc<Table>, rows: RecordBatch) -> Result<()> {
         let (context, staged) = self.staging(table);
@@ -398,6 +420,12 @@ impl Transaction {
             }
         }
         Ok(())
+    }
+
+    /// A table of the catalog as the transaction sees it now; `None` for one that is not there.
+    pub(crate) fn handle_by_id(&self, id: TableId) -> Result<Option<TableHandle>> {
+        let table = self.catalog.table(id);
+        table.map(|table| self.handle(table)).transpose()
     }
 
     /// A table as the transaction sees it now.

@@ -27,6 +27,12 @@ pub(crate) struct Dependencies {
 }
 
 impl Dependencies {
+    /// True where an answer may be another one at any time.
+    pub(crate) fn are_volatile(&self) -> bool {
+        let mut answers = self.answers.iter();
+        answers.any(|answer| matches!(answer, Answer::Volatile))
+    }
+
     /// True where the catalog would give the same answers now.
     pub(crate) fn are_current(&self, catalog: &dyn CatalogView) -> Result<bool> {
         for answer in &self.answers {

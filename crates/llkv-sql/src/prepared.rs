@@ -4,15 +4,18 @@ use crate::Session;
 use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::dependencies::{Dependencies, RecordingCatalog};
 use crate::null_order::Reading;
-use crate::substitute::substitute;
+use crate::session::SessionState;
+use crate::substitute::Places;
 use crate::text::parse_statement;
 use llkv_plan::{CatalogView, PlanStatement};
 use llkv_result::{BindError, Result, StatementResult};
+use llkv_runtime::PreparedPlan;
 use llkv_types::{Scalar, SqlType};
 use std::sync::{Mutex, PoisonError};
 
-/// A statement that is parsed and bound once and run any number of times, in its session's transaction.
-/// It is bound anew when a table or view that it names has changed.
+/// A statement that is parsed, bound and planned once and run any number of times, in its session's
+/// transaction. It is bound anew when a table or view that it names has changed, and planned anew when the
+/// catalog or a setting has, or a table has grown much.
 #[derive(Debug)]
 pub struct PreparedStatement {
     session: Session,
@@ -26,6 +29,9 @@ pub(crate) struct Prepared {
     reading: Reading,
     /// With parameters in the place of values; `None` where the values decide what the plan is.
     template: Option<PlanStatement>,
+    places: Places,
+    /// The template as it was planned last.
+    plan: Option<PreparedPlan>,
     types: Vec<SqlType>,
     dependencies: Dependencies,
 }
@@ -60,9 +66,7 @@ impl PreparedStatement {
     /// When there are too few or too many values, one cannot be cast, or the statement fails.
     pub fn execute(&self, values: &[Scalar]) -> Result<StatementResult> {
         let mut state = self.session.state();
-        let catalog = state.runtime.catalog_view();
-        let plan = self.bound().plan(&catalog, values)?;
-        state.run(plan)
+        state.run_prepared(&mut self.bound(), values)
     }
 
     fn bound(&self) -> std::sync::MutexGuard<'_, Prepared> {
@@ -74,7 +78,7 @@ impl Prepared {
     /// Binds with the parameters left open.
     pub(crate) fn new(text: &str, reading: Reading, catalog: &dyn CatalogView) -> Result<Self> {
         let recording = RecordingCatalog::new(catalog);
-        let (plan, types, needs_values) = parse_statement(text, reading.dialect, |parsed| {
+        let (mut plan, types, needs_values) = parse_statement(text, reading.dialect, |parsed| {
             let mut binder = Binder::new(&recording, reading, text, ParameterMode::Prepare);
             let plan = plan_of(binder.bind(parsed)?)?;
             let parameters = binder.into_parameters();
@@ -82,6 +86,8 @@ impl Prepared {
             Ok((plan, parameters.types(), needs_values))
         })?;
         Ok(Self {
+            places: Places::of(&mut plan),
+            plan: None,
             text: text.to_owned(),
             reading,
             template: (!needs_values).then_some(plan),
@@ -90,26 +96,61 @@ impl Prepared {
         })
     }
 
-    /// The statement with values in the place of its parameters.
-    pub(crate) fn plan(
+    fn check_count(&self, values: &[Scalar]) -> Result<()> {
+        if values.len() == self.types.len() {
+            return Ok(());
+        }
+        Err(BindError::ParameterCount {
+            expected: self.types.len(),
+            given: values.len(),
+        }
+        .into())
+    }
+}
+
+impl SessionState {
+    /// Runs a prepared statement, planned anew where it has to be.
+    pub(crate) fn run_prepared(
         &mut self,
-        catalog: &dyn CatalogView,
+        prepared: &mut Prepared,
         values: &[Scalar],
-    ) -> Result<PlanStatement> {
-        if !self.dependencies.are_current(catalog)? {
-            *self = Self::new(&self.text, self.reading, catalog)?;
-        }
-        if values.len() != self.types.len() {
-            return Err(BindError::ParameterCount {
-                expected: self.types.len(),
-                given: values.len(),
+    ) -> Result<StatementResult> {
+        loop {
+            let is_current = match &prepared.plan {
+                Some(plan) => {
+                    !prepared.dependencies.are_volatile() && self.runtime.is_current(plan)?
+                }
+                None => false,
+            };
+            if !is_current && let Err(error) = self.plan(prepared, values) {
+                self.runtime.note_error(&error);
+                return Err(error);
             }
-            .into());
+            prepared.check_count(values)?;
+            let Some(plan) = &prepared.plan else {
+                let catalog = self.runtime.catalog_view();
+                let plan = bind_with(&prepared.text, prepared.reading, &catalog, values)?;
+                return self.run(plan);
+            };
+            let values = prepared.places.values(values)?;
+            let run = |state: &mut Self| state.runtime.execute_prepared(plan, &values);
+            if let Some(result) = self.on_large_stack(run)? {
+                return Ok(result);
+            }
         }
-        match &self.template {
-            Some(template) => substitute(template.clone(), values),
-            None => bind_with(&self.text, self.reading, catalog, values),
+    }
+
+    fn plan(&self, prepared: &mut Prepared, values: &[Scalar]) -> Result<()> {
+        let catalog = self.runtime.catalog_view();
+        if !prepared.dependencies.are_current(&catalog)? {
+            *prepared = Prepared::new(&prepared.text, prepared.reading, &catalog)?;
         }
+        prepared.check_count(values)?;
+        prepared.plan = match &prepared.template {
+            Some(template) => Some(self.runtime.prepare(template.clone())?),
+            None => None,
+        };
+        Ok(())
     }
 }
 

@@ -165,13 +165,15 @@ impl SessionState {
                 Ok(StatementResult::Utility { tag: "PREPARE" })
             }
             BoundStatement::Execute { name, values } => {
-                let prepared = self.prepared.get_mut(&name.to_ascii_lowercase());
-                let plan = match prepared {
-                    Some(prepared) => prepared.plan(&catalog, &values),
-                    None => Err(no_such_statement(name)),
+                let key = name.to_ascii_lowercase();
+                let Some(mut prepared) = self.prepared.remove(&key) else {
+                    let error = no_such_statement(name);
+                    self.runtime.note_error(&error);
+                    return Err(error);
                 };
-                let plan = plan.inspect_err(|error| self.runtime.note_error(error))?;
-                self.run(plan)
+                let result = self.run_prepared(&mut prepared, &values);
+                self.prepared.insert(key, prepared);
+                result
             }
             BoundStatement::Deallocate(name) => {
                 match name {
@@ -248,8 +250,13 @@ impl SessionState {
 
     /// Runs a bound statement, on a stack that the deepest plan fits.
     pub(crate) fn run(&mut self, plan: PlanStatement) -> Result<StatementResult, Error> {
+        self.on_large_stack(|state| state.runtime.execute(plan))
+    }
+
+    /// Does something on a stack that the deepest plan fits.
+    pub(crate) fn on_large_stack<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let need = stack_bytes(0) + PLAN_STACK_BYTES;
-        stacker::maybe_grow(need, 4 * need, || self.runtime.execute(plan))
+        stacker::maybe_grow(need, 4 * need, || work(self))
     }
 
     /// A dialect is also how a failed statement leaves its transaction.

@@ -125,7 +125,7 @@ impl SysCatalog {
                 columns: columns.map(|c| (c.field, c.ty)).collect(),
             }],
         })?;
-        store.sync(&ticket)?;
+        store.sync(ticket.pager_commit())?;
         store.publish(ticket)
     }
 

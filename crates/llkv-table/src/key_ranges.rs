@@ -3,7 +3,7 @@
 use crate::{ColumnPredicate, ColumnTest};
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{filter, is_not_null, take};
-use llkv_column_map::{IndexAccess, KeyEncoder, KeyRange, after_prefix};
+use llkv_column_map::{IndexAccess, IntegerKey, KeyEncoder, KeyRange, after_prefix};
 use llkv_result::Result;
 use llkv_types::{FieldId, IndexId, Scalar, SqlType};
 use std::ops::Bound;
@@ -37,8 +37,8 @@ pub(crate) fn index_access(
     }
     let rest = columns.get(fixed.len());
     let range = rest.and_then(|(field, ty)| {
-        let bounds = of_field(*field).find_map(|p| range_of(&p.test));
-        bounds.map(|bounds| (bounds, *ty))
+        let bounds: Vec<_> = of_field(*field).filter_map(|p| range_of(&p.test)).collect();
+        (!bounds.is_empty()).then_some((bounds, *ty))
     });
     if fixed.is_empty() && range.is_none() {
         return Ok(None);
@@ -53,7 +53,7 @@ pub(crate) fn index_access(
     };
     let ranges = match range {
         None => prefixes.iter().map(|p| KeyRange::with_prefix(p)).collect(),
-        Some(((low, high), ty)) => within(&prefixes, &low, &high, ty)?,
+        Some((bounds, ty)) => within(&prefixes, &bounds, ty)?,
     };
     Ok(Some(IndexAccess {
         index,
@@ -88,10 +88,10 @@ fn values_of(test: &ColumnTest, ty: SqlType) -> Result<Option<ArrayRef>> {
     })
 }
 
-fn range_of(test: &ColumnTest) -> Option<(Bound<Scalar>, Bound<Scalar>)> {
+fn range_of(test: &ColumnTest) -> Option<(&Bound<Scalar>, &Bound<Scalar>)> {
     match test {
-        ColumnTest::Range { low, high } => Some((low.clone(), high.clone())),
-        ColumnTest::IsNotNull => Some((Bound::Unbounded, Bound::Unbounded)),
+        ColumnTest::Range { low, high } => Some((low, high)),
+        ColumnTest::IsNotNull => Some((&Bound::Unbounded, &Bound::Unbounded)),
         _ => None,
     }
 }
@@ -110,45 +110,58 @@ fn product(columns: Vec<ArrayRef>, rows: usize, values: &ArrayRef) -> Result<Vec
     Ok(out)
 }
 
-/// The keys that start with a prefix and go on with a value between the bounds.
+/// The keys that start with a prefix and go on with a value within all of some bounds.
 fn within(
     prefixes: &[Box<[u8]>],
-    low: &Bound<Scalar>,
-    high: &Bound<Scalar>,
+    bounds: &[(&Bound<Scalar>, &Bound<Scalar>)],
     ty: SqlType,
 ) -> Result<Vec<KeyRange>> {
-    let encoder = KeyEncoder::new([ty])?;
-    let encode = |value: &Scalar| -> Result<Box<[u8]>> {
-        let keys = encoder.encode(&[value.to_array(1)?])?;
-        Ok(keys
-            .iter()
-            .next()
-            .map(|key| key.data().into())
-            .unwrap_or_default())
-    };
-    let low = match low {
-        Bound::Unbounded => Some([FIRST_OF_VALUES].into()),
-        Bound::Included(value) => Some(encode(value)?),
-        Bound::Excluded(value) => after_prefix(&encode(value)?),
-    };
+    let mut least: Option<Box<[u8]>> = Some([FIRST_OF_VALUES].into());
     // Without a bound above, what follows the prefix is the bound.
-    let high = match high {
-        Bound::Unbounded => None,
-        Bound::Included(value) => after_prefix(&encode(value)?),
-        Bound::Excluded(value) => Some(encode(value)?),
-    };
-    let Some(low) = low else {
+    let mut above: Option<Box<[u8]>> = None;
+    for (low, high) in bounds {
+        least = match (least, low) {
+            (least, Bound::Unbounded) => least,
+            (Some(least), Bound::Included(value)) => Some(least.max(encode(value, ty)?)),
+            (Some(least), Bound::Excluded(value)) => {
+                after_prefix(&encode(value, ty)?).map(|low| low.max(least))
+            }
+            (None, _) => None,
+        };
+        let high = match high {
+            Bound::Unbounded => None,
+            Bound::Included(value) => after_prefix(&encode(value, ty)?),
+            Bound::Excluded(value) => Some(encode(value, ty)?),
+        };
+        above = match (above, high) {
+            (Some(above), Some(high)) => Some(above.min(high)),
+            (above, high) => above.or(high),
+        };
+    }
+    let Some(low) = least else {
         return Ok(Vec::new());
     };
     let with = |prefix: &[u8], rest: &[u8]| -> Box<[u8]> { [prefix, rest].concat().into() };
     let ranges = prefixes.iter().map(|prefix| KeyRange {
         low: with(prefix, &low),
-        high: match &high {
+        high: match &above {
             Some(high) => Some(with(prefix, high)),
             None => after_prefix(prefix),
         },
     });
     Ok(ranges.collect())
+}
+
+/// The bytes of one value of a key.
+fn encode(value: &Scalar, ty: SqlType) -> Result<Box<[u8]>> {
+    if let Some(integer) = value.as_integer()
+        && let Some(key) = IntegerKey::new(ty, integer)
+    {
+        return Ok(key.as_bytes().into());
+    }
+    let keys = KeyEncoder::new([ty])?.encode(&[value.to_array(1)?])?;
+    let key = keys.iter().next();
+    Ok(key.map(|key| key.data().into()).unwrap_or_default())
 }
 
 /// Ascending, without empty and doubled ones.
@@ -249,6 +262,29 @@ mod tests {
         assert!(holds(&access, Some(3), Some("ba")) && holds(&access, Some(5), Some("c")));
         assert!(!holds(&access, Some(3), Some("b")) && !holds(&access, Some(3), None));
         assert!(!holds(&access, Some(4), Some("c")));
+    }
+
+    #[test]
+    fn all_bounds_of_a_column_count() {
+        let test = |low, high| ColumnPredicate {
+            field: FieldId(4),
+            test: ColumnTest::Range { low, high },
+        };
+        let number = |n| Bound::Included(Scalar::Int32(n));
+        let slice = access(&[
+            test(number(-3), Bound::Unbounded),
+            test(Bound::Unbounded, Bound::Excluded(Scalar::Int32(9))),
+            test(Bound::Excluded(Scalar::Int32(-7)), number(20)),
+        ])
+        .unwrap();
+        assert_eq!(slice.ranges.len(), 1);
+        assert!(holds(&slice, Some(-3), None) && holds(&slice, Some(8), Some("z")));
+        assert!(!holds(&slice, Some(-4), Some("z")) && !holds(&slice, Some(9), None));
+        let none = access(&[
+            test(number(5), Bound::Unbounded),
+            test(Bound::Unbounded, number(4)),
+        ]);
+        assert!(none.unwrap().ranges.is_empty());
     }
 
     #[test]

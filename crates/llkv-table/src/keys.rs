@@ -180,6 +180,13 @@ impl UniqueKey {
         Ok(state.high.clone())
     }
 
+    /// Whether a key exceeds every stored one; `None` while nobody has asked for the highest.
+    pub(crate) fn is_above_stored(&self, key: &[u8]) -> Option<bool> {
+        let state = self.state.lock();
+        let high = state.is_loaded.then_some(state.high.as_deref())?;
+        Some(high.is_none_or(|high| key > high))
+    }
+
     /// Takes note of a key that is stored, where the stored rows were looked at on another way.
     pub(crate) fn raise_highest(&self, key: Option<KeyBytes>) {
         let mut state = self.state.lock();

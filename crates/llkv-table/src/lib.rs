@@ -61,6 +61,7 @@
 //! # Ok::<(), llkv_result::Error>(())
 //! ```
 
+mod append_row;
 mod catalog;
 mod catalog_object;
 mod filter;
@@ -75,8 +76,10 @@ mod meta;
 mod meta_former;
 mod next_key;
 mod own_keys;
+mod point;
 mod references;
 mod request;
+mod row_buffer;
 mod scan;
 mod schemas;
 mod sequence;
@@ -93,6 +96,7 @@ pub use catalog_object::CatalogObject;
 pub use handle::{OWN_ROW_ID_BASE, ROW_ID_NAME, TableHandle};
 pub use insert::{Appended, OnConflict};
 pub use keys::UniqueKey;
+pub use llkv_column_map::PointRows;
 pub use llkv_column_map::{
     ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, KeySet, ScanCounters,
     StoreOptions, TableChange, TableVersion,
@@ -103,6 +107,7 @@ pub use meta::{
     MAIN_SCHEMA, ReferentialAction, SCHEMAS, SchemaMeta, SequenceMeta, TableMeta, TriggerMeta,
     ViewMeta,
 };
+pub use point::PointLookup;
 pub use references::{Reference, ReferenceFootprint, ReferredKeys};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};
 pub use scan::{MorselBatches, TableScan};

@@ -4,6 +4,7 @@ use crate::group_encoder::GroupEncoder;
 use crate::insert::own_keys;
 use crate::memory::MemoryBatch;
 use crate::own_keys::OwnKeys;
+use crate::row_buffer::RowBuffer;
 use crate::{OWN_ROW_ID_BASE, Table, TableHandle};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
@@ -11,7 +12,7 @@ use arrow::datatypes::DataType;
 use llkv_column_map::{ColumnStore, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
 use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
-use llkv_types::{ROW_GROUP_ROWS, RowId, TXN_ID_NONE, TxnId, variant};
+use llkv_types::{ROW_GROUP_ROWS, RowId, Scalar, TXN_ID_NONE, TxnId, variant};
 use roaring::RoaringTreemap;
 use std::sync::{Arc, OnceLock};
 
@@ -44,6 +45,8 @@ pub struct StagedTable {
     /// Rows in memory, those that are being encoded first.
     batches: Vec<OwnRows>,
     encoder: GroupEncoder,
+    /// Rows that came one by one; [`Self::flush`] makes them a batch.
+    single: Option<RowBuffer>,
     /// From this row on, rows are not being encoded.
     loose_from: RowId,
     next_row_id: RowId,
@@ -96,6 +99,7 @@ impl StagedTable {
             groups_version: OnceLock::new(),
             batches: Vec::new(),
             encoder: GroupEncoder::default(),
+            single: None,
             loose_from: OWN_ROW_ID_BASE,
             next_row_id: OWN_ROW_ID_BASE,
             deletes: Arc::default(),
@@ -136,7 +140,47 @@ impl StagedTable {
     /// True when nothing was written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.next_row_id == OWN_ROW_ID_BASE && self.deletes.is_empty()
+        self.next_row_id == OWN_ROW_ID_BASE && self.deletes.is_empty() && self.single_rows() == 0
+    }
+
+    /// Rows that the transaction deleted.
+    pub(crate) fn deletes(&self) -> &RoaringTreemap {
+        &self.deletes
+    }
+
+    fn single_rows(&self) -> usize {
+        self.single.as_ref().map_or(0, RowBuffer::rows)
+    }
+
+    /// Adds a row that was checked to those that come one by one; false where it cannot be.
+    pub(crate) fn push_row(&mut self, store: &Arc<ColumnStore>, row: &[Scalar]) -> Result<bool> {
+        if self.single.is_none() {
+            let types = self.table.schema().columns.iter().map(|c| c.ty);
+            self.single = RowBuffer::new(types);
+        }
+        let Some(single) = &mut self.single else {
+            return Ok(false);
+        };
+        single.push(row)?;
+        if single.is_full() {
+            self.flush(store)?;
+        }
+        Ok(true)
+    }
+
+    /// Makes a batch of the rows that came one by one: before anybody else looks at the staged rows.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub fn flush(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
+        let schema = self.table.arrow_schema();
+        match self.single.as_mut().filter(|single| single.rows() > 0) {
+            Some(single) => {
+                let rows = single.finish(schema)?;
+                self.push(store, rows)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The table as the transaction sees it now. `committed` is absent for a table that it created.
@@ -155,7 +199,10 @@ impl StagedTable {
             schema: Arc::clone(self.table.schema()),
             committed: committed.transpose()?.map(|version| (version, snapshot_id)),
             own_groups: self.groups_version(store)?,
-            own_batches: own.collect::<Result<_>>()?,
+            own_batches: {
+                debug_assert_eq!(self.single_rows(), 0, "rows that are in no batch");
+                own.collect::<Result<_>>()?
+            },
             own_deletes: Arc::clone(&self.deletes),
         })
     }
@@ -293,6 +340,7 @@ impl StagedTable {
     /// # Errors
     /// When one could not be written.
     pub fn settle(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
+        self.flush(store)?;
         while self.loose_rows() >= SEALED_AT_COMMIT_ROWS {
             self.start_group(store)?;
         }
@@ -354,6 +402,7 @@ impl StagedTable {
     /// The place to go back to.
     #[must_use]
     pub fn mark(&self) -> StagedMark {
+        debug_assert_eq!(self.single_rows(), 0, "rows that are in no batch");
         StagedMark {
             next_row_id: self.next_row_id,
         }
@@ -370,6 +419,7 @@ impl StagedTable {
         mark: StagedMark,
         undeleted: &RoaringTreemap,
     ) -> Result<()> {
+        self.single = None;
         self.take_arrived(0)?;
         let deletes = Arc::make_mut(&mut self.deletes);
         *deletes -= undeleted;

@@ -12,6 +12,7 @@
 
 pub mod calendar;
 mod ids;
+mod native;
 mod scalar;
 mod schema;
 mod sql_type;
@@ -23,6 +24,7 @@ pub use ids::{
     FieldId, IndexId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT,
     TXN_ID_NONE, TableId, TxnId,
 };
+pub use native::FromScalar;
 pub use scalar::Scalar;
 pub use schema::{Column, TableSchema};
 pub use sql_type::SqlType;

@@ -119,6 +119,24 @@ impl Scalar {
         matches!(self, Self::Null(_))
     }
 
+    /// The number that stands for the value, for integers, days and times.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i128> {
+        Some(match self {
+            Self::Int8(v) => (*v).into(),
+            Self::Int16(v) => (*v).into(),
+            Self::Int32(v) | Self::Date(v) => (*v).into(),
+            Self::Int64(v) | Self::Time(v) | Self::Timestamp(v) | Self::TimestampTz(v) => {
+                (*v).into()
+            }
+            Self::UInt8(v) => (*v).into(),
+            Self::UInt16(v) => (*v).into(),
+            Self::UInt32(v) => (*v).into(),
+            Self::UInt64(v) => (*v).into(),
+            _ => return None,
+        })
+    }
+
     /// An array of `len` copies, in the type's Arrow form.
     ///
     /// # Errors

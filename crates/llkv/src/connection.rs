@@ -1,9 +1,11 @@
 //! A session of a database.
 
+use crate::row::rows;
+use crate::{Appender, Row, Statement, Transaction, tx};
 use llkv_executor::CancelToken;
 use llkv_plan::ExternalSource;
-use llkv_result::{Result, SelectStream, StatementResult};
-use llkv_sql::{PreparedStatement, Session};
+use llkv_result::{Result, SelectStream, StatementResult, TransactionError};
+use llkv_sql::Session;
 use std::sync::Arc;
 
 /// A session: statements run one after the other, in autocommit or between BEGIN and COMMIT.
@@ -46,6 +48,43 @@ impl Connection {
         self.session.sql(sql)
     }
 
+    /// Runs one query whose result is small, and gives its rows.
+    ///
+    /// # Errors
+    /// Those of [`Connection::query`], and of reading the rows.
+    pub fn rows(&mut self, sql: &str) -> Result<Vec<Row>> {
+        rows(self.query(sql)?)
+    }
+
+    /// Does some work in a transaction of its own: commits it when the work is done, rolls it back when the work
+    /// fails, and does all of it again where a concurrent transaction came first
+    /// ([`llkv_result::Error::is_retryable`]), up to 16 times.
+    ///
+    /// # Errors
+    /// Those of the work and of the commit; for a connection in a transaction.
+    pub fn transaction<T>(
+        &mut self,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        tx::run(self, work)
+    }
+
+    /// True between BEGIN and the end of its transaction.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.session.in_transaction()
+    }
+
+    /// Commits, or fails where a failed statement leaves nothing to commit.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        match self.run("COMMIT")?.as_slice() {
+            [StatementResult::Transaction { tag: "ROLLBACK" }] => {
+                Err(TransactionError::Aborted.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The token that stops the running statement, from any thread. It stays cancelled, and so do
     /// later statements, until it is reset.
     #[must_use]
@@ -53,16 +92,24 @@ impl Connection {
         self.session.cancel_token()
     }
 
-    /// Parses and binds a statement once, for many executions.
+    /// Parses and plans a statement once, for many executions.
     ///
     /// # Errors
-    /// When the text is no single statement.
-    pub fn prepare(&mut self, sql: &str) -> Result<PreparedStatement> {
-        self.session.prepare(sql)
+    /// When the text is no single statement, or names what is not there.
+    pub fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        Ok(Statement::new(self.session.prepare(sql)?))
     }
 
-    /// Appends the rows of a source to a table, columns by position, and gives their number: the fast
-    /// way in for Arrow data. Atomic, as INSERT is.
+    /// The fast way in for Arrow batches: see [`Appender`].
+    ///
+    /// # Errors
+    /// When no transaction can begin.
+    pub fn appender(&mut self, table: &str) -> Result<Appender<'_>> {
+        Appender::new(self, table)
+    }
+
+    /// Appends the rows of a source, a file or a generator, to a table, columns by position, and gives their
+    /// number. Atomic, as INSERT is.
     ///
     /// # Errors
     /// When types do not fit, or a constraint refuses a row.

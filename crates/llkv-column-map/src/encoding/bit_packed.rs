@@ -130,6 +130,11 @@ macro_rules! with_vec {
 pub(super) use with_vec;
 
 impl ColumnReader for BitPacked {
+    fn integer(&self, row: usize) -> Result<Option<i128>> {
+        let offset = self.packed.value(row)?;
+        Ok(Some(self.base.wrapping_add(i128::from(offset))))
+    }
+
     fn append(
         &self,
         start: usize,

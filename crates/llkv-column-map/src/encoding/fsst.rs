@@ -22,6 +22,8 @@ const MIN_BYTES: usize = 32 << 10;
 const SAMPLE_ROWS: usize = 512;
 /// Strings that the symbol table is made from.
 const TRAINING_ROWS: usize = 4_096;
+/// Up to so many strings of a block are found one by one, without the places of all others.
+const FEW_ROWS: usize = 2;
 /// Above this many picked rows of a block, the whole block is decoded.
 const DENSE_ROWS: usize = BLOCK_ROWS / 4;
 
@@ -207,6 +209,28 @@ impl FsstReader {
         })
     }
 
+    /// Appends one string of a block, by the sizes of those before it.
+    fn decode_one(
+        &self,
+        block: usize,
+        row: usize,
+        out: &mut Vec<u8>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let at = block * BLOCK_ROWS + row;
+        let before = self.code_lengths.sum(at - row, row, scratch)?;
+        let codes = self.code_lengths.value(at)?;
+        let len = self.lengths.value(at)?;
+        let start = self.starts.get(block).map_or(0, |start| u64::from(*start));
+        let from = start.saturating_add(before);
+        let range = usize::try_from(from)
+            .ok()
+            .zip(usize::try_from(from.saturating_add(codes)).ok());
+        let codes = range.and_then(|(from, to)| self.codes.get(from..to));
+        let codes = codes.ok_or_else(|| damaged("codes of strings lie outside their chunk"))?;
+        self.decode(codes, usize::try_from(len).unwrap_or(usize::MAX), out)
+    }
+
     /// The codes of strings `from..to` of a block.
     fn codes_of(&self, block: usize, part: &Part, from: usize, to: usize) -> Result<&[u8]> {
         let start = self.starts.get(block).map_or(0, |start| *start as usize);
@@ -376,6 +400,13 @@ impl ColumnReader for FsstReader {
         for (index, rows) in positions.by_block() {
             let block = start / BLOCK_ROWS + index;
             let first = block * BLOCK_ROWS;
+            if rows.len() <= FEW_ROWS {
+                for row in rows {
+                    self.decode_one(block, usize::from(*row) % BLOCK_ROWS, &mut data, scratch)?;
+                    ends.push(data.len() as u32);
+                }
+                continue;
+            }
             let last = rows.last().map_or(0, |row| usize::from(*row) % BLOCK_ROWS);
             let part = self.part(first, first + last + 1, scratch)?;
             whole.clear();

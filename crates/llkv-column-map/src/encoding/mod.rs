@@ -28,6 +28,7 @@ use input::Input;
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
 use profile::Profile;
+use std::cell::Cell;
 use std::fmt::Debug;
 
 /// Buffers that readers unpack into, one set per running scan.
@@ -48,6 +49,22 @@ impl Default for Scratch {
             lanes64: Box::new([0; BLOCK_ROWS]),
         }
     }
+}
+
+/// Lends the thread's own buffers: work on a row or a few then does not pay for making and clearing them.
+pub(crate) fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+    thread_local! {
+        static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    }
+    // The thread may be ending, and its buffers be gone.
+    let mut scratch = SPARE
+        .try_with(Cell::take)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let result = work(&mut scratch);
+    let _ = SPARE.try_with(|spare| spare.set(Some(scratch)));
+    result
 }
 
 /// The values of a chunk, NULLs aside: at rows that are NULL a reader may give anything.
@@ -92,6 +109,11 @@ pub(crate) trait ColumnReader: Send + Sync + Debug {
     /// The distinct strings of a dictionary, and a reader of each row's place among them as a 32-bit integer.
     fn coded(&self) -> Option<(arrow::array::ArrayRef, &dyn ColumnReader)> {
         None
+    }
+
+    /// The value of a row as an integer, where it is one and is found without unpacking its neighbours.
+    fn integer(&self, _row: usize) -> Result<Option<i128>> {
+        Ok(None)
     }
 
     /// The values of a range as bytes of the stored buffer, where they lie there as Arrow wants them.

@@ -217,6 +217,43 @@ impl Packed {
         Ok(Self { rows, blocks })
     }
 
+    /// The value of one row.
+    ///
+    /// # Errors
+    /// When there is no such row.
+    pub(crate) fn value(&self, row: usize) -> Result<u64> {
+        self.check(row, 1)?;
+        let block = self.blocks.get(row / BLOCK_ROWS);
+        let block = block.ok_or_else(|| out_of_range(row, 1, self.rows))?;
+        Ok(block.base.wrapping_add(block.one(row % BLOCK_ROWS)?))
+    }
+
+    /// The sum of some values of one block.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub(crate) fn sum(&self, start: usize, rows: usize, scratch: &mut Scratch) -> Result<u64> {
+        fn go<L: Lane>(lanes: &[L; BLOCK_ROWS], part: std::ops::Range<usize>) -> u64 {
+            let lanes = lanes.get(part).unwrap_or_default();
+            lanes
+                .iter()
+                .fold(0, |sum, lane| sum.saturating_add(lane.widen()))
+        }
+        let mut sum = 0u64;
+        self.each_block(start, rows, scratch, |base, lanes, part| {
+            let of_bases = base.saturating_mul(part.len() as u64);
+            let above = match lanes {
+                Lanes::Zero => 0,
+                Lanes::L8(lanes) => go(lanes, part),
+                Lanes::L16(lanes) => go(lanes, part),
+                Lanes::L32(lanes) => go(lanes, part),
+                Lanes::L64(lanes) => go(lanes, part),
+            };
+            sum = sum.saturating_add(of_bases).saturating_add(above);
+        })?;
+        Ok(sum)
+    }
+
     /// The greatest value; unpacks everything.
     ///
     /// # Errors

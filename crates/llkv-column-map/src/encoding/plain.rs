@@ -216,6 +216,24 @@ pub(crate) fn filter_ints<V: Copy, K: Copy + Ord + Into<i128> + TryFrom<i128>>(
 }
 
 impl ColumnReader for PlainFixed {
+    fn integer(&self, row: usize) -> Result<Option<i128>> {
+        let width = self.width.bytes();
+        let is_signed = match self.kind {
+            Kind::Signed(_) => true,
+            Kind::Unsigned(_) => false,
+            _ => return Ok(None),
+        };
+        let bytes = self.buffer.as_slice().get(row * width..(row + 1) * width);
+        let bytes = bytes.filter(|_| row < self.rows);
+        let bytes = bytes.ok_or_else(|| out_of_range(row, 1, self.rows))?;
+        let is_negative = is_signed && bytes.last().is_some_and(|byte| *byte >= 0x80);
+        let mut wide = [if is_negative { 0xFF } else { 0 }; 16];
+        for (to, from) in wide.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Ok(Some(i128::from_le_bytes(wide)))
+    }
+
     fn append(
         &self,
         start: usize,

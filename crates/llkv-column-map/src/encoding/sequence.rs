@@ -63,6 +63,16 @@ impl Sequence {
         self.first.wrapping_add(self.step.wrapping_mul(row as i128))
     }
 
+    /// How many of `rows` rows from `start` on, of an ascending sequence, have a value below a bound.
+    fn rows_below(&self, start: usize, rows: usize, bound: i128) -> usize {
+        let distance = bound.saturating_sub(self.value(start));
+        // Rounded up: a row at the bound is not below it.
+        let below = distance.saturating_add(self.step - 1) / self.step.max(1);
+        usize::try_from(below.max(0))
+            .unwrap_or(usize::MAX)
+            .min(rows)
+    }
+
     fn push(&self, rows: impl Iterator<Item = usize>, out: &mut Values) -> Result<()> {
         let values = rows.map(|row| self.value(row));
         match out {
@@ -85,6 +95,11 @@ impl Sequence {
 }
 
 impl ColumnReader for Sequence {
+    fn integer(&self, row: usize) -> Result<Option<i128>> {
+        self.check(row, 1)?;
+        Ok(Some(self.value(row)))
+    }
+
     fn append(
         &self,
         start: usize,
@@ -116,6 +131,16 @@ impl ColumnReader for Sequence {
         _scratch: &mut Scratch,
     ) -> Result<()> {
         self.check(start, selection.rows())?;
+        if let Test::Range { low, high } = test
+            && self.step > 0
+        {
+            let rows = selection.rows();
+            let from = self.rows_below(start, rows, *low);
+            let to = self.rows_below(start, rows, high.saturating_add(1));
+            selection.remove_range(0, from.min(rows));
+            selection.remove_range(to, rows);
+            return Ok(());
+        }
         selection.retain(|row| test.accepts_int(self.value(start + row)));
         Ok(())
     }

@@ -121,7 +121,7 @@ impl<'a> Builder<'a> {
     fn run(&mut self, columns: &[StoredColumn]) -> Result<()> {
         let mut segments: Vec<&Arc<RowGroup>> = self.version.segments().collect();
         segments.sort_by_key(|segment| segment.first_row_id());
-        let mut reader = KeyReader::new(columns)?;
+        let mut reader = KeyReader::new(columns);
         for segment in segments {
             if segment.last_row_id() >= self.covered_to {
                 self.add_segment(segment, &mut reader)?;

@@ -43,6 +43,82 @@ impl KeyEncoder {
     }
 }
 
+/// The key of one column of integers, days or times that is not NULL: the bytes that [`KeyEncoder`] makes of
+/// it, without an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IntegerKey {
+    bytes: [u8; 9],
+    len: usize,
+}
+
+impl IntegerKey {
+    /// True for the types of which there are such keys.
+    #[must_use]
+    pub fn supports(ty: SqlType) -> bool {
+        Self::width_of(ty).is_some()
+    }
+
+    /// The key of a value; `None` for other types and for values that do not fit the type.
+    #[must_use]
+    pub fn new(ty: SqlType, value: i128) -> Option<Self> {
+        let (width, is_signed) = Self::width_of(ty)?;
+        let bits = 8 * width as u32;
+        // Bytes compare as the values do once the least value is all zeros.
+        let shifted = value + if is_signed { 1 << (bits - 1) } else { 0 };
+        let raw = u64::try_from(shifted).ok()?;
+        if width < 8 && raw >> bits != 0 {
+            return None;
+        }
+        let mut bytes = [0; 9];
+        let (first, rest) = bytes.split_first_mut()?;
+        *first = 1;
+        let raw = raw.to_be_bytes();
+        for (to, from) in rest.iter_mut().zip(raw.get(8 - width..)?) {
+            *to = *from;
+        }
+        Some(Self {
+            bytes,
+            len: 1 + width,
+        })
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn value_of(ty: SqlType, key: &[u8]) -> Option<i128> {
+        let (width, is_signed) = Self::width_of(ty)?;
+        let (first, bytes) = key.split_first()?;
+        if *first != 1 || bytes.len() != width {
+            return None;
+        }
+        let raw = bytes
+            .iter()
+            .fold(0u64, |raw, byte| raw << 8 | u64::from(*byte));
+        let least = if is_signed { 1 << (8 * width - 1) } else { 0 };
+        Some(i128::from(raw) - least)
+    }
+
+    /// Bytes of a value, and whether the type has negative ones.
+    fn width_of(ty: SqlType) -> Option<(usize, bool)> {
+        Some(match ty {
+            SqlType::Int8 => (1, true),
+            SqlType::Int16 => (2, true),
+            SqlType::Int32 | SqlType::Date => (4, true),
+            SqlType::Int64 | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => (8, true),
+            SqlType::UInt8 => (1, false),
+            SqlType::UInt16 => (2, false),
+            SqlType::UInt32 => (4, false),
+            SqlType::UInt64 => (8, false),
+            _ => return None,
+        })
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 /// Floats with one zero and one NaN, so that equal keys have equal bytes.
 fn one_zero_one_nan(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
@@ -125,6 +201,59 @@ mod tests {
         let rows = encoder.encode(&[values]).unwrap();
         assert_eq!(rows.row(0), rows.row(1));
         assert_eq!(rows.row(2), rows.row(3));
+    }
+
+    #[test]
+    fn an_integer_key_is_what_the_encoder_makes() {
+        let values: [i128; 8] = [
+            0,
+            1,
+            -1,
+            100,
+            i128::from(i32::MIN),
+            i128::from(u32::MAX),
+            i128::from(i64::MAX),
+            i128::from(u64::MAX),
+        ];
+        let types = [
+            SqlType::Int8,
+            SqlType::Int16,
+            SqlType::Int32,
+            SqlType::Int64,
+            SqlType::UInt8,
+            SqlType::UInt16,
+            SqlType::UInt32,
+            SqlType::UInt64,
+            SqlType::Date,
+            SqlType::Time,
+            SqlType::Timestamp,
+            SqlType::TimestampTz,
+        ];
+        for ty in types {
+            assert!(IntegerKey::supports(ty) && KeyEncoder::supports(ty));
+            let encoder = KeyEncoder::new([ty]).unwrap();
+            for value in values {
+                let as_text = StringViewArray::from(vec![value.to_string()]);
+                let number = arrow::compute::cast(&as_text, &DataType::Decimal128(38, 0)).unwrap();
+                // Days and times are their numbers.
+                let plain = match ty {
+                    SqlType::Date => DataType::Int32,
+                    SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => DataType::Int64,
+                    ty => ty.to_arrow(),
+                };
+                let fitting = arrow::compute::cast(&number, &plain).unwrap();
+                let fits = fitting.is_valid(0);
+                let array = arrow::compute::cast(&fitting, &ty.to_arrow()).unwrap();
+                let key = IntegerKey::new(ty, value);
+                assert_eq!(key.is_some(), fits, "{value} as {ty}");
+                if let Some(key) = key {
+                    let rows = encoder.encode(&[array]).unwrap();
+                    assert_eq!(key.as_bytes(), rows.row(0).data(), "{value} as {ty}");
+                    assert_eq!(IntegerKey::value_of(ty, key.as_bytes()), Some(value));
+                }
+            }
+        }
+        assert!(IntegerKey::new(SqlType::Text, 1).is_none());
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 use super::entries::first_where;
 use super::{
-    EntryBuffer, IndexAccess, IndexVersion, KeyEncoder, KeyRange, OrderedPart, SortedKeys,
+    EntryBuffer, IndexAccess, IndexVersion, IntegerKey, KeyEncoder, KeyRange, OrderedPart,
+    SortedKeys,
 };
 use crate::column_buffer::ColumnBuffer;
-use crate::encoding::Scratch;
+use crate::encoding::with_scratch;
 use crate::fill::StoredColumn;
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::{Positions, WINDOW_ROWS};
 use crate::table_version::TableVersion;
+use arrow::array::ArrayRef;
 use arrow::row::Rows;
 use llkv_result::{Error, Result, StorageError};
 use llkv_types::{FieldId, IndexId, RowId};
@@ -50,7 +52,8 @@ impl TableVersion {
             .collect()
     }
 
-    /// Looks up keys; `None` where the table has no such index or a part of it is damaged.
+    /// Looks up keys; `None` where the table has no such index or a part of it is damaged, and where so many
+    /// rows lie in ranges of keys that a scan is faster.
     pub(super) fn find_keys(&self, access: &IndexAccess) -> Result<Option<Found>> {
         let Some(index) = self.index(access.index) else {
             return Ok(None);
@@ -67,17 +70,33 @@ impl TableVersion {
             }
             Err(error) => return Err(error),
         }
+        let mut reader = KeyReader::new(&columns);
         for run in &self.tail {
             let GroupData::Plain(plain) = run.data.as_ref() else {
                 continue;
             };
+            if run.rows <= FEW_ROWS {
+                for at in 0..run.rows {
+                    if access.contains(reader.read_one(run, at)?) {
+                        found.row_ids.push(run.row_id(at));
+                    }
+                }
+                continue;
+            }
             let make = || sort_keys(run, &columns);
             let keys = plain.keys.get_or_make(access.index, make)?;
             for range in &access.ranges {
                 keys.find(range, &mut found.row_ids);
             }
         }
-        self.find_ordered(index, &columns, &access.ranges, &mut found.row_ids)?;
+        let most = match access.whole_keys {
+            true => usize::MAX,
+            false => self.rows_worth_looking_up(),
+        };
+        self.find_ordered(index, &columns, &access.ranges, most, &mut found.row_ids)?;
+        if found.row_ids.len() > most {
+            return Ok(None);
+        }
         found.scanned = self.unlisted(index);
         found.row_ids.sort_unstable();
         found.row_ids.dedup();
@@ -91,6 +110,13 @@ impl TableVersion {
         Ok(Some(found))
     }
 
+    /// With more rows than these in its ranges, an index takes longer than a scan. The planner knows the values
+    /// of most statements; this is for those whose parameters it did not know.
+    fn rows_worth_looking_up(&self) -> usize {
+        let rows = usize::try_from(self.row_count_estimate()).unwrap_or(usize::MAX);
+        (rows / SCANNED_PER_LOOKUP).max(ALWAYS_LOOKED_UP_ROWS)
+    }
+
     /// Row groups younger than the index.
     fn unlisted(&self, index: &IndexVersion) -> Vec<Arc<RowGroup>> {
         let young = self
@@ -99,15 +125,16 @@ impl TableVersion {
         self.groups.get(young..).unwrap_or_default().to_vec()
     }
 
-    /// Looks for keys among the rows that lie in their order.
+    /// Looks for keys among the rows that lie in their order, until there are more than `most`.
     fn find_ordered(
         &self,
         index: &IndexVersion,
         columns: &[StoredColumn],
         ranges: &[KeyRange],
+        most: usize,
         out: &mut Vec<RowId>,
     ) -> Result<()> {
-        let mut reader = KeyReader::new(columns)?;
+        let mut reader = KeyReader::new(columns);
         let mut ranges = ranges;
         let mut parts = index.ordered.as_slice();
         // Parts and ranges both ascend: each step leaves one of them behind.
@@ -123,7 +150,10 @@ impl TableVersion {
             let from = inside.partition_point(|range| ends_at_or_before(range, &part.low));
             let inside = inside.get(from..).unwrap_or_default();
             if !inside.is_empty() {
-                self.find_in_part(part, inside, &mut reader, out)?;
+                self.find_in_part(part, inside, most, &mut reader, out)?;
+                if out.len() > most {
+                    return Ok(());
+                }
             }
             // The last range may reach into the next part.
             ranges = match inside.split_last() {
@@ -141,6 +171,7 @@ impl TableVersion {
         &self,
         part: &OrderedPart,
         ranges: &[KeyRange],
+        most: usize,
         reader: &mut KeyReader,
         out: &mut Vec<RowId>,
     ) -> Result<()> {
@@ -157,7 +188,12 @@ impl TableVersion {
                 merge_ordered(group, start..end, ranges, reader, out)?;
             } else {
                 for range in ranges {
-                    search_ordered(group, start..end, range, reader, out)?;
+                    let rows = search_ordered(group, start..end, range, reader)?;
+                    // One row more than those that are worth it says enough.
+                    let last = rows
+                        .end
+                        .min(rows.start.saturating_add(most).saturating_add(1));
+                    out.extend((rows.start..last).map(|at| group.row_id(at)));
                 }
             }
         }
@@ -167,7 +203,13 @@ impl TableVersion {
 
 fn sort_keys(run: &RowGroup, columns: &[StoredColumn]) -> Result<SortedKeys> {
     let mut buffer = EntryBuffer::default();
-    let mut reader = KeyReader::new(columns)?;
+    let mut reader = KeyReader::new(columns);
+    if reader.has_integers() {
+        for at in 0..run.rows {
+            buffer.push(reader.read_one(run, at)?, run.row_id(at));
+        }
+        return Ok(SortedKeys::of(buffer));
+    }
     for start in (0..run.rows).step_by(WINDOW_ROWS) {
         let rows = WINDOW_ROWS.min(run.rows - start);
         let keys = reader.read(run, start, rows)?;
@@ -195,6 +237,12 @@ fn find_in_runs(index: &IndexVersion, access: &IndexAccess, out: &mut Vec<RowId>
     Ok(())
 }
 
+/// The keys of shorter runs of the tail are not sorted: the run will soon be merged with others.
+const FEW_ROWS: usize = 8;
+/// Rows that are scanned in the time that one takes to be looked up, at the least.
+const SCANNED_PER_LOOKUP: usize = 20;
+/// Up to so many rows are looked up in any table.
+const ALWAYS_LOOKED_UP_ROWS: usize = 4_096;
 /// With more ranges than this the keys of a row group are read from front to back.
 const FEW_RANGES: usize = 32;
 
@@ -203,21 +251,19 @@ fn ends_at_or_before(range: &KeyRange, key: &[u8]) -> bool {
     range.high.as_ref().is_some_and(|high| **high <= *key)
 }
 
-/// Rows with keys of one range, by bisection.
+/// Places of the rows with keys of one range, by bisection.
 fn search_ordered(
     group: &RowGroup,
     rows: Range<usize>,
     range: &KeyRange,
     reader: &mut KeyReader,
-    out: &mut Vec<RowId>,
-) -> Result<()> {
+) -> Result<Range<usize>> {
     let first = lower_bound(group, rows.clone(), &range.low, reader)?;
     let mut at = first;
     // Most ranges hold a row or none.
     while at < rows.end && at < first + 4 {
         if ends_at_or_before(range, reader.read_one(group, at)?) {
-            rows_into(group, first..at, out);
-            return Ok(());
+            return Ok(first..at);
         }
         at += 1;
     }
@@ -225,8 +271,7 @@ fn search_ordered(
         Some(high) => lower_bound(group, at..rows.end, high, reader)?,
         None => rows.end,
     };
-    rows_into(group, first..end, out);
-    Ok(())
+    Ok(first..end)
 }
 
 /// The first of some rows, which lie in key order, whose key is at or above `key`.
@@ -236,6 +281,9 @@ fn lower_bound(
     key: &[u8],
     reader: &mut KeyReader,
 ) -> Result<usize> {
+    if let Some(found) = reader.lower_bound_of_integers(group, rows.clone(), key)? {
+        return Ok(found);
+    }
     let (mut low, mut high) = (rows.start, rows.end);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -280,28 +328,77 @@ fn merge_ordered(
     Ok(())
 }
 
-fn rows_into(group: &RowGroup, rows: Range<usize>, out: &mut Vec<RowId>) {
-    out.extend(rows.map(|at| group.row_id(at)));
-}
-
 /// Reads the keys of rows.
 pub(super) struct KeyReader {
     columns: Vec<StoredColumn>,
-    encoder: KeyEncoder,
-    scratch: Scratch,
+    /// Made when a key is no [`IntegerKey`].
+    encoder: Option<KeyEncoder>,
     positions: Positions,
     key: Vec<u8>,
 }
 
 impl KeyReader {
-    pub(super) fn new(columns: &[StoredColumn]) -> Result<Self> {
-        Ok(Self {
-            encoder: KeyEncoder::new(columns.iter().map(|column| column.ty))?,
+    pub(super) fn new(columns: &[StoredColumn]) -> Self {
+        Self {
             columns: columns.to_vec(),
-            scratch: Scratch::default(),
+            encoder: None,
             positions: Positions::default(),
             key: Vec::new(),
-        })
+        }
+    }
+
+    fn encode(&mut self, columns: &[ArrayRef]) -> Result<Rows> {
+        if let Some(encoder) = &self.encoder {
+            return encoder.encode(columns);
+        }
+        let encoder = KeyEncoder::new(self.columns.iter().map(|column| column.ty))?;
+        self.encoder.insert(encoder).encode(columns)
+    }
+
+    /// True for keys of one integer each.
+    fn has_integers(&self) -> bool {
+        matches!(self.columns.as_slice(), [column] if IntegerKey::supports(column.ty))
+    }
+
+    /// The key of a row of one integer, found without an array.
+    fn read_integer(&self, group: &RowGroup, at: usize) -> Result<Option<IntegerKey>> {
+        let [column] = self.columns.as_slice() else {
+            return Ok(None);
+        };
+        if !IntegerKey::supports(column.ty) {
+            return Ok(None);
+        }
+        let value = group.chunk(column)?.integer(at)?;
+        Ok(value.and_then(|value| IntegerKey::new(column.ty, value)))
+    }
+
+    /// [`lower_bound`] for keys of one integer, all of which are found without an array.
+    fn lower_bound_of_integers(
+        &self,
+        group: &RowGroup,
+        rows: Range<usize>,
+        key: &[u8],
+    ) -> Result<Option<usize>> {
+        let [column] = self.columns.as_slice() else {
+            return Ok(None);
+        };
+        let Some(bound) = IntegerKey::value_of(column.ty, key) else {
+            return Ok(None);
+        };
+        let chunk = group.chunk(column)?;
+        let (mut low, mut high) = (rows.start, rows.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let Some(value) = chunk.integer(middle)? else {
+                return Ok(None);
+            };
+            if value >= bound {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        Ok(Some(low))
     }
 
     /// The keys of some rows of a window.
@@ -311,14 +408,19 @@ impl KeyReader {
             let mut column = ColumnBuffer::new(stored.ty, rows)?;
             column.reserve();
             let chunk = group.chunk(stored)?;
-            chunk.append(start, rows, &mut column, &mut self.scratch)?;
+            with_scratch(|scratch| chunk.append(start, rows, &mut column, scratch))?;
             columns.push(column.finish()?);
         }
-        self.encoder.encode(&columns)
+        self.encode(&columns)
     }
 
     /// The key of one row.
     pub(super) fn read_one(&mut self, group: &RowGroup, at: usize) -> Result<&[u8]> {
+        if let Some(key) = self.read_integer(group, at)? {
+            self.key.clear();
+            self.key.extend_from_slice(key.as_bytes());
+            return Ok(&self.key);
+        }
         let start = at / WINDOW_ROWS * WINDOW_ROWS;
         self.positions
             .load_rows(std::iter::once((at - start) as u16));
@@ -327,10 +429,10 @@ impl KeyReader {
             let mut column = ColumnBuffer::new(stored.ty, 1)?;
             column.reserve();
             let chunk = group.chunk(stored)?;
-            chunk.append_at(start, &self.positions, &mut column, &mut self.scratch)?;
+            with_scratch(|s| chunk.append_at(start, &self.positions, &mut column, s))?;
             columns.push(column.finish()?);
         }
-        let keys = self.encoder.encode(&columns)?;
+        let keys = self.encode(&columns)?;
         self.key.clear();
         if let Some(key) = keys.iter().next() {
             self.key.extend_from_slice(key.data());

@@ -19,6 +19,7 @@ mod entries;
 mod key;
 mod lookup;
 mod page;
+mod point;
 mod run;
 mod scan;
 #[cfg(test)]
@@ -27,7 +28,8 @@ mod verify;
 
 pub(crate) use build::{Built, build};
 pub(crate) use entries::{EntryBuffer, SortedKeys};
-pub use key::{KeyEncoder, KeyRange, after_prefix};
+pub use key::{IntegerKey, KeyEncoder, KeyRange, after_prefix};
+pub use point::{PointRequest, PointRows};
 pub(crate) use run::Run;
 pub use scan::{IndexMorsel, IndexScan};
 pub(crate) use verify::check_indexes;

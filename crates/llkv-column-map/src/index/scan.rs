@@ -3,9 +3,10 @@
 use super::IndexAccess;
 use crate::chunk::Chunk;
 use crate::column_test::Test;
-use crate::encoding::Scratch;
+use crate::encoding::with_scratch;
 use crate::kind::Kind;
 use crate::row_group::RowGroup;
+use crate::scan::gather::gather_columns;
 use crate::scan::selection::Selection;
 use crate::scan::{ColumnScan, MorselReader, ROW_ID_COLUMN, ScanSpec};
 use crate::sealed::SealedGroups;
@@ -217,9 +218,8 @@ impl RowSource {
         if let Some(deleted) = &self.spec.own_deletes {
             row_ids.retain(|id| !deleted.contains(*id));
         }
-        let columns = self.version.gather(&row_ids, &self.fields)?;
-        let passing = self.test(&columns)?;
-        let mut put_out: Vec<ArrayRef> = columns.columns().to_vec();
+        let mut put_out = gather_columns(&self.version, &row_ids, &self.fields)?;
+        let passing = self.test(&put_out, row_ids.len())?;
         put_out.truncate(self.spec.projection.len());
         let rows = row_ids.len();
         if self.spec.with_row_id {
@@ -243,20 +243,18 @@ impl RowSource {
     }
 
     /// The rows that pass; `None` for all.
-    fn test(&self, columns: &RecordBatch) -> Result<Option<BooleanBuffer>> {
-        let rows = columns.num_rows();
+    fn test(&self, columns: &[ArrayRef], rows: usize) -> Result<Option<BooleanBuffer>> {
         if self.tests.is_empty() || rows == 0 {
             return Ok(None);
         }
         let mut selection = Selection::new();
         selection.fill(rows);
-        let mut scratch = Scratch::default();
         for (at, ty, test) in &self.tests {
-            let column = columns.columns().get(*at);
+            let column = columns.get(*at);
             let column = column.ok_or_else(|| Error::internal("a test without its column"))?;
             let chunk = Chunk::from_array(*ty, column)?;
             let answers = chunk.answers(test)?;
-            chunk.filter(0, test, &answers, &mut selection, &mut scratch)?;
+            with_scratch(|s| chunk.filter(0, test, &answers, &mut selection, s))?;
         }
         if selection.count() == rows {
             return Ok(None);

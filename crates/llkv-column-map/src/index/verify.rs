@@ -55,7 +55,7 @@ impl Check<'_> {
         for at in 0..self.index.runs.len() {
             self.read_run(at)?;
         }
-        let mut reader = KeyReader::new(columns)?;
+        let mut reader = KeyReader::new(columns);
         let version = self.version;
         for group in version.groups.iter() {
             self.check_group(group, &mut reader)?;

@@ -2,7 +2,7 @@
 
 use super::selection::{Positions, WINDOW_ROWS};
 use crate::column_buffer::ColumnBuffer;
-use crate::encoding::Scratch;
+use crate::encoding::with_scratch;
 use crate::row_group::RowGroup;
 use crate::table_version::TableVersion;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
@@ -24,6 +24,24 @@ pub(crate) fn gather(
     row_ids: &[RowId],
     fields: &[FieldId],
 ) -> Result<RecordBatch> {
+    let columns = gather_columns(version, row_ids, fields)?;
+    let schema = fields.iter().map(|field| {
+        let ty = version.type_of(*field)?;
+        Ok(Field::new(field.to_string(), ty.to_arrow(), true))
+    });
+    Ok(RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(schema.collect::<Result<Vec<_>>>()?)),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(row_ids.len())),
+    )?)
+}
+
+/// The columns of [`gather`], without a schema.
+pub(crate) fn gather_columns(
+    version: &TableVersion,
+    row_ids: &[RowId],
+    fields: &[FieldId],
+) -> Result<Vec<ArrayRef>> {
     let ascending = row_ids.is_sorted_by(|a, b| a < b);
     let order = if ascending {
         None
@@ -32,10 +50,8 @@ pub(crate) fn gather(
     };
     let ids = order.as_ref().map_or(row_ids, |order| &order.ids);
     let parts = locate(version, ids)?;
-    let mut scratch = Scratch::default();
     let mut positions = Positions::default();
     let mut columns = Vec::with_capacity(fields.len());
-    let mut schema = Vec::with_capacity(fields.len());
     for field in fields {
         let stored = version.column(*field)?;
         let ty = stored.ty;
@@ -50,7 +66,7 @@ pub(crate) fn gather(
                 let first = window.first().map_or(0, |p| *p as usize);
                 let start = first / WINDOW_ROWS * WINDOW_ROWS;
                 positions.load_rows(window.iter().map(|p| (*p as usize - start) as u16));
-                chunk.append_at(start, &positions, &mut column, &mut scratch)?;
+                with_scratch(|s| chunk.append_at(start, &positions, &mut column, s))?;
             }
         }
         let array = column.finish()?;
@@ -58,17 +74,8 @@ pub(crate) fn gather(
             Some(order) => take(&array, &order.back, None)?,
             None => array,
         });
-        schema.push(Field::new(field.to_string(), ty.to_arrow(), true));
     }
-    batch(schema, columns, row_ids.len())
-}
-
-fn batch(fields: Vec<Field>, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(Schema::new(fields)),
-        columns,
-        &RecordBatchOptions::new().with_row_count(Some(rows)),
-    )?)
+    Ok(columns)
 }
 
 /// Distinct ids in ascending order, and where each wanted row is among them.

@@ -81,8 +81,16 @@ impl Selection {
 
     /// Deselects a range of rows.
     pub(crate) fn remove_range(&mut self, from: usize, to: usize) {
-        for row in from..to.min(self.rows) {
-            self.remove(row);
+        let to = to.min(self.rows);
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let (first, after) = (index * 64, index * 64 + 64);
+            if from <= first && after <= to {
+                *word = 0;
+            } else if first < to && from < after {
+                let (low, high) = (from.max(first) - first, to.min(after) - first);
+                let upto = |bits: usize| u64::MAX.checked_shr(64 - bits as u32).unwrap_or(0);
+                *word &= !(upto(high) & !upto(low));
+            }
         }
     }
 

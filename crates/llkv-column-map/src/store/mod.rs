@@ -32,7 +32,7 @@ use crate::table_version::TableVersion;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use hashbrown::{HashMap, HashSet};
 use llkv_result::{Error, Result};
-use llkv_storage::{Blob, BoxedPager, WriteBatch};
+use llkv_storage::{Blob, BoxedPager, CommitId, WriteBatch};
 use llkv_types::{FieldId, IndexId, PhysicalKey, ROW_GROUP_ROWS, RowId, SqlType, TableId, TxnId};
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
@@ -480,12 +480,12 @@ impl ColumnStore {
         Ok(meta)
     }
 
-    /// Returns when the commit is durable. Commits that wait together share one sync.
+    /// Returns when the commit of that place in the log is durable, and all before it. Commits that wait together share one sync.
     ///
     /// # Errors
     /// When the sync fails: then the outcome is unknown until the file is opened again.
-    pub fn sync(&self, ticket: &CommitTicket) -> Result<()> {
-        self.pager.sync(ticket.pager_commit)
+    pub fn sync(&self, upto: CommitId) -> Result<()> {
+        self.pager.sync(upto)
     }
 
     /// Makes a commit visible to versions taken from now on. Called in the order of commit ids.
@@ -522,7 +522,7 @@ impl ColumnStore {
     /// Those of the three.
     pub fn commit(&self, record: &CommitRecord) -> Result<()> {
         let ticket = self.log(record)?;
-        self.sync(&ticket)?;
+        self.sync(ticket.pager_commit)?;
         self.publish(ticket)
     }
 }

@@ -12,6 +12,10 @@ const LOOKUP_COST: f64 = 40.0;
 /// Tables of fewer rows are looked through in less time than an index takes to answer.
 const LEAST_ROWS: f64 = 500.0;
 
+/// Rows expected between two bounds that are not known yet: who asks for a slice between parameters rarely
+/// wants the whole, and the index gives way to a scan where there are many.
+const OPEN_SLICE_ROWS: f64 = 100.0;
+
 /// The rule.
 pub(super) struct ChooseIndexes;
 
@@ -114,7 +118,13 @@ fn rows_by(
     if used.is_empty() {
         return None;
     }
+    let is_open_slice = used.len() > fixed + 1 && used.iter().skip(fixed).any(has_parameter);
     let rows = rows_of(scan, used, context);
+    let rows = if is_open_slice {
+        rows.min(OPEN_SLICE_ROWS)
+    } else {
+        rows
+    };
     let is_whole_key = index.unique && fixed == index.fields.len();
     Some(if is_whole_key { rows.min(points) } else { rows })
 }
@@ -132,6 +142,24 @@ fn column_of(scan: &Scan, field: FieldId) -> Option<ColumnId> {
     found.map(|(_, column)| column.id)
 }
 
+fn has_parameter(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.visit(&mut |expr| found |= matches!(expr, Expr::Parameter { .. }));
+    found
+}
+
+/// True for a value that is there when the statement runs: a constant that is not NULL, or what parameters
+/// make of it.
+fn is_known_value(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value) => !value.is_null(),
+        Expr::Parameter { .. } => true,
+        Expr::Binary { left, right, .. } => is_known_value(left) && is_known_value(right),
+        Expr::Cast { expr, .. } => is_known_value(expr),
+        _ => false,
+    }
+}
+
 /// What a conjunct lets a column be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tested {
@@ -147,9 +175,8 @@ fn tested(expr: &Expr) -> Option<(ColumnId, Tested)> {
             op, left, right, ..
         } => {
             let column = match (left.as_ref(), right.as_ref()) {
-                (Expr::Column { id, .. }, Expr::Literal(value))
-                | (Expr::Literal(value), Expr::Column { id, .. })
-                    if !value.is_null() =>
+                (Expr::Column { id, .. }, other) | (other, Expr::Column { id, .. })
+                    if is_known_value(other) =>
                 {
                     *id
                 }

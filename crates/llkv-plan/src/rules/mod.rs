@@ -19,6 +19,7 @@ mod unnest;
 
 use crate::Rule;
 use simplify::fold;
+pub(crate) use simplify::simplify;
 
 /// All rules in order. A rule may stand more than once: later rules make work for earlier ones.
 pub static RULES: &[&dyn Rule] = &[

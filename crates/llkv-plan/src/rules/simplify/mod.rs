@@ -82,7 +82,7 @@ fn walk(plan: &mut LogicalPlan) -> bool {
 }
 
 /// Simplifies an expression, operands first.
-pub(in crate::rules) fn simplify(expr: &mut Expr) -> bool {
+pub(crate) fn simplify(expr: &mut Expr) -> bool {
     if matches!(expr, Expr::Column { .. } | Expr::Literal(_)) {
         return false;
     }

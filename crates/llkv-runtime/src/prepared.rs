@@ -1,0 +1,269 @@
+//! Statements that are optimized once and run many times, with other values for their parameters.
+
+use crate::transaction::Transaction;
+use crate::{OnStatementError, RuntimeSession, query};
+use arrow::array::{RecordBatch, RecordBatchIterator};
+use llkv_executor::{PointPlan, PointResult, constant_value, is_fixed};
+use llkv_expr::Expr;
+use llkv_plan::{
+    CatalogView, ConflictAction, Insert, LogicalPlan, PlanStatement, Projection, Values,
+};
+use llkv_result::{Result, StatementResult};
+use llkv_table::CatalogState;
+use llkv_types::{RowId, Scalar, SqlType, TableId};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// A table that has grown by this factor, or by so many rows at the least, may want another plan.
+const GROWTH: u64 = 2;
+const GROWTH_ROWS: u64 = 1_000;
+
+/// A statement whose plan was made without the values of its parameters.
+#[derive(Debug)]
+pub struct PreparedPlan {
+    /// The statement without `source`.
+    statement: PlanStatement,
+    /// The plan of its rows, optimized.
+    source: Option<LogicalPlan>,
+    /// The way to a single row, where the statement asks for no more.
+    point: Option<PointPlan>,
+    /// The values of the one row that it inserts, where that is all it does.
+    row: Option<Vec<Expr>>,
+    /// The catalog that the plan was made for.
+    catalog: Arc<CatalogState>,
+    settings: u64,
+    /// The tables that are read, with the ids that their next rows would have got.
+    tables: Vec<(TableId, RowId)>,
+}
+
+impl RuntimeSession {
+    /// Optimizes a bound statement in which values are left open.
+    ///
+    /// # Errors
+    /// For a plan that cannot be made executable.
+    pub fn prepare(&self, statement: PlanStatement) -> Result<PreparedPlan> {
+        let catalog = self.catalog_view();
+        let mut statement = query::optimize_statement(self, &catalog, statement)?;
+        let nothing = || {
+            LogicalPlan::Values(Values {
+                columns: Vec::new(),
+                batches: Vec::new(),
+            })
+        };
+        let source = source_mut(&mut statement).map(|plan| std::mem::replace(plan, nothing()));
+        let point = match &source {
+            Some(plan) => PointPlan::of(plan, &|table| catalog.indexes(table))?,
+            None => None,
+        };
+        let row = match (&statement, &source) {
+            (PlanStatement::Insert(insert), Some(plan)) => single_row(insert, plan),
+            _ => None,
+        };
+        let mut tables = Vec::new();
+        if let (Some(plan), None) = (&source, &point) {
+            self.note_sizes(plan, &mut tables)?;
+        }
+        Ok(PreparedPlan {
+            statement,
+            source,
+            point,
+            row,
+            tables,
+            catalog: Arc::clone(catalog.state()),
+            settings: self.settings.version,
+        })
+    }
+
+    fn note_sizes(&self, plan: &LogicalPlan, tables: &mut Vec<(TableId, RowId)>) -> Result<()> {
+        if let LogicalPlan::Scan(scan) = plan
+            && tables.iter().all(|(table, _)| *table != scan.table)
+        {
+            tables.push((scan.table, self.next_row_id(scan.table)?));
+        }
+        for input in plan.inputs() {
+            self.note_sizes(input, tables)?;
+        }
+        Ok(())
+    }
+
+    fn next_row_id(&self, table: TableId) -> Result<RowId> {
+        let version = self.context.store.table(table)?;
+        Ok(version.map_or(0, |version| version.next_row_id()))
+    }
+
+    /// True while the plan is the one that [`RuntimeSession::prepare`] would make: catalog and settings are
+    /// the same, and no table has become much larger.
+    ///
+    /// # Errors
+    /// When a table's description is damaged.
+    pub fn is_current(&self, plan: &PreparedPlan) -> Result<bool> {
+        let same = match &self.transaction {
+            Some(transaction) => Arc::ptr_eq(transaction.catalog(), &plan.catalog),
+            None => Arc::ptr_eq(self.catalog_view().state(), &plan.catalog),
+        };
+        if !same || plan.settings != self.settings.version {
+            return Ok(false);
+        }
+        for (table, then) in &plan.tables {
+            if self.next_row_id(*table)? > then.saturating_mul(GROWTH) + GROWTH_ROWS {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Runs a prepared statement with values of the types that their places ask for. `None` where its plan
+    /// is for another catalog than its transaction sees: it has to be prepared again.
+    ///
+    /// # Errors
+    /// Those of [`RuntimeSession::execute`].
+    pub fn execute_prepared(
+        &mut self,
+        plan: &PreparedPlan,
+        values: &[Scalar],
+    ) -> Result<Option<StatementResult>> {
+        if let Some(control) = self.control(&plan.statement) {
+            return control.map(Some);
+        }
+        if let Some(result) = self.insert_row(plan, values)? {
+            return Ok(Some(result));
+        }
+        let mut is_stale = false;
+        let result = self.execute_with(|session, transaction| {
+            is_stale = !Arc::ptr_eq(transaction.catalog(), &plan.catalog);
+            match is_stale {
+                true => Ok(StatementResult::Utility { tag: "" }),
+                false => session.run_prepared(transaction, plan, values),
+            }
+        })?;
+        Ok((!is_stale).then_some(result))
+    }
+
+    /// Inserts one row in the running transaction; `None` where that has to be done as for many.
+    fn insert_row(
+        &mut self,
+        plan: &PreparedPlan,
+        values: &[Scalar],
+    ) -> Result<Option<StatementResult>> {
+        let (Some(row), PlanStatement::Insert(insert)) = (&plan.row, &plan.statement) else {
+            return Ok(None);
+        };
+        let Some(transaction) = &mut self.transaction else {
+            return Ok(None);
+        };
+        if transaction.is_aborted() || !Arc::ptr_eq(transaction.catalog(), &plan.catalog) {
+            return Ok(None);
+        }
+        let undoable = self.settings.on_statement_error == OnStatementError::UndoStatement;
+        let inserted = append_row(transaction, insert, row, values);
+        if let Err(error) = &inserted
+            && (!undoable || error.is_retryable())
+        {
+            transaction.abort();
+        }
+        Ok(inserted?.then_some(StatementResult::Insert { rows: 1 }))
+    }
+
+    fn run_prepared(
+        &mut self,
+        transaction: &mut Transaction,
+        plan: &PreparedPlan,
+        values: &[Scalar],
+    ) -> Result<StatementResult> {
+        if let (Some(row), PlanStatement::Insert(insert)) = (&plan.row, &plan.statement)
+            && append_row(transaction, insert, row, values)?
+        {
+            self.last_execution = None;
+            return Ok(StatementResult::Insert { rows: 1 });
+        }
+        let found = match &plan.point {
+            Some(point) => match transaction.handle_by_id(point.table())? {
+                Some(handle) => point.run(&handle, values)?,
+                None => PointResult::Unknown,
+            },
+            None => PointResult::Unknown,
+        };
+        let is_query = matches!(plan.statement, PlanStatement::Query(_));
+        let source = match (found, &plan.point, &plan.source) {
+            (PointResult::Row(row), Some(point), _) if is_query => {
+                self.last_execution = None;
+                let rows = RecordBatchIterator::new(row.into_iter().map(Ok), point.schema());
+                return Ok(StatementResult::Select(Box::new(rows)));
+            }
+            (PointResult::Row(row), _, Some(source)) => {
+                self.last_execution = None;
+                Some(LogicalPlan::Values(Values {
+                    columns: source.columns(),
+                    batches: row.into_iter().collect(),
+                }))
+            }
+            (_, _, source) => source.clone(),
+        };
+        let mut statement = plan.statement.clone();
+        let is_optimized = source.is_some();
+        if let (Some(place), Some(source)) = (source_mut(&mut statement), source) {
+            *place = source;
+        }
+        statement.set_parameters(values);
+        match is_optimized {
+            true => self.run_optimized(transaction, statement),
+            false => self.run(transaction, statement),
+        }
+    }
+}
+
+fn append_row(
+    transaction: &mut Transaction,
+    insert: &Insert,
+    row: &[Expr],
+    values: &[Scalar],
+) -> Result<bool> {
+    transaction.check_writable("INSERT")?;
+    let table = transaction.table(insert.table, &insert.table_name)?;
+    if !table.meta().foreign_keys.is_empty() {
+        return Ok(false);
+    }
+    let row = row.iter().map(|expr| constant_value(expr, values));
+    let row: SmallVec<[Scalar; 8]> = row.collect::<Result<_>>()?;
+    if let Some(key) = insert.numbered_key.and_then(|key| table.keys().get(key))
+        && (key.columns().iter()).any(|at| row.get(*at).is_none_or(Scalar::is_null))
+    {
+        return Ok(false);
+    }
+    transaction.append_row(&table, &row)
+}
+
+/// The values of an INSERT of one row that nothing else depends on, for a table that its values fit.
+fn single_row(insert: &Insert, plan: &LogicalPlan) -> Option<Vec<Expr>> {
+    let is_plain = insert.checks.is_empty()
+        && insert.on_conflict == ConflictAction::Error
+        && insert.upsert.is_none()
+        && insert.returning.is_none()
+        && insert.triggers.is_none()
+        && insert.cascades.is_empty()
+        && !insert.is_copy;
+    let LogicalPlan::Project(project) = plan else {
+        return None;
+    };
+    let LogicalPlan::Values(source) = project.input.as_ref() else {
+        return None;
+    };
+    let rows: usize = source.batches.iter().map(RecordBatch::num_rows).sum();
+    let fits = |p: &Projection| {
+        p.expr.ty() == p.column.ty && p.column.ty != SqlType::Variant && is_fixed(&p.expr)
+    };
+    (is_plain && rows == 1 && project.projections.iter().all(fits))
+        .then(|| project.projections.iter().map(|p| p.expr.clone()).collect())
+}
+
+/// The plan of the rows that a statement gives or changes.
+fn source_mut(statement: &mut PlanStatement) -> Option<&mut LogicalPlan> {
+    match statement {
+        PlanStatement::Query(plan) => Some(plan),
+        PlanStatement::Insert(insert) => Some(&mut insert.source),
+        PlanStatement::Update(update) => Some(&mut update.source),
+        PlanStatement::Delete(delete) => Some(&mut delete.source),
+        PlanStatement::ChangeView(change) => Some(&mut change.source),
+        _ => None,
+    }
+}

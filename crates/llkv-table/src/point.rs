@@ -1,0 +1,96 @@
+//! Rows by one whole key of a unique index: prepared once, looked up many times.
+
+use crate::TableHandle;
+use arrow::array::{Array, ArrayRef};
+use llkv_column_map::{IndexAccess, IntegerKey, KeyEncoder, KeyRange, PointRequest, PointRows};
+use llkv_result::Result;
+use llkv_types::{FieldId, IndexId, Scalar, SqlType};
+use smallvec::SmallVec;
+
+/// A look-up by one key, without its values.
+#[derive(Debug)]
+pub struct PointLookup {
+    index: IndexId,
+    encoder: Encoder,
+    columns: Vec<FieldId>,
+}
+
+#[derive(Debug)]
+enum Encoder {
+    Integer(SqlType),
+    Rows(KeyEncoder),
+}
+
+impl PointLookup {
+    /// A look-up by all columns of an index, given by their types, of some columns. `None` where the types
+    /// have no keys.
+    ///
+    /// # Errors
+    /// None for types that columns have.
+    pub fn new(
+        index: IndexId,
+        key_types: &[SqlType],
+        columns: Vec<FieldId>,
+    ) -> Result<Option<Self>> {
+        let is_key = |ty: &SqlType| *ty != SqlType::Interval && KeyEncoder::supports(*ty);
+        if key_types.is_empty() || !key_types.iter().all(is_key) {
+            return Ok(None);
+        }
+        let encoder = match key_types {
+            [ty] if IntegerKey::supports(*ty) => Encoder::Integer(*ty),
+            types => Encoder::Rows(KeyEncoder::new(types.iter().copied())?),
+        };
+        Ok(Some(Self {
+            index,
+            encoder,
+            columns,
+        }))
+    }
+
+    /// The rows with a key: a value for each of its columns, of their types. A NULL finds none. `None` where
+    /// a scan has to find them: the transaction has rows of its own, or the index does not know all rows.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn find(&self, handle: &TableHandle, key: &[Scalar]) -> Result<Option<PointRows>> {
+        let Some((version, snapshot)) = &handle.committed else {
+            return Ok(None);
+        };
+        if handle.own_groups.is_some() || !handle.own_batches.is_empty() {
+            return Ok(None);
+        }
+        let ranges = match self.encode(key)? {
+            Some(key) => vec![KeyRange::with_prefix(&key)],
+            None => Vec::new(),
+        };
+        version.look_up(&PointRequest {
+            access: &IndexAccess {
+                index: self.index,
+                ranges,
+                whole_keys: true,
+            },
+            snapshot: *snapshot,
+            without: (!handle.own_deletes.is_empty()).then_some(&*handle.own_deletes),
+            fields: &self.columns,
+        })
+    }
+
+    /// The key as bytes; `None` with a NULL in it.
+    fn encode(&self, key: &[Scalar]) -> Result<Option<SmallVec<[u8; 16]>>> {
+        if key.iter().any(Scalar::is_null) {
+            return Ok(None);
+        }
+        if let (Encoder::Integer(ty), [value]) = (&self.encoder, key) {
+            let key = value.as_integer().and_then(|v| IntegerKey::new(*ty, v));
+            return Ok(key.map(|key| key.as_bytes().into()));
+        }
+        let columns = key.iter().map(|value| value.to_array(1));
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+        let Encoder::Rows(encoder) = &self.encoder else {
+            return Ok(None);
+        };
+        debug_assert!(columns.iter().all(|column| column.null_count() == 0));
+        let rows = encoder.encode(&columns)?;
+        Ok(rows.iter().next().map(|row| row.data().into()))
+    }
+}

@@ -1,0 +1,102 @@
+//! Arrow batches on their way into a table.
+
+use crate::Connection;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use llkv_plan::{BatchIterator, ExternalSource};
+use llkv_result::{Error, Result};
+use std::sync::Arc;
+
+/// The fast way into a table: batch after batch, columns by position. The rows become visible together, when
+/// the appender is finished; dropped before, it leaves nothing behind. Within a transaction they are part of it
+/// as they come.
+pub struct Appender<'c> {
+    connection: &'c mut Connection,
+    table: String,
+    rows: u64,
+    /// It began the transaction and ends it.
+    owns_transaction: bool,
+}
+
+impl<'c> Appender<'c> {
+    pub(crate) fn new(connection: &'c mut Connection, table: &str) -> Result<Self> {
+        let owns_transaction = !connection.in_transaction();
+        if owns_transaction {
+            connection.execute("BEGIN")?;
+        }
+        Ok(Self {
+            connection,
+            table: table.to_owned(),
+            rows: 0,
+            owns_transaction,
+        })
+    }
+
+    /// Appends a batch and gives the number of its rows. A value of another type than its column's is cast.
+    ///
+    /// # Errors
+    /// When there is no such table, columns do not fit, or a constraint refuses a row: the transaction is
+    /// aborted then.
+    pub fn append(&mut self, batch: RecordBatch) -> Result<u64> {
+        let rows = self
+            .connection
+            .insert_from(&self.table, Arc::new(OneBatch { batch }))?;
+        self.rows += rows;
+        Ok(rows)
+    }
+
+    /// Commits, unless a transaction was running, and gives the number of all rows appended.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub fn finish(mut self) -> Result<u64> {
+        if std::mem::take(&mut self.owns_transaction) {
+            self.connection.commit()?;
+        }
+        Ok(self.rows)
+    }
+}
+
+impl Drop for Appender<'_> {
+    fn drop(&mut self) {
+        if self.owns_transaction {
+            // It fails where there is nothing to roll back any more.
+            let _ = self.connection.execute("ROLLBACK");
+        }
+    }
+}
+
+/// A batch as a source.
+#[derive(Debug)]
+struct OneBatch {
+    batch: RecordBatch,
+}
+
+impl ExternalSource for OneBatch {
+    fn name(&self) -> String {
+        "batch".into()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.batch.schema()
+    }
+
+    fn estimated_rows(&self) -> Option<u64> {
+        Some(self.batch.num_rows() as u64)
+    }
+
+    fn read(
+        &self,
+        _partition: usize,
+        projection: &[usize],
+        batch_rows: usize,
+    ) -> Result<BatchIterator> {
+        let batch = self.batch.project(projection)?;
+        let step = batch_rows.max(1);
+        let parts = (0..batch.num_rows()).step_by(step);
+        let parts: Vec<Result<RecordBatch, Error>> = parts
+            .map(|from| Ok(batch.slice(from, step.min(batch.num_rows() - from))))
+            .collect();
+        Ok(Box::new(parts.into_iter()))
+    }
+}
