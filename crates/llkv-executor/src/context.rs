@@ -1,6 +1,7 @@
 //! What a query runs in: tables, threads, memory, cancellation.
 
 use crate::memory::MemoryBudget;
+use crate::progress::ProgressHook;
 use crate::spill::{SpillSpace, Spiller};
 use llkv_result::{ExecError, Result};
 use llkv_table::TableHandle;
@@ -87,6 +88,8 @@ pub struct ExecutionContext {
     pub spill_grant_bytes: u64,
     /// Stops the query from outside.
     pub cancel: CancelToken,
+    /// Who wants to know how far the query has come.
+    pub progress: Option<ProgressHook>,
     /// Rows of a batch, at most; at least 1.
     pub batch_rows: usize,
     /// Estimated rows of a pipeline's sources under which it runs on the caller's thread alone.
@@ -117,6 +120,7 @@ impl ExecutionContext {
             spill_always: false,
             spill_grant_bytes: Spiller::GRANT_BYTES,
             cancel: CancelToken::new(),
+            progress: None,
             batch_rows: BATCH_ROWS,
             parallel_threshold_rows: Self::PARALLEL_THRESHOLD_ROWS,
         }
@@ -174,6 +178,13 @@ impl ExecutionContext {
     #[must_use]
     pub fn with_cancel(mut self, cancel: CancelToken) -> Self {
         self.cancel = cancel;
+        self
+    }
+
+    /// The same with somebody who wants to know how far the query has come, or nobody.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Option<ProgressHook>) -> Self {
+        self.progress = progress;
         self
     }
 

@@ -10,6 +10,7 @@ use llkv_plan::{IndexInfo, LogicalPlan, PlanColumn, Projection, Scan, set_parame
 use llkv_result::{Error, Result};
 use llkv_table::{PointLookup, TableHandle};
 use llkv_types::{FieldId, Scalar, TableId};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A plan whose rows have one whole key of a unique index, prepared for many executions with other values
@@ -142,7 +143,10 @@ impl PointPlan {
     /// When the store or a computation fails.
     pub fn run(&self, handle: &TableHandle, values: &[Scalar]) -> Result<PointResult> {
         let key = self.key.iter().map(|expr| constant_value(expr, values));
-        let key: Vec<Scalar> = key.collect::<Result<_>>()?;
+        // An error of a value counts only where there is a row that it is compared with.
+        let Ok(key) = key.collect::<Result<SmallVec<[Scalar; 4]>>>() else {
+            return Ok(PointResult::Unknown);
+        };
         let Some(found) = self.lookup.find(handle, &key)? else {
             return Ok(PointResult::Unknown);
         };

@@ -3,6 +3,7 @@
 use crate::batch::Batch;
 use crate::context::ExecutionContext;
 use crate::memory::MemoryReservation;
+use crate::progress::Watch;
 use llkv_result::{Error, ExecError, Result};
 use llkv_table::TableHandle;
 use llkv_types::TableId;
@@ -19,11 +20,13 @@ pub(crate) struct Run {
     stopped: AtomicBool,
     /// The rows of the last round of each recursion, by the number of its working table.
     working: Mutex<HashMap<u32, Vec<Batch>>>,
+    watch: Option<Watch>,
 }
 
 impl Run {
     pub(crate) fn new(context: ExecutionContext, tables: HashMap<TableId, TableHandle>) -> Self {
         Self {
+            watch: context.progress.as_ref().map(Watch::new),
             context,
             tables,
             stopped: AtomicBool::new(false),
@@ -64,10 +67,27 @@ impl Run {
     /// An error once the query was cancelled or stopped.
     pub(crate) fn check(&self) -> Result<()> {
         self.context.cancel.check()?;
+        if let Some(watch) = &self.watch {
+            watch.check()?;
+        }
         if self.stopped.load(Ordering::Acquire) {
             return Err(ExecError::Disconnected { operator: "query" }.into());
         }
         Ok(())
+    }
+
+    /// A pipeline begins, over so many rows.
+    pub(crate) fn expect_rows(&self, rows: u64) {
+        if let Some(watch) = &self.watch {
+            watch.expect(rows);
+        }
+    }
+
+    /// A source put out so many rows.
+    pub(crate) fn read_rows(&self, rows: usize) {
+        if let Some(watch) = &self.watch {
+            watch.read(rows as u64);
+        }
     }
 
     /// Threads for work over about `rows` rows that falls into `parts`.

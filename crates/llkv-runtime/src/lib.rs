@@ -93,7 +93,9 @@ mod watched_stream;
 
 pub use catalog_view::SessionCatalog;
 pub use engine::RuntimeEngine;
-pub use llkv_executor::{CancelToken, OperatorStatistics, OperatorSums, ScanStatistics};
+pub use llkv_executor::{
+    CancelToken, OperatorStatistics, OperatorSums, Progress, ProgressHook, ScanStatistics,
+};
 pub use options::{OnStatementError, RuntimeOptions};
 pub use prepared::PreparedPlan;
 pub use session::RuntimeSession;

@@ -11,7 +11,7 @@ use crate::temporary::TemporarySpace;
 use crate::transaction::{Failure, Transaction};
 use crate::{OnStatementError, SessionCatalog};
 use llkv_compute::within_statement;
-use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics};
+use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics, ProgressHook};
 use llkv_plan::PlanStatement;
 use llkv_result::{Error, Result, StatementResult, TransactionError};
 use std::sync::Arc;
@@ -354,6 +354,11 @@ impl RuntimeSession {
     #[must_use]
     pub fn cancel_token(&self) -> CancelToken {
         self.settings.cancel.clone()
+    }
+
+    /// Has somebody told how far later statements have come while they run, or nobody any more.
+    pub fn set_progress(&mut self, progress: Option<ProgressHook>) {
+        self.settings.progress = progress;
     }
 
     /// What the operators of the last statement that ran a plan have counted so far.

@@ -3,7 +3,7 @@
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
 use crate::schemas::{self, SearchPath};
-use llkv_executor::{CancelToken, machine_threads};
+use llkv_executor::{CancelToken, ProgressHook, machine_threads};
 use llkv_plan::{IndexUse, OptimizerOptions};
 use llkv_result::{BindError, Result};
 use llkv_types::BATCH_ROWS;
@@ -17,6 +17,7 @@ pub(crate) struct SessionSettings {
     pub(crate) batch_rows: usize,
     pub(crate) force_spill: bool,
     pub(crate) cancel: CancelToken,
+    pub(crate) progress: Option<ProgressHook>,
     pub(crate) optimizer: OptimizerOptions,
     pub(crate) on_statement_error: OnStatementError,
     /// A savepoint outside of a transaction begins one, which ends when it is released.
@@ -38,6 +39,7 @@ impl SessionSettings {
             batch_rows: BATCH_ROWS,
             force_spill: context.options.force_spill,
             cancel: CancelToken::new(),
+            progress: None,
             optimizer: OptimizerOptions::default(),
             on_statement_error: OnStatementError::default(),
             savepoints_begin: false,

@@ -16,6 +16,8 @@ enum Answer {
     View(TableRef, Option<Arc<ViewInfo>>),
     Triggers(TableId, Vec<TriggerInfo>),
     Referring(TableId, Vec<Arc<TableInfo>>),
+    /// Something that only a change of the catalog changes, and any may.
+    Catalog,
     /// A file or a view of the system: its schema is read at each execution.
     Volatile,
 }
@@ -27,7 +29,7 @@ pub(crate) struct Dependencies {
 }
 
 impl Dependencies {
-    /// True where an answer may be another one at any time.
+    /// True where an answer may be another one although the catalog is the same.
     pub(crate) fn are_volatile(&self) -> bool {
         let mut answers = self.answers.iter();
         answers.any(|answer| matches!(answer, Answer::Volatile))
@@ -45,7 +47,7 @@ impl Dependencies {
                 Answer::View(name, known) => *known == catalog.view(name)?,
                 Answer::Triggers(table, known) => *known == catalog.triggers(*table),
                 Answer::Referring(table, known) => *known == catalog.referring(*table),
-                Answer::Volatile => false,
+                Answer::Catalog | Answer::Volatile => false,
             };
             if !same {
                 return Ok(false);
@@ -101,7 +103,7 @@ impl CatalogView for RecordingCatalog<'_> {
     }
 
     fn names(&self) -> Vec<String> {
-        self.record(Answer::Volatile);
+        self.record(Answer::Catalog);
         self.catalog.names()
     }
 
@@ -117,12 +119,12 @@ impl CatalogView for RecordingCatalog<'_> {
     }
 
     fn views(&self) -> Vec<TableRef> {
-        self.record(Answer::Volatile);
+        self.record(Answer::Catalog);
         self.catalog.views()
     }
 
     fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
-        self.record(Answer::Volatile);
+        self.record(Answer::Catalog);
         self.catalog.indexes(table)
     }
 

@@ -13,7 +13,7 @@ use llkv_result::{
     TransactionError,
 };
 use llkv_runtime::{
-    CancelToken, OnStatementError, OperatorStatistics, RuntimeEngine, RuntimeSession,
+    CancelToken, OnStatementError, OperatorStatistics, ProgressHook, RuntimeEngine, RuntimeSession,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,6 +125,11 @@ impl Session {
     #[must_use]
     pub fn cancel_token(&self) -> CancelToken {
         self.state().runtime.cancel_token()
+    }
+
+    /// Has somebody told how far later statements have come while they run, or nobody any more.
+    pub fn set_progress(&self, progress: Option<ProgressHook>) {
+        self.state().runtime.set_progress(progress);
     }
 
     /// What the operators of the last statement that ran a plan have counted so far.

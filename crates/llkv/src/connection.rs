@@ -2,11 +2,12 @@
 
 use crate::row::rows;
 use crate::{Appender, Row, Statement, Transaction, tx};
-use llkv_executor::CancelToken;
+use llkv_executor::{CancelToken, Progress, ProgressHook};
 use llkv_plan::ExternalSource;
 use llkv_result::{Result, SelectStream, StatementResult, TransactionError};
 use llkv_sql::Session;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A session: statements run one after the other, in autocommit or between BEGIN and COMMIT.
 /// Dropping it rolls an open transaction back.
@@ -90,6 +91,22 @@ impl Connection {
     #[must_use]
     pub fn cancel_token(&self) -> CancelToken {
         self.session.cancel_token()
+    }
+
+    /// Calls `callback` at most once in each `every` while a later statement runs, on whatever thread is at work;
+    /// false stops the statement, as a cancelled token does. [`Connection::without_progress`] ends it.
+    pub fn on_progress(
+        &mut self,
+        every: Duration,
+        callback: impl Fn(Progress) -> bool + Send + Sync + 'static,
+    ) {
+        let hook = ProgressHook::new(every, callback);
+        self.session.set_progress(Some(hook));
+    }
+
+    /// Nobody wants to know of progress any more.
+    pub fn without_progress(&mut self) {
+        self.session.set_progress(None);
     }
 
     /// Parses and plans a statement once, for many executions.

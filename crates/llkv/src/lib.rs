@@ -121,6 +121,20 @@
 //! # }
 //! ```
 //!
+//! A progress callback sees how far a statement has come, and can stop it too.
+//!
+//! ```
+//! # use llkv::Database;
+//! # use std::time::Duration;
+//! # fn main() -> llkv::Result<()> {
+//! # let mut connection = Database::in_memory()?.connect()?;
+//! connection.on_progress(Duration::ZERO, |progress| progress.rows_read < 1_000_000);
+//! assert!(connection.rows("SELECT sum(i) FROM range(1000) t(i)").is_ok());
+//! assert!(connection.rows("SELECT sum(i) FROM range(100000000) t(i)").is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Every layer is a crate of its own, re-exported here: [`storage`], [`column_map`], [`table`], [`plan`],
 //! [`executor`], [`runtime`], [`sql`] ...
 
@@ -141,7 +155,7 @@ pub use row::{ColumnIndex, Row};
 pub use statement::Statement;
 pub use tx::Transaction;
 
-pub use llkv_executor::CancelToken;
+pub use llkv_executor::{CancelToken, Progress};
 pub use llkv_result::{
     BindError, CatalogError, ConstraintError, Error, EvalError, ExecError, FileError, Result,
     SelectStream, StatementResult, StorageError, TransactionError,

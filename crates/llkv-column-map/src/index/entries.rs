@@ -12,20 +12,23 @@ pub(crate) struct EntryBuffer {
 /// A key's first bytes as a number, its place in the buffer, and its row.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    first: u64,
+    /// Sixteen bytes: all of a key of one number, so that sorting looks at nothing else.
+    first: u128,
     start: usize,
     len: usize,
     row_id: RowId,
 }
 
+const FIRST_BYTES: usize = 16;
+
 impl EntryBuffer {
     pub(crate) fn push(&mut self, key: &[u8], row_id: RowId) {
-        let mut first = [0; 8];
+        let mut first = [0; FIRST_BYTES];
         for (to, from) in first.iter_mut().zip(key) {
             *to = *from;
         }
         self.entries.push(Entry {
-            first: u64::from_be_bytes(first),
+            first: u128::from_be_bytes(first),
             start: self.bytes.len(),
             len: key.len(),
             row_id,
@@ -57,7 +60,11 @@ impl EntryBuffer {
         let bytes = &self.bytes;
         self.entries.sort_unstable_by(|a, b| {
             (a.first.cmp(&b.first))
-                .then_with(|| key_of(bytes, a).cmp(key_of(bytes, b)))
+                .then_with(|| match a.len.max(b.len) {
+                    // What is missing to sixteen bytes counts as zeros.
+                    0..=FIRST_BYTES => a.len.cmp(&b.len),
+                    _ => key_of(bytes, a).cmp(key_of(bytes, b)),
+                })
                 .then_with(|| a.row_id.cmp(&b.row_id))
         });
         let entries = self.entries.iter();

@@ -55,7 +55,10 @@ impl Chain {
                 None => {
                     run.check()?;
                     match self.read()? {
-                        Some(batch) => Some(batch),
+                        Some(batch) => {
+                            run.read_rows(batch.rows);
+                            Some(batch)
+                        }
                         None => return Ok(None),
                     }
                 }

@@ -142,6 +142,7 @@ pub(crate) fn run_to_sink<S: Sink>(
     for stages in pipeline.into_groups() {
         let group = Group::new(stages);
         let morsels = group.morsels;
+        run.expect_rows(group.rows);
         let workers = run.workers(morsels, group.rows).min(max_workers);
         while locals.len() < workers {
             locals.push(sink.local()?);

@@ -83,6 +83,7 @@ impl PipelineStream {
             let Some(group) = self.groups.pop_front() else {
                 return Ok(None);
             };
+            self.run.expect_rows(group.rows);
             self.current = Some(self.start(group));
         }
     }

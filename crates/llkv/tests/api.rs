@@ -1,0 +1,125 @@
+//! Transactions that begin again, appenders, typed rows.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use llkv::{Database, Error};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+#[test]
+fn transactions_that_meet_begin_again_until_all_are_done() {
+    const THREADS: i64 = 4;
+    const ROUNDS: i64 = 25;
+    let database = Database::in_memory().unwrap();
+    let mut connection = database.connect().unwrap();
+    connection
+        .execute("CREATE TABLE counter (id INTEGER PRIMARY KEY, n BIGINT); INSERT INTO counter VALUES (1, 0)")
+        .unwrap();
+    let attempts = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut connection = database.connect().unwrap();
+                let mut add = || {
+                    connection.transaction(|transaction| {
+                        attempts.fetch_add(1, Ordering::Relaxed);
+                        let rows = transaction.rows("SELECT n FROM counter")?;
+                        let n: i64 = rows[0].get(0)?;
+                        std::thread::yield_now();
+                        let set = transaction.prepare("UPDATE counter SET n = ? WHERE id = 1")?;
+                        set.execute((n + 1,))
+                    })
+                };
+                for _ in 0..ROUNDS {
+                    // Sixteen attempts may all come second on a machine with much to do.
+                    while add().is_err_and(|error| error.is_retryable()) {}
+                }
+            });
+        }
+    });
+    let rows = connection.rows("SELECT n FROM counter").unwrap();
+    assert_eq!(rows[0].get::<i64>("n").unwrap(), THREADS * ROUNDS);
+    assert!(attempts.load(Ordering::Relaxed) >= (THREADS * ROUNDS) as u32);
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_nothing() {
+    let mut connection = Database::in_memory().unwrap().connect().unwrap();
+    connection.execute("CREATE TABLE t (a INTEGER)").unwrap();
+    let failed: Result<(), Error> = connection.transaction(|transaction| {
+        transaction.execute("INSERT INTO t VALUES (1)")?;
+        transaction
+            .execute("INSERT INTO nowhere VALUES (1)")
+            .map(|_| ())
+    });
+    assert!(failed.is_err() && !connection.in_transaction());
+    // A failure that the work hides is told by the commit.
+    let hidden = connection.transaction(|transaction| {
+        transaction.execute("INSERT INTO t VALUES (1)")?;
+        let _ = transaction.execute("INSERT INTO nowhere VALUES (1)");
+        Ok(())
+    });
+    assert!(hidden.is_err());
+    assert!(connection.rows("SELECT * FROM t").unwrap().is_empty());
+    let kept =
+        connection.transaction(|transaction| transaction.execute("INSERT INTO t VALUES (1)"));
+    assert_eq!(kept.unwrap(), 1);
+}
+
+fn batch(ids: &[i64]) -> RecordBatch {
+    let texts = ids.iter().map(|id| format!("text {id}"));
+    let columns: [(&str, ArrayRef); 2] = [
+        ("id", Arc::new(Int64Array::from(ids.to_vec()))),
+        ("txt", Arc::new(StringArray::from_iter_values(texts))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+#[test]
+fn an_appender_is_all_or_nothing() {
+    let database = Database::in_memory().unwrap();
+    let (mut c, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    c.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, txt VARCHAR)")
+        .unwrap();
+    let mut appender = c.appender("t").unwrap();
+    appender.append(batch(&[1, 2])).unwrap();
+    appender.append(batch(&[])).unwrap();
+    appender.append(batch(&[3])).unwrap();
+    assert!(other.rows("SELECT * FROM t").unwrap().is_empty());
+    assert_eq!(appender.finish().unwrap(), 3);
+    assert_eq!(other.rows("SELECT * FROM t").unwrap().len(), 3);
+    let mut appender = c.appender("t").unwrap();
+    appender.append(batch(&[4])).unwrap();
+    drop(appender);
+    let mut appender = c.appender("t").unwrap();
+    appender.append(batch(&[5])).unwrap();
+    assert!(appender.append(batch(&[3])).is_err());
+    assert!(appender.finish().is_err());
+    assert_eq!(c.rows("SELECT * FROM t").unwrap().len(), 3);
+    // Within a transaction it is a part of that.
+    c.execute("BEGIN").unwrap();
+    let mut appender = c.appender("t").unwrap();
+    appender.append(batch(&[6])).unwrap();
+    assert_eq!(appender.finish().unwrap(), 1);
+    c.execute("ROLLBACK").unwrap();
+    assert_eq!(c.rows("SELECT * FROM t").unwrap().len(), 3);
+}
+
+#[test]
+fn values_of_rows_are_typed() {
+    let mut c = Database::in_memory().unwrap().connect().unwrap();
+    let rows = c
+        .rows("SELECT 1 AS a, NULL AS b, 'x' AS c, 2.5::DOUBLE AS d, true AS e")
+        .unwrap();
+    let row = &rows[0];
+    assert_eq!(row.get::<i64>("a").unwrap(), 1);
+    assert_eq!(row.get::<Option<i64>>("B").unwrap(), None);
+    assert_eq!(row.get::<String>(2).unwrap(), "x");
+    assert_eq!(row.get::<f64>("d").unwrap().to_bits(), 2.5_f64.to_bits());
+    assert!(row.get::<bool>("e").unwrap());
+    assert!(row.get::<String>("a").is_err());
+    assert!(row.get::<i64>("b").is_err());
+    assert!(row.get::<i64>("z").is_err());
+    assert!(row.get::<i64>(9).is_err());
+}
