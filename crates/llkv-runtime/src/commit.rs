@@ -44,6 +44,7 @@ impl RuntimeContext {
         if !transaction.has_changes() {
             return Ok(None);
         }
+        transaction.flush()?;
         crate::foreign_keys::check_deferred(transaction)?;
         transaction.settle(&self.store)?;
         let mut builds_index = false;

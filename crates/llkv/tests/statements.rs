@@ -280,4 +280,13 @@ fn triggers_and_foreign_keys_see_rows_that_come_one_by_one() {
     insert.execute((2, 9)).unwrap();
     c.execute("COMMIT").unwrap();
     assert_eq!(c.rows("SELECT * FROM child").unwrap().len(), 1);
+    // A parent that comes after its child, both before the commit.
+    c.execute(
+        "CREATE TABLE later (id INTEGER, parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .unwrap();
+    c.execute("BEGIN; INSERT INTO later VALUES (1, 77)").unwrap();
+    parent.execute((77,)).unwrap();
+    c.execute("COMMIT").unwrap();
+    assert_eq!(c.rows("SELECT * FROM later").unwrap().len(), 1);
 }
