@@ -72,7 +72,7 @@
 //! connection.execute("INSERT INTO accounts VALUES (1, 50), (2, 0)")?;
 //! let transfer = |connection: &mut llkv::Connection, euros: i32| {
 //!     connection.transaction(|transaction| {
-//!         let add = transaction.prepare("UPDATE accounts SET euros = euros + ? WHERE id = ?")?;
+//!         let add = transaction.prepare("UPDATE accounts SET euros = euros + $1 WHERE id = $2")?;
 //!         add.execute((euros, 2))?;
 //!         add.execute((-euros, 1))
 //!     })

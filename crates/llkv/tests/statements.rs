@@ -66,7 +66,7 @@ fn what_a_transaction_writes_it_sees_and_others_do_not() {
         b.prepare("SELECT txt FROM t WHERE id = ?").unwrap(),
     );
     let insert = a.prepare("INSERT INTO t VALUES (?, ?, ?)").unwrap();
-    let update = a.prepare("UPDATE t SET txt = ? WHERE id = ?").unwrap();
+    let update = a.prepare("UPDATE t SET txt = $1 WHERE id = $2").unwrap();
     let delete = a.prepare("DELETE FROM t WHERE id = ?").unwrap();
     b.execute("BEGIN").unwrap();
     assert_eq!(text_of(&of_b, 5), Some("row 5".into()));
@@ -285,7 +285,8 @@ fn triggers_and_foreign_keys_see_rows_that_come_one_by_one() {
         "CREATE TABLE later (id INTEGER, parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
     )
     .unwrap();
-    c.execute("BEGIN; INSERT INTO later VALUES (1, 77)").unwrap();
+    c.execute("BEGIN; INSERT INTO later VALUES (1, 77)")
+        .unwrap();
     parent.execute((77,)).unwrap();
     c.execute("COMMIT").unwrap();
     assert_eq!(c.rows("SELECT * FROM later").unwrap().len(), 1);
