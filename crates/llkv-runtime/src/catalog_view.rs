@@ -50,11 +50,6 @@ impl SessionCatalog {
     }
 
     /// The catalog itself.
-    pub(crate) fn state(&self) -> &CatalogState {
-        &self.catalog
-    }
-
-    /// What it is a view of.
     pub(crate) fn state(&self) -> &Arc<CatalogState> {
         &self.catalog
     }

@@ -60,14 +60,7 @@ impl RuntimeContext {
             let ticket = self.store.log(&staged.record)?;
             transaction.record_keys(commit_id, self.transactions.gc_bound());
             transaction.record_references(&queue.catalog, commit_id, self.transactions.gc_bound());
-            let logged = queue.admit(staged, ticket);
-            let place = Place {
-                commit_id,
-                pager_commit: logged.ticket.pager_commit(),
-                rows: logged.rows,
-            };
-            self.publishing.register(logged);
-            place
+            self.publishing.register(queue.admit(staged, ticket))
         };
         let Place {
             commit_id, rows, ..
@@ -111,10 +104,10 @@ impl RuntimeContext {
             let commit_id = queue.last_commit + 1;
             let staged = queue.build_catalog(self, &diff, commit_id)?;
             let ticket = self.store.log(&staged.record)?;
-            queue.admit(staged, ticket)
+            self.publishing.register(queue.admit(staged, ticket))
         };
-        let synced = self.store.sync(&logged.ticket);
-        self.publishing.publish(self, logged, synced)
+        let synced = self.store.sync(logged.pager_commit);
+        self.publishing.publish(self, logged.commit_id, synced)
     }
 
     /// True when a commit creates an index on a table that is worth a checkpoint of its own.
@@ -431,8 +424,14 @@ impl PublishQueue {
     }
 
     /// Takes a commit that has got its place: called in the order of the ids, under the lock that makes it.
-    fn register(&self, logged: Logged) {
+    fn register(&self, logged: Logged) -> Place {
+        let place = Place {
+            commit_id: logged.ticket.commit_id(),
+            pager_commit: logged.ticket.pager_commit(),
+            rows: logged.rows,
+        };
         self.state.lock().logged.push_back(logged);
+        place
     }
 
     /// Publishes what is durable when commit `upto` is: it, and all before it.

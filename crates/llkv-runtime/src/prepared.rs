@@ -6,7 +6,7 @@ use arrow::array::{RecordBatch, RecordBatchIterator};
 use llkv_executor::{PointPlan, PointResult, constant_value, is_fixed};
 use llkv_expr::Expr;
 use llkv_plan::{
-    CatalogView, ConflictAction, Insert, LogicalPlan, PlanStatement, Projection, Values,
+    CatalogView, ConflictAction, IndexUse, Insert, LogicalPlan, PlanStatement, Projection, Values,
 };
 use llkv_result::{Result, StatementResult};
 use llkv_table::CatalogState;
@@ -51,7 +51,8 @@ impl RuntimeSession {
             })
         };
         let source = source_mut(&mut statement).map(|plan| std::mem::replace(plan, nothing()));
-        let point = match &source {
+        let by_index = self.settings.optimizer.index_use != IndexUse::Never;
+        let point = match source.as_ref().filter(|_| by_index) {
             Some(plan) => PointPlan::of(plan, &|table| catalog.indexes(table))?,
             None => None,
         };
