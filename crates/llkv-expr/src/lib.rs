@@ -28,6 +28,6 @@ pub use function::{
 };
 pub use sort::SortKey;
 pub use window::{
-    FrameBound, FrameExclusion, FrameOffset, FrameUnit, RangeKey, WindowCall, WindowExpr,
-    WindowFrame, WindowFunction,
+    FrameBound, FrameExclusion, FrameOffset, FrameUnit, RangeKey, WindowCall, WindowDocumentation,
+    WindowExpr, WindowFrame, WindowFunction,
 };

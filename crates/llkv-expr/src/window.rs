@@ -32,6 +32,17 @@ pub enum WindowFunction {
     NthValue,
 }
 
+/// What the page of functions says of a window function.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowDocumentation {
+    /// How it is called.
+    pub usage: &'static str,
+    /// What it gives.
+    pub description: &'static str,
+    /// What may stand behind SELECT, and the values that it gives.
+    pub example: (&'static str, &'static str),
+}
+
 impl WindowFunction {
     /// All of them.
     pub const ALL: [Self; 11] = [
@@ -63,6 +74,106 @@ impl WindowFunction {
             Self::FirstValue => "first_value",
             Self::LastValue => "last_value",
             Self::NthValue => "nth_value",
+        }
+    }
+
+    /// How it is called, what it gives, and an example with its result.
+    #[must_use]
+    pub const fn documentation(self) -> WindowDocumentation {
+        let (usage, description, example) = match self {
+            Self::RowNumber => (
+                "row_number() OVER (...)",
+                "1, 2, 3 ... within the partition.",
+                (
+                    "row_number() OVER (ORDER BY x) FROM (VALUES (5), (5), (7)) t(x)",
+                    "1, 2, 3",
+                ),
+            ),
+            Self::Rank => (
+                "rank() OVER (...)",
+                "The row number of the first row that is equal in the order.",
+                (
+                    "rank() OVER (ORDER BY x) FROM (VALUES (5), (5), (7)) t(x)",
+                    "1, 1, 3",
+                ),
+            ),
+            Self::DenseRank => (
+                "dense_rank() OVER (...)",
+                "The rank, without gaps after equal rows.",
+                (
+                    "dense_rank() OVER (ORDER BY x) FROM (VALUES (5), (5), (7)) t(x)",
+                    "1, 1, 2",
+                ),
+            ),
+            Self::PercentRank => (
+                "percent_rank() OVER (...)",
+                "The rank as a part of the partition, from 0 to 1.",
+                (
+                    "percent_rank() OVER (ORDER BY x) FROM (VALUES (5), (6), (7)) t(x)",
+                    "0.0, 0.5, 1.0",
+                ),
+            ),
+            Self::CumeDist => (
+                "cume_dist() OVER (...)",
+                "The part of the partition's rows that are not behind the row.",
+                (
+                    "cume_dist() OVER (ORDER BY x) FROM (VALUES (5), (7)) t(x)",
+                    "0.5, 1.0",
+                ),
+            ),
+            Self::Ntile => (
+                "ntile(n) OVER (...)",
+                "The number of the row's bucket, of n buckets of nearly equal size.",
+                (
+                    "ntile(2) OVER (ORDER BY x) FROM (VALUES (5), (6), (7)) t(x)",
+                    "1, 1, 2",
+                ),
+            ),
+            Self::Lag => (
+                "lag(x [, offset [, default]]) OVER (...)",
+                "x of the row so many rows before: of the one before, where no offset is given.",
+                (
+                    "lag(x, 1, 0) OVER (ORDER BY x) FROM (VALUES (5), (6), (7)) t(x)",
+                    "0, 5, 6",
+                ),
+            ),
+            Self::Lead => (
+                "lead(x [, offset [, default]]) OVER (...)",
+                "x of the row so many rows after: of the next one, where no offset is given.",
+                (
+                    "lead(x, 1, 0) OVER (ORDER BY x) FROM (VALUES (5), (6), (7)) t(x)",
+                    "6, 7, 0",
+                ),
+            ),
+            Self::FirstValue => (
+                "first_value(x) OVER (...)",
+                "x of the frame's first row.",
+                (
+                    "first_value(x) OVER (ORDER BY x) FROM (VALUES (5), (7)) t(x)",
+                    "5, 5",
+                ),
+            ),
+            Self::LastValue => (
+                "last_value(x) OVER (...)",
+                "x of the frame's last row, which is the row itself and its equals where no frame is given.",
+                (
+                    "last_value(x) OVER (ORDER BY x) FROM (VALUES (5), (7)) t(x)",
+                    "5, 7",
+                ),
+            ),
+            Self::NthValue => (
+                "nth_value(x, n) OVER (...)",
+                "x of the frame's n-th row; NULL where it has fewer.",
+                (
+                    "nth_value(x, 2) OVER (ORDER BY x) FROM (VALUES (5), (7)) t(x)",
+                    "NULL, 7",
+                ),
+            ),
+        };
+        WindowDocumentation {
+            usage,
+            description,
+            example,
         }
     }
 

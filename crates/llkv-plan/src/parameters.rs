@@ -1,39 +1,42 @@
 //! Values in the place of parameters: in a statement as it was bound, or after it was optimized without them.
 
 use crate::rules::simplify;
-use crate::{LogicalPlan, PlanStatement, Projection, Returning, RowQuery};
+use crate::{PlanStatement, Projection, Returning, RowCheck, RowQuery};
 use llkv_expr::Expr;
 use llkv_types::Scalar;
-use std::convert::Infallible;
 
 impl PlanStatement {
-    /// Calls `f` on each expression that may hold a parameter, the whole of it, for change in place.
+    /// Calls `f` on each expression that may hold a parameter, the whole of it, for change in place. The
+    /// programs of triggers have parameters of their own and are left alone.
     pub fn for_each_expr_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
         match self {
             Self::Query(plan)
             | Self::CopyTo { source: plan, .. }
             | Self::CreateTable {
                 source: Some(plan), ..
-            } => of_plan(plan, f),
+            } => plan.for_each_expr_within_mut(f),
             Self::Insert(insert) => {
-                of_plan(&mut insert.source, f);
+                insert.source.for_each_expr_within_mut(f);
+                of_checks(&mut insert.checks, f);
                 of_returning(insert.returning.as_mut(), f);
                 let update = insert.upsert.as_mut().and_then(|u| u.update.as_mut());
                 if let Some(update) = update {
                     update.filter.iter_mut().for_each(&mut *f);
                     of_projections(&mut update.columns, f);
+                    of_checks(&mut update.checks, f);
                     of_query(update.query.as_mut(), f);
                 }
             }
             Self::Update(update) => {
-                of_plan(&mut update.source, f);
+                update.source.for_each_expr_within_mut(f);
+                of_checks(&mut update.checks, f);
                 of_returning(update.returning.as_mut(), f);
             }
             Self::Delete(delete) => {
-                of_plan(&mut delete.source, f);
+                delete.source.for_each_expr_within_mut(f);
                 of_returning(delete.returning.as_mut(), f);
             }
-            Self::ChangeView(change) => of_plan(&mut change.source, f),
+            Self::ChangeView(change) => change.source.for_each_expr_within_mut(f),
             Self::Explain { statement, .. } => statement.for_each_expr_mut(f),
             _ => {}
         }
@@ -66,14 +69,6 @@ fn replace(expr: &mut Expr, values: &[Scalar]) -> bool {
     replaced
 }
 
-fn of_plan(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut Expr)) {
-    plan.for_each_expr_mut(&mut *f);
-    let _ = plan.try_for_each_input_mut::<Infallible>(&mut |input| {
-        of_plan(input, f);
-        Ok(())
-    });
-}
-
 fn of_returning(returning: Option<&mut Returning>, f: &mut dyn FnMut(&mut Expr)) {
     if let Some(returning) = returning {
         of_projections(&mut returning.columns, f);
@@ -83,7 +78,13 @@ fn of_returning(returning: Option<&mut Returning>, f: &mut dyn FnMut(&mut Expr))
 
 fn of_query(query: Option<&mut RowQuery>, f: &mut dyn FnMut(&mut Expr)) {
     if let Some(query) = query {
-        of_plan(&mut query.plan, f);
+        query.plan.for_each_expr_within_mut(f);
+    }
+}
+
+fn of_checks(checks: &mut [RowCheck], f: &mut dyn FnMut(&mut Expr)) {
+    for check in checks {
+        f(&mut check.expr);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Triggers as a statement brings them along: bound once, run for each row with the row's values.
 
-use crate::{LogicalPlan, PlanStatement, Projection, Returning, RowCheck};
+use crate::{LogicalPlan, PlanStatement};
 use llkv_expr::Expr;
 use llkv_result::{Error, Result};
 use llkv_types::{Scalar, TableId, TriggerEvent, TriggerTime};
@@ -128,12 +128,9 @@ impl TriggerProgram {
             return Ok(None);
         };
         let mut step = step.clone();
-        let mut filling = Filling {
-            row,
-            result: Ok(()),
-        };
-        filling.statement(&mut step);
-        filling.result.map(|()| Some(step))
+        let mut filled = Ok(());
+        step.for_each_expr_mut(&mut |expr| fill(expr, row, &mut filled));
+        filled.map(|()| Some(step))
     }
 }
 
@@ -144,93 +141,25 @@ impl TriggerCondition {
     /// Only for bugs: a parameter beyond the row.
     pub fn of_row(&self, row: &[Scalar]) -> Result<Self> {
         let mut condition = self.clone();
-        let mut filling = Filling {
-            row,
-            result: Ok(()),
-        };
+        let mut filled = Ok(());
         match &mut condition {
-            Self::Row(expr) => filling.expr(expr),
-            Self::Query(plan) => filling.plan(plan),
+            Self::Row(expr) => fill(expr, row, &mut filled),
+            Self::Query(plan) => {
+                plan.for_each_expr_within_mut(&mut |expr| fill(expr, row, &mut filled));
+            }
         }
-        filling.result.map(|()| condition)
+        filled.map(|()| condition)
     }
 }
 
-/// Puts values in the place of parameters.
-struct Filling<'r> {
-    row: &'r [Scalar],
-    result: Result<()>,
-}
-
-impl Filling<'_> {
-    fn statement(&mut self, statement: &mut PlanStatement) {
-        match statement {
-            PlanStatement::Query(plan) => self.plan(plan),
-            PlanStatement::Insert(insert) => {
-                self.plan(&mut insert.source);
-                self.checks(&mut insert.checks);
-                self.returning(insert.returning.as_mut());
-                let update = insert.upsert.as_mut().and_then(|u| u.update.as_mut());
-                if let Some(update) = update {
-                    update.filter.iter_mut().for_each(|e| self.expr(e));
-                    self.projections(&mut update.columns);
-                    self.checks(&mut update.checks);
-                    if let Some(query) = &mut update.query {
-                        self.plan(&mut query.plan);
-                    }
-                }
-            }
-            PlanStatement::Update(update) => {
-                self.plan(&mut update.source);
-                self.checks(&mut update.checks);
-                self.returning(update.returning.as_mut());
-            }
-            PlanStatement::Delete(delete) => {
-                self.plan(&mut delete.source);
-                self.returning(delete.returning.as_mut());
-            }
-            PlanStatement::ChangeView(change) => self.plan(&mut change.source),
-            _ => {}
+/// Puts the values of a row in the place of an expression's parameters.
+fn fill(expr: &mut Expr, row: &[Scalar], filled: &mut Result<()>) {
+    if let Expr::Parameter { index, .. } = expr {
+        match row.get(*index) {
+            Some(value) => *expr = Expr::Literal(value.clone()),
+            None => *filled = Err(Error::internal("a trigger's row is too short")),
         }
+        return;
     }
-
-    fn returning(&mut self, returning: Option<&mut Returning>) {
-        if let Some(returning) = returning {
-            self.projections(&mut returning.columns);
-        }
-    }
-
-    fn projections(&mut self, projections: &mut [Projection]) {
-        for projection in projections {
-            self.expr(&mut projection.expr);
-        }
-    }
-
-    fn checks(&mut self, checks: &mut [RowCheck]) {
-        for check in checks {
-            self.expr(&mut check.expr);
-        }
-    }
-
-    fn plan(&mut self, plan: &mut LogicalPlan) {
-        plan.for_each_expr_mut(&mut |expr| self.expr(expr));
-        let ended = plan.try_for_each_input_mut(&mut |input| {
-            self.plan(input);
-            Ok::<(), std::convert::Infallible>(())
-        });
-        match ended {
-            Ok(()) => {}
-        }
-    }
-
-    fn expr(&mut self, expr: &mut Expr) {
-        if let Expr::Parameter { index, .. } = expr {
-            match self.row.get(*index) {
-                Some(value) => *expr = Expr::Literal(value.clone()),
-                None => self.result = Err(Error::internal("a trigger's row is too short")),
-            }
-            return;
-        }
-        expr.for_each_child_mut(&mut |child| self.expr(child));
-    }
+    expr.for_each_child_mut(&mut |child| fill(child, row, filled));
 }

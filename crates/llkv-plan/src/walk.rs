@@ -3,6 +3,7 @@
 use crate::column_set::ColumnSet;
 use crate::{ApplyKind, JoinKind, LogicalPlan, PlanColumn, Values};
 use llkv_expr::{ColumnId, Expr};
+use std::convert::Infallible;
 
 /// A plan of nothing that costs nothing: what stands in a box while its plan is rewritten.
 pub(crate) fn take(plan: &mut LogicalPlan) -> LogicalPlan {
@@ -144,6 +145,20 @@ impl LogicalPlan {
                 f(&mut n.step)
             }
         }
+    }
+
+    /// Calls `f` on each direct input, for change in place.
+    pub fn for_each_input_mut(&mut self, f: &mut dyn FnMut(&mut LogicalPlan)) {
+        let Ok(()) = self.try_for_each_input_mut::<Infallible>(&mut |input| {
+            f(input);
+            Ok(())
+        });
+    }
+
+    /// Calls `f` on each expression of the node and of all below it, for change in place.
+    pub fn for_each_expr_within_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
+        self.for_each_expr_mut(f);
+        self.for_each_input_mut(&mut |input| input.for_each_expr_within_mut(f));
     }
 
     /// Calls `f` on each expression of the node itself.

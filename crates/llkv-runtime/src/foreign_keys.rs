@@ -495,15 +495,14 @@ pub(crate) fn add(
     let handle = transaction.handle(&child)?;
     let request = ScanRequest::new(key.fields.clone());
     let scan = handle.scan_stream(&request)?;
-    for morsel in 0..scan.morsel_count() {
-        for batch in scan.read(morsel)? {
-            let keys = reference.keys_of_columns(batch?.columns())?;
-            let missing = transaction.missing_keys(&reference, &keys, false)?;
-            if !missing.is_empty() || keys.is_beyond() {
-                return Err(violation(&reference));
-            }
+    scan.for_each_batch(|batch| {
+        let keys = reference.keys_of_columns(batch.columns())?;
+        let missing = transaction.missing_keys(&reference, &keys, false)?;
+        if !missing.is_empty() || keys.is_beyond() {
+            return Err(violation(&reference));
         }
-    }
+        Ok(())
+    })?;
     transaction.read_all_rows(child.id());
     transaction.read_all_rows(parent.id());
     Ok(())

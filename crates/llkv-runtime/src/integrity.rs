@@ -88,12 +88,10 @@ fn check_table(
 fn count_nulls(handle: &TableHandle, field: llkv_types::FieldId) -> Result<usize> {
     let scan = handle.scan_stream(&ScanRequest::new(vec![field]))?;
     let mut nulls = 0;
-    for morsel in 0..scan.morsel_count() {
-        for batch in scan.read(morsel)? {
-            let batch = batch?;
-            let columns = batch.columns().iter();
-            nulls += columns.map(|column| column.null_count()).sum::<usize>();
-        }
-    }
+    scan.for_each_batch(|batch| {
+        let columns = batch.columns().iter();
+        nulls += columns.map(|column| column.null_count()).sum::<usize>();
+        Ok(())
+    })?;
     Ok(nulls)
 }

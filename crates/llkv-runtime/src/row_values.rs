@@ -125,13 +125,7 @@ fn fill(plan: &mut LogicalPlan, columns: &[PlanColumn], rows: &RecordBatch) {
         values.batches = vec![rows.clone()];
         return;
     }
-    let ended = plan.try_for_each_input_mut(&mut |input| {
-        fill(input, columns, rows);
-        Ok::<(), std::convert::Infallible>(())
-    });
-    match ended {
-        Ok(()) => {}
-    }
+    plan.for_each_input_mut(&mut |input| fill(input, columns, rows));
 }
 
 /// The rows that RETURNING gives back: computed while the statement runs, so that an error undoes it.

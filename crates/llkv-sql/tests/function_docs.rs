@@ -10,7 +10,7 @@
 )]
 
 use llkv_compute::functions;
-use llkv_expr::Dialects;
+use llkv_expr::{Dialects, WindowFunction};
 use llkv_result::{Error, StatementResult};
 use llkv_sql::{EngineOptions, SqlDialect, SqlEngine};
 use llkv_types::Scalar;
@@ -28,7 +28,7 @@ struct Entry {
     dialects: Dialects,
 }
 
-/// A section of the page. Window functions are to be a section of their own here, from their registry.
+/// A section of the page.
 struct Section {
     title: &'static str,
     entries: Vec<Entry>,
@@ -68,6 +68,21 @@ fn sections() -> Vec<Section> {
         title: "Aggregates",
         entries: aggregates.collect(),
     });
+    let windows = WindowFunction::ALL.into_iter().map(|function| {
+        let documentation = function.documentation();
+        Entry {
+            name: function.name(),
+            aliases: &[],
+            usage: documentation.usage,
+            description: documentation.description,
+            example: documentation.example,
+            dialects: Dialects::ALL,
+        }
+    });
+    sections.push(Section {
+        title: "Window functions",
+        entries: windows.collect(),
+    });
     sections
 }
 
@@ -76,7 +91,8 @@ fn page() -> String {
         "# Functions\n\n\
          Generated from the registries in `llkv-compute`; every example is run as a test. Where no dialect is named, a \
          function is known in all of them.\n\n\
-         All aggregates take `DISTINCT` or `ORDER BY` within their parentheses, and `FILTER (WHERE ...)` behind them.\n",
+         All aggregates take `DISTINCT` or `ORDER BY` within their parentheses, and `FILTER (WHERE ...)` behind them. With \
+         `OVER` each is a window function as well.\n",
     );
     for section in sections() {
         write!(out, "\n## {}\n\n", section.title).unwrap();

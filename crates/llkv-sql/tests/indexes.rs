@@ -1,6 +1,6 @@
 //! One history for two tables, one with indexes: their answers are the same at every moment.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
@@ -10,7 +10,6 @@ use llkv_sql::{Session, SqlEngine};
 use proptest::prelude::*;
 use std::fmt::Write;
 use std::path::Path;
-use std::time::Instant;
 
 /// Key, group, text: unique, with repetitions, with NULLs.
 type Row = (i64, i64, Option<u8>);
@@ -329,99 +328,5 @@ proptest! {
         pair.step(&Step::Checkpoint);
         pair.step(&Step::Reopen);
         pair.compare(seed + 1);
-    }
-}
-
-/// `cargo test -- --ignored --nocapture`: what a look-up and a change by key cost.
-#[test]
-#[ignore = "a measurement"]
-fn cost_by_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let engine = SqlEngine::open(folder.path().join("t.llkv")).unwrap();
-    let session = engine.session();
-    let rows: u64 = 1_000_000;
-    for (table, key, constraint) in [
-        ("ascending", "i", " PRIMARY KEY"),
-        ("scattered", "(i * 7919) % 1000003", " PRIMARY KEY"),
-        ("without", "i", ""),
-    ] {
-        session
-            .execute(&format!(
-                "CREATE TABLE {table} (k BIGINT{constraint}, v BIGINT, s VARCHAR)"
-            ))
-            .unwrap();
-        let start = Instant::now();
-        session
-            .execute(&format!(
-                "INSERT INTO {table} SELECT {key}, i, 'row ' || CAST(i AS VARCHAR) FROM generate_series(1, {rows}) AS r(i)"
-            ))
-            .unwrap();
-        println!("{table}: load {:?}", start.elapsed());
-        let start = Instant::now();
-        session.execute("CHECKPOINT").unwrap();
-        println!("{table}: checkpoint {:?}", start.elapsed());
-    }
-    for table in ["ascending", "scattered"] {
-        let select = session
-            .prepare(&format!("SELECT v, s FROM {table} WHERE k = ?"))
-            .unwrap();
-        let count = 2_000u64;
-        let start = Instant::now();
-        for n in 0..count {
-            let key = (n * 7919 * 13) % 1_000_003;
-            let key = llkv_types::Scalar::Int64(key as i64);
-            let StatementResult::Select(batches) = select.execute(&[key]).unwrap() else {
-                continue;
-            };
-            batches.for_each(|batch| drop(batch.unwrap()));
-        }
-        println!(
-            "{table}: prepared look-up {:?}",
-            start.elapsed() / count as u32
-        );
-        let start = Instant::now();
-        for n in 0..count {
-            let key = (n * 7919 * 13) % 1_000_003;
-            let sql = format!("SELECT v, s FROM {table} WHERE k = {key}");
-            session.sql(&sql).unwrap().for_each(|b| drop(b.unwrap()));
-        }
-        println!(
-            "{table}: look-up by text {:?}",
-            start.elapsed() / count as u32
-        );
-        session.execute("BEGIN").unwrap();
-        let start = Instant::now();
-        for n in 0..count {
-            let key = (n * 7919 * 13) % 1_000_003;
-            session
-                .execute(&format!("UPDATE {table} SET v = v + 1 WHERE k = {key}"))
-                .unwrap();
-        }
-        println!(
-            "{table}: update in a transaction {:?}",
-            start.elapsed() / count as u32
-        );
-        session.execute("COMMIT").unwrap();
-        let start = Instant::now();
-        for n in 0..200u64 {
-            let key = (n * 7919 * 17) % 1_000_003;
-            session
-                .execute(&format!("DELETE FROM {table} WHERE k = {key}"))
-                .unwrap();
-        }
-        println!("{table}: durable delete {:?}", start.elapsed() / 200);
-        let start = Instant::now();
-        for n in 0..200u64 {
-            let key = (n * 7919 * 17) % 1_000_003;
-            session
-                .execute(&format!(
-                    "INSERT INTO {table} VALUES ({key}, 1, 'x') ON CONFLICT DO NOTHING"
-                ))
-                .unwrap();
-        }
-        println!(
-            "{table}: durable insert of an old key {:?}",
-            start.elapsed() / 200
-        );
     }
 }

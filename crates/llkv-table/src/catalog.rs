@@ -143,11 +143,7 @@ impl SysCatalog {
             as_of: snapshot,
             ..CatalogState::default()
         };
-        for morsel in 0..scan.morsel_count() {
-            for batch in scan.read(morsel)? {
-                state.read_rows(&batch?)?;
-            }
-        }
+        scan.for_each_batch(|batch| state.read_rows(batch))?;
         state.attach_indexes()?;
         state.attach_triggers();
         Ok(state)

@@ -260,7 +260,7 @@ fn highest_key(
     request: &ScanRequest,
 ) -> Result<Option<KeyBytes>> {
     let mut highest: Option<KeyBytes> = None;
-    for_each_batch(handle, request, |batch| {
+    handle.scan_stream(request)?.for_each_batch(|batch| {
         let keys = key.encode(batch.columns())?;
         let max = keys.iter().map(|(_, key)| key).max();
         if max > highest.as_deref() {
@@ -275,7 +275,7 @@ fn highest_key(
 pub(crate) fn own_keys(handle: &TableHandle, key: &UniqueKey) -> Result<OwnKeys> {
     let mut own = OwnKeys::default();
     let request = ScanRequest::new(key.meta().fields.clone());
-    for_each_batch(handle, &request, |batch| {
+    handle.scan_stream(&request)?.for_each_batch(|batch| {
         for (_, bytes) in key.encode(batch.columns())?.iter() {
             own.insert(bytes);
         }
@@ -290,7 +290,7 @@ fn key_hashes(
 ) -> Result<HashSet<u64, foldhash::fast::FixedState>> {
     let mut hashes = HashSet::default();
     let request = ScanRequest::new(key.meta().fields.clone());
-    for_each_batch(handle, &request, |batch| {
+    handle.scan_stream(&request)?.for_each_batch(|batch| {
         let keys = key.encode(batch.columns())?;
         hashes.extend(keys.iter().map(|(_, bytes)| xxh3_64(bytes)));
         Ok(())
@@ -322,7 +322,7 @@ fn probe(
     }
     let access = whole_keys(key.index(), wanted.iter().copied());
     let scan = handle.scan_with(&request, Some(&access))?;
-    each_batch(&scan, |batch| {
+    scan.for_each_batch(|batch| {
         let (row_ids, key_columns) = match batch.columns().split_last() {
             Some((row_ids, key_columns)) => (row_ids.as_primitive::<UInt64Type>(), key_columns),
             None => return Ok(()),
@@ -335,26 +335,6 @@ fn probe(
         }
         Ok(())
     })
-}
-
-pub(crate) fn for_each_batch(
-    handle: &TableHandle,
-    request: &ScanRequest,
-    each: impl FnMut(&RecordBatch) -> Result<()>,
-) -> Result<()> {
-    each_batch(&handle.scan_stream(request)?, each)
-}
-
-pub(crate) fn each_batch(
-    scan: &TableScan,
-    mut each: impl FnMut(&RecordBatch) -> Result<()>,
-) -> Result<()> {
-    for morsel in 0..scan.morsel_count() {
-        for batch in scan.read(morsel)? {
-            each(&batch?)?;
-        }
-    }
-    Ok(())
 }
 
 /// Which rows of a batch are appended, and which existing ones go.

@@ -49,11 +49,10 @@
 //! let count = |snapshot| -> llkv_result::Result<usize> {
 //!     let scan = table.scan_stream(&store, snapshot, &ScanRequest::new(vec![]))?;
 //!     let mut rows = 0;
-//!     for morsel in 0..scan.morsel_count() {
-//!         for batch in scan.read(morsel)? {
-//!             rows += batch?.num_rows();
-//!         }
-//!     }
+//!     scan.for_each_batch(|batch| {
+//!         rows += batch.num_rows();
+//!         Ok(())
+//!     })?;
 //!     Ok(rows)
 //! };
 //! assert_eq!(count(before.snapshot())?, 0);

@@ -1,7 +1,6 @@
 //! The next value of an integer key: one more than the highest that the transaction sees, as SQLite numbers
 //! rows.
 
-use crate::insert::for_each_batch;
 use crate::{ScanRequest, StagedTable, WriteContext};
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::max;
@@ -79,7 +78,7 @@ impl StagedTable {
         let handle = self.handle(context.store, committed, context.snapshot.snapshot_id)?;
         let mut highest = None;
         let request = ScanRequest::new(key.meta().fields.clone());
-        for_each_batch(&handle, &request, |batch| {
+        handle.scan_stream(&request)?.for_each_batch(|batch| {
             let column = batch.columns().first();
             let keys = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
             highest = highest.max(keys.and_then(max));

@@ -1,6 +1,5 @@
 //! What foreign keys ask of two tables: which keys of the parent exist, which rows of the child have them.
 
-use crate::insert::each_batch;
 use crate::{
     ColumnPredicate, ColumnTest, ForeignKeyMeta, ScanRequest, StagedTable, Table, TableHandle,
     UniqueKey, WriteContext,
@@ -269,7 +268,7 @@ impl Reference {
             }
         }
         let mut found = Vec::new();
-        each_batch(&handle.scan_stream(&request)?, |batch| {
+        handle.scan_stream(&request)?.for_each_batch(|batch| {
             let Some((row_ids, columns)) = batch.columns().split_last() else {
                 return Ok(());
             };

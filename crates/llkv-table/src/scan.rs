@@ -77,6 +77,19 @@ impl TableScan {
         stored.sum::<usize>() + self.own.morsel_count()
     }
 
+    /// Reads morsel after morsel and calls `each` on each batch, on this thread.
+    ///
+    /// # Errors
+    /// When stored data cannot be read, or what `each` gives.
+    pub fn for_each_batch(&self, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        for morsel in 0..self.morsel_count() {
+            for batch in self.read(morsel)? {
+                each(&batch?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Streams one morsel. Batches are not empty and have at most the rows asked for.
     ///
     /// # Errors

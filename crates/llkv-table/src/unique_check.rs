@@ -1,6 +1,5 @@
 //! Rows that exist when a unique index is created: no two of them may have one key.
 
-use crate::insert::for_each_batch;
 use crate::{ScanRequest, TableHandle, UniqueKey};
 use hashbrown::HashSet;
 use llkv_result::Result;
@@ -16,7 +15,7 @@ impl UniqueKey {
         let request = ScanRequest::new(self.meta().fields.clone());
         let mut hashes: Vec<u64> = Vec::new();
         let mut highest: Option<KeyBytes> = None;
-        for_each_batch(handle, &request, |batch| {
+        handle.scan_stream(&request)?.for_each_batch(|batch| {
             let keys = self.encode(batch.columns())?;
             hashes.extend(keys.iter().map(|(_, key)| xxh3_64(key)));
             let of_batch = keys.iter().map(|(_, key)| key).max();
@@ -47,7 +46,7 @@ impl UniqueKey {
     ) -> Result<()> {
         let request = ScanRequest::new(self.meta().fields.clone());
         let mut seen: HashSet<KeyBytes> = HashSet::new();
-        for_each_batch(handle, &request, |batch| {
+        handle.scan_stream(&request)?.for_each_batch(|batch| {
             for (row, key) in self.encode(batch.columns())?.iter() {
                 if hashes.contains(&xxh3_64(key)) && !seen.insert(key.into()) {
                     return Err(self.duplicate(table, batch.columns(), row));

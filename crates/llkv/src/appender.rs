@@ -1,10 +1,12 @@
 //! Arrow batches on their way into a table.
 
 use crate::Connection;
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_plan::{BatchIterator, ExternalSource};
-use llkv_result::{Error, Result};
+use llkv_result::{BindError, Error, Result};
+use llkv_types::SqlType;
 use std::sync::Arc;
 
 /// The fast way into a table: batch after batch, columns by position. The rows become visible together, when
@@ -38,6 +40,7 @@ impl<'c> Appender<'c> {
     /// When there is no such table, columns do not fit, or a constraint refuses a row: the transaction is
     /// aborted then.
     pub fn append(&mut self, batch: RecordBatch) -> Result<u64> {
+        let batch = sql_forms(&batch)?;
         let rows = self
             .connection
             .insert_from(&self.table, Arc::new(OneBatch { batch }))?;
@@ -64,6 +67,41 @@ impl Drop for Appender<'_> {
             let _ = self.connection.execute("ROLLBACK");
         }
     }
+}
+
+/// The batch with each column in the form of its SQL type: views for strings, microseconds for times.
+fn sql_forms(batch: &RecordBatch) -> Result<RecordBatch> {
+    let wrong = |field: &Field, why: String| {
+        Error::from(BindError::TypeMismatch {
+            message: format!("column \"{}\": {why}", field.name()),
+            span: None,
+        })
+    };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let schema = batch.schema_ref();
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns: Vec<(Field, ArrayRef)> = columns
+        .map(|(column, field)| {
+            let from = field.data_type();
+            let ty = match SqlType::from_arrow(from) {
+                Some(SqlType::Null) => SqlType::Text,
+                Some(ty) => ty,
+                None => return Err(wrong(field, format!("no SQL type is like {from}"))),
+            };
+            let column = cast_with_options(column, &ty.to_arrow(), &options)
+                .map_err(|error| wrong(field, error.to_string()))?;
+            Ok((Field::new(field.name(), ty.to_arrow(), true), column))
+        })
+        .collect::<Result<_>>()?;
+    let (fields, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let schema = Arc::new(Schema::new(fields));
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
 }
 
 /// A batch as a source.

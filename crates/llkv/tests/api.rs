@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, Date64Array, DictionaryArray, Int64Array, ListArray, NullArray, RecordBatch,
+    StringArray, TimestampMillisecondArray, UInt16Array,
+};
+use arrow::datatypes::{Int8Type, Int64Type};
 use llkv::{Database, Error};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -122,4 +126,46 @@ fn values_of_rows_are_typed() {
     assert!(row.get::<i64>("b").is_err());
     assert!(row.get::<i64>("z").is_err());
     assert!(row.get::<i64>(9).is_err());
+}
+
+#[test]
+fn an_appender_takes_foreign_forms_of_the_types() {
+    let mut c = Database::in_memory().unwrap().connect().unwrap();
+    c.execute("CREATE TABLE t (a BIGINT, b VARCHAR, c TIMESTAMP, d VARCHAR, e DATE)")
+        .unwrap();
+    let names: DictionaryArray<Int8Type> = ["x", "y", "x"].into_iter().collect();
+    let columns: [(&str, ArrayRef); 5] = [
+        ("a", Arc::new(UInt16Array::from(vec![1, 2, 3]))),
+        ("b", Arc::new(names)),
+        (
+            "c",
+            Arc::new(TimestampMillisecondArray::from(vec![0, 1, -1])),
+        ),
+        ("d", Arc::new(NullArray::new(3))),
+        ("e", Arc::new(Date64Array::from(vec![0, 86_400_000, 0]))),
+    ];
+    let mut appender = c.appender("t").unwrap();
+    appender
+        .append(RecordBatch::try_from_iter(columns).unwrap())
+        .unwrap();
+    appender.finish().unwrap();
+    let rows = c
+        .rows("SELECT a || b || ' ' || c || ' ' || e || coalesce(d, '-') AS t FROM t ORDER BY a")
+        .unwrap();
+    let texts: Vec<String> = rows.iter().map(|row| row.get("t").unwrap()).collect();
+    assert_eq!(
+        texts,
+        [
+            "1x 1970-01-01 00:00:00 1970-01-01-",
+            "2y 1970-01-01 00:00:00.001 1970-01-02-",
+            "3x 1969-12-31 23:59:59.999 1970-01-01-",
+        ]
+    );
+    // A form without a SQL type is named with its column.
+    let list: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some([
+        Some(1),
+    ])]));
+    let batch = RecordBatch::try_from_iter([("points", list)]).unwrap();
+    let error = c.appender("t").unwrap().append(batch).unwrap_err();
+    assert!(error.to_string().contains("points"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use super::args::{build, exactly, invalid, texts};
 use arrow::array::ArrayRef;
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type};
 use llkv_expr::{Dialects, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
@@ -24,33 +24,14 @@ fn to_double(types: &[SqlType]) -> Option<Signature> {
     exactly(types, &[Text, Text], Float64)
 }
 
-fn distance(
+/// A function of two texts, row by row.
+fn compared<T: ArrowPrimitiveType>(
     args: &FunctionArgs<'_>,
     name: &'static str,
-    f: impl Fn(&str, &str) -> Result<usize>,
+    f: impl Fn(&str, &str) -> Result<T::Native>,
 ) -> Result<ArrayRef> {
     let (x, y) = (texts(args, 0)?, texts(args, 1)?);
-    build::<Int64Type>(args, |row| {
-        let (Some(x), Some(y)) = (x.get(row), y.get(row)) else {
-            return Ok(None);
-        };
-        if x.len().max(y.len()) > MAX_CHARACTERS {
-            return Err(invalid(
-                name,
-                format!("a text longer than {MAX_CHARACTERS} bytes"),
-            ));
-        }
-        Ok(Some(f(x, y)? as i64))
-    })
-}
-
-fn similarity(
-    args: &FunctionArgs<'_>,
-    name: &'static str,
-    f: impl Fn(&str, &str) -> Result<f64>,
-) -> Result<ArrayRef> {
-    let (x, y) = (texts(args, 0)?, texts(args, 1)?);
-    build::<Float64Type>(args, |row| {
+    build::<T>(args, |row| {
         let (Some(x), Some(y)) = (x.get(row), y.get(row)) else {
             return Ok(None);
         };
@@ -62,6 +43,22 @@ fn similarity(
         }
         Ok(Some(f(x, y)?))
     })
+}
+
+fn distance(
+    args: &FunctionArgs<'_>,
+    name: &'static str,
+    f: impl Fn(&str, &str) -> Result<usize>,
+) -> Result<ArrayRef> {
+    compared::<Int64Type>(args, name, |x, y| Ok(f(x, y)? as i64))
+}
+
+fn similarity(
+    args: &FunctionArgs<'_>,
+    name: &'static str,
+    f: impl Fn(&str, &str) -> Result<f64>,
+) -> Result<ArrayRef> {
+    compared::<Float64Type>(args, name, f)
 }
 
 fn hamming(x: &str, y: &str) -> Result<usize> {

@@ -65,10 +65,7 @@ fn walk(plan: &mut LogicalPlan, exact: bool, context: &mut RuleContext<'_>, chan
         | LogicalPlan::Recursive(_) => true,
         _ => exact && columns.is_empty(),
     };
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, below, context, changed);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, below, context, changed));
     if !columns.is_empty() {
         restore(plan, columns);
     }

@@ -46,10 +46,7 @@ fn walk(plan: &mut LogicalPlan, context: &RuleContext<'_>, changed: &mut bool) {
         scan.index = chosen;
         return;
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, context, changed);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, context, changed));
 }
 
 /// The index that leaves the fewest rows, if it leaves few enough.

@@ -38,10 +38,7 @@ fn is_empty(plan: &LogicalPlan) -> bool {
 }
 
 fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, changed);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, changed));
     let gone = match plan {
         LogicalPlan::Filter(n) if is_always_true(&n.predicate) => {
             *plan = take(&mut n.input);

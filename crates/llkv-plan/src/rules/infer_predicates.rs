@@ -172,10 +172,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) -> Vec<Known> {
         LogicalPlan::Limit(n) => walk(&mut n.input, changed),
         LogicalPlan::Join(n) => join(n, changed),
         other => {
-            let _ = other.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-                walk(input, changed);
-                Ok(())
-            });
+            other.for_each_input_mut(&mut |input| walk(input, changed));
             Vec::new()
         }
     }

@@ -37,10 +37,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
             other => other,
         });
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, changed);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, changed));
 }
 
 fn push(mut n: Limit, changed: &mut bool) -> LogicalPlan {

@@ -40,10 +40,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
         merge(n);
         *changed = true;
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, changed);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, changed));
 }
 
 /// Costs nothing to repeat.

@@ -73,10 +73,7 @@ fn walk(plan: &mut LogicalPlan, mut rejected: ColumnSet, changed: &mut bool) {
             }
         }
         other => {
-            let _ = other.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-                walk(input, ColumnSet::new(), changed);
-                Ok(())
-            });
+            other.for_each_input_mut(&mut |input| walk(input, ColumnSet::new(), changed));
         }
     }
 }

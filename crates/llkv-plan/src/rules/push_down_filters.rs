@@ -75,10 +75,7 @@ fn push_stable(plan: LogicalPlan, predicates: Vec<Expr>) -> LogicalPlan {
             LogicalPlan::Sort(n)
         }
         mut other => {
-            let _ = other.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-                replace(input, |input| push(input, Vec::new()));
-                Ok(())
-            });
+            other.for_each_input_mut(&mut |input| replace(input, |input| push(input, Vec::new())));
             filter(other, predicates)
         }
     }

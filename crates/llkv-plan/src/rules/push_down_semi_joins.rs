@@ -48,10 +48,7 @@ fn walk(plan: &mut LogicalPlan, context: &mut RuleContext<'_>, changed: &mut boo
         });
         *changed = true;
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, context, changed);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, context, changed));
 }
 
 /// Columns of the left side that the join tests.

@@ -46,10 +46,7 @@ fn renumber(plan: &mut LogicalPlan, inside: &mut Vec<(u32, u32)>, context: &mut 
         }
         _ => {}
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        renumber(input, inside, context);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| renumber(input, inside, context));
     inside.truncate(around);
 }
 
@@ -60,15 +57,7 @@ pub(super) fn rename(plan: &mut LogicalPlan, renaming: &Renaming) {
             c.id = *new;
         }
     });
-    rename_reads(plan, renaming);
-}
-
-fn rename_reads(plan: &mut LogicalPlan, renaming: &Renaming) {
-    plan.for_each_expr_mut(&mut |e| rename_expr(e, renaming));
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        rename_reads(input, renaming);
-        Ok(())
-    });
+    plan.for_each_expr_within_mut(&mut |e| rename_expr(e, renaming));
 }
 
 /// Gives the columns that an expression reads other ids.
@@ -115,8 +104,5 @@ fn definitions(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut PlanColumn)) {
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_) => {}
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        definitions(input, f);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| definitions(input, f));
 }

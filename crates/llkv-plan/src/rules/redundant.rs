@@ -86,10 +86,7 @@ fn walk(plan: &mut LogicalPlan, ordered: bool, changed: &mut bool) {
             walk(&mut n.right, ordered && right_order_shows, changed);
         }
         other => {
-            let _ = other.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-                walk(input, ordered, changed);
-                Ok(())
-            });
+            other.for_each_input_mut(&mut |input| walk(input, ordered, changed));
         }
     }
 }

@@ -477,17 +477,10 @@ fn group_column(binder: &mut Binder<'_>, expr: &Expr, scope: &Scope) -> PlanColu
 
 /// Puts an expression in the place of a column, wherever the plan reads it.
 fn replace_column(plan: &mut LogicalPlan, column: ColumnId, by: &Expr) {
-    plan.for_each_expr_mut(&mut |expr| {
+    plan.for_each_expr_within_mut(&mut |expr| {
         let own = std::mem::replace(expr, Expr::boolean(true));
         *expr = own.map_columns(&mut |id| (id == column).then(|| by.clone()));
     });
-    let ended = plan.try_for_each_input_mut(&mut |input| {
-        replace_column(input, column, by);
-        Ok::<(), std::convert::Infallible>(())
-    });
-    match ended {
-        Ok(()) => {}
-    }
 }
 
 fn expr_name(expr: &Expr) -> String {

@@ -1,7 +1,7 @@
 //! `llkv dump`: a database as the SQL script that makes it again.
 
 use crate::cli::Stop;
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, RecordBatch};
 use llkv::types::variant::Variant;
 use llkv::{Connection, Error, Result, Scalar, SqlDialect};
 use std::io::{BufWriter, Write};
@@ -56,23 +56,18 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
 }
 
 fn objects(connection: &mut Connection) -> Result<Vec<Object>> {
-    let mut objects = Vec::new();
     let sql = "SELECT type, name, sql, dialect, schema_name FROM llkv_schema ORDER BY object_id";
-    for batch in connection.query(sql)? {
-        let batch = batch.map_err(Error::from_arrow)?;
-        let text = |column: usize, row: usize| {
-            let column = batch.column(column).as_string_view();
-            column.value(row).to_owned()
-        };
-        objects.extend((0..batch.num_rows()).map(|row| Object {
-            kind: text(0, row),
-            name: text(1, row),
-            sql: text(2, row),
-            dialect: text(3, row),
-            schema: text(4, row),
-        }));
-    }
-    Ok(objects)
+    let rows = connection.rows(sql)?;
+    let objects = rows.iter().map(|row| {
+        Ok(Object {
+            kind: row.get("type")?,
+            name: row.get("name")?,
+            sql: row.get("sql")?,
+            dialect: row.get("dialect")?,
+            schema: row.get("schema_name")?,
+        })
+    });
+    objects.collect()
 }
 
 fn rows(connection: &mut Connection, table: &Object, out: &mut impl Write) -> Result<(), Stop> {
@@ -89,17 +84,10 @@ fn rows(connection: &mut Connection, table: &Object, out: &mut impl Write) -> Re
         quoted(&table.name)
     );
     let (mut columns, mut computed) = (Vec::new(), false);
-    for batch in connection.query(&sql)? {
-        let batch = batch.map_err(Error::from_arrow)?;
-        let (names, generated) = (
-            batch.column(0).as_string_view(),
-            batch.column(1).as_string_view(),
-        );
-        for row in 0..batch.num_rows() {
-            match generated.value(row) {
-                "ALWAYS" => computed = true,
-                _ => columns.push(quoted_name(names.value(row))),
-            }
+    for row in connection.rows(&sql)? {
+        match row.get::<String>("is_generated")?.as_str() {
+            "ALWAYS" => computed = true,
+            _ => columns.push(quoted_name(&row.get::<String>("column_name")?)),
         }
     }
     let columns = columns.join(", ");

@@ -3,24 +3,12 @@
 use crate::cli::Stop;
 use crate::cli::output::write_out;
 use crate::cli::shell::Shell;
-use arrow::array::{Array, AsArray};
-use llkv::{Error, Result};
+use llkv::Result;
 
-/// Rows of a query whose columns are all text.
-fn text_rows(shell: &mut Shell, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-    let mut rows = Vec::new();
-    for batch in shell.connection.query(sql)? {
-        let batch = batch.map_err(Error::from_arrow)?;
-        for row in 0..batch.num_rows() {
-            let cell = |column: &dyn Array| {
-                column
-                    .is_valid(row)
-                    .then(|| column.as_string_view().value(row).to_string())
-            };
-            rows.push(batch.columns().iter().map(|c| cell(c.as_ref())).collect());
-        }
-    }
-    Ok(rows)
+/// The values of a query of one text column.
+fn texts(shell: &mut Shell, sql: &str) -> Result<Vec<Option<String>>> {
+    let rows = shell.connection.rows(sql)?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Names of tables and views, a line each.
@@ -44,11 +32,8 @@ pub(crate) fn indexes(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop
 }
 
 fn names(shell: &mut Shell, sql: &str) -> Result<(), Stop> {
-    for row in text_rows(shell, sql)? {
-        write_out(&format!(
-            "{}\n",
-            row.into_iter().flatten().collect::<String>()
-        ))?;
+    for name in texts(shell, sql)?.into_iter().flatten() {
+        write_out(&format!("{name}\n"))?;
     }
     Ok(())
 }
@@ -59,15 +44,12 @@ pub(crate) fn show(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
         .map(|t| format!("WHERE lower(tbl_name) = lower('{}')", t.replace('\'', "''")))
         .unwrap_or_default();
     let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY type = 'index', tbl_name, name");
-    let rows = text_rows(shell, &sql)?;
-    if let (Some(name), true) = (table, rows.is_empty()) {
+    let definitions = texts(shell, &sql)?;
+    if let (Some(name), true) = (table, definitions.is_empty()) {
         return Err(Stop::Error(format!("no table or view is called {name}")));
     }
-    for row in rows {
-        write_out(&format!(
-            "{};\n",
-            row.into_iter().flatten().collect::<String>()
-        ))?;
+    for definition in definitions.into_iter().flatten() {
+        write_out(&format!("{definition};\n"))?;
     }
     Ok(())
 }

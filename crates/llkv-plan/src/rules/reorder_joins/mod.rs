@@ -56,10 +56,7 @@ fn walk(plan: &mut LogicalPlan, exact: bool, context: &mut RuleContext<'_>) {
         | LogicalPlan::Recursive(_) => true,
         _ => exact,
     };
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        walk(input, below, context);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| walk(input, below, context));
 }
 
 fn is_inner(plan: &LogicalPlan) -> bool {
@@ -77,10 +74,7 @@ fn count_relations(plan: &LogicalPlan) -> usize {
 
 fn reorder(plan: &mut LogicalPlan, exact: bool, context: &mut RuleContext<'_>) {
     if count_relations(plan) > MOST_RELATIONS {
-        let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-            walk(input, exact, context);
-            Ok(())
-        });
+        plan.for_each_input_mut(&mut |input| walk(input, exact, context));
         return;
     }
     let columns = exact.then(|| plan.columns());

@@ -74,10 +74,7 @@ fn walk(plan: &mut LogicalPlan) -> bool {
         }
         _ => {}
     }
-    let _ = plan.try_for_each_input_mut::<std::convert::Infallible>(&mut |input| {
-        changed |= walk(input);
-        Ok(())
-    });
+    plan.for_each_input_mut(&mut |input| changed |= walk(input));
     changed
 }
 
