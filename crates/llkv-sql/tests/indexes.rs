@@ -5,7 +5,7 @@
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use llkv_result::{Error, Result, StatementResult};
+use llkv_result::{Error, Result};
 use llkv_sql::{Session, SqlEngine};
 use proptest::prelude::*;
 use std::fmt::Write;

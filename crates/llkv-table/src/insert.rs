@@ -4,8 +4,7 @@ use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
 use crate::own_keys::OwnKeys;
 use crate::{
-    ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, TableScan, UniqueKey,
-    WriteContext,
+    ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, UniqueKey, WriteContext,
 };
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, take};

@@ -172,7 +172,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) -> Vec<Known> {
         LogicalPlan::Limit(n) => walk(&mut n.input, changed),
         LogicalPlan::Join(n) => join(n, changed),
         other => {
-            other.for_each_input_mut(&mut |input| walk(input, changed));
+            other.for_each_input_mut(&mut |input| drop(walk(input, changed)));
             Vec::new()
         }
     }

@@ -299,12 +299,17 @@ impl Binder<'_> {
         }
     }
 
-    /// Gives what is still of no type one that it can have as a value: TEXT for parameters.
-    pub(super) fn settle(&mut self, expr: Expr) -> Expr {
+    /// Gives what is still of no type one that it can have as a value: TEXT for parameters, which take the
+    /// type of their value where no other place asks for one.
+    pub(super) fn settle(&self, expr: Expr) -> Expr {
         match expr {
             Expr::Parameter {
-                ty: SqlType::Null, ..
-            } => self.coerce(expr, SqlType::Text),
+                index,
+                ty: SqlType::Null,
+            } => Expr::Parameter {
+                index,
+                ty: SqlType::Text,
+            },
             other => other,
         }
     }
