@@ -14,14 +14,14 @@ const README: &str = include_str!("../../../README.md");
 
 fn example() -> llkv::Result<()> {
     // example begins
-    use llkv::{Database, Scalar};
+    use llkv::Database;
 
     let database = Database::open("shop.llkv")?;
     let mut connection = database.connect()?;
     connection.execute("CREATE TABLE IF NOT EXISTS planets (name VARCHAR, moons INTEGER)")?;
 
     let insert = connection.prepare("INSERT INTO planets VALUES (?, ?)")?;
-    insert.execute(&[Scalar::Text("Jupiter".into()), Scalar::Int32(95)])?;
+    insert.execute(("Jupiter", 95))?;
 
     for batch in connection.query("SELECT name, moons FROM planets WHERE moons > 10")? {
         println!("{:?}", batch?); // an arrow RecordBatch
