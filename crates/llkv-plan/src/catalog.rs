@@ -33,6 +33,8 @@ pub struct ColumnInfo {
     pub default_sql: Option<String>,
     /// Where its values come from, if not from statements alone.
     pub generated: Option<GeneratedColumn>,
+    /// The type as written, where `ty` does not say it: NUMERIC in SQLite's dialect.
+    pub declared: Option<String>,
 }
 
 /// A table.

@@ -397,6 +397,8 @@ pub struct ColumnDefinition {
     pub default_sql: Option<String>,
     /// Where its values come from, if not from statements alone.
     pub generated: Option<GeneratedColumn>,
+    /// The type as written, where `ty` does not say it: NUMERIC in SQLite's dialect.
+    pub declared: Option<String>,
 }
 
 /// Where the values of a column come from.

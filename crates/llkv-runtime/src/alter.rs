@@ -237,6 +237,7 @@ fn add_column(meta: &mut TableMeta, column: &ColumnDefinition) -> FieldId {
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
         generated: column.generated.as_ref().map(crate::ddl::generated),
+        declared: column.declared.clone(),
     });
     field
 }

@@ -151,6 +151,7 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             nullable: c.nullable,
             default_sql: c.default_sql.clone(),
             generated: c.generated.as_ref().map(generated),
+            declared: c.declared.clone(),
         });
     let columns: Vec<ColMeta> = columns.collect();
     for (at, column) in columns.iter().enumerate() {

@@ -93,7 +93,9 @@ fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
     for column in &table.columns {
         let mut part = quoted(&column.name);
         // A column of values of their own types is one without a type.
-        if column.ty != SqlType::Variant {
+        if let Some(declared) = &column.declared {
+            part.push_str(&format!(" {declared}"));
+        } else if column.ty != SqlType::Variant {
             part.push_str(&format!(" {}", column.ty));
         }
         if !column.nullable {

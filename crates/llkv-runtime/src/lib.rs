@@ -36,6 +36,7 @@
 //!             nullable: true,
 //!             default_sql: None,
 //!             generated: None,
+//!             declared: None,
 //!         }],
 //!         keys: vec![],
 //!         checks: vec![],

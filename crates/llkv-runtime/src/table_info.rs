@@ -71,6 +71,7 @@ fn describe(table: &Table) -> TableInfo {
             Generated::Expression(sql) => GeneratedColumn::Expression(sql.clone()),
             Generated::Identity { always } => GeneratedColumn::Identity { always: *always },
         }),
+        declared: column.declared.clone(),
     });
     let keys = table.keys().iter().map(|key| KeyDefinition {
         name: key.meta().name.clone(),

@@ -151,6 +151,7 @@ fn create_table_as_replaces_what_it_reads() {
                     nullable: true,
                     default_sql: None,
                     generated: None,
+                    declared: None,
                 })
                 .to_vec(),
             keys: vec![],

@@ -57,6 +57,7 @@ fn main() -> Result<()> {
         nullable: false,
         default_sql: None,
         generated: None,
+        declared: None,
     };
     let table = Table::create(
         &store,

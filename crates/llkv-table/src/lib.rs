@@ -31,6 +31,7 @@
 //!         nullable: true,
 //!         default_sql: None,
 //!         generated: None,
+//!         declared: None,
 //!     }],
 //!     keys: vec![],
 //!     checks: vec![],

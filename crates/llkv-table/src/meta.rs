@@ -24,6 +24,8 @@ pub struct ColMeta {
     pub default_sql: Option<String>,
     /// Where its values come from, if not from statements alone.
     pub generated: Option<Generated>,
+    /// The type as written, where `ty` does not say it: NUMERIC in SQLite's dialect.
+    pub declared: Option<String>,
 }
 
 /// Where the values of a column come from.

@@ -115,6 +115,7 @@ impl TableMetaV2 {
             nullable: column.nullable,
             default_sql: column.default_sql,
             generated: None,
+            declared: None,
         });
         // Keys were numbered by their places.
         let keys = (0..).zip(self.keys).map(|(index, key)| KeyMeta {

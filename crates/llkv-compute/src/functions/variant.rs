@@ -60,6 +60,24 @@ fn numeric_affinity(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     })
 }
 
+/// A value as a NUMERIC column holds it: a text that is a number as that number, a real without a fraction as
+/// an integer.
+fn numeric_column(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    map(args, |value, out| {
+        let number = match value {
+            Variant::Text(_) | Variant::Real(_) => number(value),
+            _ => None,
+        };
+        out.append(Some(match number {
+            Some(Number::Integer(value)) => Variant::Integer(value),
+            Some(Number::Real(value)) => {
+                exact_integer(value).map_or(Variant::Real(value), Variant::Integer)
+            }
+            None => value,
+        }))
+    })
+}
+
 /// A number as the text of it.
 fn text_affinity(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     map(args, |value, out| match value {
@@ -148,6 +166,15 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         ("numeric_affinity('12')", "12"),
         any,
         numeric_affinity
+    ),
+    function!(
+        "numeric_column",
+        &[],
+        "numeric_column(x)",
+        "A text that is a number as that number, a real without a fraction as an integer.",
+        ("numeric_column('12.0')", "12"),
+        any,
+        numeric_column
     ),
     function!(
         "text_affinity",

@@ -68,6 +68,7 @@ impl Catalog {
                     nullable: !name.ends_with("orderkey") && !name.ends_with("custkey"),
                     default_sql: None,
                     generated: None,
+                    declared: None,
                 })
                 .collect(),
             keys: Vec::new(),

@@ -49,6 +49,7 @@ pub fn create(session: &mut RuntimeSession, table: &str, with_key: bool) -> Resu
         nullable: !(with_key && name == "k"),
         default_sql: None,
         generated: None,
+        declared: None,
     });
     let key = KeyDefinition {
         name: format!("{table}_pkey"),

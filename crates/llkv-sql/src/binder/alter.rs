@@ -668,6 +668,7 @@ fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableI
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
         generated: column.generated.clone(),
+        declared: column.declared.clone(),
     });
     after
 }

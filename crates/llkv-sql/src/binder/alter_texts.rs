@@ -198,5 +198,6 @@ pub(super) fn definition_of_column(column: &ColumnInfo) -> ColumnDefinition {
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),
         generated: column.generated.clone(),
+        declared: column.declared.clone(),
     }
 }

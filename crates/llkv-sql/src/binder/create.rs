@@ -1,6 +1,7 @@
 //! CREATE and DROP of tables and views.
 
 use super::Binder;
+use super::types::is_numeric_column;
 use super::alter::is_constraint;
 use super::alter_texts::mentions;
 use super::frame::{Clause, Frame};
@@ -90,6 +91,7 @@ impl Binder<'_> {
                 nullable: true,
                 default_sql: None,
                 generated: None,
+                declared: None,
             });
         }
         self.refuse_same_names(&columns, create)?;
@@ -179,15 +181,21 @@ impl Binder<'_> {
         table: &mut TableDefinition,
     ) -> Result<()> {
         let position = table.columns.len() as u32;
+        let serial = Self::serial_type(&column.data_type);
+        let numeric = self.dialect.values_carry_types()
+            && serial.is_none()
+            && is_numeric_column(&column.data_type);
         let mut defined = ColumnDefinition {
             name: column.name.value.clone(),
-            ty: match Self::serial_type(&column.data_type) {
+            ty: match serial {
                 Some(ty) => ty,
+                None if numeric => SqlType::Variant,
                 None => self.bind_type(&column.data_type, &column.name)?,
             },
             nullable: true,
             default_sql: None,
             generated: None,
+            declared: numeric.then(|| column.data_type.to_string()),
         };
         if Self::serial_type(&column.data_type).is_some() {
             self.add_sequence(table, &mut defined, &[], None)?;

@@ -196,7 +196,7 @@ impl Binder<'_> {
             .iter()
             .map(|c| {
                 let column = self.new_column(c.name.as_str(), c.ty, c.nullable);
-                self.note_column(&column);
+                self.note_column(&column, c);
                 (c.field, column)
             })
             .collect();

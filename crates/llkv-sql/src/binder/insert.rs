@@ -33,6 +33,7 @@ impl Binder<'_> {
             Some(query) => self.insert_source(query, &info, &positions, insert)?,
         };
         let source = self.with_identity(source, &info)?;
+        let source = self.as_stored(source, &info)?;
         let source = self.with_generated(source, &info, 0)?;
         let columns = source.columns();
         let checks = self.bind_checks(&info, &columns)?;

@@ -69,7 +69,7 @@ impl Binder<'_> {
             .map(|column| {
                 vec![
                     text(&column.name),
-                    text(&column.ty.to_string()),
+                    text(&column.declared.clone().unwrap_or_else(|| column.ty.to_string())),
                     text(if column.nullable { "YES" } else { "NO" }),
                     Scalar::Null(SqlType::Text),
                     Scalar::Null(SqlType::Text),

@@ -177,28 +177,39 @@ fn decimal(digits: &ExactNumberInfo, span: Option<Span>) -> Result<SqlType> {
 
 /// SQLite goes by parts of the name (its "affinity"), so any name is a type.
 fn sqlite_type(ty: &DataType) -> SqlType {
+    sqlite_affinity(ty).unwrap_or(SqlType::Float64)
+}
+
+/// None for names of numbers that are integers or reals.
+fn sqlite_affinity(ty: &DataType) -> Option<SqlType> {
     if matches!(ty, DataType::Unspecified) {
-        return SqlType::Variant;
+        return Some(SqlType::Variant);
     }
     let name = ty.to_string().to_ascii_uppercase();
     let has = |part: &str| name.contains(part);
     if has("INTERVAL") {
-        SqlType::Interval
+        Some(SqlType::Interval)
     } else if has("INT") {
-        SqlType::Int64
+        Some(SqlType::Int64)
     } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        SqlType::Text
+        Some(SqlType::Text)
     } else if has("BLOB") {
-        SqlType::Blob
+        Some(SqlType::Blob)
     } else if has("REAL") || has("FLOA") || has("DOUB") {
-        SqlType::Float64
+        Some(SqlType::Float64)
     } else if has("BOOL") {
-        SqlType::Int64
+        Some(SqlType::Int64)
     } else if has("DATE") || has("TIME") {
-        SqlType::Text
+        Some(SqlType::Text)
     } else {
-        SqlType::Float64
+        None
     }
+}
+
+/// True for the type of a column that in SQLite holds integers and reals and texts that are neither: one
+/// whose name says nothing else.
+pub(super) fn is_numeric_column(ty: &DataType) -> bool {
+    sqlite_affinity(ty).is_none()
 }
 
 /// True for the names that in SQLite hold both integers and reals: NUMERIC, DECIMAL(10,2).

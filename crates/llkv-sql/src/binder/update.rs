@@ -282,6 +282,7 @@ impl Binder<'_> {
                 return super::invalid("a column that is not there");
             };
             let value = self.assigned_column(value, column.ty, &column.name)?;
+            let value = self.stored_value(value, column)?;
             assigned.push((position, value));
         }
         Ok(assigned)
@@ -301,7 +302,8 @@ impl Binder<'_> {
             && word.quote_style.is_none()
             && word.value.eq_ignore_ascii_case("DEFAULT")
         {
-            return self.default_of(info, position);
+            let default = self.default_of(info, position)?;
+            return self.stored_value(default, column);
         }
         let bound = self.bind_expr(value)?;
         let from = bound.ty();
@@ -314,7 +316,8 @@ impl Binder<'_> {
                 value,
             );
         }
-        self.assign(bound, column.ty)
+        let value = self.assign(bound, column.ty)?;
+        self.stored_value(value, column)
     }
 
     fn plan_update(

@@ -8,6 +8,7 @@ use super::Binder;
 use llkv_compute::coercion::common_type;
 use llkv_compute::functions::of_variants;
 use llkv_expr::{BinaryOp, CastMode, Expr, UnaryOp};
+use llkv_plan::{ColumnInfo, LogicalPlan, Project, Projection, TableInfo};
 use llkv_result::{Error, Result};
 use llkv_types::variant::Variant;
 use llkv_types::{Scalar, SqlType};
@@ -29,7 +30,20 @@ pub(super) enum Affinity {
     Blob,
 }
 
+/// True for a NUMERIC column: its values carry their type.
+fn is_numeric(column: &ColumnInfo) -> bool {
+    column.ty == SqlType::Variant && column.declared.is_some()
+}
+
 impl Affinity {
+    /// That of a column of a table.
+    pub(super) fn of_column(column: &ColumnInfo) -> Self {
+        match is_numeric(column) {
+            true => Self::Numeric,
+            false => Self::of_type(column.ty),
+        }
+    }
+
     const fn of_type(ty: SqlType) -> Self {
         match ty {
             SqlType::Text | SqlType::Interval => Self::Text,
@@ -44,10 +58,44 @@ impl Affinity {
 
 impl Binder<'_> {
     /// Notes that a column of the statement is a column of a table.
-    pub(super) fn note_column(&mut self, column: &llkv_plan::PlanColumn) {
+    pub(super) fn note_column(&mut self, column: &llkv_plan::PlanColumn, of_table: &ColumnInfo) {
         if self.dialect.values_carry_types() {
             self.affinities
-                .insert(column.id, Affinity::of_type(column.ty));
+                .insert(column.id, Affinity::of_column(of_table));
+        }
+    }
+
+    /// The rows of a statement on their way into a table (all columns in their order), with numbers in its
+    /// columns of numbers as these hold them.
+    pub(super) fn as_stored(&mut self, source: LogicalPlan, info: &TableInfo) -> Result<LogicalPlan> {
+        if !info.columns.iter().any(is_numeric) {
+            return Ok(source);
+        }
+        let mut projections = Vec::with_capacity(info.columns.len());
+        for (given, column) in source.columns().into_iter().zip(&info.columns) {
+            let expr = self.stored_value(Expr::column(given.id, given.ty), column)?;
+            projections.push(Projection {
+                column: self.new_column(column.name.as_str(), column.ty, true),
+                expr,
+            });
+        }
+        Ok(LogicalPlan::Project(Project {
+            input: Box::new(source),
+            projections,
+        }))
+    }
+
+    /// A value of a column's type as the column holds it.
+    pub(super) fn stored_value(&mut self, expr: Expr, column: &ColumnInfo) -> Result<Expr> {
+        match is_numeric(column) {
+            true => {
+                let call = self.variant_call("numeric_column", vec![expr], SqlType::Variant)?;
+                match call.is_constant() {
+                    true => Ok(Expr::Literal(llkv_compute::fold(&call)?)),
+                    false => Ok(call),
+                }
+            }
+            false => Ok(expr),
         }
     }
 
@@ -84,7 +132,10 @@ impl Binder<'_> {
                 ..
             } => Affinity::of_type(*ty),
             // A column of the row that a trigger fires for.
-            Expr::Parameter { ty, .. } if self.trigger_row.is_some() => Affinity::of_type(*ty),
+            Expr::Parameter { index, .. } => match &self.trigger_row {
+                Some(row) => row.affinity(*index),
+                None => Affinity::None,
+            },
             Expr::Function { function, .. } if function.name == "cast_numeric" => Affinity::Numeric,
             _ => Affinity::None,
         }

@@ -31,6 +31,7 @@ fn table(id: u32, name: &str, columns: &[(&str, SqlType, bool, Option<&str>)]) -
                 nullable: *nullable,
                 default_sql: default.map(Into::into),
                 generated: None,
+                declared: None,
             })
             .collect(),
         keys: vec![],
