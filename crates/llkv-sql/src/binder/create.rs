@@ -1,11 +1,11 @@
 //! CREATE and DROP of tables and views.
 
 use super::Binder;
-use super::types::is_numeric_column;
 use super::alter::is_constraint;
 use super::alter_texts::mentions;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
+use super::types::is_numeric_column;
 use llkv_plan::{
     CheckDefinition, ColumnDefinition, GeneratedColumn, KeyDefinition, LogicalPlan, PlanColumn,
     PlanStatement, TableDefinition, TableRef,

@@ -285,10 +285,11 @@ impl Binder<'_> {
                     .and_then(|key| key.columns.iter().position(|c| *c as usize == position))
                     .map_or(0, |at| at as i64 + 1);
                 let default = column.default_sql.as_deref();
+                let declared = column.declared.clone();
                 vec![
                     Scalar::Int64(position as i64),
                     text(&column.name),
-                    text(&self.declared(column.ty)),
+                    text(&declared.unwrap_or_else(|| self.declared(column.ty))),
                     Scalar::Int64(i64::from(!column.nullable)),
                     default.map_or(Scalar::Null(Text), text),
                     Scalar::Int64(key),

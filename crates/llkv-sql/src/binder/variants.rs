@@ -67,7 +67,11 @@ impl Binder<'_> {
 
     /// The rows of a statement on their way into a table (all columns in their order), with numbers in its
     /// columns of numbers as these hold them.
-    pub(super) fn as_stored(&mut self, source: LogicalPlan, info: &TableInfo) -> Result<LogicalPlan> {
+    pub(super) fn as_stored(
+        &mut self,
+        source: LogicalPlan,
+        info: &TableInfo,
+    ) -> Result<LogicalPlan> {
         if !info.columns.iter().any(is_numeric) {
             return Ok(source);
         }
