@@ -239,9 +239,8 @@ fn fresh_rows(table: &Table, upsert: &Upsert, matches: &KeyMatches) -> Result<Bo
 /// The first row that meets an earlier one, or the same row as an earlier one.
 fn first_repeated(matches: &KeyMatches) -> Option<usize> {
     let mut seen = RoaringTreemap::new();
-    let rows = matches.existing.iter().zip(&matches.repeated);
-    rows.into_iter()
-        .position(|(existing, repeated)| *repeated || existing.is_some_and(|id| !seen.insert(id)))
+    let mut rows = matches.existing.iter().zip(&matches.repeated);
+    rows.position(|(existing, repeated)| *repeated || existing.is_some_and(|id| !seen.insert(id)))
 }
 
 fn has_repeated(ids: &[RowId]) -> bool {
