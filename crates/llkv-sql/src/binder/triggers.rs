@@ -10,7 +10,6 @@ use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::statement::words_of;
 use super::subquery::apply_all;
-use super::variants::Affinity;
 use crate::dialect::SqlDialect;
 use crate::text::{TriggerText, parse_trigger};
 use llkv_compute::functions::raise;
@@ -29,18 +28,8 @@ use std::sync::Arc;
 pub(super) struct TriggerRow {
     event: TriggerEvent,
     columns: Vec<(String, SqlType)>,
-    affinities: Vec<Affinity>,
     /// The column that `rowid` means too.
     row_id: Option<usize>,
-}
-
-impl TriggerRow {
-    /// That of the column behind a parameter.
-    pub(super) fn affinity(&self, parameter: usize) -> Affinity {
-        let width = self.affinities.len().max(1);
-        let affinity = self.affinities.get(parameter % width);
-        affinity.copied().unwrap_or(Affinity::None)
-    }
 }
 
 /// The programs of a statement, as they are being bound.
@@ -184,7 +173,6 @@ impl Binder<'_> {
             let row = TriggerRow {
                 event: info.event,
                 row_id: self.row_id_position(relation),
-                affinities: relation.columns.iter().map(Affinity::of_column).collect(),
                 columns: relation
                     .columns
                     .iter()

@@ -135,11 +135,6 @@ impl Binder<'_> {
                 mode: CastMode::Sqlite,
                 ..
             } => Affinity::of_type(*ty),
-            // A column of the row that a trigger fires for.
-            Expr::Parameter { index, .. } => match &self.trigger_row {
-                Some(row) => row.affinity(*index),
-                None => Affinity::None,
-            },
             Expr::Function { function, .. } if function.name == "cast_numeric" => Affinity::Numeric,
             _ => Affinity::None,
         }
