@@ -158,6 +158,7 @@ impl Change {
                 meta.next_field += 1;
                 let column = column_of(meta, *field)?;
                 (column.field, column.ty) = (new, *ty);
+                column.declared = None;
                 let fields = meta.keys.iter_mut().flat_map(|key| &mut key.fields);
                 let foreign = meta.foreign_keys.iter_mut();
                 let fields = fields.chain(foreign.flat_map(|key| &mut key.fields));

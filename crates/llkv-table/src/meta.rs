@@ -1,6 +1,6 @@
 //! What the catalog stores of a table or a view, and the bytes it stores it in.
 
-use crate::meta_former::{IndexMetaV1, TableMetaV1, TableMetaV2, ViewMetaV1};
+use crate::meta_former::{IndexMetaV1, TableMetaV1, TableMetaV2, TableMetaV3, ViewMetaV1};
 use bitcode::{Decode, Encode};
 use llkv_column_map::IndexDefinition;
 use llkv_result::{CatalogError, Error, Result};
@@ -294,8 +294,9 @@ const VERSION: u8 = 1;
 pub(crate) const VIEW_VERSION: u8 = 2;
 /// Of the records of indexes: since they have a schema.
 pub(crate) const INDEX_VERSION: u8 = 2;
-/// Of the records of tables: 2 since they hold a dialect, 3 since they have foreign keys and a schema.
-const TABLE_VERSION: u8 = 3;
+/// Of the records of tables: 2 since they hold a dialect, 3 since they have foreign keys and a schema,
+/// 4 since columns know how they were declared.
+const TABLE_VERSION: u8 = 4;
 const HEADER_BYTES: usize = 4 + 1 + 8;
 
 /// A catalog payload: magic, version, checksum, then the value as `bitcode` has it, which knows no
@@ -349,6 +350,7 @@ pub(crate) fn decode_index(bytes: &[u8]) -> Result<IndexMeta> {
 pub(crate) fn decode_table(bytes: &[u8]) -> Result<TableMeta> {
     match opened(bytes)? {
         (TABLE_VERSION, body) => value(body),
+        (3, body) => value(body).map(TableMetaV3::upgraded),
         (2, body) => value(body).map(TableMetaV2::upgraded),
         (1, body) => value(body).map(TableMetaV1::upgraded),
         (version, _) => Err(damaged(format!("a table's record has version {version}"))),

@@ -1,7 +1,8 @@
 //! Records of tables as earlier versions wrote them.
 
 use crate::{
-    CheckMeta, ColMeta, IndexColumnMeta, IndexMeta, KeyMeta, MAIN_SCHEMA, TableMeta, ViewMeta,
+    CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta, MAIN_SCHEMA,
+    TableMeta, ViewMeta,
 };
 use bitcode::{Decode, Encode};
 use llkv_types::{FieldId, SqlType, TableId};
@@ -13,6 +14,16 @@ pub(crate) struct ColMetaV1 {
     pub(crate) ty: SqlType,
     pub(crate) nullable: bool,
     pub(crate) default_sql: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ColMetaV2 {
+    pub(crate) field: FieldId,
+    pub(crate) name: String,
+    pub(crate) ty: SqlType,
+    pub(crate) nullable: bool,
+    pub(crate) default_sql: Option<String>,
+    pub(crate) generated: Option<Generated>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -42,6 +53,21 @@ pub(crate) struct TableMetaV2 {
     pub(crate) checks: Vec<CheckMeta>,
     pub(crate) next_field: u32,
     pub(crate) dialect: String,
+}
+
+/// Its columns have the type that they are held in alone.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TableMetaV3 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColMetaV2>,
+    pub(crate) keys: Vec<KeyMeta>,
+    pub(crate) checks: Vec<CheckMeta>,
+    pub(crate) next_field: u32,
+    pub(crate) dialect: String,
+    pub(crate) foreign_keys: Vec<ForeignKeyMeta>,
+    pub(crate) next_index: u32,
+    pub(crate) schema: TableId,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -108,14 +134,13 @@ impl TableMetaV1 {
 
 impl TableMetaV2 {
     pub(crate) fn upgraded(self) -> TableMeta {
-        let columns = self.columns.into_iter().map(|column| ColMeta {
+        let columns = self.columns.into_iter().map(|column| ColMetaV2 {
             field: column.field,
             name: column.name,
             ty: column.ty,
             nullable: column.nullable,
             default_sql: column.default_sql,
             generated: None,
-            declared: None,
         });
         // Keys were numbered by their places.
         let keys = (0..).zip(self.keys).map(|(index, key)| KeyMeta {
@@ -125,7 +150,7 @@ impl TableMetaV2 {
             index,
         });
         let keys: Vec<KeyMeta> = keys.collect();
-        TableMeta {
+        TableMetaV3 {
             id: self.id,
             name: self.name,
             columns: columns.collect(),
@@ -136,6 +161,33 @@ impl TableMetaV2 {
             dialect: self.dialect,
             foreign_keys: Vec::new(),
             schema: MAIN_SCHEMA,
+        }
+        .upgraded()
+    }
+}
+
+impl TableMetaV3 {
+    pub(crate) fn upgraded(self) -> TableMeta {
+        let columns = self.columns.into_iter().map(|column| ColMeta {
+            field: column.field,
+            name: column.name,
+            ty: column.ty,
+            nullable: column.nullable,
+            default_sql: column.default_sql,
+            generated: column.generated,
+            declared: None,
+        });
+        TableMeta {
+            id: self.id,
+            name: self.name,
+            columns: columns.collect(),
+            keys: self.keys,
+            checks: self.checks,
+            next_field: self.next_field,
+            dialect: self.dialect,
+            foreign_keys: self.foreign_keys,
+            next_index: self.next_index,
+            schema: self.schema,
         }
     }
 }
@@ -173,6 +225,38 @@ mod tests {
         assert_eq!(read.columns[0].default_sql.as_deref(), Some("1 + 1"));
         assert_eq!(read.checks, first.checks);
         assert_eq!((read.keys[0].index, read.next_index), (0, 1));
+        let third = TableMetaV3 {
+            id: TableId(8),
+            name: "u".into(),
+            columns: vec![ColMetaV2 {
+                field: FieldId(3),
+                name: "price".into(),
+                ty: SqlType::Float64,
+                nullable: true,
+                default_sql: None,
+                generated: Some(Generated::Expression("1.5".into())),
+            }],
+            keys: read.keys.clone(),
+            checks: vec![],
+            next_field: 4,
+            dialect: "sqlite".into(),
+            foreign_keys: vec![],
+            next_index: 9,
+            schema: TableId(2),
+        };
+        let upgraded = decode_table(&encode_as(3, &third)).unwrap();
+        let price = ColMeta {
+            field: FieldId(3),
+            name: "price".into(),
+            ty: SqlType::Float64,
+            nullable: true,
+            default_sql: None,
+            generated: Some(Generated::Expression("1.5".into())),
+            declared: None,
+        };
+        assert_eq!(upgraded.columns, [price]);
+        assert_eq!((upgraded.next_index, upgraded.schema), (9, TableId(2)));
+        assert_eq!(upgraded.dialect, "sqlite");
         let again = TableMeta {
             dialect: "duckdb".into(),
             ..read
