@@ -69,7 +69,7 @@ impl Binder<'_> {
             .map(|column| {
                 vec![
                     text(&column.name),
-                    text(&column.declared.clone().unwrap_or_else(|| column.ty.to_string())),
+                    text(&column.ty.to_string()),
                     text(if column.nullable { "YES" } else { "NO" }),
                     Scalar::Null(SqlType::Text),
                     Scalar::Null(SqlType::Text),
@@ -133,9 +133,10 @@ fn description(info: &TableInfo, position: usize) -> Vec<Scalar> {
         .filter(|key| key.columns.iter().any(|c| *c as usize == position))
         .map(|key| if key.primary { "PRI" } else { "UNI" })
         .min();
+    let declared = column.declared.clone();
     vec![
         text(&column.name),
-        text(&column.ty.to_string()),
+        text(&declared.unwrap_or_else(|| column.ty.to_string())),
         text(if column.nullable { "YES" } else { "NO" }),
         key.map_or(Scalar::Null(SqlType::Text), text),
         column
