@@ -21,7 +21,7 @@ fn zoned(types: &[SqlType]) -> Option<Signature> {
 }
 
 /// A zone by its name or offset. `EST` and the like, which PostgreSQL knows too, are names of the database of
-/// zones.
+/// zones. An offset counts westwards, as in POSIX and PostgreSQL: clocks of `+02:00` are two hours behind.
 fn zone(name: &str) -> Result<Tz> {
     let known = name.trim();
     let upper = known.to_ascii_uppercase();
@@ -29,7 +29,14 @@ fn zone(name: &str) -> Result<Tz> {
         "UTC" | "GMT" | "Z" | "ZULU" => "UTC",
         _ => known,
     };
-    known
+    let westwards = match known.split_at_checked(1) {
+        Some(("+", hours)) => Some(format!("-{hours}")),
+        Some(("-", hours)) => Some(format!("+{hours}")),
+        _ => None,
+    };
+    westwards
+        .as_deref()
+        .unwrap_or(known)
         .parse()
         .map_err(|_| invalid(NAME, format!("unknown time zone '{name}'")))
 }
