@@ -59,6 +59,9 @@ pub trait SltConnection: Send {
     /// # Errors
     /// The first error, which ends the text.
     fn run(&mut self, sql: &str) -> Result<Outcome, EngineError>;
+
+    /// Called after each text that ran, outside of its time: the place to look at what the database counted.
+    fn note(&mut self) {}
 }
 
 /// What a statement gave.

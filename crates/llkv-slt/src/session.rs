@@ -83,6 +83,7 @@ impl<'e> Session<'e> {
         let started = Instant::now();
         let outcome = open.connection.run(sql);
         let time = started.elapsed();
+        open.connection.note();
         // A text that failed may have got as far as BEGIN; COMMIT may have failed and ended it.
         for change in transaction_changes(sql) {
             match change {

@@ -82,6 +82,7 @@ impl SltDatabase for LlkvDatabase {
         Ok(Box::new(LlkvConnection {
             session,
             statistics: self.statistics.clone(),
+            ran_a_plan: false,
         }))
     }
 
@@ -94,6 +95,8 @@ impl SltDatabase for LlkvDatabase {
 struct LlkvConnection {
     session: Session,
     statistics: Arc<Mutex<EngineStatistics>>,
+    /// The last text did, and its counts were not taken yet.
+    ran_a_plan: bool,
 }
 
 impl SltConnection for LlkvConnection {
@@ -102,23 +105,25 @@ impl SltConnection for LlkvConnection {
         let mut results = results.map_err(|error| engine_error(&error))?;
         let last = results.pop();
         // The session keeps the counts of its last plan: they are taken once, from what ran one.
-        let ran_a_plan = match &last {
+        self.ran_a_plan = match &last {
             Some(StatementResult::CreateTable { rows, .. }) => *rows > 0,
             Some(StatementResult::Select(_)) => true,
             Some(other) => other.rows_affected().is_some(),
             None => false,
         };
-        let outcome = match last {
-            Some(StatementResult::Select(stream)) => drain(stream)?,
-            Some(other) => other
+        match last {
+            Some(StatementResult::Select(stream)) => drain(stream),
+            Some(other) => Ok(other
                 .rows_affected()
-                .map_or(Outcome::Done, Outcome::Changed),
-            None => Outcome::Done,
-        };
-        if ran_a_plan {
+                .map_or(Outcome::Done, Outcome::Changed)),
+            None => Ok(Outcome::Done),
+        }
+    }
+
+    fn note(&mut self) {
+        if std::mem::take(&mut self.ran_a_plan) {
             self.note_statistics();
         }
-        Ok(outcome)
     }
 }
 
