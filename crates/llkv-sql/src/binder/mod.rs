@@ -57,6 +57,7 @@ mod show;
 mod special_calls;
 mod statement;
 mod subquery;
+mod summarize;
 mod triggers;
 mod tuning;
 mod types;

@@ -46,7 +46,13 @@ impl Binder<'_> {
                 .collect();
             return self.rows(&DESCRIPTION, rows);
         }
-        let ast_table = ast::TableFactor::Table {
+        let plan = self.bind_named_relation(name)?;
+        self.describe_columns(&plan.columns())
+    }
+
+    /// The rows of what FROM knows by a name.
+    pub(super) fn bind_named_relation(&mut self, name: &ast::ObjectName) -> Result<LogicalPlan> {
+        let factor = ast::TableFactor::Table {
             name: name.clone(),
             alias: None,
             args: None,
@@ -58,8 +64,7 @@ impl Binder<'_> {
             sample: None,
             index_hints: vec![],
         };
-        let (plan, _) = self.bind_relation(&ast_table)?;
-        self.describe_columns(&plan.columns())
+        self.bind_relation(&factor).map(|(plan, _)| plan)
     }
 
     /// DESCRIBE SELECT ...

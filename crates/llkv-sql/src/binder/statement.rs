@@ -63,6 +63,7 @@ impl Binder<'_> {
                     .explained(inner, ExplainMode::Rules, ExplainFormat::Text)
                     .map(plan);
             }
+            Parsed::Summarize(what) => return self.bind_summarize(what).map(plan),
             Parsed::CreateTrigger(text) => return self.bind_create_trigger(text).map(plan),
             Parsed::Sql(statement) => statement,
         };

@@ -2,23 +2,39 @@
 
 use crate::dialect::SqlDialect;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table, UnaryOperator,
+    BinaryOperator, CastKind, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table, UnaryOperator,
 };
 use sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::any::TypeId;
 
 /// The parser's view of a [`SqlDialect`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grammar {
     dialect: SqlDialect,
+    /// No definitions of columns are read, in which the library has to know whether a NOT NULL stands within
+    /// parentheses.
+    plain_parentheses: bool,
 }
 
 impl Grammar {
     pub(super) const fn new(dialect: SqlDialect) -> Self {
-        Self { dialect }
+        Self {
+            dialect,
+            plain_parentheses: false,
+        }
+    }
+
+    /// The grammar for these tokens.
+    pub(super) fn of(self, tokens: &[TokenWithSpan]) -> Self {
+        let defines = [Keyword::CREATE, Keyword::ALTER];
+        let is_definition = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if defines.contains(&word.keyword));
+        Self {
+            plain_parentheses: !tokens.iter().any(is_definition),
+            ..self
+        }
     }
 
     const fn is_sqlite(self) -> bool {
@@ -125,26 +141,10 @@ impl Dialect for Grammar {
             Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {
                 Some(parser.parse_value().map(Expr::Value))
             }
-            Token::Word(word)
-                if word.keyword == Keyword::NoKeyword
-                    && matches!(
-                        parser.peek_nth_token_ref(1).token,
-                        Token::Comma
-                            | Token::RParen
-                            | Token::EOF
-                            | Token::Eq
-                            | Token::Neq
-                            | Token::Lt
-                            | Token::Gt
-                            | Token::LtEq
-                            | Token::GtEq
-                            | Token::Plus
-                            | Token::Minus
-                            | Token::Mul
-                            | Token::Div
-                    ) =>
-            {
-                Some(parser.parse_identifier().map(Expr::Identifier))
+            Token::LParen if self.plain_parentheses => parenthesized(parser),
+            Token::Word(word) => {
+                let keyword = word.keyword;
+                word_prefix(parser, keyword)
             }
             _ => None,
         }
@@ -156,6 +156,12 @@ impl Dialect for Grammar {
         expr: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if !matches!(
+            parser.peek_token_ref().token,
+            Token::Word(_) | Token::DuckIntDiv
+        ) {
+            return None;
+        }
         if is_word(parser, "ISNULL") {
             parser.next_token();
             return Some(Ok(Expr::IsNull(Box::new(expr.clone()))));
@@ -241,6 +247,97 @@ const SIGN_PRECEDENCE: u8 = 48;
 fn is_word(parser: &Parser, text: &str) -> bool {
     matches!(&parser.peek_token_ref().token,
         Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(text))
+}
+
+/// A plain name, or a call or keyword that begins nothing else, without trying it as a type name.
+fn word_prefix(parser: &mut Parser, keyword: Keyword) -> Option<Result<Expr, ParserError>> {
+    let next = &parser.peek_nth_token_ref(1).token;
+    match keyword {
+        Keyword::NoKeyword if ends_name(next) => {
+            Some(parser.parse_identifier().map(Expr::Identifier))
+        }
+        Keyword::COUNT
+        | Keyword::SUM
+        | Keyword::AVG
+        | Keyword::MIN
+        | Keyword::MAX
+        | Keyword::ABS
+        | Keyword::COALESCE
+        | Keyword::NULLIF
+            if *next == Token::LParen =>
+        {
+            let name = parser.parse_identifier();
+            Some(name.and_then(|name| parser.parse_function(ObjectName::from(vec![name]))))
+        }
+        Keyword::NULL => Some(parser.parse_value().map(Expr::Value)),
+        Keyword::CAST if *next == Token::LParen => {
+            parser.advance_token();
+            Some(parser.parse_cast_expr(CastKind::Cast))
+        }
+        Keyword::CASE => {
+            parser.advance_token();
+            Some(parser.parse_case_expr())
+        }
+        Keyword::NOT => {
+            parser.advance_token();
+            Some(parser.parse_not())
+        }
+        _ => None,
+    }
+}
+
+/// True for what may follow a name in an expression, but neither a function's name nor a type's.
+fn ends_name(next: &Token) -> bool {
+    match next {
+        // In `interval '1' day` and `national 'text'` a text follows at once.
+        Token::Word(_) => true,
+        Token::Comma
+        | Token::RParen
+        | Token::EOF
+        | Token::SemiColon
+        | Token::Period
+        | Token::Eq
+        | Token::DoubleEq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::Plus
+        | Token::Minus
+        | Token::Mul
+        | Token::Div
+        | Token::Mod
+        | Token::StringConcat
+        | Token::Ampersand
+        | Token::Pipe
+        | Token::ShiftLeft
+        | Token::ShiftRight => true,
+        _ => false,
+    }
+}
+
+/// `(x)`, `(x, y)`; queries in parentheses are the library's.
+fn parenthesized(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let begins_query = matches!(&parser.peek_nth_token_ref(1).token, Token::Word(word)
+        if matches!(word.keyword, Keyword::SELECT | Keyword::WITH));
+    if begins_query {
+        return None;
+    }
+    parser.advance_token();
+    let inner = parser
+        .parse_comma_separated(Parser::parse_expr)
+        .and_then(|mut exprs| {
+            parser.expect_token(&Token::RParen)?;
+            Ok(match (exprs.pop(), exprs.is_empty()) {
+                (Some(only), true) => Expr::Nested(Box::new(only)),
+                (last, _) => {
+                    exprs.extend(last);
+                    Expr::Tuple(exprs)
+                }
+            })
+        });
+    Some(inner)
 }
 
 /// `-x`, `+x`, `~x`

@@ -15,7 +15,7 @@ mod trigger;
 pub(crate) use exclusions::exclusion_of;
 pub(crate) use location::SourceText;
 pub(crate) use parse::{
-    Parsed, parse_expression, parse_query, parse_statement, parse_trigger, stack_bytes,
+    Parsed, Summarized, parse_expression, parse_query, parse_statement, parse_trigger, stack_bytes,
 };
 pub use render::render_error;
 pub use split::{Statements, split_statements};

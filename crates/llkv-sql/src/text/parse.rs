@@ -44,6 +44,17 @@ pub(crate) enum Parsed {
     Reindex(Option<ast::ObjectName>),
     /// `CREATE TRIGGER ... BEGIN ... END`
     CreateTrigger(Box<TriggerText>),
+    /// `SUMMARIZE ...`
+    Summarize(Summarized),
+}
+
+/// What stands behind SUMMARIZE.
+#[derive(Debug)]
+pub(crate) enum Summarized {
+    /// A table or view.
+    Table(ast::ObjectName),
+    /// A query.
+    Query(Box<ast::Query>),
 }
 
 /// Parses one statement and calls `f` with it, on a stack that is large enough for both.
@@ -131,14 +142,19 @@ fn with_parser<T, R>(
     f: impl FnOnce(&T) -> Result<R>,
 ) -> Result<R> {
     let grammar = Grammar::new(dialect);
-    let mut tokens = Tokenizer::new(&grammar, text)
-        .tokenize_with_location()
+    // Two characters a token, its space included, are about what there is.
+    let mut tokens = Vec::with_capacity(text.len() / 2 + 8);
+    Tokenizer::new(&grammar, text)
+        .tokenize_with_location_into_buf(&mut tokens)
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
+    // The parser library would step over them at each look at a token.
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
     number_hexadecimals(&mut tokens, text, dialect);
     number_parameters(&mut tokens);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
     let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_tokens(&tokens)?);
+    let grammar = grammar.of(&tokens);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
         let mut parser = Parser::new(&grammar)
             .with_recursion_limit(MAX_NESTING)
@@ -185,6 +201,10 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         parser.next_token();
         return reindex(parser);
     }
+    if word(parser, 0, "SUMMARIZE") {
+        parser.next_token();
+        return summarized(parser).map(Parsed::Summarize);
+    }
     if word(parser, 0, "ALTER") && word(parser, 1, "VIEW") {
         let renamed = parser.maybe_parse(renamed_view)?;
         if let Some(statement) = renamed {
@@ -200,6 +220,22 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         return trigger.map(|trigger| Parsed::CreateTrigger(Box::new(trigger)));
     }
     Ok(Parsed::Sql(Box::new(parser.parse_statement()?)))
+}
+
+/// The name of a table, or a query.
+fn summarized(parser: &mut Parser<'_>) -> Result<Summarized, ParserError> {
+    let begins_query = match &parser.peek_token_ref().token {
+        Token::LParen => true,
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::FROM | Keyword::TABLE
+        ),
+        _ => false,
+    };
+    match begins_query {
+        true => parser.parse_query().map(Summarized::Query),
+        false => parser.parse_object_name(false).map(Summarized::Table),
+    }
 }
 
 /// A `?` is the parameter after the highest one to its left, whatever the order in which clauses are bound.

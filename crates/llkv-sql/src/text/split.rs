@@ -72,6 +72,18 @@ struct Piece {
 
 fn scan(script: &str, start: usize) -> Piece {
     let bytes = script.as_bytes();
+    // Most scripts are one statement without a semicolon: nothing in it matters then, but whether it is more
+    // than a comment.
+    let rest = bytes.get(start..).unwrap_or_default();
+    let first = rest.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(u8::is_ascii_alphabetic) && !rest.contains(&b';') {
+        return Piece {
+            end: bytes.len(),
+            next: bytes.len(),
+            has_content: true,
+            closed: false,
+        };
+    }
     let mut at = start;
     let mut has_content = false;
     let mut body = TriggerBody::default();
