@@ -13,17 +13,16 @@ use crate::operators::{
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Prepared, position, prepare_all};
-use llkv_expr::{AggregateExpr, ColumnId, Expr};
+use llkv_expr::{AggregateExpr, Expr};
 use llkv_plan::{
-    Aggregate, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive, SetOp, Sort,
+    Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive, SetOp, Sort,
     UnionAll, WorkingTable,
 };
 use llkv_result::{Error, Result};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The columns that the operator above reads; all, in their order, where it is `None`.
-type Required<'a> = Option<&'a HashSet<ColumnId>>;
+type Required<'a> = Option<&'a ColumnSet>;
 
 /// The physical operator of a plan. It puts out the plan's columns in their order; or, where only some are
 /// required, at least those, in any order.
@@ -63,22 +62,24 @@ fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Op
 
 /// Whether a column is to be put out.
 fn wanted(required: Required<'_>, column: &PlanColumn) -> bool {
-    required.is_none_or(|ids| ids.contains(&column.id))
+    required.is_none_or(|ids| ids.contains(column.id))
 }
 
 /// What is required of the input by `required` and what `exprs` read besides.
 fn with_columns<'a>(
     required: Required<'_>,
     exprs: impl IntoIterator<Item = &'a Expr>,
-) -> Option<HashSet<ColumnId>> {
+) -> Option<ColumnSet> {
     let mut ids = required?.clone();
-    ids.extend(exprs.into_iter().flat_map(Expr::columns));
+    exprs.into_iter().for_each(|expr| ids.insert_expr(expr));
     Some(ids)
 }
 
 /// The columns that `exprs` read.
-fn columns_of<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> HashSet<ColumnId> {
-    exprs.into_iter().flat_map(Expr::columns).collect()
+fn columns_of<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> ColumnSet {
+    let mut ids = ColumnSet::new();
+    exprs.into_iter().for_each(|expr| ids.insert_expr(expr));
+    ids
 }
 
 /// Positions of the wanted ones among `columns`.
@@ -156,8 +157,8 @@ fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operato
     let shared = shared::share(&mut calls);
     let mut read = columns_of(node.groups.iter().map(|g| &g.expr));
     for call in &calls {
-        read.extend(columns_of(call.args.iter().chain(&call.filter)));
-        read.extend(columns_of(call.order_by.iter().map(|key| &key.expr)));
+        read.extend(&columns_of(call.args.iter().chain(&call.filter)));
+        read.extend(&columns_of(call.order_by.iter().map(|key| &key.expr)));
     }
     let input = if shared.is_empty() {
         compile(&node.input, Some(&read))?
@@ -173,7 +174,7 @@ fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operato
 /// The input with the columns `read`, of which some are computed here.
 fn with_shared(
     plan: &LogicalPlan,
-    read: &HashSet<ColumnId>,
+    read: &ColumnSet,
     shared: &[llkv_plan::Projection],
 ) -> Result<Box<dyn Operator>> {
     let below = with_columns(Some(read), shared.iter().map(|p| &p.expr));

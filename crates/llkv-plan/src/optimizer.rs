@@ -7,6 +7,7 @@ use crate::{CatalogView, LogicalPlan, PlanColumn, explain_estimated};
 use llkv_expr::ColumnId;
 use llkv_result::{BindError, Error, Result};
 use llkv_types::SqlType;
+use smallvec::SmallVec;
 
 /// Levels of nodes and expressions above which a plan is refused.
 pub const MAX_PLAN_DEPTH: usize = 20_000;
@@ -179,11 +180,20 @@ fn apply_rules(
     if let Some(columns) = &checked {
         check("binding", &plan, columns)?;
     }
+    // Rules that found nothing to do in the plan as it is.
+    let mut idle: SmallVec<[&'static str; 16]> = SmallVec::new();
     for rule in RULES {
-        let wanted = rule.needs().intersects(shape.kinds) && options.runs(*rule);
-        if !wanted || !rule.rewrite(&mut plan, &mut context)? {
+        let wanted = rule.needs().intersects(shape.kinds)
+            && options.runs(*rule)
+            && !idle.contains(&rule.name());
+        if !wanted {
             continue;
         }
+        if !rule.rewrite(&mut plan, &mut context)? {
+            idle.push(rule.name());
+            continue;
+        }
+        idle.clear();
         shape = Shape::of(&plan);
         if options.trace {
             let text = explain_estimated(&plan, catalog);

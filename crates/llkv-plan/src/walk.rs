@@ -3,6 +3,7 @@
 use crate::column_set::ColumnSet;
 use crate::{ApplyKind, JoinKind, LogicalPlan, PlanColumn, Values};
 use llkv_expr::{ColumnId, Expr};
+use smallvec::{SmallVec, smallvec};
 use std::convert::Infallible;
 
 /// A plan of nothing that costs nothing: what stands in a box while its plan is rewritten.
@@ -398,8 +399,8 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn of(plan: &LogicalPlan) -> Self {
         let mut shape = Self::default();
-        let mut plans = vec![(plan, 1usize)];
-        let mut exprs: Vec<(&Expr, usize)> = Vec::new();
+        let mut plans: SmallVec<[(&LogicalPlan, usize); 16]> = smallvec![(plan, 1)];
+        let mut exprs: SmallVec<[(&Expr, usize); 32]> = SmallVec::new();
         while let Some((node, depth)) = plans.pop() {
             shape.kinds = shape.kinds.or(NodeKinds::of(node));
             shape.depth = shape.depth.max(depth);
@@ -412,10 +413,11 @@ impl Shape {
             });
             while let Some((expr, depth)) = exprs.pop() {
                 shape.depth = shape.depth.max(depth);
-                if let Expr::Column { id, .. } = expr {
-                    shape.see(*id);
+                match expr {
+                    Expr::Column { id, .. } => shape.see(*id),
+                    Expr::Literal(_) => {}
+                    _ => expr.for_each_child(&mut |child| exprs.push((child, depth + 1))),
                 }
-                expr.for_each_child(&mut |child| exprs.push((child, depth + 1)));
             }
             node.for_each_input(&mut |input| plans.push((input, depth + 1)));
         }

@@ -3,10 +3,9 @@
 use super::{Required, columns_of, compile, list, picked, positions};
 use crate::operators::{JoinOperator, JoinSpec, Operator, OperatorInfo, PairFilter};
 use crate::resolve::{Prepared, prepare_all};
-use llkv_expr::{ColumnId, Expr};
+use llkv_expr::Expr;
 use llkv_plan::{Join, JoinKind, PlanColumn};
 use llkv_result::{Error, Result};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operator>> {
@@ -27,8 +26,8 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
     );
     let below = required.map(|ids| {
         let mut ids = ids.clone();
-        ids.extend(columns_of(node.on.iter().flat_map(|(l, r)| [l, r])));
-        ids.extend(columns_of(&node.filter));
+        ids.extend(&columns_of(node.on.iter().flat_map(|(l, r)| [l, r])));
+        ids.extend(&columns_of(&node.filter));
         ids
     });
     let left = compile(&node.left, below.as_ref())?;
@@ -36,7 +35,7 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
         compile(&node.right, below.as_ref())?
     } else {
         let mut ids = columns_of(node.on.iter().map(|(_, r)| r));
-        ids.extend(columns_of(&node.filter));
+        ids.extend(&columns_of(&node.filter));
         compile(&node.right, Some(&ids))?
     };
     let left_output = positions(&left.info().columns, required);
@@ -98,7 +97,7 @@ fn pair_filter(
     if let Expr::Literal(llkv_types::Scalar::Boolean(true)) = filter {
         return Ok(None);
     }
-    let ids: HashSet<ColumnId> = filter.columns().collect();
+    let ids = columns_of([filter]);
     let (left, right) = (&left.info().columns, &right.info().columns);
     let left_positions = positions(left, Some(&ids));
     let right_positions = positions(right, Some(&ids));

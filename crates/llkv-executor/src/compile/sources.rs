@@ -1,6 +1,6 @@
 //! Tables, files and constants.
 
-use super::{Required, list, picked, positions, wanted};
+use super::{Required, columns_of, list, picked, positions, wanted};
 use crate::batch::Batch;
 use crate::operators::{
     ExternalOperator, Filter, Operator, OperatorInfo, ScanOperator, ValuesOperator,
@@ -11,7 +11,6 @@ use llkv_plan::{ExternalScan, PlanColumn, Scan, Values};
 use llkv_result::Result;
 use llkv_table::lower_predicate;
 use llkv_types::FieldId;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operator>> {
@@ -28,8 +27,8 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
             None => residual.push(predicate),
         }
     }
-    let residual_ids: HashSet<ColumnId> = residual.iter().flat_map(Expr::columns).collect();
-    let read = |column: &PlanColumn| wanted(required, column) || residual_ids.contains(&column.id);
+    let residual_ids = columns_of(&residual);
+    let read = |column: &PlanColumn| wanted(required, column) || residual_ids.contains(column.id);
     let (fields, mut columns): (Vec<FieldId>, Vec<PlanColumn>) = node
         .columns
         .iter()

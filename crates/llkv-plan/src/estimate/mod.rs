@@ -112,6 +112,12 @@ impl<'a> Estimator<'a> {
         self.catalog.indexes(table)
     }
 
+    /// The rows of a table.
+    #[must_use]
+    pub fn rows_of_table(&self, table: TableId) -> f64 {
+        self.statistics(table).rows as f64
+    }
+
     fn statistics(&self, table: TableId) -> Arc<TableStatistics> {
         self.tables
             .borrow_mut()

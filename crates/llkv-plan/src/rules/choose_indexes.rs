@@ -55,7 +55,7 @@ fn choose(scan: &Scan, context: &RuleContext<'_>) -> Option<IndexChoice> {
     if scan.predicates.is_empty() || context.index_use == IndexUse::Never {
         return None;
     }
-    let all = rows_of(scan, Vec::new(), context);
+    let all = context.estimator.rows_of_table(scan.table);
     if all < LEAST_ROWS && !always {
         return None;
     }
