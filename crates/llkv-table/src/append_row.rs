@@ -27,6 +27,10 @@ impl StagedTable {
                 }));
             }
         }
+        // Those are made one when they come as a batch.
+        if row.iter().any(is_nan) {
+            return Ok(false);
+        }
         let mut keys: SmallVec<[(usize, RowKey); 2]> = SmallVec::new();
         for (index, key) in table.keys().iter().enumerate() {
             let Some(bytes) = key.encode_row(row)? else {
@@ -48,6 +52,14 @@ impl StagedTable {
             }
         }
         Ok(true)
+    }
+}
+
+fn is_nan(value: &Scalar) -> bool {
+    match value {
+        Scalar::Float32(value) => value.is_nan(),
+        Scalar::Float64(value) => value.is_nan(),
+        _ => false,
     }
 }
 

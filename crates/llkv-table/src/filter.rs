@@ -48,6 +48,30 @@ pub(crate) fn normalize_floats(values: &ArrayRef) -> ArrayRef {
     }
 }
 
+/// Floats as tables hold them: with one NaN, the one above all numbers in Arrow's total order. Processors make
+/// others, with the sign set, of `inf - inf`. `None` where the values are so already.
+pub(crate) fn with_one_nan(values: &ArrayRef) -> Option<ArrayRef> {
+    match values.data_type() {
+        DataType::Float32 => {
+            let values = values.as_primitive::<Float32Type>();
+            let is_other = |v: &f32| v.is_nan() && v.to_bits() != f32::NAN.to_bits();
+            values.values().iter().any(is_other).then(|| {
+                let one = |v: f32| if v.is_nan() { f32::NAN } else { v };
+                Arc::new(values.unary::<_, Float32Type>(one)) as ArrayRef
+            })
+        }
+        DataType::Float64 => {
+            let values = values.as_primitive::<Float64Type>();
+            let is_other = |v: &f64| v.is_nan() && v.to_bits() != f64::NAN.to_bits();
+            values.values().iter().any(is_other).then(|| {
+                let one = |v: f64| if v.is_nan() { f64::NAN } else { v };
+                Arc::new(values.unary::<_, Float64Type>(one)) as ArrayRef
+            })
+        }
+        _ => None,
+    }
+}
+
 type Comparison = fn(
     &dyn Datum,
     &dyn Datum,

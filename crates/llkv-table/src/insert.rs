@@ -1,5 +1,6 @@
 //! Appending rows to a table: NOT NULL as masks, unique keys against own and committed rows.
 
+use crate::filter::with_one_nan;
 use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
 use crate::own_keys::OwnKeys;
@@ -77,7 +78,7 @@ impl StagedTable {
         self.push(context.store, rows)
     }
 
-    /// The rows under the table's own schema, with no NULL where none may be.
+    /// The rows under the table's own schema, with no NULL where none may be, and one NaN.
     fn check_columns(&self, rows: RecordBatch) -> Result<RecordBatch> {
         let schema = self.table.schema();
         for (column, values) in schema.columns.iter().zip(rows.columns()) {
@@ -88,7 +89,12 @@ impl StagedTable {
                 }));
             }
         }
-        let (_, columns, _) = rows.into_parts();
+        let (_, mut columns, _) = rows.into_parts();
+        for column in &mut columns {
+            if let Some(values) = with_one_nan(column) {
+                *column = values;
+            }
+        }
         Ok(RecordBatch::try_new(self.table.arrow_schema(), columns)?)
     }
 

@@ -1,8 +1,8 @@
 //! Records of tables as earlier versions wrote them.
 
 use crate::{
-    CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta, MAIN_SCHEMA,
-    TableMeta, ViewMeta,
+    CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta,
+    MAIN_SCHEMA, TableMeta, ViewMeta,
 };
 use bitcode::{Decode, Encode};
 use llkv_types::{FieldId, SqlType, TableId};
