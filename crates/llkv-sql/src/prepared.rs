@@ -4,11 +4,11 @@ use crate::Session;
 use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::dependencies::{Dependencies, RecordingCatalog};
 use crate::null_order::Reading;
-use crate::session::SessionState;
+use crate::session::{SessionState, started_result};
 use crate::substitute::Places;
 use crate::text::parse_statement;
 use llkv_plan::{CatalogView, PlanStatement};
-use llkv_result::{BindError, Result, StatementResult};
+use llkv_result::{BindError, Error, EvalError, Result, StatementResult};
 use llkv_runtime::PreparedPlan;
 use llkv_types::{Scalar, SqlType};
 use std::sync::{Mutex, PoisonError};
@@ -34,6 +34,10 @@ pub(crate) struct Prepared {
     plan: Option<PreparedPlan>,
     types: Vec<SqlType>,
     dependencies: Dependencies,
+    /// It computes with integers, which SQLite would make reals where they do not fit 64 bits.
+    may_widen: bool,
+    /// The same text with results that may become reals, from the first time on that one had to.
+    wide: Option<Box<Prepared>>,
 }
 
 impl PreparedStatement {
@@ -78,13 +82,15 @@ impl Prepared {
     /// Binds with the parameters left open.
     pub(crate) fn new(text: &str, reading: Reading, catalog: &dyn CatalogView) -> Result<Self> {
         let recording = RecordingCatalog::new(catalog);
-        let (mut plan, types, needs_values) = parse_statement(text, reading.dialect, |parsed| {
+        let prepared = parse_statement(text, reading.dialect, |parsed| {
             let mut binder = Binder::new(&recording, reading, text, ParameterMode::Prepare);
             let plan = plan_of(binder.bind(parsed)?)?;
+            let may_widen = binder.may_widen();
             let parameters = binder.into_parameters();
             let needs_values = parameters.needs_values || parameters.has_open_types();
-            Ok((plan, parameters.types(), needs_values))
+            Ok((plan, parameters.types(), needs_values, may_widen))
         })?;
+        let (mut plan, types, needs_values, may_widen) = prepared;
         Ok(Self {
             places: Places::of(&mut plan),
             plan: None,
@@ -93,7 +99,24 @@ impl Prepared {
             template: (!needs_values).then_some(plan),
             types,
             dependencies: recording.into_dependencies(),
+            may_widen,
+            wide: None,
         })
+    }
+
+    /// The same text with results of integers that may become reals.
+    fn widened(&mut self, catalog: &dyn CatalogView) -> Result<&mut Self> {
+        let wide = match self.wide.take() {
+            Some(wide) => wide,
+            None => {
+                let reading = Reading {
+                    wide_results: true,
+                    ..self.reading
+                };
+                Box::new(Self::new(&self.text, reading, catalog)?)
+            }
+        };
+        Ok(self.wide.insert(wide))
     }
 
     fn check_count(&self, values: &[Scalar]) -> Result<()> {
@@ -109,8 +132,27 @@ impl Prepared {
 }
 
 impl SessionState {
-    /// Runs a prepared statement, planned anew where it has to be.
+    /// Runs a prepared statement, planned anew where it has to be. One that meets a result beyond 64 bits in
+    /// its first rows is run again, with results that may become reals.
     pub(crate) fn run_prepared(
+        &mut self,
+        prepared: &mut Prepared,
+        values: &[Scalar],
+    ) -> Result<StatementResult> {
+        let result = self.run_as_planned(prepared, values);
+        if !prepared.may_widen || prepared.reading.wide_results {
+            return result;
+        }
+        match started_result(result) {
+            Err(Error::Eval(EvalError::OutOfRange { .. })) => {
+                let catalog = self.runtime.catalog_view();
+                self.run_as_planned(prepared.widened(&catalog)?, values)
+            }
+            other => other,
+        }
+    }
+
+    fn run_as_planned(
         &mut self,
         prepared: &mut Prepared,
         values: &[Scalar],

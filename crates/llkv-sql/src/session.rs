@@ -224,11 +224,7 @@ impl SessionState {
     /// than 64 bits in its first rows is bound again, with results that may become reals: so those
     /// that never do, which are nearly all, stay plain integers.
     fn run_or_widen(&mut self, plan: PlanStatement, text: &str) -> Result<StatementResult> {
-        let result = match self.run(plan) {
-            Ok(StatementResult::Select(stream)) => started(stream).map(StatementResult::Select),
-            other => other,
-        };
-        match result {
+        match started_result(self.run(plan)) {
             Err(Error::Eval(EvalError::OutOfRange { .. })) => {
                 let reading = Reading {
                     wide_results: true,
@@ -280,6 +276,14 @@ impl SessionState {
 /// Rows of a result that are waited for before it is handed out: a statement that is bound anew must not
 /// have given any.
 const STARTED_ROWS: usize = llkv_types::BATCH_ROWS;
+
+/// A result whose first rows are there, if it has any.
+pub(crate) fn started_result(result: Result<StatementResult>) -> Result<StatementResult> {
+    match result {
+        Ok(StatementResult::Select(stream)) => started(stream).map(StatementResult::Select),
+        other => other,
+    }
+}
 
 /// A stream whose first rows are there, or all of few.
 ///

@@ -221,11 +221,17 @@ impl Binder<'_> {
         left: Expr,
         right: Expr,
     ) -> Result<(Expr, Expr)> {
-        if is_parameter(&left) || is_parameter(&right) {
-            return Ok(self.adapt_pair(left, right));
-        }
-        let left = self.number_operand(left)?;
-        let right = self.number_operand(right)?;
+        let (left, right) = match is_parameter(&left) || is_parameter(&right) {
+            true => {
+                let (left, right) = self.adapt_pair(left, right);
+                let open = |expr: &Expr| !expr.ty().is_numeric();
+                if open(&left) || open(&right) {
+                    return Ok((left, right));
+                }
+                (left, right)
+            }
+            false => (self.number_operand(left)?, self.number_operand(right)?),
+        };
         let variant = |ty: SqlType| ty == SqlType::Variant;
         // The remainder is that of whole numbers, and a real all the same.
         let inexact = |ty: SqlType| ty.is_numeric() && !ty.is_integer();
