@@ -15,6 +15,10 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use step::TaskResult;
 
+/// The one of the `llkv` program: files are timed as they would run there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Development tasks of the LLKV workspace.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]

@@ -15,8 +15,8 @@ use crate::operators::{Filter, Projection};
 use crate::resolve::{Prepared, position, prepare_all};
 use llkv_expr::{AggregateExpr, Expr};
 use llkv_plan::{
-    Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive, SetOp, Sort,
-    UnionAll, WorkingTable,
+    Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive,
+    SetOp, Sort, UnionAll, WorkingTable,
 };
 use llkv_result::{Error, Result};
 use std::sync::Arc;

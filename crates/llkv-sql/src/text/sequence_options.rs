@@ -31,6 +31,14 @@ fn is(token: Option<&TokenWithSpan>, text: &str) -> bool {
 
 /// Puts the options of `CREATE SEQUENCE` and `AS IDENTITY (...)` into the order of the library.
 pub(super) fn in_order(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let has_options = |token: &TokenWithSpan| {
+        ["SEQUENCE", "IDENTITY"]
+            .iter()
+            .any(|text| is(Some(token), text))
+    };
+    if !tokens.iter().any(has_options) {
+        return tokens;
+    }
     let is_space = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
     let places: Vec<usize> = (0..tokens.len())
         .filter(|at| tokens.get(*at).is_some_and(|token| !is_space(token)))
