@@ -98,14 +98,6 @@ impl SqlDialect {
         }
     }
 
-    /// What `~` calls: a match anywhere in the text, or of all of it.
-    pub(crate) const fn tilde_function(self) -> &'static str {
-        match self {
-            Self::DuckDb => "regexp_full_match",
-            Self::Llkv | Self::Sqlite => "regexp_matches",
-        }
-    }
-
     /// True where `*` shows the columns of USING and NATURAL where the left side has them, false where
     /// they come first.
     pub(crate) const fn using_keeps_order(self) -> bool {

@@ -129,23 +129,17 @@ impl Binder<'_> {
         };
         let mut path = None;
         for arg in args {
+            if let Some((name, value)) = option_of(arg) {
+                let value = self.bind_constant(value)?.to_string();
+                self.set_file_option(&mut options, &name.value, &value, name)?;
+                continue;
+            }
             match arg {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if path.is_none() => {
                     match self.bind_constant(expr)? {
                         Scalar::Text(text) => path = Some(text.to_string()),
                         _ => return self.invalid(format!("{function} takes a file name"), expr),
                     }
-                }
-                FunctionArg::Named {
-                    name,
-                    arg: FunctionArgExpr::Expr(expr),
-                    operator:
-                        FunctionArgOperator::Equals
-                        | FunctionArgOperator::RightArrow
-                        | FunctionArgOperator::Assignment,
-                } => {
-                    let value = self.bind_constant(expr)?.to_string();
-                    self.set_file_option(&mut options, &name.value, &value, name)?;
                 }
                 other => {
                     return self.invalid(
@@ -261,4 +255,24 @@ fn stem(path: &Path) -> String {
     path.file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default()
+}
+
+/// `name = value`, `name => value`, `name := value`. The first is read as a comparison, which it is in other calls.
+fn option_of(arg: &FunctionArg) -> Option<(&ast::Ident, &ast::Expr)> {
+    match arg {
+        FunctionArg::Named {
+            name,
+            arg: FunctionArgExpr::Expr(value),
+            operator: FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment,
+        } => Some((name, value)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp {
+            left,
+            op: ast::BinaryOperator::Eq,
+            right,
+        })) => match left.as_ref() {
+            ast::Expr::Identifier(name) => Some((name, right)),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -185,6 +185,13 @@ impl Binder<'_> {
         if let Some((plan, stem)) = self.bind_file_name(name)? {
             return self.named_rows(plan, alias, Some(&stem));
         }
+        // A table function that needs no argument.
+        let lower = table.name.to_ascii_lowercase();
+        if let (Some(pragma), None) = (lower.strip_prefix("pragma_"), &table.schema)
+            && let Some(plan) = self.pragma_rows(pragma, None, name)?
+        {
+            return self.named_rows(plan, alias, Some(&table.name));
+        }
         self.table_not_found(&table, name)
     }
 

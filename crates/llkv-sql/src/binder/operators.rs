@@ -61,18 +61,14 @@ impl Binder<'_> {
         let (name, negated, args) = match op {
             BinaryOperator::PGExp => ("pow", false, vec![left, right]),
             BinaryOperator::Glob => ("glob", false, vec![right, left]),
-            BinaryOperator::PGRegexMatch => {
-                (self.dialect.tilde_function(), false, vec![left, right])
-            }
+            BinaryOperator::PGRegexMatch => ("regexp_matches", false, vec![left, right]),
             BinaryOperator::Regexp => ("regexp_matches", false, vec![left, right]),
-            BinaryOperator::PGRegexNotMatch => {
-                (self.dialect.tilde_function(), true, vec![left, right])
-            }
+            BinaryOperator::PGRegexNotMatch => ("regexp_matches", true, vec![left, right]),
             BinaryOperator::PGRegexIMatch | BinaryOperator::PGRegexNotIMatch => {
                 let options = Expr::Literal(Scalar::Text("i".into()));
                 let negated = matches!(op, BinaryOperator::PGRegexNotIMatch);
                 let args = vec![left, right, options];
-                (self.dialect.tilde_function(), negated, args)
+                ("regexp_matches", negated, args)
             }
             BinaryOperator::PGStartsWith => ("starts_with", false, vec![left, right]),
             BinaryOperator::PGLikeMatch => return self.like(left, right, None, false, false, node),

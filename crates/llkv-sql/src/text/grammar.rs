@@ -2,7 +2,8 @@
 
 use crate::dialect::SqlDialect;
 use sqlparser::ast::{
-    BinaryOperator, CastKind, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table, UnaryOperator,
+    BinaryOperator, CastKind, Expr, Ident, ObjectName, Query, SetExpr, Statement, Table,
+    UnaryOperator,
 };
 use sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect};
 use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
@@ -116,7 +117,6 @@ impl Dialect for Grammar {
         allow_extract_single_quotes
         supports_parens_around_table_factor
         supports_values_as_table_factor
-        supports_named_fn_args_with_eq_operator
         supports_named_fn_args_with_assignment_operator
         supports_named_fn_args_with_rarrow_operator
         supports_string_escape_constant

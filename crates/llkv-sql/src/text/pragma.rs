@@ -1,8 +1,8 @@
-//! `PRAGMA name = ON`: the library takes numbers and texts as values, and no words.
+//! `PRAGMA name = ON`, `PRAGMA name(word)`: the library takes numbers and texts as values, and no words.
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-/// Words behind the sign of a PRAGMA as texts.
+/// Words behind the sign or the parenthesis of a PRAGMA as texts.
 pub(super) fn with_values(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut words = tokens
         .iter()
@@ -13,7 +13,8 @@ pub(super) fn with_values(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
     if !is_pragma {
         return tokens;
     }
-    let signs = tokens.iter().position(|token| token.token == Token::Eq);
+    let begins = |token: &TokenWithSpan| matches!(token.token, Token::Eq | Token::LParen);
+    let signs = tokens.iter().position(begins);
     let value = signs.and_then(|at| tokens.get_mut(at + 1..));
     for token in value.unwrap_or_default() {
         if let Token::Word(word) = &token.token
