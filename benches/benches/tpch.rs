@@ -81,6 +81,6 @@ fn main() -> Outcome<()> {
         let runs = runs.iter().map(|runs| least_ms(runs)).collect();
         report.add(format!("Q{number}"), "ms", runs);
     }
-    report.add_mean("Q");
+    report.add_mean("Q", "geometric mean");
     report.save()
 }

@@ -67,6 +67,50 @@ impl DuckDb {
     /// # Errors
     /// DuckDB's message.
     pub fn run(&self, sql: &str) -> Outcome<()> {
+        self.with_result(sql, |_| Ok(()))
+    }
+
+    /// Runs a query and gives its rows as text, NULL as nothing.
+    ///
+    /// # Errors
+    /// DuckDB's message.
+    pub fn rows(&self, sql: &str) -> Outcome<Vec<Vec<String>>> {
+        type Result = *mut QueryResult;
+        let library = &self.library;
+        let rows = function!(library, "duckdb_row_count", fn(Result) -> u64)?;
+        let columns = function!(library, "duckdb_column_count", fn(Result) -> u64)?;
+        let value = function!(
+            library,
+            "duckdb_value_varchar",
+            fn(Result, u64, u64) -> *mut c_char
+        )?;
+        let free = function!(library, "duckdb_free", fn(*mut c_char))?;
+        self.with_result(sql, |result| {
+            let text = |column: u64, row: u64| {
+                // SAFETY: the result lives, and the place is one of it.
+                let text = unsafe { value(result, column, row) };
+                if text.is_null() {
+                    return String::new();
+                }
+                // SAFETY: a C string that is ours until it is freed, once, with the library's own function.
+                unsafe {
+                    let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
+                    free(text);
+                    owned
+                }
+            };
+            // SAFETY: the result lives.
+            let (rows, columns) = unsafe { (rows(result), columns(result)) };
+            let row = |row| (0..columns).map(|column| text(column, row)).collect();
+            Ok((0..rows).map(row).collect())
+        })
+    }
+
+    fn with_result<T>(
+        &self,
+        sql: &str,
+        read: impl FnOnce(*mut QueryResult) -> Outcome<T>,
+    ) -> Outcome<T> {
         let text = CString::new(sql)?;
         let mut result = QueryResult::default();
         let query = function!(
@@ -90,7 +134,7 @@ impl DuckDb {
             };
             Err(text.unwrap_or_else(|| "no message".into()).into())
         } else {
-            Ok(())
+            read(&raw mut result)
         };
         // SAFETY: written by `duckdb_query` and not used afterwards.
         unsafe { destroy(&raw mut result) };

@@ -1,6 +1,7 @@
 //! Engines behind one small interface: each runs statements on a file of its own and fetches all rows.
 
 use crate::duckdb::DuckDb;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv::{Connection, Database};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,55 @@ impl Engine {
         }
         Ok(start.elapsed())
     }
+
+    /// The rows of a query as text, NULL as nothing.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn rows(&mut self, sql: &str) -> Outcome<Vec<Vec<String>>> {
+        let connection = match self {
+            Self::DuckDb(duckdb) => return duckdb.rows(sql),
+            Self::Llkv(connection) => connection,
+        };
+        let mut rows = Vec::new();
+        for batch in connection.query(sql)? {
+            let batch = batch?;
+            let options = FormatOptions::default();
+            let columns = batch.columns().iter();
+            let columns = columns.map(|column| ArrayFormatter::try_new(column, &options));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            for row in 0..batch.num_rows() {
+                let values = columns.iter().map(|column| column.value(row).to_string());
+                rows.push(values.collect());
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Fails where rows of two engines differ in more than the last digits of a number, or how dates are written.
+///
+/// # Errors
+/// The first difference.
+pub fn compare_rows(ours: &[Vec<String>], theirs: &[Vec<String>]) -> Outcome<()> {
+    if ours.len() != theirs.len() {
+        return Err(format!("{} rows, {} of the peer", ours.len(), theirs.len()).into());
+    }
+    for (row, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        let equal = a.iter().zip(b).all(|(a, b)| are_equal(a, b));
+        if a.len() != b.len() || !equal {
+            return Err(format!("row {row} is {a:?}, the peer's {b:?}").into());
+        }
+    }
+    Ok(())
+}
+
+fn are_equal(a: &str, b: &str) -> bool {
+    if let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>()) {
+        // Sums of floating-point numbers depend on their order.
+        return (a - b).abs() <= 1e-7 * a.abs().max(1.0);
+    }
+    a == b || a.replacen('T', " ", 1) == b
 }
 
 /// How an engine is opened, on which file.
@@ -100,4 +150,17 @@ impl Contestant {
 pub fn least_ms(durations: &[Duration]) -> f64 {
     let least = durations.iter().min().copied().unwrap_or_default();
     least.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_equal;
+
+    #[test]
+    fn only_last_digits_and_the_form_of_times_may_differ() {
+        assert!(are_equal("1234567.1", "1234567.10001"));
+        assert!(!are_equal("1.5", "1.51"));
+        assert!(are_equal("2025-01-02T03:04:05", "2025-01-02 03:04:05"));
+        assert!(!are_equal("", "0") && !are_equal("Tom", " om"));
+    }
 }

@@ -25,7 +25,7 @@ impl Report {
     #[allow(clippy::print_stdout)]
     pub fn new(workload: &'static str, engines: Vec<&'static str>) -> Self {
         let names: String = engines.iter().map(|name| format!(" {name:>15}")).collect();
-        println!("{workload:<20}{names}    ratio");
+        println!("{workload:<28}{names}    ratio");
         Self {
             workload,
             engines,
@@ -37,7 +37,7 @@ impl Report {
     #[allow(clippy::print_stdout)]
     pub fn add(&mut self, name: impl Into<String>, unit: &'static str, figures: Vec<f64>) {
         let name = name.into();
-        let mut line = format!("{name:<20}");
+        let mut line = format!("{name:<28}");
         for figure in &figures {
             // Writing to a string does not fail.
             let _ = write!(line, " {figure:>12.1} {unit:<2}");
@@ -53,8 +53,8 @@ impl Report {
         });
     }
 
-    /// The geometric mean of the lines in milliseconds whose names begin with `prefix`, as one more line.
-    pub fn add_mean(&mut self, prefix: &str) {
+    /// The geometric mean of the lines in milliseconds whose names begin with `prefix`, as one more line called `name`.
+    pub fn add_mean(&mut self, prefix: &str, name: &str) {
         let lines = self.rows.iter();
         let lines = lines.filter(|row| row.unit == "ms" && row.name.starts_with(prefix));
         let lines: Vec<&Row> = lines.collect();
@@ -64,7 +64,7 @@ impl Report {
             (sum / lines.len() as f64).exp()
         });
         let means = means.collect();
-        self.add("geometric mean", "ms", means);
+        self.add(name, "ms", means);
     }
 
     /// Writes `WORKLOAD.json` to the folder that `LLKV_BENCH_OUT` names, if it names one: a list of
