@@ -92,6 +92,8 @@ pub struct ExecutionContext {
     pub progress: Option<ProgressHook>,
     /// Rows of a batch, at most; at least 1.
     pub batch_rows: usize,
+    /// Operators note when they took part, for pictures of a query: [`crate::OperatorSpan`].
+    pub notes_spans: bool,
     /// Estimated rows of a pipeline's sources under which it runs on the caller's thread alone.
     pub parallel_threshold_rows: u64,
 }
@@ -122,6 +124,7 @@ impl ExecutionContext {
             cancel: CancelToken::new(),
             progress: None,
             batch_rows: BATCH_ROWS,
+            notes_spans: false,
             parallel_threshold_rows: Self::PARALLEL_THRESHOLD_ROWS,
         }
     }
@@ -167,6 +170,13 @@ impl ExecutionContext {
         self
     }
 
+    /// The same with operators that note when they took part, or do not.
+    #[must_use]
+    pub fn with_spans(mut self, notes_spans: bool) -> Self {
+        self.notes_spans = notes_spans;
+        self
+    }
+
     /// The same with another number of bytes that each worker of an operator may hold over the budget.
     #[must_use]
     pub fn with_spill_grant_bytes(mut self, bytes: u64) -> Self {
@@ -205,6 +215,7 @@ impl std::fmt::Debug for ExecutionContext {
             .field("spill_always", &self.spill_always)
             .field("spill_grant_bytes", &self.spill_grant_bytes)
             .field("batch_rows", &self.batch_rows)
+            .field("notes_spans", &self.notes_spans)
             .field("parallel_threshold_rows", &self.parallel_threshold_rows)
             .finish_non_exhaustive()
     }

@@ -70,7 +70,7 @@ mod spill;
 pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider, machine_threads};
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
 pub use memory::{MemoryBudget, MemoryReservation};
-pub use metrics::{OperatorStatistics, OperatorSums, ScanStatistics};
+pub use metrics::{OperatorSpan, OperatorStatistics, OperatorSums, ScanStatistics, SpanRole};
 pub use point::{PointPlan, PointResult, constant_value, is_fixed};
 pub use progress::{Progress, ProgressHook};
 pub use spill::{LocalDisk, SpillDisk, SpillSpace, SpillStorage};

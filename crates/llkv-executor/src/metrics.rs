@@ -1,9 +1,13 @@
 //! What every operator counts: rows, batches, time, bytes.
 
 mod print;
+mod span;
+
+pub use span::{OperatorSpan, SpanRole};
 
 use llkv_plan::PlanNote;
 use llkv_table::ScanCounters;
+use span::Spans;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,9 +19,31 @@ pub(crate) struct OperatorMetrics {
     nanos: AtomicU64,
     bytes: AtomicU64,
     spilled_bytes: AtomicU64,
+    spans: Spans,
 }
 
 impl OperatorMetrics {
+    /// Notes a stretch of time in which the operator took part in the query.
+    pub(crate) fn span(&self, span: OperatorSpan) {
+        self.spans.add(span);
+    }
+
+    /// Counts the time since `start`, which the operator needed between two pipelines.
+    pub(crate) fn between_pipelines(&self, run: &crate::run::Run, start: Instant) {
+        self.time_since(start);
+        if !run.context.notes_spans {
+            return;
+        }
+        let end = run.elapsed();
+        self.span(OperatorSpan {
+            pipeline: None,
+            role: SpanRole::Between,
+            start: end.saturating_sub(start.elapsed()),
+            end,
+            workers: 1,
+        });
+    }
+
     /// Counts bytes written to temporary files.
     pub(crate) fn spilled(&self, bytes: u64) {
         self.spilled_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -59,6 +85,8 @@ pub struct OperatorStatistics {
     pub bytes: u64,
     /// Bytes it wrote to temporary files, as often as it wrote them.
     pub spilled_bytes: u64,
+    /// When it took part in the query.
+    pub spans: Vec<OperatorSpan>,
     /// What EXPLAIN says of the plan's node, where it was asked.
     pub note: Option<PlanNote>,
     /// What storage did, for scans of tables.
@@ -112,6 +140,7 @@ impl OperatorStatistics {
             time: Duration::from_nanos(metrics.nanos.load(Ordering::Relaxed)),
             bytes: metrics.bytes.load(Ordering::Relaxed),
             spilled_bytes: metrics.spilled_bytes.load(Ordering::Relaxed),
+            spans: metrics.spans.read(),
             note: None,
             scan: None,
             inputs,

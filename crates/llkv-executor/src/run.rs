@@ -11,13 +11,17 @@ use parking_lot::Mutex;
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// What all workers of one query share.
 pub(crate) struct Run {
     pub(crate) context: ExecutionContext,
     tables: HashMap<TableId, TableHandle>,
     stopped: AtomicBool,
+    started: Instant,
+    /// Pipelines that have ended.
+    pipelines: AtomicU32,
     /// The rows of the last round of each recursion, by the number of its working table.
     working: Mutex<HashMap<u32, Vec<Batch>>>,
     watch: Option<Watch>,
@@ -30,6 +34,8 @@ impl Run {
             context,
             tables,
             stopped: AtomicBool::new(false),
+            started: Instant::now(),
+            pipelines: AtomicU32::new(0),
             working: Mutex::default(),
         }
     }
@@ -49,6 +55,16 @@ impl Run {
     /// The rows of a working table.
     pub(crate) fn working(&self, table: u32) -> Vec<Batch> {
         self.working.lock().get(&table).cloned().unwrap_or_default()
+    }
+
+    /// Time since the query began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The number of a pipeline that has ended.
+    pub(crate) fn next_pipeline(&self) -> u32 {
+        self.pipelines.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn batch_rows(&self) -> usize {

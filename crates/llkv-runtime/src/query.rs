@@ -104,6 +104,7 @@ fn execute_with(
         .with_memory(Arc::clone(&session.context.memory))
         .with_spill(Arc::clone(&session.context.spill))
         .with_spill_always(settings.force_spill)
+        .with_spans(session.is_analyzing)
         .with_cancel(settings.cancel.clone())
         .with_progress(settings.progress.clone());
     // Estimates are worth their time only where they are shown.

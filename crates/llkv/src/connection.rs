@@ -2,7 +2,7 @@
 
 use crate::row::rows;
 use crate::{Appender, Row, Statement, Transaction, tx};
-use llkv_executor::{CancelToken, Progress, ProgressHook};
+use llkv_executor::{CancelToken, OperatorStatistics, Progress, ProgressHook};
 use llkv_plan::ExternalSource;
 use llkv_result::{Result, SelectStream, StatementResult, TransactionError};
 use llkv_sql::Session;
@@ -91,6 +91,12 @@ impl Connection {
     #[must_use]
     pub fn cancel_token(&self) -> CancelToken {
         self.session.cancel_token()
+    }
+
+    /// What the operators of the last statement that ran a plan have counted so far.
+    #[must_use]
+    pub fn last_statistics(&self) -> Option<OperatorStatistics> {
+        self.session.last_statistics()
     }
 
     /// Calls `callback` at most once in each `every` while a later statement runs, on whatever thread is at work;

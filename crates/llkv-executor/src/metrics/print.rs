@@ -1,6 +1,6 @@
 //! Statistics as a table for people, with the tree of operators in its last column, and as JSON.
 
-use super::{OperatorStatistics, ScanStatistics};
+use super::{OperatorSpan, OperatorStatistics, ScanStatistics};
 use llkv_plan::JsonWriter;
 use std::fmt;
 use std::time::Duration;
@@ -100,6 +100,13 @@ impl OperatorStatistics {
         json.number("time_ms", format!("{:.3}", self.time.as_secs_f64() * 1e3));
         json.number("bytes", self.bytes);
         json.number("spilled_bytes", self.spilled_bytes);
+        json.key("spans");
+        json.array(|json| {
+            for span in &self.spans {
+                json.element();
+                json.object(|json| span.write_json(json));
+            }
+        });
         if let Some(scan) = &self.scan {
             json.key("scan");
             json.object(|json| scan.write_json(json));
@@ -111,6 +118,19 @@ impl OperatorStatistics {
                 json.object(|json| input.write_json(json));
             }
         });
+    }
+}
+
+impl OperatorSpan {
+    fn write_json(&self, json: &mut JsonWriter) {
+        let millis = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
+        json.text("role", self.role.name());
+        if let Some(pipeline) = self.pipeline {
+            json.number("pipeline", pipeline);
+        }
+        json.number("start_ms", millis(self.start));
+        json.number("end_ms", millis(self.end));
+        json.number("workers", self.workers);
     }
 }
 

@@ -132,7 +132,7 @@ impl Operator for AggregateOperator {
         let locals = run_to_sink(run, pipeline, &sink, workers)?;
         let start = Instant::now();
         let source = finish::finish(run, &sink.spiller, &self.spec, locals)?;
-        self.info.metrics.time_since(start);
+        self.info.metrics.between_pipelines(run, start);
         Ok(Pipeline::from_source(source, &self.info.metrics))
     }
 }

@@ -180,7 +180,7 @@ impl JoinOperator {
         let start = Instant::now();
         let bounds = self.bounds_of(&batches, &spiller, &mut memory)?;
         hints.bounds.extend(bounds);
-        self.info.metrics.time_since(start);
+        self.info.metrics.between_pipelines(run, start);
         match self.gather_right(run, &spiller, &hints, false)? {
             Side::Spilled(right) => self.grace(run, &spiller, Side::Memory(batches, memory), right),
             Side::Memory(right, right_memory) => {
@@ -267,7 +267,7 @@ impl JoinOperator {
         let start = Instant::now();
         let types = self.right.info().types();
         let built = build_join(run, spiller, &self.spec, batches, &types, memory);
-        self.info.metrics.time_since(start);
+        self.info.metrics.between_pipelines(run, start);
         built
     }
 

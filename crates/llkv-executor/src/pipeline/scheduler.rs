@@ -1,12 +1,13 @@
 //! Runs a pipeline into a sink on one or several threads.
 
 use super::{Chain, Flow, MorselReader, Pipeline, Place, Sink, Stage};
+use crate::metrics::{OperatorMetrics, OperatorSpan, SpanRole};
 use crate::run::{Run, guarded, on_threads};
 use llkv_result::Result;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Stages that may run at the same time, with their morsels counted through.
 #[derive(Clone)]
@@ -41,6 +42,36 @@ impl Group {
     /// The stage of a morsel of the group.
     pub(crate) fn stage_of(&self, morsel: usize) -> usize {
         self.starts.partition_point(|start| *start <= morsel) - 1
+    }
+
+    /// Notes in all operators that the group ran since `start`, and in which one it ended.
+    pub(crate) fn note_spans(
+        &self,
+        run: &Run,
+        start: Duration,
+        workers: usize,
+        sink: Option<&OperatorMetrics>,
+    ) {
+        if !run.context.notes_spans {
+            return;
+        }
+        let (number, end) = (run.next_pipeline(), run.elapsed());
+        let span = |role| OperatorSpan {
+            pipeline: Some(number),
+            role,
+            start,
+            end,
+            workers,
+        };
+        for stage in self.stages.iter() {
+            stage.metrics.span(span(SpanRole::Source));
+            for step in &stage.steps {
+                step.metrics.span(span(SpanRole::Step));
+            }
+        }
+        if let Some(sink) = sink {
+            sink.span(span(SpanRole::Sink));
+        }
     }
 
     /// Opens a morsel of the group.
@@ -155,7 +186,10 @@ pub(crate) fn run_to_sink<S: Sink>(
             next: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         };
+        let start = run.elapsed();
         locals = run_group(&shared, locals, workers)?;
+        let sink = Some(sink.metrics());
+        shared.group.note_spans(run, start, workers, sink);
         base += morsels;
         if shared.stop.load(Ordering::Relaxed) {
             break;

@@ -10,19 +10,28 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A pipeline that runs while it is pulled: on the caller's thread where it is small, else on threads
 /// of its own that run ahead by a bounded number of batches. Dropping it stops them.
 pub(crate) struct PipelineStream {
     run: Arc<Run>,
     groups: VecDeque<Group>,
-    current: Option<Runner>,
+    current: Option<Current>,
     /// Rows still to be left out.
     skip: u64,
     /// Rows still wanted.
     fetch: u64,
     /// Rows of one morsel beyond which nothing is needed.
     morsel_rows: u64,
+}
+
+/// The group that runs.
+struct Current {
+    runner: Runner,
+    group: Group,
+    start: Duration,
+    workers: usize,
 }
 
 enum Runner {
@@ -64,14 +73,14 @@ impl PipelineStream {
             // Both are at most the batch's rows.
             return Ok(Some(batch.slice(offset as usize, kept as usize)));
         }
-        self.current = None;
+        self.end_current();
         self.groups.clear();
         Ok(None)
     }
 
     fn next_unsliced(&mut self) -> Result<Option<Batch>> {
         loop {
-            let batch = match &mut self.current {
+            let batch = match self.current.as_mut().map(|current| &mut current.runner) {
                 Some(Runner::Serial(serial)) => serial.next(&self.run)?,
                 Some(Runner::Parallel(parallel)) => parallel.next()?,
                 None => None,
@@ -79,7 +88,7 @@ impl PipelineStream {
             if batch.is_some() {
                 return Ok(batch);
             }
-            self.current = None;
+            self.end_current();
             let Some(group) = self.groups.pop_front() else {
                 return Ok(None);
             };
@@ -88,19 +97,47 @@ impl PipelineStream {
         }
     }
 
-    fn start(&self, group: Group) -> Runner {
+    fn start(&self, group: Group) -> Current {
+        let start = self.run.elapsed();
         let workers = self.run.workers(group.morsels, group.rows);
         if workers > 1
             && let Some(parallel) = Parallel::start(&self.run, &group, workers, self.morsel_rows)
         {
-            return Runner::Parallel(parallel);
+            return Current {
+                runner: Runner::Parallel(parallel),
+                group,
+                start,
+                workers,
+            };
         }
-        Runner::Serial(Serial {
+        let serial = Serial {
             lane: Lane::new(&group),
             morsels: group.morsels,
             next: 0,
             open: false,
-        })
+        };
+        Current {
+            runner: Runner::Serial(serial),
+            group,
+            start,
+            workers: 1,
+        }
+    }
+
+    /// Ends the group that runs, its threads first.
+    fn end_current(&mut self) {
+        let Some(current) = self.current.take() else {
+            return;
+        };
+        drop(current.runner);
+        let group = current.group;
+        group.note_spans(&self.run, current.start, current.workers, None);
+    }
+}
+
+impl Drop for PipelineStream {
+    fn drop(&mut self) {
+        self.end_current();
     }
 }
 

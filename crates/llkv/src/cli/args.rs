@@ -15,6 +15,7 @@ use std::path::PathBuf;
                   llkv shop.llkv -c \"SELECT 1\"         run a statement\n  \
                   llkv shop.llkv < script.sql          run a script, stop at its first error\n  \
                   llkv -c \"SELECT * FROM 'a.parquet'\"  ask a file, keep nothing\n  \
+                  llkv profile shop.llkv -c \"SELECT 1\" --html p.html\n  \
                   llkv tour                            generate TPC-H data, load and query it"
 )]
 pub(crate) struct Args {
@@ -73,6 +74,8 @@ pub(crate) enum Command {
         /// Database file; it is not changed.
         database: PathBuf,
     },
+    /// Run a query and draw where its time went: one page of HTML that needs nothing else.
+    Profile(ProfileArgs),
     /// Print a database as the SQL script that makes it again.
     Dump {
         /// Database file; it is not changed.
@@ -85,6 +88,25 @@ pub(crate) enum Command {
         /// The copy; it must not exist.
         target: PathBuf,
     },
+}
+
+/// Arguments of the profile.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProfileArgs {
+    /// Database file; `:memory:` for queries of files.
+    pub(crate) database: PathBuf,
+
+    /// The query; of several statements, the last one is drawn.
+    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    pub(crate) sql: String,
+
+    /// The page; one that is there is overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: PathBuf,
+
+    /// Dialect of the SQL: llkv (PostgreSQL's meanings), sqlite, duckdb.
+    #[arg(long, value_parser = dialect)]
+    pub(crate) dialect: Option<SqlDialect>,
 }
 
 /// Arguments of the tour.

@@ -5,6 +5,7 @@ mod dot;
 mod dump;
 mod interrupt;
 mod output;
+mod profile;
 mod repl;
 mod schema;
 mod shell;
@@ -56,6 +57,7 @@ fn dispatch(args: Args) -> Result<(), Stop> {
     match &args.command {
         Some(Command::Tour(tour)) => return tour::run(tour),
         Some(Command::Check { database }) => return check(database),
+        Some(Command::Profile(arguments)) => return profile::run(arguments),
         Some(Command::Dump { database }) => {
             return dump::run(&mut open_to_read(database)?, std::io::stdout().lock());
         }
