@@ -1,6 +1,7 @@
 //! Keys of joins and groups: several columns packed into one integer where they fit, rows of bytes else.
 
 mod coded_keys;
+mod codes;
 mod group_table;
 mod originals;
 mod packed;
@@ -9,10 +10,11 @@ mod sort_keys;
 mod word;
 mod word_table;
 
+pub(crate) use codes::{Differences, KeyCodes, code_of, row_of, shifted, sort_entries};
 pub(crate) use group_table::GroupTable;
 pub(crate) use packed::{PackedLayout, Packing};
 pub(crate) use row_keys::RowKeys;
-pub(crate) use sort_keys::{SortKeys, prefix};
+pub(crate) use sort_keys::SortKeys;
 pub(crate) use word::Word;
 
 use std::hash::BuildHasher;

@@ -34,7 +34,7 @@ pub(crate) use sort::{SortOperator, gather};
 pub(crate) use top_k::TopKOperator;
 pub(crate) use union_all::UnionAllOperator;
 pub(crate) use values::ValuesOperator;
-pub(crate) use window::{WindowOperator, WindowSpec};
+pub(crate) use window::{SieveSpec, WindowOperator, WindowSpec};
 
 use crate::metrics::{OperatorMetrics, OperatorStatistics, ScanStatistics};
 use crate::pipeline::Pipeline;

@@ -356,6 +356,9 @@ impl<'a> Printer<'a> {
             let call_text = self.named(&call.to_string());
             let _ = write!(text, "{word} {} := {call_text}", self.name(column.id));
         }
+        if let Some(wanted) = n.wanted {
+            let _ = write!(text, ", first {wanted} of each");
+        }
         text
     }
 

@@ -306,6 +306,9 @@ pub struct Window {
     pub order_by: Vec<SortKey>,
     /// What is computed.
     pub functions: Vec<(PlanColumn, WindowExpr)>,
+    /// Nobody looks at rows of a partition beyond so many from its first one, in the order within it, equal ones among
+    /// them aside: these may be left out. Only where every function is `row_number` or `rank` over the whole order.
+    pub wanted: Option<u64>,
 }
 
 /// Each row once for each of several sets of keys: what stands below the groups of GROUPING SETS. Columns: the

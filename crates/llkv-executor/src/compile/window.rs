@@ -1,7 +1,7 @@
 //! Windows.
 
 use super::{Required, compile, list, wanted, with_columns};
-use crate::operators::{Operator, OperatorInfo, WindowOperator, WindowSpec};
+use crate::operators::{Operator, OperatorInfo, SieveSpec, WindowOperator, WindowSpec};
 use llkv_expr::SortKey;
 use llkv_plan::Window;
 use llkv_result::Result;
@@ -32,6 +32,10 @@ pub(super) fn window(node: &Window, required: Required<'_>) -> Result<Box<dyn Op
         .collect();
     let calls: Vec<_> = kept.iter().map(|(_, call)| call.clone()).collect();
     let spec = WindowSpec::new(partition, &node.order_by, &calls, &columns)?;
+    let sieve = match node.wanted {
+        Some(wanted) => SieveSpec::new(&node.partition_by, &node.order_by, wanted, &columns)?,
+        None => None,
+    };
     let detail = format!(
         "[{}] [{}] [{}]",
         list(&node.partition_by),
@@ -43,5 +47,6 @@ pub(super) fn window(node: &Window, required: Required<'_>) -> Result<Box<dyn Op
         info: OperatorInfo::new("window", detail, columns),
         input,
         spec: Arc::new(spec),
+        sieve,
     }))
 }

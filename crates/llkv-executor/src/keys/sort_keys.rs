@@ -13,10 +13,8 @@ use llkv_result::Result;
 /// The keys of a sort, ready to be encoded.
 pub(crate) struct SortKeys {
     exprs: Vec<Prepared>,
-    /// Bytes of a key, but for texts and the like.
-    fixed_bytes: u64,
-    /// Some key is as long as its value.
-    is_variable: bool,
+    /// Bytes of the value of each key; none for texts and the like.
+    widths: Vec<Option<usize>>,
     converter: RowConverter,
 }
 
@@ -47,13 +45,7 @@ impl SortKeys {
         Ok(Self {
             converter: RowConverter::new(fields)?,
             exprs,
-            // A byte for NULL before each value, and the offset of the row.
-            fixed_bytes: widths
-                .iter()
-                .map(|w| w.unwrap_or(1) as u64 + 1)
-                .sum::<u64>()
-                + 8,
-            is_variable: widths.contains(&None),
+            widths,
         })
     }
 
@@ -75,25 +67,25 @@ impl SortKeys {
 
     /// Bytes that the keys of a batch will take, about.
     pub(crate) fn estimated_bytes(&self, batch: &Batch) -> u64 {
-        let texts = if self.is_variable {
+        let texts = if self.widths.contains(&None) {
             batch.memory_bytes()
         } else {
             0
         };
-        batch.rows as u64 * self.fixed_bytes + texts
+        // A byte for NULL before each value, and the offset of the row.
+        let widths = self.widths.iter().map(|w| w.unwrap_or(1) as u64 + 1);
+        batch.rows as u64 * (widths.sum::<u64>() + 8) + texts
+    }
+
+    /// Bytes of the first `keys` keys in each row; none where they are not the same in all.
+    pub(crate) fn fixed_bytes_of(&self, keys: usize) -> Option<usize> {
+        let widths = self.widths.iter().take(keys);
+        // A byte for NULL before each value.
+        widths.map(|width| Some(1 + (*width)?)).sum()
     }
 
     /// Rows without any yet.
     pub(crate) fn empty(&self) -> Rows {
         self.converter.empty_rows(0, 0)
     }
-}
-
-/// The first eight bytes of a key: two keys that differ there are ordered by one comparison of integers.
-pub(crate) fn prefix(key: &[u8]) -> u64 {
-    let mut bytes = [0_u8; 8];
-    for (to, from) in bytes.iter_mut().zip(key) {
-        *to = *from;
-    }
-    u64::from_be_bytes(bytes)
 }

@@ -1,8 +1,13 @@
 //! Rows in order.
 
+mod sorted;
+
+pub(super) use sorted::{SortedRows, sort_rows};
+
+use super::window::{Sieve, SieveSpec};
 use super::{Hints, Operator, OperatorInfo, open_input};
-use crate::batch::{Batch, concat_batches};
-use crate::keys::{SortKeys, prefix};
+use crate::batch::Batch;
+use crate::keys::SortKeys;
 use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{Flow, MorselReader, Pipeline, Place, Sink, Source, run_to_sink};
@@ -11,10 +16,7 @@ use crate::spill::{MergedSource, RunWriter, Spiller, merge_to_fan_in};
 use arrow::array::{Array, UInt32Array};
 use arrow::compute::interleave;
 use arrow::datatypes::DataType;
-use arrow_row::Rows;
-use llkv_result::{Error, Result};
-use parking_lot::Mutex;
-use std::cmp::Ordering;
+use llkv_result::Result;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,13 +42,13 @@ impl Operator for SortOperator {
         let types = self.info.types();
         let spiller = Spiller::new(run, &self.info);
         let source: Arc<dyn Source> =
-            match gather_for_sort(run, &spiller, &self.keys, &types, pipeline)? {
+            match gather_for_sort(run, &spiller, &self.keys, &types, pipeline, None)? {
                 ForSort::Spilled(merged) => Arc::new(merged),
                 ForSort::Memory(batches, mut memory) => {
                     let start = Instant::now();
                     let sorted =
-                        sort_rows(run, &spiller, batches, &self.keys, &types, &mut memory)?;
-                    self.info.metrics.time_since(start);
+                        sort_rows(run, &spiller, batches, &self.keys, &types, &mut memory, 0)?;
+                    self.info.metrics.between_pipelines(run, start);
                     Arc::new(SortedSource {
                         sorted: Arc::new(Sorted {
                             runs: sorted.runs,
@@ -62,37 +64,6 @@ impl Operator for SortOperator {
     }
 }
 
-/// Rows, and the order to read them in.
-pub(super) struct SortedRows {
-    pub(super) runs: Vec<Batch>,
-    /// Run and row.
-    pub(super) order: Vec<(u32, u32)>,
-}
-
-/// Sorts rows in memory; equal keys stay as they are. `memory` holds what was reserved for them.
-pub(super) fn sort_rows(
-    run: &Run,
-    spiller: &Spiller,
-    batches: Vec<Batch>,
-    keys: &SortKeys,
-    types: &[DataType],
-    memory: &mut MemoryReservation,
-) -> Result<SortedRows> {
-    let rows = batches.iter().map(|b| b.rows as u64).sum::<u64>();
-    let parts = contiguous_parts(batches, run.workers(usize::MAX, rows));
-    let runs = run.for_each_part(parts.len(), rows, |number| {
-        let batches = parts.get(number).and_then(|part| part.lock().take());
-        SortedRun::new(keys, &batches.unwrap_or_default(), types)
-    })?;
-    let bytes = runs.iter().map(SortedRun::size_bytes).sum();
-    spiller.settle(memory, bytes)?;
-    let order = merge(&runs);
-    Ok(SortedRows {
-        runs: runs.into_iter().map(|run| run.batch).collect(),
-        order,
-    })
-}
-
 /// The rows of a pipeline, gathered for a sort.
 pub(super) enum ForSort {
     /// In their order.
@@ -101,19 +72,22 @@ pub(super) enum ForSort {
     Spilled(MergedSource),
 }
 
-/// Gathers the rows of a pipeline; what is over the budget is sorted and written in runs.
+/// Gathers the rows of a pipeline, or those that a sieve lets through; what is over the budget is sorted and written in
+/// runs.
 pub(super) fn gather_for_sort(
     run: &Arc<Run>,
     spiller: &Spiller,
     keys: &Arc<SortKeys>,
     types: &[DataType],
     pipeline: Pipeline,
+    sieve: Option<&SieveSpec>,
 ) -> Result<ForSort> {
     let sink = SortSink {
         run,
         keys,
         spiller,
         types,
+        sieve,
     };
     let mut locals = run_to_sink(run, pipeline, &sink, usize::MAX)?;
     if locals.iter().any(|local| local.writer.is_some()) {
@@ -131,7 +105,7 @@ pub(super) fn gather_for_sort(
             types: types.to_vec(),
             fetch: usize::MAX,
         };
-        spiller.metrics.time_since(start);
+        spiller.metrics.between_pipelines(run, start);
         return Ok(ForSort::Spilled(merged));
     }
     let mut memory = run.reserve(spiller.operator);
@@ -150,31 +124,42 @@ struct SortSink<'a> {
     keys: &'a SortKeys,
     spiller: &'a Spiller,
     types: &'a [DataType],
+    sieve: Option<&'a SieveSpec>,
 }
 
 /// What a worker has gathered.
-struct Gathered {
+struct Gathered<'a> {
+    sieve: Option<Sieve<'a>>,
     batches: Vec<(Place, Batch)>,
     memory: MemoryReservation,
     /// Made when the first run is written.
     writer: Option<RunWriter>,
 }
 
-impl Sink for SortSink<'_> {
-    type Local = Gathered;
+impl<'a> Sink for SortSink<'a> {
+    type Local = Gathered<'a>;
 
-    fn local(&self) -> Result<Gathered> {
+    fn local(&self) -> Result<Gathered<'a>> {
+        let memory = || self.run.reserve(self.spiller.operator);
+        let sieve = self.sieve.map(|spec| Sieve::new(spec, memory()));
         Ok(Gathered {
+            sieve: sieve.transpose()?,
             batches: Vec::new(),
-            memory: self.run.reserve(self.spiller.operator),
+            memory: memory(),
             writer: None,
         })
     }
 
-    fn consume(&self, local: &mut Gathered, batch: Batch, place: Place) -> Result<Flow> {
+    fn consume(&self, local: &mut Gathered<'a>, mut batch: Batch, place: Place) -> Result<Flow> {
+        if let Some(sieve) = &mut local.sieve {
+            batch = sieve.keep(batch)?;
+            if batch.rows == 0 {
+                return Ok(Flow::Continue);
+            }
+        }
         let batch = self.spiller.slim(&local.memory, batch)?;
-        // The rows are copied together before they are sorted, and have an entry each in the order.
-        let order = batch.rows as u64 * size_of::<(u64, u32, u32)>() as u64;
+        // The rows are copied together before they are sorted, and have a code and a place in the order each.
+        let order = (batch.rows * (size_of::<u128>() + size_of::<(u32, u32)>())) as u64;
         let bytes = 2 * batch.memory_bytes() + self.keys.estimated_bytes(&batch) + order;
         local.batches.push((place, batch));
         if self.spiller.is_full(&mut local.memory, bytes)? {
@@ -190,7 +175,7 @@ impl Sink for SortSink<'_> {
 
 impl SortSink<'_> {
     /// Writes what a worker has gathered as a run.
-    fn write(&self, local: &mut Gathered) -> Result<()> {
+    fn write(&self, local: &mut Gathered<'_>) -> Result<()> {
         let batches = std::mem::take(&mut local.batches);
         if batches.is_empty() {
             return Ok(());
@@ -203,94 +188,6 @@ impl SortSink<'_> {
         local.memory.shrink(0);
         Ok(())
     }
-}
-
-/// The batches in at most `parts` runs of neighbours, so that of equal keys the one in the lower run comes
-/// first.
-fn contiguous_parts(batches: Vec<Batch>, parts: usize) -> Vec<Mutex<Option<Vec<Batch>>>> {
-    let size = batches.len().div_ceil(parts.max(1)).max(1);
-    let mut batches = batches.into_iter();
-    let mut runs = Vec::new();
-    loop {
-        let part: Vec<Batch> = batches.by_ref().take(size).collect();
-        if part.is_empty() {
-            return runs;
-        }
-        runs.push(Mutex::new(Some(part)));
-    }
-}
-
-/// Rows of a part of the input and their order.
-struct SortedRun {
-    batch: Batch,
-    keys: Rows,
-    /// Key prefixes and rows, sorted.
-    order: Vec<(u64, u32)>,
-}
-
-impl SortedRun {
-    fn new(sort: &SortKeys, batches: &[Batch], types: &[DataType]) -> Result<Self> {
-        let batch = concat_batches(batches, types)?;
-        let rows = u32::try_from(batch.rows)
-            .map_err(|_| Error::internal("a sorted run has over 2^32 rows"))?;
-        let keys = sort.encode(&batch)?;
-        let mut order: Vec<(u64, u32)> = keys
-            .iter()
-            .zip(0..rows)
-            .map(|(key, row)| (prefix(key.data()), row))
-            .collect();
-        order.sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0)
-                .then_with(|| keys.row(a.1 as usize).cmp(&keys.row(b.1 as usize)))
-                .then(a.1.cmp(&b.1))
-        });
-        Ok(Self { batch, keys, order })
-    }
-
-    fn size_bytes(&self) -> u64 {
-        let order = self.order.capacity() * size_of::<(u64, u32)>();
-        self.batch.memory_bytes() + (self.keys.size() + order) as u64
-    }
-
-    fn compare(&self, at: usize, other: &Self, other_at: usize) -> Ordering {
-        match (self.order.get(at), other.order.get(other_at)) {
-            (Some(a), Some(b)) => a.0.cmp(&b.0).then_with(|| {
-                let key = self.keys.row(a.1 as usize);
-                key.cmp(&other.keys.row(b.1 as usize))
-            }),
-            // A run at its end comes last.
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        }
-    }
-}
-
-/// The rows of all runs in order, as (run, row).
-fn merge(runs: &[SortedRun]) -> Vec<(u32, u32)> {
-    if let [run] = runs {
-        return run.order.iter().map(|(_, row)| (0, *row)).collect();
-    }
-    let total = runs.iter().map(|run| run.order.len()).sum();
-    let mut heads = vec![0_usize; runs.len()];
-    let mut order = Vec::with_capacity(total);
-    while order.len() < total {
-        // There are as many runs as threads: looking at each head is as quick as a heap.
-        let mut least = 0;
-        for number in 1..runs.len() {
-            if let (Some(a), Some(b)) = (runs.get(number), runs.get(least))
-                && let (Some(at), Some(other)) = (heads.get(number), heads.get(least))
-                && a.compare(*at, b, *other) == Ordering::Less
-            {
-                least = number;
-            }
-        }
-        if let (Some(run), Some(head)) = (runs.get(least), heads.get_mut(least))
-            && let Some((_, row)) = run.order.get(*head)
-        {
-            order.push((least as u32, *row));
-            *head += 1;
-        }
-    }
-    order
 }
 
 struct SortedSource {

@@ -6,9 +6,11 @@
 //! partition by partition as they are merged.
 
 mod call;
+mod sieve;
 mod spec;
 mod spilled;
 
+pub(crate) use sieve::{Sieve, SieveSpec};
 pub(crate) use spec::WindowSpec;
 
 use super::collect::collect;
@@ -31,6 +33,8 @@ pub(crate) struct WindowOperator {
     pub(crate) info: OperatorInfo,
     pub(crate) input: Box<dyn Operator>,
     pub(crate) spec: Arc<WindowSpec>,
+    /// Where only the first rows of each partition are wanted.
+    pub(crate) sieve: Option<SieveSpec>,
 }
 
 impl Operator for WindowOperator {
@@ -53,7 +57,10 @@ impl Operator for WindowOperator {
                 let (batches, memory) = collect(run, pipeline, &spiller)?;
                 ForSort::Memory(batches, memory)
             }
-            Some(keys) => gather_for_sort(run, &spiller, keys, &types, pipeline)?,
+            Some(keys) => {
+                let sieve = self.sieve.as_ref();
+                gather_for_sort(run, &spiller, keys, &types, pipeline, sieve)?
+            }
         };
         let (batches, mut memory) = match gathered {
             ForSort::Memory(batches, memory) => (batches, memory),
@@ -64,7 +71,7 @@ impl Operator for WindowOperator {
         };
         let start = Instant::now();
         let rows = Rows::in_order(run, &spiller, &self.spec, batches, types, &mut memory)?;
-        metrics.time_since(start);
+        metrics.between_pipelines(run, start);
         let source = WindowSource {
             segments: segments(&rows.partitions, rows.len, run.batch_rows()),
             shared: Arc::new(Shared {
@@ -112,7 +119,8 @@ impl Rows {
                 types,
             });
         };
-        let sorted = sort_rows(run, spiller, batches, keys, &types, memory)?;
+        let leading = spec.partition_keys;
+        let sorted = sort_rows(run, spiller, batches, keys, &types, memory, leading)?;
         let partitions = spec.partition_starts(run, &sorted)?;
         let bytes = memory.bytes() + (partitions.len() * size_of::<u32>()) as u64;
         spiller.settle(memory, bytes)?;

@@ -5,13 +5,13 @@
 
 use super::{Segment, SpillFile, Spiller, chunk_rows};
 use crate::batch::Batch;
-use crate::keys::{SortKeys, prefix};
+use crate::keys::{Differences, KeyCodes, SortKeys, row_of, sort_entries};
 use crate::operators::gather;
 use crate::pipeline::{MorselReader, Place, Source, slices};
 use crate::run::Run;
 use arrow::array::{ArrayRef, AsArray, UInt64Array};
 use arrow::datatypes::{DataType, UInt64Type};
-use arrow_row::Rows;
+use arrow_row::{Row, Rows};
 use llkv_result::{Error, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -62,29 +62,26 @@ impl RunWriter {
     ) -> Result<()> {
         let keys = batches.iter().map(|(_, batch)| sort.encode(batch));
         let keys = keys.collect::<Result<Vec<Rows>>>()?;
-        let mut order = Vec::with_capacity(keys.iter().map(Rows::num_rows).sum());
-        for (number, rows) in keys.iter().enumerate() {
-            let rows = rows.iter().enumerate();
-            order.extend(rows.map(|(row, key)| (prefix(key.data()), number as u32, row as u32)));
-        }
-        let key = |number: u32, row: u32| keys.get(number as usize).map(|k| k.row(row as usize));
-        order.sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0)
-                .then_with(|| key(a.1, a.2).cmp(&key(b.1, b.2)))
-                .then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
-        });
+        let rows = keys.iter().zip(0_u32..);
+        let rows =
+            rows.flat_map(|(keys, batch)| (0..keys.num_rows() as u32).map(move |row| (batch, row)));
+        let rows: Vec<(u32, u32)> = rows.collect();
+        let differences = keys.iter().map(Differences::of);
+        let order = sorted_rows(&rows, differences, |(number, row)| {
+            let keys = keys.get(number as usize)?;
+            Some((keys.row(row as usize), (number, row)))
+        })?;
         let (places, batches): (Vec<Place>, Vec<Batch>) = batches.into_iter().unzip();
         let bytes = batches.iter().map(Batch::memory_bytes).sum();
         let chunk = chunk_rows(bytes, order.len(), self.batch_rows);
         let mut run = self.begin();
         for rows in order.chunks(chunk) {
-            let rows: Vec<(u32, u32)> = rows.iter().map(|(_, batch, row)| (*batch, *row)).collect();
             let ordinals = rows.iter().filter_map(|(batch, row)| {
                 let place = places.get(*batch as usize)?;
                 Some(ordinal(*place, *row))
             });
             let ordinals: Vec<Ordinal> = ordinals.collect();
-            run.append(gather(&batches, &rows, types)?, &ordinals)?;
+            run.append(gather(&batches, rows, types)?, &ordinals)?;
         }
         self.end(run);
         Ok(())
@@ -231,6 +228,7 @@ struct Cursor {
     segments: VecDeque<Segment>,
     batch: Batch,
     keys: Rows,
+    differences: Differences,
     ordinals: Vec<Ordinal>,
     at: usize,
 }
@@ -245,10 +243,12 @@ impl Merge {
     ) -> Result<Self> {
         let mut cursors = Vec::with_capacity(runs.len());
         for run in runs {
+            let keys = sort.empty();
             let mut cursor = Cursor {
                 segments: run.segments.into(),
                 batch: Batch::new(Vec::new(), 0),
-                keys: sort.empty(),
+                differences: Differences::of(&keys),
+                keys,
                 ordinals: Vec::new(),
                 at: 0,
             };
@@ -278,30 +278,21 @@ impl Merge {
         let Some(bound) = last.min() else {
             return Ok(None);
         };
-        let mut order = Vec::new();
+        let mut rows = Vec::new();
         let mut ends = Vec::with_capacity(self.cursors.len());
         for (number, cursor) in self.cursors.iter().enumerate() {
             let end = cursor.rows_to(&bound);
-            let rows = cursor.at..end;
-            order.extend(rows.map(|row| {
-                let key = cursor.keys.row(row);
-                (prefix(key.data()), number as u32, row as u32)
-            }));
+            rows.extend((cursor.at..end).map(|row| (number as u32, row as u32)));
             ends.push(end);
         }
         let cursors = &self.cursors;
-        let key = |number: u32, row: u32| cursors.get(number as usize)?.key(row as usize);
-        order.sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0)
-                .then_with(|| key(a.1, a.2).cmp(&key(b.1, b.2)))
-        });
-        order.truncate(self.fetch);
-        self.fetch -= order.len();
-        let ordinals = order
-            .iter()
-            .filter_map(|(_, number, row)| key(*number, *row));
+        let key = |(number, row): (u32, u32)| cursors.get(number as usize)?.key(row as usize);
+        let differences = cursors.iter().map(|cursor| cursor.differences.clone());
+        let mut rows = sorted_rows(&rows, differences, key)?;
+        rows.truncate(self.fetch);
+        self.fetch -= rows.len();
+        let ordinals = rows.iter().filter_map(|row| key(*row));
         let ordinals: Vec<Ordinal> = ordinals.map(|(_, ordinal)| ordinal).collect();
-        let rows: Vec<(u32, u32)> = order.iter().map(|(_, run, row)| (*run, *row)).collect();
         let batches: Vec<Batch> = cursors.iter().map(|cursor| cursor.batch.clone()).collect();
         let batch = gather(&batches, &rows, &self.types)?;
         for (cursor, end) in self.cursors.iter_mut().zip(ends) {
@@ -313,6 +304,33 @@ impl Merge {
         self.cursors.retain(|cursor| cursor.at < cursor.batch.rows);
         Ok(Some((batch, ordinals)))
     }
+}
+
+/// Rows in the order of their keys, those of equal keys in the order of what comes with the key.
+fn sorted_rows<'a, T: Ord>(
+    rows: &[(u32, u32)],
+    differences: impl Iterator<Item = Differences>,
+    key: impl Fn((u32, u32)) -> Option<(Row<'a>, T)>,
+) -> Result<Vec<(u32, u32)>> {
+    if u32::try_from(rows.len()).is_err() {
+        return Err(Error::internal("a sorted run has over 2^32 rows"));
+    }
+    let Some(differences) = differences.reduce(|a, b| a.merge(&b)) else {
+        return Ok(Vec::new());
+    };
+    let codes = KeyCodes::new(&differences);
+    let entries = rows.iter().zip(0..).filter_map(|(row, number)| {
+        let (key, _) = key(*row)?;
+        Some(codes.entry(key.data(), number))
+    });
+    let mut entries: Vec<u128> = entries.collect();
+    let key_of = |number: u32| rows.get(number as usize).and_then(|row| key(*row));
+    let ties = |a: u32, b: u32| key_of(a).cmp(&key_of(b));
+    sort_entries(&mut entries, Some(ties));
+    let entries = entries.iter();
+    Ok(entries
+        .filter_map(|entry| rows.get(row_of(*entry) as usize).copied())
+        .collect())
 }
 
 impl Cursor {
@@ -330,17 +348,18 @@ impl Cursor {
         };
         self.ordinals = numbers(morsels)?.zip(numbers(within)?).collect();
         self.keys = sort.encode(&batch)?;
+        self.differences = Differences::of(&self.keys);
         self.batch = batch;
         Ok(true)
     }
 
-    fn key(&self, row: usize) -> Option<(arrow_row::Row<'_>, Ordinal)> {
+    fn key(&self, row: usize) -> Option<(Row<'_>, Ordinal)> {
         let ordinal = *self.ordinals.get(row)?;
         (row < self.keys.num_rows()).then(|| (self.keys.row(row), ordinal))
     }
 
     /// The rows that are not after `bound`: from where the cursor stands to what is given back.
-    fn rows_to(&self, bound: &(arrow_row::Row<'_>, Ordinal)) -> usize {
+    fn rows_to(&self, bound: &(Row<'_>, Ordinal)) -> usize {
         let (mut low, mut high) = (self.at, self.batch.rows);
         while low < high {
             let middle = low + (high - low) / 2;

@@ -88,6 +88,7 @@ fn window(input: LogicalPlan, partitioned: bool) -> LogicalPlan {
         },
         order_by: vec![key(1, true)],
         functions: (10..).map(|id| column(id, INT)).zip(functions).collect(),
+        wanted: None,
     })
 }
 
@@ -147,6 +148,60 @@ proptest! {
         let plan = window(values(columns(), &rows, 7), partitioned);
         prop_assert_eq!(run_ordered(&plan), displayed(&reference(&rows, partitioned)));
     }
+}
+
+/// The first rows of each partition by a test of their numbers, which the window may know of.
+fn first_of_each(input: LogicalPlan, first: i64, rank: bool, wanted: Option<u64>) -> LogicalPlan {
+    let mut number = row_number();
+    if let (true, WindowCall::Function { function, .. }) = (rank, &mut number.call) {
+        *function = WindowFunction::Rank;
+    }
+    let window = LogicalPlan::Window(Window {
+        input: Box::new(input),
+        partition_by: vec![col(0, INT)],
+        order_by: vec![key(1, true)],
+        functions: vec![(column(10, INT), number)],
+        wanted,
+    });
+    LogicalPlan::Filter(Filter {
+        input: Box::new(window),
+        predicate: Expr::compare(
+            BinaryOp::LtEq,
+            col(10, INT),
+            Expr::Literal(Scalar::Int64(first)),
+        ),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn the_first_rows_of_each_partition_are_the_same_when_the_others_are_sieved(
+        shapes in prop::collection::vec(prop::array::uniform3(prop::option::weighted(0.9, -4..9_i64)), 0..120),
+        first in 0_i64..5,
+        rank in any::<bool>(),
+    ) {
+        let rows: Vec<Tuple> = shapes
+            .iter()
+            .map(|row| row.iter().map(|value| maybe_int(*value)).collect())
+            .collect();
+        let plan = |wanted| first_of_each(values(columns(), &rows, 7), first, rank, wanted);
+        prop_assert_eq!(run_ordered(&plan(Some(first as u64))), run_ordered(&plan(None)));
+    }
+}
+
+#[test]
+fn a_sieve_leaves_rows_out_before_they_are_sorted() {
+    // Descending keys come last: nothing but the first rows of each partition can be left out.
+    let plan = |wanted| first_of_each(many(20_000), 3, false, wanted);
+    let peak = |wanted| {
+        let context = context(2, 64).with_memory(MemoryBudget::new(1 << 40));
+        let rows = run_in(&context, &plan(wanted)).unwrap();
+        assert_eq!(rows.len(), 300);
+        context.memory.peak_bytes()
+    };
+    assert!(peak(Some(3)) * 2 < peak(None));
 }
 
 fn many(rows: i64) -> LogicalPlan {

@@ -5,6 +5,7 @@ mod build_sides;
 mod choose_indexes;
 mod empty_relations;
 mod infer_predicates;
+mod limit_partitions;
 mod limits;
 mod merge_projections;
 mod outer_joins;
@@ -43,5 +44,6 @@ pub static RULES: &[&dyn Rule] = &[
     &build_sides::ChooseBuildSides,
     &merge_projections::MergeProjections,
     &prune_columns::PruneColumns,
+    &limit_partitions::LimitPartitions,
     &choose_indexes::ChooseIndexes,
 ];

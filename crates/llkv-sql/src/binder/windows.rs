@@ -406,6 +406,7 @@ pub(super) fn plan_windows(plan: LogicalPlan, mut drafts: Vec<WindowDraft>) -> L
                 partition_by: std::mem::take(&mut draft.partition_by),
                 order_by: std::mem::take(&mut draft.order_by),
                 functions: vec![function],
+                wanted: None,
             }),
         }
     }

@@ -9,6 +9,7 @@ use llkv_compute::window::{
 };
 use llkv_expr::{
     FrameBound, FrameExclusion, FrameOffset, FrameUnit, RangeKey, WindowCall, WindowFrame,
+    WindowFunction,
 };
 use llkv_plan::PlanColumn;
 use llkv_result::{Error, Result};
@@ -48,6 +49,16 @@ impl Call {
         match &self.call {
             WindowCall::Aggregate(_) => true,
             WindowCall::Function { function, .. } => function.uses_frame(),
+        }
+    }
+
+    /// Whether the value depends on which rows are equal in the order, the frame aside.
+    pub(super) fn ranks_peers(&self) -> bool {
+        match &self.call {
+            WindowCall::Aggregate(_) => false,
+            WindowCall::Function { function, .. } => {
+                !function.takes_null_treatment() && *function != WindowFunction::RowNumber
+            }
         }
     }
 
@@ -178,6 +189,11 @@ impl Frame {
             exclusion: frame.exclusion,
             range_key,
         })
+    }
+
+    /// Whether the frames depend on which rows are equal in the order.
+    pub(super) fn uses_peers(&self) -> bool {
+        self.unit != FrameUnit::Rows || self.exclusion != FrameExclusion::NoOthers
     }
 
     /// The frames of rows.

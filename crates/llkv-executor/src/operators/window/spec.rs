@@ -18,6 +18,8 @@ pub(crate) struct WindowSpec {
     /// Partition, then order; none where all rows are one partition without an order.
     pub(super) sort: Option<Arc<SortKeys>>,
     partition: Option<SortKeys>,
+    /// Keys of the partition, which are the first ones of `sort`.
+    pub(super) partition_keys: usize,
     /// Different numbers of keys that make peers, with the keys; none for those without an order.
     peers: Vec<(usize, Option<SortKeys>)>,
     /// Different frames.
@@ -41,6 +43,7 @@ impl WindowSpec {
         let mut spec = Self {
             sort: keys(&all)?.map(Arc::new),
             partition: keys(&partition)?,
+            partition_keys: partition.len(),
             peers: Vec::new(),
             frames: Vec::new(),
             calls: Vec::new(),
@@ -79,6 +82,9 @@ impl WindowSpec {
         let Some(keys) = &self.partition else {
             return Ok(vec![0]);
         };
+        if let Some(starts) = &sorted.starts {
+            return Ok(starts.clone());
+        }
         let rows = sorted.order.len();
         let encoded = run.for_each_part(sorted.runs.len(), rows as u64, |number| {
             sorted
@@ -102,7 +108,7 @@ impl WindowSpec {
     }
 
     /// The keys of partitions of rows that are sorted, none where all are one.
-    pub(super) fn partition_keys(&self, batch: &Batch) -> Result<Option<Rows>> {
+    pub(super) fn keys_of_partitions(&self, batch: &Batch) -> Result<Option<Rows>> {
         let keys = self.partition.as_ref();
         keys.map(|keys| keys.encode(batch)).transpose()
     }
@@ -110,10 +116,15 @@ impl WindowSpec {
     /// The partitions of rows that are sorted, the first of which starts one.
     pub(super) fn partitions(&self, batch: &Batch) -> Result<RowRuns> {
         let first = RowRuns::new((0..batch.rows).map(|row| row == 0));
-        Ok(match self.partition_keys(batch)? {
+        Ok(match self.keys_of_partitions(batch)? {
             Some(keys) => peers_of(&keys, &first),
             None => first,
         })
+    }
+
+    fn uses_peers(&self, call: &Call) -> bool {
+        let frame = self.frames.get(call.frame).filter(|_| call.uses_frame());
+        call.ranks_peers() || frame.is_some_and(Frame::uses_peers)
     }
 
     /// The values of all calls for whole partitions in their order.
@@ -124,10 +135,15 @@ impl WindowSpec {
         check: &dyn Fn() -> Result<()>,
     ) -> Result<Vec<ArrayRef>> {
         let mut peers = Vec::with_capacity(self.peers.len());
-        for (_, keys) in &self.peers {
+        for (number, (_, keys)) in self.peers.iter().enumerate() {
+            // Where nobody asks who is equal, nobody looks.
+            let is_used = self
+                .calls
+                .iter()
+                .any(|call| call.peers == number && self.uses_peers(call));
             peers.push(match keys {
-                Some(keys) => peers_of(&keys.encode(batch)?, partitions),
-                None => partitions.clone(),
+                Some(keys) if is_used => peers_of(&keys.encode(batch)?, partitions),
+                _ => partitions.clone(),
             });
         }
         // Frames are made where the first call that looks at them comes.

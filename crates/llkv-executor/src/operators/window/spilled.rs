@@ -110,7 +110,7 @@ impl PartitionReader {
     /// Takes rows; partitions that end within them, or before, are computed.
     fn take(&mut self, batch: Batch) -> Result<()> {
         let mut start = None;
-        if let Some(keys) = self.shared.spec.partition_keys(&batch)? {
+        if let Some(keys) = self.shared.spec.keys_of_partitions(&batch)? {
             let last = self.last_key.as_ref().map(OwnedRow::row);
             let before = |row: usize| match row {
                 0 => last,

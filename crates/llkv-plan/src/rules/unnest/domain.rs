@@ -368,6 +368,7 @@ fn evaluate_limit(
         partition_by: values.iter().map(column).collect(),
         order_by,
         functions: vec![(number.clone(), function)],
+        wanted: None,
     });
     let bound = |rows: u64| Expr::Literal(Scalar::Int64(i64::try_from(rows).unwrap_or(i64::MAX)));
     let mut kept = vec![Expr::compare(BinaryOp::Gt, column(&number), bound(n.skip))];
