@@ -15,6 +15,12 @@ const TEXT_SLOT_BITS: u32 = 64;
 /// In the length's place: NULL.
 const TEXT_NULL: u64 = 0xff << 56;
 
+/// A text that is the only column has the whole word: its view, which holds up to 12 bytes.
+const WIDE_TEXT_BITS: u32 = 128;
+const WIDE_TEXT_BYTES: u32 = 12;
+/// A view of a length that no text has: NULL.
+const WIDE_TEXT_NULL: u128 = u128::MAX;
+
 /// One column of a packed key.
 #[derive(Debug, Clone)]
 struct Field {
@@ -30,6 +36,10 @@ struct Field {
 impl Field {
     fn is_text(&self) -> bool {
         self.data_type == DataType::Utf8View
+    }
+
+    fn is_wide_text(&self) -> bool {
+        self.is_text() && self.width == WIDE_TEXT_BITS
     }
 
     fn end(&self) -> u32 {
@@ -63,6 +73,7 @@ impl PackedLayout {
         for (data_type, nullable) in columns {
             let width = match data_type {
                 DataType::Boolean => 1,
+                DataType::Utf8View if columns.len() == 1 => WIDE_TEXT_BITS,
                 DataType::Utf8View => TEXT_SLOT_BITS,
                 DataType::Interval(_) => return None,
                 other => u32::try_from(other.primitive_width()?).ok()? * 8,
@@ -114,6 +125,9 @@ impl PackedLayout {
 impl Field {
     fn pack<W: Word>(&self, column: &ArrayRef, out: &mut Packing<W>) -> Result<()> {
         match (&self.data_type, self.width) {
+            (DataType::Utf8View, WIDE_TEXT_BITS) => {
+                self.pack_wide_text(column.as_string_view(), out)
+            }
             (DataType::Utf8View, _) => self.pack_text(column.as_string_view(), out),
             (DataType::Boolean, _) => {
                 let values = column.as_boolean().values();
@@ -198,6 +212,23 @@ impl Field {
         }
     }
 
+    fn pack_wide_text<W: Word>(&self, column: &StringViewArray, out: &mut Packing<W>) {
+        let nulls = column.nulls().filter(|n| n.null_count() > 0);
+        for (row, (word, view)) in out.words.iter_mut().zip(column.views()).enumerate() {
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                if self.nullable {
+                    word.merge(WIDE_TEXT_NULL, self.shift);
+                } else {
+                    out.misfits.push(row as u32);
+                }
+            } else if *view as u32 <= WIDE_TEXT_BYTES {
+                word.merge(*view, self.shift);
+            } else {
+                out.misfits.push(row as u32);
+            }
+        }
+    }
+
     /// Texts without NULL: nearly always all of them are short, so that the rows are looked at one by one only
     /// after one was seen that is not.
     fn pack_texts<W: Word>(&self, views: &[u128], out: &mut Packing<W>) {
@@ -216,6 +247,9 @@ impl Field {
     }
 
     fn unpack<W: Word>(&self, words: &[W]) -> Result<ArrayRef> {
+        if self.is_wide_text() {
+            return self.unpack_wide_text(words);
+        }
         if self.is_text() {
             return self.unpack_text(words);
         }
@@ -246,6 +280,19 @@ impl Field {
             .nulls(nulls)
             .build()?;
         Ok(make_array(data))
+    }
+
+    fn unpack_wide_text<W: Word>(&self, words: &[W]) -> Result<ArrayRef> {
+        let views = words.iter().map(|w| w.extract(self.shift));
+        let valid: BooleanBuffer = views.clone().map(|view| view != WIDE_TEXT_NULL).collect();
+        let nulls = Some(NullBuffer::new(valid)).filter(|n| n.null_count() > 0);
+        let views: ScalarBuffer<u128> = match nulls {
+            None => views.collect(),
+            Some(_) => views
+                .map(|v| if v == WIDE_TEXT_NULL { 0 } else { v })
+                .collect(),
+        };
+        Ok(Arc::new(StringViewArray::try_new(views, vec![], nulls)?))
     }
 
     fn unpack_text<W: Word>(&self, words: &[W]) -> Result<ArrayRef> {
@@ -297,6 +344,22 @@ mod tests {
         assert!(packing.misfits.is_empty());
         let back = layout.unpack(&packing.words).unwrap();
         assert_eq!(back, columns);
+    }
+
+    #[test]
+    fn a_text_alone_has_the_whole_word() {
+        let layout = PackedLayout::new(&[(DataType::Utf8View, true)]).unwrap();
+        let texts = StringViewArray::from(vec![Some("zwölf-bytes"), None, Some(""), Some("a")]);
+        let column: ArrayRef = Arc::new(texts);
+        let mut packing = Packing::<u128>::default();
+        layout
+            .pack(&[Arc::clone(&column)], 4, &mut packing)
+            .unwrap();
+        assert!(packing.misfits.is_empty());
+        assert_eq!(layout.unpack(&packing.words).unwrap(), [column]);
+        let long: ArrayRef = Arc::new(StringViewArray::from(vec!["b", "thirteen-byte"]));
+        layout.pack(&[long], 2, &mut packing).unwrap();
+        assert_eq!(packing.misfits, [1]);
     }
 
     #[test]

@@ -17,6 +17,10 @@ use std::sync::Arc;
 /// Groups up to which one thread merges them all: cheaper than partitioning.
 const SERIAL_MERGE_GROUPS: usize = 1 << 14;
 
+/// Bytes of groups above which as few as these are merged in partitions: their states are what takes time.
+const SERIAL_MERGE_BYTES: u64 = 32 << 20;
+const FEW_GROUPS: usize = 64;
+
 /// Partitions of a parallel merge, a power of two.
 const PARTITION_BITS: u32 = 4;
 
@@ -29,7 +33,10 @@ pub(super) fn finish(
 ) -> Result<Arc<dyn Source>> {
     let flushed = locals.iter().any(|local| !local.flushed.is_empty());
     let groups: usize = locals.iter().map(Partial::len).sum();
-    let small = locals.len() == 1 || groups <= SERIAL_MERGE_GROUPS || !spec.is_direct();
+    let bytes: u64 = locals.iter().map(Partial::size_bytes).sum();
+    let are_few = groups <= FEW_GROUPS || bytes <= SERIAL_MERGE_BYTES;
+    let small = groups <= SERIAL_MERGE_GROUPS && are_few;
+    let small = small || locals.len() == 1 || spec.is_ungrouped() || !spec.is_direct();
     let in_partitions = flushed || !small;
     if in_partitions {
         // Merged groups stand beside those that are merged.

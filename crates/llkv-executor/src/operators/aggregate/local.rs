@@ -18,6 +18,10 @@ use llkv_result::Result;
 /// and begins anew, and equal groups meet again when the partitions are merged.
 const FLUSH_GROUPS: usize = 1 << 16;
 
+/// Groups up to which a table grows all the same where rows come back to groups that it has had for long: putting
+/// these aside would make each of them anew.
+const RETURNING_GROUPS: usize = 4 * FLUSH_GROUPS;
+
 /// Groups and their states.
 pub(super) struct Partial {
     table: GroupTable,
@@ -29,6 +33,8 @@ pub(super) struct Partial {
     pub(super) flushed: Vec<PartialGroups>,
     flushed_bytes: u64,
     may_flush: bool,
+    /// Groups above which they are put aside.
+    flush_groups: usize,
     pub(super) memory: MemoryReservation,
     spiller: Spiller,
     /// Groups written to temporary files.
@@ -106,6 +112,7 @@ impl Partial {
             flushed: Vec::new(),
             flushed_bytes: 0,
             may_flush: run.context.threads > 1 && !spec.is_ungrouped() && spec.is_direct(),
+            flush_groups: FLUSH_GROUPS,
             memory: run.reserve(spiller.operator),
             spiller: spiller.clone(),
             spilled: None,
@@ -155,8 +162,12 @@ impl Partial {
                 }
             }
         }
-        if self.may_flush && self.table.len() > FLUSH_GROUPS {
-            self.flush(spec)?;
+        if self.may_flush && self.table.len() > self.flush_groups {
+            if self.flush_groups < RETURNING_GROUPS && self.rows_return() {
+                self.flush_groups = RETURNING_GROUPS;
+            } else {
+                self.flush(spec)?;
+            }
         }
         let bytes = self.size_bytes();
         if spec.is_ungrouped() {
@@ -168,6 +179,14 @@ impl Partial {
             self.spill(spec)?;
         }
         Ok(())
+    }
+
+    /// Whether one in ten rows of the last batch belongs to the older half of the groups. Where there are many more
+    /// groups than have been seen next to none does, nor where the rows of a group stand together.
+    fn rows_return(&self) -> bool {
+        let older = (self.table.len() / 2) as u32;
+        let returning = self.groups.iter().filter(|group| **group < older).count();
+        returning * 10 >= self.groups.len()
     }
 
     /// Bytes held; keys count twice, for they are copied when they are put out.
