@@ -56,21 +56,62 @@ impl Ordered {
         self.values.push(array, groups, counted.as_ref())
     }
 
+    /// Between the values on both sides of a place, which are looked for without sorting the others.
+    fn selected(&mut self, share: f64) -> Result<ArrayRef> {
+        let group_count = std::mem::take(&mut self.values.group_count);
+        let (all, groups) = self.values.take_all()?;
+        let all = normalized(&all)?;
+        let all = primitive::<Float64Type>(&all)?.values();
+        let mut ends = ends_of(&groups, group_count);
+        let mut values = vec![0.0; groups.len()];
+        // From the last one on, so that ends become starts.
+        for (group, value) in groups.iter().zip(all).rev() {
+            if let Some(end) = ends.get_mut(*group as usize) {
+                *end = end.saturating_sub(1);
+                if let Some(slot) = values.get_mut(*end) {
+                    *slot = *value;
+                }
+            }
+        }
+        let mut rest = values.as_mut_slice();
+        let mut picked: Vec<Option<f64>> = Vec::with_capacity(group_count);
+        let next = ends.iter().skip(1).copied().chain([groups.len()]);
+        for (start, end) in ends.iter().zip(next) {
+            let count = end.saturating_sub(*start);
+            let (group, others) = rest
+                .split_at_mut_checked(count)
+                .ok_or_else(|| Error::internal("a value of a group that there is not"))?;
+            rest = others;
+            picked.push(self.value_at(group, share));
+        }
+        Ok(Arc::new(Float64Array::from(picked)))
+    }
+
+    /// The value at a share of the way through the values of a group, whose order is lost.
+    fn value_at(&self, group: &mut [f64], share: f64) -> Option<f64> {
+        let position = share * group.len().checked_sub(1)? as f64;
+        let at = position.floor() as usize;
+        if at >= group.len() {
+            return None;
+        }
+        let order = |a: &f64, b: &f64| match self.descending {
+            true => b.total_cmp(a),
+            false => a.total_cmp(b),
+        };
+        let (_, low, above) = group.select_nth_unstable_by(at, order);
+        let low = *low;
+        let part = position - at as f64;
+        match above.iter().copied().min_by(order) {
+            Some(high) if part > 0.0 => Some(low + (high - low) * part),
+            _ => Some(low),
+        }
+    }
+
     /// The values by group and, in each, by their order; and where each group ends.
     fn sorted(&mut self) -> Result<(ArrayRef, Vec<usize>)> {
         let group_count = std::mem::take(&mut self.values.group_count);
         let (all, groups) = self.values.take_all()?;
-        let mut ends = vec![0usize; group_count];
-        for group in &groups {
-            if let Some(end) = ends.get_mut(*group as usize) {
-                *end += 1;
-            }
-        }
-        let mut sum = 0;
-        for end in &mut ends {
-            sum += *end;
-            *end = sum;
-        }
+        let ends = ends_of(&groups, group_count);
         let by_value = SortColumn {
             values: normalized(&all)?,
             options: Some(arrow::compute::SortOptions {
@@ -175,6 +216,22 @@ impl Ordered {
     }
 }
 
+/// Where the values of each group end once they are sorted by group.
+fn ends_of(groups: &[u32], group_count: usize) -> Vec<usize> {
+    let mut ends = vec![0usize; group_count];
+    for group in groups {
+        if let Some(end) = ends.get_mut(*group as usize) {
+            *end += 1;
+        }
+    }
+    let mut sum = 0;
+    for end in &mut ends {
+        sum += *end;
+        *end = sum;
+    }
+    ends
+}
+
 /// Where each run of equal values ends.
 fn runs(sorted: &ArrayRef) -> Result<Vec<usize>> {
     if sorted.is_empty() {
@@ -211,6 +268,12 @@ impl GroupsAccumulator for Ordered {
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
+        if let Pick::Continuous(share) = self.pick
+            && self.ty == SqlType::Float64
+            && (0.0..=1.0).contains(&share)
+        {
+            return self.selected(share);
+        }
         let (sorted, ends) = self.sorted()?;
         if ends.last().is_some_and(|end| *end != sorted.len()) {
             return Err(Error::internal("a value of a group that there is not"));
@@ -232,5 +295,46 @@ impl GroupsAccumulator for Ordered {
 
     fn size_bytes(&self) -> usize {
         self.values.size_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_quantile_lies_between_its_neighbours_in_order(
+            rows in prop::collection::vec((0_u32..4, prop_oneof![-9_i32..9, Just(100)]), 0..80),
+            share in prop_oneof![0.0..1.0, Just(0.5), Just(1.0), Just(0.0)],
+            descending in any::<bool>(),
+        ) {
+            let value = |v: i32| if v == 100 { f64::NAN } else { f64::from(v) / 2.0 };
+            let groups: Vec<u32> = rows.iter().map(|row| row.0).collect();
+            let values: ArrayRef = Arc::new(rows.iter().map(|row| Some(value(row.1))).collect::<Float64Array>());
+            let mut accumulator = Ordered::new(Pick::Continuous(share), descending, SqlType::Float64);
+            accumulator.update(&[values], Groups::PerRow(&groups), 4, None).unwrap();
+            accumulator.resize(5);
+            let found = accumulator.finish().unwrap();
+            prop_assert_eq!(found.len(), 5);
+            for (group, found) in found.as_primitive::<Float64Type>().iter().enumerate() {
+                let of_group = rows.iter().filter(|row| row.0 as usize == group);
+                let mut sorted: Vec<f64> = of_group.map(|row| value(row.1)).collect();
+                sorted.sort_by(f64::total_cmp);
+                if descending {
+                    sorted.reverse();
+                }
+                let expected = sorted.len().checked_sub(1).map(|last| {
+                    let place = share * last as f64;
+                    let (low, part) = (sorted[place as usize], place.fract());
+                    let high = sorted[(place as usize + 1).min(last)];
+                    if part > 0.0 { low + (high - low) * part } else { low }
+                });
+                let bits = |v: Option<f64>| v.map(|v| if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() });
+                prop_assert_eq!(bits(found), bits(expected));
+            }
+        }
     }
 }
