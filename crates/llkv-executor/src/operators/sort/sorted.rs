@@ -140,6 +140,9 @@ struct Merge<'a> {
     shift: Option<u32>,
 }
 
+/// All rows in order as (run, row), and where the leading keys change.
+type Merged = (Vec<(u32, u32)>, Option<Vec<u32>>);
+
 /// What merging a range tells about changes of the leading keys.
 struct Changes {
     /// What is left of the first and of the last code.
@@ -152,7 +155,7 @@ struct Changes {
 
 impl Merge<'_> {
     /// All rows in order as (run, row), and where the leading keys change.
-    fn merge(&self, run: &Run) -> Result<(Vec<(u32, u32)>, Option<Vec<u32>>)> {
+    fn merge(&self, run: &Run) -> Result<Merged> {
         let total: usize = self.runs.iter().map(|(_, entries)| entries.len()).sum();
         let ranges = total / RANGE_ROWS;
         let ranges = ranges.clamp(1, run.workers(usize::MAX, total as u64) * 4);
