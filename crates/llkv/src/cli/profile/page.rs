@@ -57,9 +57,9 @@ impl Display for Profile<'_> {
              spent in it and below, summed over threads; the dark part of its lower edge is its own.</p>",
         )?;
         tree::write(f, self.operators)?;
-        write!(
+        writeln!(
             f,
-            "<h2>Counters</h2><pre>{}</pre></body></html>\n",
+            "<h2>Counters</h2><pre>{}</pre></body></html>",
             escaped(self.report)
         )
     }
