@@ -3,7 +3,7 @@
 use crate::context::RuntimeContext;
 use llkv_executor::CancelToken;
 use llkv_result::Result;
-use llkv_storage::{FilePagerOptions, Progress, RealDisk};
+use llkv_storage::{FilePagerOptions, Progress};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +22,6 @@ pub(crate) fn back_up(
         background_checkpoint: false,
         ..context.options.file.clone()
     };
-    llkv_storage::backup(&*pin, Arc::new(RealDisk), target, options, &mut |_| {
-        cancel.check()
-    })
+    let disk = Arc::clone(&context.options.disk);
+    llkv_storage::backup(&*pin, disk, target, options, &mut |_| cancel.check())
 }

@@ -23,7 +23,8 @@ impl RuntimeEngine {
     /// # Errors
     /// When the file is in use, damaged, no database, or cannot be written.
     pub fn open(path: impl AsRef<Path>, options: RuntimeOptions) -> Result<Self> {
-        let pager = FilePager::open(&path, options.file.clone())?;
+        let disk = Arc::clone(&options.disk);
+        let pager = FilePager::open_on(disk, &path, options.file.clone())?;
         let context = RuntimeContext::open(Arc::new(pager), options, false, Some(path.as_ref()))?;
         Ok(Self { context })
     }
@@ -33,7 +34,8 @@ impl RuntimeEngine {
     /// # Errors
     /// When the file does not exist, is damaged or is no database.
     pub fn open_read_only(path: impl AsRef<Path>, options: RuntimeOptions) -> Result<Self> {
-        let pager = FilePager::open_read_only(path, options.file.clone())?;
+        let disk = Arc::clone(&options.disk);
+        let pager = FilePager::open_read_only_on(disk, path, options.file.clone())?;
         let context = RuntimeContext::open(Arc::new(pager), options, true, None)?;
         Ok(Self { context })
     }

@@ -1,8 +1,9 @@
 //! How an engine works: defaults of its sessions, when it checkpoints.
 
 use llkv_column_map::StoreOptions;
-use llkv_storage::FilePagerOptions;
+use llkv_storage::{Disk, FilePagerOptions, RealDisk};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Settings of a [`crate::RuntimeEngine`].
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct RuntimeOptions {
     pub store: StoreOptions,
     /// How the file is read and logged.
     pub file: FilePagerOptions,
+    /// Where the database's file and its backups lie: the file system, or a simulated disk.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Default for RuntimeOptions {
@@ -48,6 +51,7 @@ impl Default for RuntimeOptions {
             background_checkpoint: true,
             store: StoreOptions::default(),
             file: FilePagerOptions::default(),
+            disk: Arc::new(RealDisk),
         }
     }
 }
