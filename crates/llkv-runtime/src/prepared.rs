@@ -1,7 +1,7 @@
 //! Statements that are optimized once and run many times, with other values for their parameters.
 
 use crate::transaction::Transaction;
-use crate::{OnStatementError, RuntimeSession, query};
+use crate::{OnStatementError, RuntimeSession, SessionCatalog, query};
 use arrow::array::{RecordBatch, RecordBatchIterator};
 use llkv_executor::{PointPlan, PointResult, constant_value, is_fixed};
 use llkv_expr::Expr;
@@ -37,13 +37,16 @@ pub struct PreparedPlan {
 }
 
 impl RuntimeSession {
-    /// Optimizes a bound statement in which values are left open.
+    /// Optimizes a statement that was bound against a catalog, in which values are left open.
     ///
     /// # Errors
     /// For a plan that cannot be made executable.
-    pub fn prepare(&self, statement: PlanStatement) -> Result<PreparedPlan> {
-        let catalog = self.catalog_view();
-        let mut statement = query::optimize_statement(self, &catalog, statement)?;
+    pub fn prepare(
+        &self,
+        statement: PlanStatement,
+        catalog: &SessionCatalog,
+    ) -> Result<PreparedPlan> {
+        let mut statement = query::optimize_statement(self, catalog, statement)?;
         let nothing = || {
             LogicalPlan::Values(Values {
                 columns: Vec::new(),

@@ -64,6 +64,30 @@ impl RuntimeSession {
         self.execute_with(|session, transaction| session.run(transaction, statement))
     }
 
+    /// Runs a statement that was bound against a catalog. `None` where its transaction sees another one, because
+    /// somebody changed a definition in between: it has to be bound again.
+    ///
+    /// # Errors
+    /// Those of [`RuntimeSession::execute`].
+    pub fn execute_bound(
+        &mut self,
+        statement: PlanStatement,
+        catalog: &SessionCatalog,
+    ) -> Result<Option<StatementResult>> {
+        if let Some(control) = self.control(&statement) {
+            return control.map(Some);
+        }
+        let mut is_stale = false;
+        let result = self.execute_with(|session, transaction| {
+            is_stale = !Arc::ptr_eq(transaction.catalog(), catalog.state());
+            match is_stale {
+                true => Ok(StatementResult::Utility { tag: "" }),
+                false => session.run(transaction, statement),
+            }
+        })?;
+        Ok((!is_stale).then_some(result))
+    }
+
     /// Does a statement's work in the transaction that BEGIN began, or in one of its own.
     pub(crate) fn execute_with(
         &mut self,

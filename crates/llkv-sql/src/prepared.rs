@@ -172,7 +172,10 @@ impl SessionState {
             let Some(plan) = &prepared.plan else {
                 let catalog = self.runtime.catalog_view();
                 let plan = bind_with(&prepared.text, prepared.reading, &catalog, values)?;
-                return self.run(plan);
+                match self.run(plan, &catalog)? {
+                    Some(result) => return Ok(result),
+                    None => continue,
+                }
             };
             let values = prepared.places.values(values)?;
             let run = |state: &mut Self| state.runtime.execute_prepared(plan, &values);
@@ -189,7 +192,7 @@ impl SessionState {
         }
         prepared.check_count(values)?;
         prepared.plan = match &prepared.template {
-            Some(template) => Some(self.runtime.prepare(template.clone())?),
+            Some(template) => Some(self.runtime.prepare(template.clone(), &catalog)?),
             None => None,
         };
         Ok(())

@@ -14,6 +14,7 @@ use llkv_result::{
 };
 use llkv_runtime::{
     CancelToken, OnStatementError, OperatorStatistics, ProgressHook, RuntimeEngine, RuntimeSession,
+    SessionCatalog,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,9 +100,13 @@ impl Session {
         source: Arc<dyn ExternalSource>,
     ) -> Result<StatementResult> {
         let mut state = self.state();
-        let catalog = state.runtime.catalog_view();
-        let plan = bind_append(table, source, state.dialect, &catalog)?;
-        state.run(plan)
+        loop {
+            let catalog = state.runtime.catalog_view();
+            let plan = bind_append(table, Arc::clone(&source), state.dialect, &catalog)?;
+            if let Some(result) = state.run(plan, &catalog)? {
+                return Ok(result);
+            }
+        }
     }
 
     /// Changes the dialect, as `SET dialect` does.
@@ -145,14 +150,40 @@ impl Session {
 }
 
 impl SessionState {
-    /// One statement: parsed, bound against what the session sees, run.
+    /// One statement: parsed, bound against what the session sees, run; again where that has changed before
+    /// it began.
     fn execute(&mut self, statement: &str) -> Result<StatementResult> {
-        let catalog = self.runtime.catalog_view();
-        let bound = bind_as(statement, self.reading(), &catalog);
+        loop {
+            let catalog = self.runtime.catalog_view();
+            if let Some(result) = self.execute_on(statement, &catalog)? {
+                return Ok(result);
+            }
+        }
+    }
+
+    fn execute_on(
+        &mut self,
+        statement: &str,
+        catalog: &SessionCatalog,
+    ) -> Result<Option<StatementResult>> {
+        let bound = bind_as(statement, self.reading(), catalog);
         let bound = bound.inspect_err(|error| self.runtime.note_error(error))?;
         match bound.statement {
-            BoundStatement::Plan(plan) if bound.may_widen => self.run_or_widen(*plan, statement),
-            BoundStatement::Plan(plan) => self.run(*plan),
+            BoundStatement::Plan(plan) if bound.may_widen => {
+                self.run_or_widen(*plan, statement, catalog)
+            }
+            BoundStatement::Plan(plan) => self.run(*plan, catalog),
+            other => self.execute_here(other, catalog).map(Some),
+        }
+    }
+
+    /// A statement about the session itself.
+    fn execute_here(
+        &mut self,
+        statement: BoundStatement,
+        catalog: &SessionCatalog,
+    ) -> Result<StatementResult> {
+        match statement {
             BoundStatement::SetDialect(dialect) => {
                 self.set_dialect(dialect.unwrap_or(self.default_dialect));
                 Ok(StatementResult::Utility { tag: "SET" })
@@ -164,7 +195,7 @@ impl SessionState {
             BoundStatement::Steps { tag, texts } => self.run_steps(tag, &texts),
             BoundStatement::Nothing => Ok(StatementResult::Utility { tag: "SET" }),
             BoundStatement::Prepare { name, text } => {
-                let prepared = Prepared::new(&text, self.reading(), &catalog);
+                let prepared = Prepared::new(&text, self.reading(), catalog);
                 let prepared = prepared.inspect_err(|error| self.runtime.note_error(error))?;
                 self.prepared.insert(name.to_ascii_lowercase(), prepared);
                 Ok(StatementResult::Utility { tag: "PREPARE" })
@@ -189,6 +220,9 @@ impl SessionState {
                     }
                 }
                 Ok(StatementResult::Utility { tag: "DEALLOCATE" })
+            }
+            BoundStatement::Plan(_) => {
+                Err(Error::internal("a plan is no statement about the session"))
             }
         }
     }
@@ -223,16 +257,22 @@ impl SessionState {
     /// Runs a statement that computes with integers in SQLite's dialect. One that meets a result of more
     /// than 64 bits in its first rows is bound again, with results that may become reals: so those
     /// that never do, which are nearly all, stay plain integers.
-    fn run_or_widen(&mut self, plan: PlanStatement, text: &str) -> Result<StatementResult> {
-        match started_result(self.run(plan)) {
+    fn run_or_widen(
+        &mut self,
+        plan: PlanStatement,
+        text: &str,
+        catalog: &SessionCatalog,
+    ) -> Result<Option<StatementResult>> {
+        let ran = self.run(plan, catalog);
+        let started = ran.and_then(|ran| ran.map(|ran| started_result(Ok(ran))).transpose());
+        match started {
             Err(Error::Eval(EvalError::OutOfRange { .. })) => {
                 let reading = Reading {
                     wide_results: true,
                     ..self.reading()
                 };
-                let catalog = self.runtime.catalog_view();
-                match bind_as(text, reading, &catalog)?.statement {
-                    BoundStatement::Plan(plan) => self.run(*plan),
+                match bind_as(text, reading, catalog)?.statement {
+                    BoundStatement::Plan(plan) => self.run(*plan, catalog),
                     _ => Err(Error::internal("a statement changed its kind")),
                 }
             }
@@ -249,9 +289,13 @@ impl SessionState {
         }
     }
 
-    /// Runs a bound statement, on a stack that the deepest plan fits.
-    pub(crate) fn run(&mut self, plan: PlanStatement) -> Result<StatementResult, Error> {
-        self.on_large_stack(|state| state.runtime.execute(plan))
+    /// Runs a bound statement, on a stack that the deepest plan fits; `None` where it has to be bound again.
+    pub(crate) fn run(
+        &mut self,
+        plan: PlanStatement,
+        catalog: &SessionCatalog,
+    ) -> Result<Option<StatementResult>> {
+        self.on_large_stack(|state| state.runtime.execute_bound(plan, catalog))
     }
 
     /// Does something on a stack that the deepest plan fits.
