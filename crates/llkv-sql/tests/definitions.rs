@@ -17,6 +17,9 @@ use llkv_types::Scalar;
 use simulated::{Value, check_integrity, query, run};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// How often columns change places.
+const ALTERATIONS: u32 = 2_000;
+
 /// Writers name their columns while these change places: no value may land in another one's column.
 fn columns_change_places(
     insert: impl Fn(&llkv_sql::Session, i64) -> llkv_result::Result<()> + Sync,
@@ -48,7 +51,7 @@ fn columns_change_places(
         });
         let writers: Vec<_> = writers.collect();
         let alter = "ALTER TABLE t DROP COLUMN x; ALTER TABLE t ADD COLUMN x BIGINT;";
-        for _ in 0..300 {
+        for _ in 0..ALTERATIONS {
             // A writer that committed meanwhile is in the way.
             if run(&session, &format!("BEGIN; {alter} COMMIT")).is_err() && session.in_transaction()
             {
@@ -114,7 +117,7 @@ fn readers_see_the_columns_that_they_name() {
             }
             reads
         });
-        for _ in 0..300 {
+        for _ in 0..ALTERATIONS {
             let again = "ALTER TABLE t DROP COLUMN y; ALTER TABLE t ADD COLUMN y BIGINT DEFAULT 5";
             run(&session, &format!("BEGIN; {again}; COMMIT")).unwrap();
         }

@@ -199,7 +199,7 @@ fn fail(database: &SimDisk, statement: &str, kind: FaultKind, number: u64, what:
         disk.remove(Path::new(TARGET)).unwrap();
         disk.sync_folder(Path::new(TARGET)).unwrap();
     }
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         disk.power_cut();
     }
     drop((reader, engine));

@@ -34,8 +34,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const SESSIONS: usize = 5;
 const SEEDS: u64 = 20;
-const OPERATIONS: u64 = 1_000;
-const LONG_OPERATIONS: u64 = 20_000;
+const OPERATIONS: u64 = 20_000;
+const LONG_OPERATIONS: u64 = 100_000;
 
 /// How one opening of the database ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
