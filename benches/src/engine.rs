@@ -83,7 +83,15 @@ fn are_equal(a: &str, b: &str) -> bool {
         // Sums of floating-point numbers depend on their order.
         return (a - b).abs() <= 1e-7 * a.abs().max(1.0);
     }
-    a == b || a.replacen('T', " ", 1) == b
+    a == b || as_timestamp(a).is_some_and(|a| a == b)
+}
+
+/// A timestamp with the `T` of ISO 8601, as it is written with a blank.
+fn as_timestamp(text: &str) -> Option<String> {
+    let (date, time) = text.split_once('T')?;
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = date.len() == 10 && date.split('-').all(is_number);
+    is_date.then(|| format!("{date} {time}"))
 }
 
 /// How an engine is opened, on which file.
