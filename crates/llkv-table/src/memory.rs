@@ -39,17 +39,14 @@ struct RowFilter {
     counters: Option<Arc<ScanCounters>>,
 }
 
-/// The schema of the batches that a request gets.
+/// The schema of the batches that a request gets. As in all results, NULL is allowed everywhere: rows that are
+/// deleted may have it in a column that is NOT NULL since.
 pub(crate) fn scan_schema(table: &TableSchema, request: &ScanRequest) -> Result<SchemaRef> {
     let mut fields = Vec::with_capacity(request.columns.len() + 1);
     for field in &request.columns {
         let column = table.columns.get(position(table, *field)?);
         let column = column.ok_or_else(|| no_such_field(*field))?;
-        fields.push(Field::new(
-            &column.name,
-            column.ty.to_arrow(),
-            column.nullable,
-        ));
+        fields.push(Field::new(&column.name, column.ty.to_arrow(), true));
     }
     if request.with_row_id {
         fields.push(Field::new(ROW_ID_NAME, DataType::UInt64, false));

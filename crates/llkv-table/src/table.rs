@@ -3,7 +3,7 @@
 use crate::{IndexMeta, TableHandle, TableMeta, UniqueKey};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
 use arrow::compute::take;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_column_map::TableVersion;
 use llkv_result::{Error, Result};
 use llkv_transaction::{PendingDeletes, TxnId};
@@ -96,7 +96,7 @@ impl Table {
             keys,
             indexes,
             pending: before.map_or_else(Arc::default, |table| Arc::clone(&table.pending)),
-            arrow_schema: schema.to_arrow(),
+            arrow_schema: nullable(&schema),
             schema,
             meta,
             added,
@@ -121,7 +121,8 @@ impl Table {
         &self.schema
     }
 
-    /// Its columns as Arrow has them.
+    /// Its columns as Arrow has them, all of which may have NULLs: rows that a transaction wrote and deleted keep
+    /// theirs after SET NOT NULL. The constraint is looked at when rows come.
     #[must_use]
     pub fn arrow_schema(&self) -> SchemaRef {
         SchemaRef::clone(&self.arrow_schema)
@@ -224,4 +225,10 @@ impl Table {
             schema, columns, &options,
         )?)
     }
+}
+
+fn nullable(schema: &TableSchema) -> SchemaRef {
+    let columns = schema.columns.iter();
+    let fields = columns.map(|column| Field::new(&column.name, column.ty.to_arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
