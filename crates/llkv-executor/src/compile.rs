@@ -13,7 +13,7 @@ use crate::operators::{
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Prepared, position, prepare_all};
-use llkv_expr::{AggregateExpr, Expr};
+use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
     Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive,
     SetOp, Sort, UnionAll, WorkingTable,
@@ -154,7 +154,11 @@ fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operato
         list(node.groups.iter().map(|g| &g.expr)),
         list(&calls)
     );
-    let shared = shared::share(&mut calls);
+    let mut first_free = ColumnId(0);
+    node.input.for_each_column(&mut |column| {
+        first_free = first_free.max(ColumnId(column.id.0.saturating_add(1)));
+    });
+    let shared = shared::share(&mut calls, first_free);
     let mut read = columns_of(node.groups.iter().map(|g| &g.expr));
     for call in &calls {
         read.extend(&columns_of(call.args.iter().chain(&call.filter)));

@@ -5,8 +5,9 @@ use llkv_plan::{PlanColumn, Projection};
 use std::collections::HashMap;
 
 /// Takes out of the calls' arguments what occurs more than once (`sum(a * b)`, `sum(a * b * c)`): the
-/// arguments then read new columns, which the projections given back compute.
-pub(super) fn share(calls: &mut [AggregateExpr]) -> Vec<Projection> {
+/// arguments then read new columns, which the projections given back compute. Their ids go on from `first`, which
+/// no column of the input has: sets of columns are bitmaps, as long as the largest id.
+pub(super) fn share(calls: &mut [AggregateExpr], first: ColumnId) -> Vec<Projection> {
     let args = || calls.iter().flat_map(|call| &call.args);
     if args().filter(|arg| is_computed(arg)).count() < 2
         || args().map(size).sum::<usize>() > MAX_NODES
@@ -25,7 +26,7 @@ pub(super) fn share(calls: &mut [AggregateExpr]) -> Vec<Projection> {
     let mut shared = Vec::new();
     for call in calls.iter_mut().filter(|call| call.filter.is_none()) {
         for arg in &mut call.args {
-            replace(arg, &counts, &mut shared);
+            replace(arg, &counts, first, &mut shared);
         }
     }
     shared
@@ -81,20 +82,20 @@ fn count(expr: &Expr, counts: &mut HashMap<String, usize>) {
 fn replace(
     expr: &mut Expr,
     counts: &HashMap<String, usize>,
+    first: ColumnId,
     shared: &mut Vec<(String, Projection)>,
 ) {
     if !is_computed(expr) {
         return;
     }
     let Some(text) = identity(expr).filter(|text| counts.contains_key(text)) else {
-        expr.for_each_child_mut(&mut |child| replace(child, counts, shared));
+        expr.for_each_child_mut(&mut |child| replace(child, counts, first, shared));
         return;
     };
     let ty = expr.ty();
     let known = shared.iter().find(|(other, _)| *other == text);
     let id = known.map_or(
-        // The binder counts from zero: no statement has so many columns that these are taken.
-        ColumnId(u32::MAX - shared.len() as u32),
+        ColumnId(first.0.saturating_add(shared.len() as u32)),
         |(_, projection)| projection.column.id,
     );
     let column = Expr::column(id, ty);
@@ -114,5 +115,31 @@ fn replace(
                 expr: computed,
             },
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llkv_expr::{AggregateFunction, BinaryOp};
+    use llkv_types::SqlType;
+
+    #[test]
+    fn new_columns_follow_those_of_the_input() {
+        let column = |id| Expr::column(ColumnId(id), SqlType::Int64);
+        let product = || Expr::binary(BinaryOp::Multiply, column(3), column(7), SqlType::Int64);
+        let sum = |arg| AggregateExpr {
+            function: AggregateFunction::Sum,
+            args: vec![arg],
+            distinct: false,
+            filter: None,
+            order_by: Vec::new(),
+            ty: SqlType::Int64,
+        };
+        let mut calls = [sum(product()), sum(product())];
+        let shared = share(&mut calls, ColumnId(8));
+        let ids: Vec<ColumnId> = shared.iter().map(|p| p.column.id).collect();
+        assert_eq!(ids, [ColumnId(8)]);
+        assert!(calls.iter().all(|call| call.args == [column(8)]));
     }
 }
