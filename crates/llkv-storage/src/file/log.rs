@@ -84,6 +84,8 @@ impl Log {
     pub(crate) fn adopt_file(&mut self, file: FileHandle) -> Result<()> {
         let size = 2 * self.segment_bytes;
         if file.size()? == size {
+            // Who made it may have come no further than that: a power cut would take its name away with all that is logged now.
+            self.sync_folder()?;
             self.prepared = [self.segment_bytes, size];
             self.file = Some(file);
             return Ok(());
@@ -175,6 +177,10 @@ impl Log {
         file.set_size(0)?;
         file.reserve(2 * self.segment_bytes)?;
         file.sync_data()?;
+        self.sync_folder()
+    }
+
+    fn sync_folder(&self) -> Result<()> {
         let synced = self.disk.sync_folder(&self.path);
         Ok(synced.map_err(|e| io_error(&self.path, "sync folder", 0, 0, e))?)
     }
