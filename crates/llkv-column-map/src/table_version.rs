@@ -16,7 +16,9 @@ use crate::tail;
 use arrow::array::{ArrayRef, RecordBatch};
 use llkv_result::{Error, Result};
 use llkv_storage::BoxedPager;
-use llkv_types::{FieldId, RowId, SqlType, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TableId, TxnId};
+use llkv_types::{
+    Clock, FieldId, Horizon, RowId, SqlType, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TableId, TxnId,
+};
 use std::sync::Arc;
 
 /// An immutable picture of a table. It holds the rows of every commit published when it was taken, and
@@ -44,6 +46,8 @@ pub struct TableVersion {
     /// The commit that dropped the table.
     pub(crate) dropped_by: Option<TxnId>,
     pub(crate) pager: BoxedPager,
+    /// The store's, where it is not the machine's.
+    pub(crate) clock: Option<Arc<dyn Clock>>,
 }
 
 impl std::fmt::Debug for TableVersion {
@@ -75,6 +79,7 @@ impl TableVersion {
             settled: 0,
             dropped_by: None,
             pager,
+            clock: None,
         }
     }
 
@@ -393,9 +398,10 @@ impl TableVersion {
         ColumnScan::new(Arc::clone(self), spec)
     }
 
-    /// True for a row that a snapshot at or after `bound` cannot see.
-    pub(crate) fn is_dead(&self, group: &RowGroup, position: usize, bound: TxnId) -> bool {
+    /// True for a row that no snapshot sees.
+    pub(crate) fn is_dead(&self, group: &RowGroup, position: usize, horizon: &Horizon) -> bool {
         let deleted_by = group.deleted_by(position, &self.marks);
-        deleted_by != TXN_ID_NONE && deleted_by <= bound
+        let deleted_by = deleted_by.min(self.dropped_by.unwrap_or(TXN_ID_NONE));
+        deleted_by != TXN_ID_NONE && horizon.is_dead(group.created_by(position), deleted_by)
     }
 }

@@ -14,7 +14,7 @@ use llkv_column_map::{
     KeyEncoder, KeyRange, ScanSpec, StoreOptions, TableChange, TableVersion,
 };
 use llkv_storage::{BoxedPager, MemPager};
-use llkv_types::{FieldId, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
+use llkv_types::{FieldId, Horizon, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
 use proptest::prelude::*;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -44,6 +44,10 @@ enum Step {
     Delete(Vec<prop::sample::Index>),
     DeleteRange(prop::sample::Index, u32),
     Checkpoint(u64),
+    Vacuum,
+    /// Somebody begins to look at what is committed now, and somebody ends.
+    Begin,
+    End(prop::sample::Index),
     Reopen,
     CreateIndex(bool),
     DropIndex(bool),
@@ -57,6 +61,9 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => prop::collection::vec(any::<prop::sample::Index>(), 1..20).prop_map(Step::Delete),
         2 => (any::<prop::sample::Index>(), 1u32..5_000).prop_map(|(i, n)| Step::DeleteRange(i, n)),
         2 => (0u64..6).prop_map(Step::Checkpoint),
+        1 => Just(Step::Vacuum),
+        2 => Just(Step::Begin),
+        1 => any::<prop::sample::Index>().prop_map(Step::End),
         1 => Just(Step::Reopen),
         1 => any::<bool>().prop_map(Step::CreateIndex),
         1 => prop::bool::weighted(0.5).prop_map(Step::DropIndex),
@@ -68,8 +75,9 @@ struct Model {
     store: ColumnStore,
     rows: Vec<Row>,
     commit_id: TxnId,
-    /// No snapshot below it is looked at any more.
+    /// No snapshot below it is looked at any more, but for those of `live`.
     bound: TxnId,
+    live: Vec<TxnId>,
     /// Indexes of the number, and of the text and the number.
     indexes: [Option<IndexId>; 2],
     next_index: u32,
@@ -96,6 +104,7 @@ impl Model {
             rows: Vec::new(),
             commit_id: 1,
             bound: 1,
+            live: Vec::new(),
             indexes: [None; 2],
             next_index: 0,
         };
@@ -185,8 +194,22 @@ impl Model {
             Step::Delete(_) | Step::DeleteRange(..) => {}
             Step::Checkpoint(back) => {
                 self.bound = self.bound.max(self.commit_id.saturating_sub(*back));
-                self.store.checkpoint(self.bound).unwrap();
+                match back % 2 {
+                    0 => self.store.checkpoint(self.horizon()).unwrap(),
+                    _ => self.store.tidy(self.horizon()).unwrap(),
+                }
                 assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
+            }
+            Step::Vacuum => {
+                self.store.vacuum(self.horizon()).unwrap();
+                assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
+                self.check_collected();
+            }
+            Step::Begin => self.live.push(self.commit_id.max(self.bound)),
+            Step::End(at) => {
+                if !self.live.is_empty() {
+                    self.live.swap_remove(at.index(self.live.len()));
+                }
             }
             Step::CreateIndex(both) => {
                 if self.indexes[usize::from(*both)].is_none() {
@@ -212,6 +235,7 @@ impl Model {
                 }
             }
             Step::Reopen => {
+                self.live.clear();
                 let pager = Arc::clone(&self.pager);
                 self.store = ColumnStore::open(pager, StoreOptions::default()).unwrap();
                 assert_eq!(self.store.last_commit(), self.commit_id);
@@ -219,15 +243,27 @@ impl Model {
         }
     }
 
+    fn horizon(&self) -> Horizon {
+        Horizon::new(self.live.iter().copied(), self.bound)
+    }
+
+    /// Rows that no snapshot sees are gone, and all others are there.
+    fn check_collected(&self) {
+        let version = self.store.table(TABLE).unwrap().unwrap();
+        let ids: Vec<RowId> = self.rows.iter().map(|row| row.row_id).collect();
+        for (row, found) in self.rows.iter().zip(version.deleted_by(&ids)) {
+            let mut snapshots = self.live.iter().copied().chain(self.bound..=self.commit_id);
+            let is_seen = row.deleted_by > self.commit_id || snapshots.any(|s| row.visible(s));
+            assert_eq!(found != 0, is_seen, "{row:?} at {:?}", self.horizon());
+        }
+    }
+
     /// Compares scans, with and without predicates, and single rows.
     fn check(&self, seed: u64) {
         let version = self.store.table(TABLE).unwrap().unwrap();
-        for snapshot in [
-            self.bound,
-            self.commit_id.max(self.bound + 1) - 1,
-            self.commit_id,
-        ] {
-            let snapshot = snapshot.max(self.bound);
+        let before = self.commit_id.max(self.bound + 1) - 1;
+        let new = [self.bound, before, self.commit_id].map(|id| id.max(self.bound));
+        for snapshot in self.live.iter().copied().chain(new) {
             let low = (seed % 3_000) as i64 - 2_000;
             self.scan(&version, snapshot, Vec::new(), |_| true);
             let number = |low, high| ColumnPredicate {
@@ -261,7 +297,8 @@ impl Model {
             self.scan(&version, snapshot, vec![null], |row| row.text.is_none());
         }
         self.gather(&version, seed);
-        for snapshot in [self.bound, self.commit_id.max(self.bound)] {
+        let new = [self.bound, self.commit_id.max(self.bound)];
+        for snapshot in self.live.iter().copied().chain(new) {
             self.check_indexes(&version, snapshot, seed);
         }
     }

@@ -4,8 +4,9 @@
 //! session's own thread, and there a stable function becomes a constant, so that every row on every thread
 //! sees one value.
 
-use std::cell::Cell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use llkv_types::{Clock, SystemClock};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 /// What a session knows of the statement that it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +35,17 @@ impl StatementContext {
     }
 }
 
-/// Microseconds since 1970-01-01 UTC, by the machine's clock.
+/// Microseconds since 1970-01-01 UTC, by the clock of [`within_clock`], or else the machine's.
 #[must_use]
 pub fn clock_micros() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    CLOCK.with_borrow(|clock| match clock {
+        Some(clock) => clock.utc_micros(),
+        None => SystemClock.utc_micros(),
     })
 }
 
 thread_local! {
+    static CLOCK: RefCell<Option<Arc<dyn Clock>>> = const { RefCell::new(None) };
     static CURRENT: Cell<Option<StatementContext>> = const { Cell::new(None) };
 }
 
@@ -69,6 +71,26 @@ pub fn within_statement<T>(context: StatementContext, f: impl FnOnce() -> T) -> 
     f()
 }
 
+/// Puts the former clock back, also when a panic passes.
+struct RestoreClock(Option<Arc<dyn Clock>>);
+
+impl Drop for RestoreClock {
+    fn drop(&mut self) {
+        CLOCK.set(self.0.take());
+    }
+}
+
+/// Has `f`, and what it compiles on this thread, ask another clock than the machine's.
+pub fn within_clock<T>(clock: &Arc<dyn Clock>, f: impl FnOnce() -> T) -> T {
+    let _restore = RestoreClock(CLOCK.replace(Some(Arc::clone(clock))));
+    f()
+}
+
+/// The clock that is asked on this thread in the place of the machine's.
+pub(crate) fn current_clock() -> Option<Arc<dyn Clock>> {
+    CLOCK.with_borrow(Clone::clone)
+}
+
 /// The running statement's context; without a session, that of this moment.
 pub(crate) fn current() -> StatementContext {
     CURRENT.get().unwrap_or_else(StatementContext::now)
@@ -89,5 +111,13 @@ mod tests {
             assert_eq!(current().changes, 1);
         });
         assert_eq!(CURRENT.get(), None);
+    }
+
+    #[test]
+    fn a_simulated_clock_answers_while_it_is_asked() {
+        let clock: Arc<dyn Clock> = Arc::new(llkv_types::SimClock::new(1));
+        let simulated = within_clock(&clock, clock_micros);
+        assert!(simulated < clock_micros());
+        assert!(clock.utc_micros() - simulated < 1_000_000);
     }
 }

@@ -29,7 +29,7 @@ pub use aggregate::{
     aggregates, create_accumulator,
 };
 pub use cast::{cast, cast_scalar};
-pub use context::{StatementContext, clock_micros, within_statement};
+pub use context::{StatementContext, clock_micros, within_clock, within_statement};
 pub use hash::hash_columns;
 pub use keys::{key_type, normalized};
 pub use prepared::{LikePattern, PreparedExpr, evaluate, fold};

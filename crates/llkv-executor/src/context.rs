@@ -5,9 +5,10 @@ use crate::progress::ProgressHook;
 use crate::spill::{SpillSpace, Spiller};
 use llkv_result::{ExecError, Result};
 use llkv_table::TableHandle;
-use llkv_types::{BATCH_ROWS, TableId};
+use llkv_types::{BATCH_ROWS, Clock, TableId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Tables as one transaction sees them.
 pub trait TableProvider: Send + Sync {
@@ -34,6 +35,16 @@ impl TableProvider for NoTables {
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken {
     cancelled: Arc<AtomicBool>,
+    deadline: Option<Deadline>,
+}
+
+/// When a statement has run for too long.
+#[derive(Debug, Clone)]
+struct Deadline {
+    clock: Arc<dyn Clock>,
+    /// By the clock's [`Clock::elapsed`].
+    at: Duration,
+    limit_ms: u64,
 }
 
 impl CancelToken {
@@ -67,7 +78,28 @@ impl CancelToken {
         if self.is_cancelled() {
             return Err(ExecError::Cancelled.into());
         }
-        Ok(())
+        match &self.deadline {
+            Some(deadline) if deadline.clock.elapsed() >= deadline.at => {
+                let limit_ms = deadline.limit_ms;
+                Err(ExecError::Timeout { limit_ms }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Cancels what runs with this token, and clones that are made of it from now on, once so much time has passed.
+    pub fn set_timeout(&mut self, clock: &Arc<dyn Clock>, limit_ms: u64) {
+        let limit = Duration::from_millis(limit_ms);
+        self.deadline = Some(Deadline {
+            at: clock.elapsed().saturating_add(limit),
+            clock: Arc::clone(clock),
+            limit_ms,
+        });
+    }
+
+    /// Takes back [`CancelToken::set_timeout`].
+    pub fn clear_timeout(&mut self) {
+        self.deadline = None;
     }
 }
 

@@ -109,6 +109,12 @@ pub enum ExecError {
     /// The statement was interrupted.
     #[error("the statement was cancelled")]
     Cancelled,
+    /// The statement took longer than its session allows.
+    #[error("the statement was cancelled after {limit_ms} ms, the statement_timeout")]
+    Timeout {
+        /// The setting.
+        limit_ms: u64,
+    },
     /// An operator needs more memory than the engine's budget.
     #[error("{operator} needs {needed_bytes} bytes, over the memory limit of {limit_bytes}")]
     MemoryLimit {
@@ -163,7 +169,7 @@ pub enum ExecError {
 impl ExecError {
     pub(crate) fn sqlstate(&self) -> &'static str {
         match self {
-            Self::Cancelled => "57014",
+            Self::Cancelled | Self::Timeout { .. } => "57014",
             Self::MemoryLimit { .. } => "53200",
             Self::TempLimit { .. } | Self::TempFile { is_full: true, .. } => "53100",
             Self::TempFile { .. } => "58030",

@@ -47,7 +47,9 @@ impl RuntimeContext {
         is_read_only: bool,
         path: Option<&Path>,
     ) -> Result<Arc<Self>> {
-        let store = Arc::new(ColumnStore::open(pager, options.store.clone())?);
+        let mut of_store = options.store.clone();
+        of_store.clock = of_store.clock.or_else(|| options.clock.clone());
+        let store = Arc::new(ColumnStore::open(pager, of_store)?);
         if store.table(TableId::CATALOG)?.is_none() && !is_read_only {
             SysCatalog::bootstrap(&store)?;
         }
@@ -113,7 +115,7 @@ impl RuntimeContext {
     /// A checkpoint that leaves no dead row and no free space behind.
     pub(crate) fn vacuum(&self) -> Result<()> {
         self.check_writable()?;
-        self.store.vacuum(self.transactions.gc_bound())
+        self.store.vacuum(self.transactions.horizon())
     }
 
     fn check_writable(&self) -> Result<()> {

@@ -1,7 +1,8 @@
 //! What a session knows of itself: when its transaction began, how many rows its statements changed.
 
-use llkv_compute::{StatementContext, clock_micros};
+use llkv_compute::StatementContext;
 use llkv_result::{Result, StatementResult};
+use llkv_types::Clock;
 
 /// What stable functions answer, from statement to statement.
 #[derive(Debug, Default)]
@@ -14,13 +15,13 @@ pub(crate) struct Known {
 
 impl Known {
     /// A transaction begins.
-    pub(crate) fn begin(&mut self) {
-        self.begun_micros = clock_micros();
+    pub(crate) fn begin(&mut self, clock: &dyn Clock) {
+        self.begun_micros = clock.utc_micros();
     }
 
     /// The context of the statement that begins now, in a transaction that BEGIN began or in one of its own.
-    pub(crate) fn statement(&self, in_transaction: bool) -> StatementContext {
-        let now = clock_micros();
+    pub(crate) fn statement(&self, clock: &dyn Clock, in_transaction: bool) -> StatementContext {
+        let now = clock.utc_micros();
         StatementContext {
             transaction_micros: if in_transaction {
                 self.begun_micros

@@ -70,13 +70,13 @@ impl Maintenance {
         }
     }
 
-    /// A checkpoint on the caller's thread.
+    /// A checkpoint on the thread of a caller who waits for it.
     pub(crate) fn checkpoint(
         &self,
         store: &ColumnStore,
         transactions: &TxnIdManager,
     ) -> Result<()> {
-        run(&self.due, store, transactions)
+        run(&self.due, || store.tidy(transactions.horizon()))
     }
 
     /// True when commits wait for a checkpoint.
@@ -97,17 +97,17 @@ impl Maintenance {
 
 /// A checkpoint that nobody waits for: its failure is no failure of the commit before it.
 fn background(due: &Due, store: &ColumnStore, transactions: &TxnIdManager) {
-    if let Err(error) = run(due, store, transactions) {
+    if let Err(error) = run(due, || store.checkpoint(transactions.horizon())) {
         tracing::warn!(%error, "a checkpoint in the background failed");
     }
     due.is_running.store(false, Ordering::Release);
 }
 
-fn run(due: &Due, store: &ColumnStore, transactions: &TxnIdManager) -> Result<()> {
+fn run(due: &Due, checkpoint: impl FnOnce() -> Result<()>) -> Result<()> {
     // What is committed meanwhile waits for the next one; another thread may be at this very point.
     let rows = due.rows.swap(0, Ordering::Relaxed);
     let commits = due.commits.swap(0, Ordering::Relaxed);
-    let done = store.checkpoint(transactions.gc_bound());
+    let done = checkpoint();
     if done.is_err() {
         due.rows.fetch_add(rows, Ordering::Relaxed);
         due.commits.fetch_add(commits, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use llkv_column_map::StoreOptions;
 use llkv_storage::{Disk, FilePagerOptions, RealDisk};
+use llkv_types::Clock;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct RuntimeOptions {
     pub file: FilePagerOptions,
     /// Where the database's file and its backups lie: the file system, or a simulated disk.
     pub disk: Arc<dyn Disk>,
+    /// What time it is, where that is not the machine's matter: for simulations.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl Default for RuntimeOptions {
@@ -52,6 +55,7 @@ impl Default for RuntimeOptions {
             store: StoreOptions::default(),
             file: FilePagerOptions::default(),
             disk: Arc::new(RealDisk),
+            clock: None,
         }
     }
 }

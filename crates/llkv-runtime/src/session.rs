@@ -10,10 +10,11 @@ use crate::settings::SessionSettings;
 use crate::temporary::TemporarySpace;
 use crate::transaction::{Failure, Transaction};
 use crate::{OnStatementError, SessionCatalog};
-use llkv_compute::within_statement;
+use llkv_compute::{within_clock, within_statement};
 use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics, ProgressHook};
 use llkv_plan::PlanStatement;
 use llkv_result::{Error, Result, StatementResult, TransactionError};
+use llkv_types::SystemClock;
 use std::sync::Arc;
 
 /// A connection to a database. Statements outside BEGIN are transactions of their own.
@@ -93,8 +94,17 @@ impl RuntimeSession {
         &mut self,
         work: impl FnOnce(&mut Self, &mut Transaction) -> Result<StatementResult>,
     ) -> Result<StatementResult> {
-        let context = self.known.statement(self.transaction.is_some());
-        let result = within_statement(context, || self.execute_in_transaction(work));
+        let clock = self.context.options.clock.clone();
+        let asked = clock.as_deref().unwrap_or(&SystemClock);
+        let context = self.known.statement(asked, self.transaction.is_some());
+        if let Some(limit_ms) = self.settings.statement_timeout_ms {
+            let clock = clock.clone().unwrap_or_else(SystemClock::shared);
+            self.settings.cancel.set_timeout(&clock, limit_ms);
+        }
+        let result = within_statement(context, || match &clock {
+            None => self.execute_in_transaction(work),
+            Some(clock) => within_clock(clock, || self.execute_in_transaction(work)),
+        });
         self.known.note(&result);
         result
     }
@@ -217,7 +227,8 @@ impl RuntimeSession {
         if self.transaction.is_some() {
             return Err(TransactionError::AlreadyActive.into());
         }
-        self.known.begin();
+        let clock = self.context.options.clock.as_deref();
+        self.known.begin(clock.unwrap_or(&SystemClock));
         self.transaction = Some(self.begin_transaction(read_only));
         Ok(())
     }

@@ -28,6 +28,8 @@ pub(crate) struct SessionSettings {
     pub(crate) path: SearchPath,
     /// Foreign keys are looked at.
     pub(crate) foreign_keys: bool,
+    /// A statement that runs for longer is cancelled.
+    pub(crate) statement_timeout_ms: Option<u64>,
     /// Counts the changes.
     pub(crate) version: u64,
 }
@@ -46,6 +48,7 @@ impl SessionSettings {
             recursive_triggers: false,
             path: schemas::default_path(),
             foreign_keys: true,
+            statement_timeout_ms: None,
             version: 0,
         }
     }
@@ -96,6 +99,15 @@ impl SessionSettings {
             "recursive_triggers" => self.recursive_triggers = !is_default && switch(name, value)?,
             "search_path" | "schema" if is_default => self.path = schemas::default_path(),
             "search_path" | "schema" => self.path = schemas::parse_path(value),
+            "statement_timeout" => {
+                self.statement_timeout_ms = match is_default {
+                    true => None,
+                    false => Some(millis(name, value)?).filter(|limit_ms| *limit_ms > 0),
+                };
+                if self.statement_timeout_ms.is_none() {
+                    self.cancel.clear_timeout();
+                }
+            }
             "foreign_keys" => self.foreign_keys = is_default || switch(name, value)?,
             "disabled_rules" if is_default => self.optimizer.disabled_rules.clear(),
             "disabled_rules" => {
@@ -175,6 +187,23 @@ fn bytes(name: &str, value: &str) -> Result<u64> {
     }
 }
 
+/// `1500` and `1500ms` are milliseconds; `2s`, `5 min`, `1h`.
+fn millis(name: &str, value: &str) -> Result<u64> {
+    let text = value.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let unit_ms: u64 = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(invalid(name, value, "a time such as 500ms or 2s")),
+    };
+    let count = digits.parse::<u64>().ok();
+    let time = count.and_then(|count| count.checked_mul(unit_ms));
+    time.ok_or_else(|| invalid(name, value, "a time such as 500ms or 2s"))
+}
+
 fn invalid(name: &str, value: &str, wanted: &str) -> llkv_result::Error {
     let message = format!("the setting \"{name}\" wants {wanted}, not '{value}'");
     BindError::Invalid {
@@ -195,5 +224,14 @@ mod tests {
         assert_eq!(bytes("m", "77").unwrap(), 77);
         assert!(bytes("m", "2 parsecs").is_err());
         assert!(bytes("m", "-1").is_err());
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(millis("t", "1500").unwrap(), 1_500);
+        assert_eq!(millis("t", "1500 ms").unwrap(), 1_500);
+        assert_eq!(millis("t", "2min").unwrap(), 120_000);
+        assert!(millis("t", "2 fortnights").is_err());
+        assert!(millis("t", "-1").is_err());
     }
 }

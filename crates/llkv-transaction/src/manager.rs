@@ -1,6 +1,6 @@
 //! Hands out transaction ids and snapshots, and knows which snapshots are still in use.
 
-use llkv_types::{TXN_ID_AUTO_COMMIT, TxnId};
+use llkv_types::{Horizon, TXN_ID_AUTO_COMMIT, TxnId};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,6 +97,14 @@ impl TxnIdManager {
         oldest.unwrap_or(state.watermark)
     }
 
+    /// All snapshots in use, and those that may still be taken: a version that none of them sees is seen by nobody, however
+    /// old the oldest of them is.
+    #[must_use]
+    pub fn horizon(&self) -> Horizon {
+        let state = self.state.lock();
+        Horizon::new(state.live.keys().copied(), state.watermark)
+    }
+
     /// Snapshots in use, the oldest first, and how many users each has.
     #[must_use]
     pub fn live_snapshots(&self) -> Vec<(TxnId, usize)> {
@@ -139,6 +147,7 @@ mod tests {
         assert_eq!(second.snapshot().snapshot_id, 11);
         assert_ne!(first.snapshot().txn_id, second.snapshot().txn_id);
         assert_eq!(manager.gc_bound(), 10);
+        assert_eq!(manager.horizon(), Horizon::new([10], 11));
         drop(first);
         assert_eq!(manager.gc_bound(), 11);
     }

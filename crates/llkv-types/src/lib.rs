@@ -11,6 +11,8 @@
 //! ```
 
 pub mod calendar;
+mod clock;
+mod horizon;
 mod ids;
 mod native;
 mod scalar;
@@ -20,6 +22,8 @@ pub mod text;
 mod trigger;
 pub mod variant;
 
+pub use clock::{Clock, SimClock, SystemClock};
+pub use horizon::Horizon;
 pub use ids::{
     FieldId, IndexId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT,
     TXN_ID_NONE, TableId, TxnId,

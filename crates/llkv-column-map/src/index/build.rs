@@ -9,7 +9,7 @@ use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
 use llkv_result::Result;
 use llkv_storage::WriteBatch;
-use llkv_types::{ROW_GROUP_ROWS, RowId, TxnId};
+use llkv_types::{Horizon, ROW_GROUP_ROWS, RowId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -33,12 +33,16 @@ pub(crate) struct Built {
     pub(crate) retired: Vec<Arc<Run>>,
 }
 
-/// Brings the indexes of a table up to its last row. `bound`: no snapshot below it is looked at, so rows
-/// that it does not see need no entry. New runs join the batch.
+/// Brings the indexes of a table up to its last row. Rows that no snapshot of `horizon` sees need
+/// no entry. New runs join the batch.
 ///
 /// # Errors
 /// When the pager fails or a column is damaged.
-pub(crate) fn build(version: &TableVersion, bound: TxnId, batch: &mut WriteBatch) -> Result<Built> {
+pub(crate) fn build(
+    version: &TableVersion,
+    horizon: &Horizon,
+    batch: &mut WriteBatch,
+) -> Result<Built> {
     let mut built = Built::default();
     for index in version.indexes.iter() {
         let columns = version.key_columns(index);
@@ -46,11 +50,11 @@ pub(crate) fn build(version: &TableVersion, bound: TxnId, batch: &mut WriteBatch
             built.retired.extend(index.runs.iter().cloned());
             continue;
         };
-        let mut builder = Builder::new(version, index, bound);
+        let mut builder = Builder::new(version, index, horizon);
         match builder.run(&columns) {
             Err(error) if is_damage(&error) && !builder.from_start => {
                 // A run cannot be read: the rows have it all.
-                builder = Builder::from_rows(version, bound);
+                builder = Builder::from_rows(version, horizon);
                 builder.run(&columns)?;
             }
             done => done?,
@@ -82,7 +86,7 @@ impl AnyRun {
 
 struct Builder<'a> {
     version: &'a TableVersion,
-    bound: TxnId,
+    horizon: &'a Horizon,
     from_start: bool,
     ordered: Vec<OrderedPart>,
     runs: Vec<AnyRun>,
@@ -92,24 +96,24 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(version: &'a TableVersion, index: &IndexVersion, bound: TxnId) -> Self {
+    fn new(version: &'a TableVersion, index: &IndexVersion, horizon: &'a Horizon) -> Self {
         if index.is_damaged() {
-            return Self::from_rows(version, bound);
+            return Self::from_rows(version, horizon);
         }
         Self {
             from_start: false,
             ordered: index.ordered.to_vec(),
             runs: index.runs.iter().cloned().map(AnyRun::Stored).collect(),
             covered_to: index.covered_to,
-            ..Self::from_rows(version, bound)
+            ..Self::from_rows(version, horizon)
         }
     }
 
     /// With nothing but the rows.
-    fn from_rows(version: &'a TableVersion, bound: TxnId) -> Self {
+    fn from_rows(version: &'a TableVersion, horizon: &'a Horizon) -> Self {
         Self {
             version,
-            bound,
+            horizon,
             from_start: true,
             ordered: Vec::new(),
             runs: Vec::new(),
@@ -154,7 +158,7 @@ impl<'a> Builder<'a> {
                 }
                 high.clear();
                 high.extend_from_slice(key);
-                if !self.version.is_dead(segment, position, self.bound) {
+                if !self.version.is_dead(segment, position, self.horizon) {
                     entries.push(key, row_id);
                 }
             }
@@ -272,7 +276,7 @@ impl<'a> Builder<'a> {
 
     fn is_needed(&self, row_id: RowId) -> bool {
         let place = self.version.locate(row_id);
-        place.is_some_and(|(group, position)| !self.version.is_dead(group, position, self.bound))
+        place.is_some_and(|(group, position)| !self.version.is_dead(group, position, self.horizon))
     }
 
     /// The index as it is now; runs that it does not use any more join `retired`.

@@ -13,10 +13,9 @@ use crate::table_version::TableVersion;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use llkv_result::Result;
-use llkv_types::{FieldId, RowId, SqlType};
+use llkv_types::{FieldId, RowId, SqlType, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 /// Batches of one morsel.
 #[derive(Debug)]
@@ -234,7 +233,8 @@ impl MorselReader {
                 Verdict::Unsure => is_read = true,
             }
             let rows_in = self.selection.count();
-            let began = Instant::now();
+            let clock = self.version.clock.as_deref().unwrap_or(&SystemClock);
+            let began = clock.elapsed();
             chunk.filter(
                 start,
                 &predicate.test,
@@ -242,10 +242,11 @@ impl MorselReader {
                 &mut self.selection,
                 &mut self.scratch,
             )?;
+            let took = clock.elapsed().saturating_sub(began);
             let rows_out = self.selection.count();
             predicate
                 .learned
-                .add(rows_in, rows_out, began.elapsed().as_nanos() as u64);
+                .add(rows_in, rows_out, took.as_nanos() as u64);
             if rows_out == 0 {
                 return Ok(true);
             }

@@ -12,7 +12,7 @@ use crate::table_version::TableVersion;
 use crate::tail;
 use llkv_result::Result;
 use llkv_storage::{Blob, Pager, WriteBatch};
-use llkv_types::{PhysicalKey, TableId, TxnId};
+use llkv_types::{Horizon, PhysicalKey, TableId, TxnId};
 use parking_lot::MutexGuard;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -26,53 +26,70 @@ struct Built {
 }
 
 impl ColumnStore {
-    /// Seals the tails, folds delete marks, drops rows that no snapshot at or after `gc_bound` sees and
-    /// tables that were dropped by then, frees the journal and has the pager fold its log.
+    /// Seals the tails, folds delete marks, drops rows that no snapshot of `horizon` sees and tables that were dropped by
+    /// its oldest one, frees the journal and has the pager fold its log. A bare id is a bound below which no snapshot is.
     ///
     /// Reads and commits go on meanwhile; publishing waits while the new descriptors enter the log.
     ///
     /// # Errors
     /// When the pager fails or stored bytes are damaged; what was published stays published.
-    pub fn checkpoint(&self, gc_bound: TxnId) -> Result<()> {
+    pub fn checkpoint(&self, horizon: impl Into<Horizon>) -> Result<()> {
+        let keep = self.load_waiting()?;
+        self.checkpoint_within(keep, &horizon.into(), Budget::default())
+    }
+
+    /// Loads the tables in which something waits to be dropped.
+    fn load_waiting(&self) -> Result<MutexGuard<'_, Checkpoints>> {
         let keep = self.checkpoints.lock();
         let waiting = keep.header.dropped.iter().chain(&keep.header.garbage);
         for table in waiting {
             self.table(TableId(*table))?;
         }
-        self.checkpoint_within(keep, gc_bound, Budget::default())
+        Ok(keep)
     }
 
-    /// A checkpoint of all tables, after which none has a row that no snapshot at or after `gc_bound` sees,
-    /// and which gives the space back to the disk.
+    /// A checkpoint that writes row groups anew of which a small part is dead, up to a million rows: for those who wait for it,
+    /// such as one that closes the store.
     ///
     /// # Errors
     /// As [`ColumnStore::checkpoint`].
-    pub fn vacuum(&self, gc_bound: TxnId) -> Result<()> {
+    pub fn tidy(&self, horizon: impl Into<Horizon>) -> Result<()> {
+        let horizon = horizon.into();
+        let keep = self.load_waiting()?;
+        self.checkpoint_within(keep, &horizon, Budget::TIDY)
+    }
+
+    /// A checkpoint of all tables, after which none has a row that no snapshot of `horizon` sees, and which
+    /// gives the space back to the disk.
+    ///
+    /// # Errors
+    /// As [`ColumnStore::checkpoint`].
+    pub fn vacuum(&self, horizon: impl Into<Horizon>) -> Result<()> {
         let keep = self.checkpoints.lock();
         for table in self.tables() {
             self.table(table)?;
         }
-        self.checkpoint_within(keep, gc_bound, Budget::ALL)?;
+        self.checkpoint_within(keep, &horizon.into(), Budget::ALL)?;
         self.pager.compact()
     }
 
     fn checkpoint_within(
         &self,
         mut keep: MutexGuard<'_, Checkpoints>,
-        gc_bound: TxnId,
+        horizon: &Horizon,
         mut budget: Budget,
     ) -> Result<()> {
         let (versions, applied) = self.consistent_versions();
         let mut batch = WriteBatch::default();
         let (gone, live): (Vec<_>, Vec<_>) = versions
             .into_iter()
-            .partition(|v| v.dropped_by.is_some_and(|by| by <= gc_bound));
+            .partition(|v| v.dropped_by.is_some_and(|by| by <= horizon.oldest()));
         let mut built = Vec::new();
         for from in live {
             let is_due = from.applied > from.settled || has_damage(&from);
-            if is_due || has_garbage(&from, gc_bound, &budget) {
-                let compacted = compact(&from, self.shape, gc_bound, &mut budget, &mut batch)?;
-                let indexes = index::build(&from, gc_bound, &mut batch)?;
+            if is_due || has_garbage(&from, horizon, &budget) {
+                let compacted = compact(&from, self.shape, horizon, &mut budget, &mut batch)?;
+                let indexes = index::build(&from, horizon, &mut batch)?;
                 built.push(Built {
                     from,
                     compacted,
@@ -86,7 +103,8 @@ impl ColumnStore {
             return self.pager.checkpoint();
         }
         self.ensure_header()?;
-        let commit = self.swap(&mut keep, batch, built, gone, (applied, gc_bound))?;
+        let at = (applied, horizon.oldest());
+        let commit = self.swap(&mut keep, batch, built, gone, at)?;
         self.pager.sync(commit)?;
         self.free_retired(&mut keep)?;
         self.pager.checkpoint()
@@ -95,7 +113,9 @@ impl ColumnStore {
     /// The loaded tables and the last commit that they hold.
     fn consistent_versions(&self) -> (Vec<Arc<TableVersion>>, TxnId) {
         let state = self.state.read();
-        let versions = state.tables.values().cloned().collect();
+        let mut versions: Vec<Arc<TableVersion>> = state.tables.values().cloned().collect();
+        // So that two stores which did the same write the same.
+        versions.sort_unstable_by_key(|version| version.table);
         (versions, state.published)
     }
 
@@ -106,7 +126,7 @@ impl ColumnStore {
         mut batch: WriteBatch,
         mut built: Vec<Built>,
         gone: Vec<Arc<TableVersion>>,
-        (applied, gc_bound): (TxnId, TxnId),
+        (applied, oldest): (TxnId, TxnId),
     ) -> Result<llkv_storage::CommitId> {
         for table in &mut built {
             let descriptor = describe(table, applied, &mut batch)?;
@@ -178,7 +198,7 @@ impl ColumnStore {
         let commit = self.pager.log(batch)?;
         self.journal.lock().retain(|id| *id > applied);
         for table in built {
-            rebase(&mut state, table, applied, gc_bound);
+            rebase(&mut state, table, applied, oldest);
         }
         for table in gone {
             state.tables.remove(&table.table);
@@ -303,7 +323,7 @@ fn describe(table: &mut Built, applied: TxnId, batch: &mut WriteBatch) -> Result
 }
 
 /// The version published now, with the checkpoint's groups in the place of what they were made of.
-fn rebase(state: &mut State, built: Built, applied: TxnId, gc_bound: TxnId) {
+fn rebase(state: &mut State, built: Built, applied: TxnId, oldest: TxnId) {
     let table: TableId = built.from.table;
     let Some(current) = state.tables.get(&table) else {
         return;
@@ -320,7 +340,7 @@ fn rebase(state: &mut State, built: Built, applied: TxnId, gc_bound: TxnId) {
     next.tail = tail::after(&current.tail, applied);
     next.pages = Arc::new(built.pages);
     next.marks = current.marks.after(applied, &built.compacted.marks);
-    next.fills = Arc::new(current.fills.pruned(gc_bound));
+    next.fills = Arc::new(current.fills.pruned(oldest));
     next.settled = applied;
     state.tables.insert(table, Arc::new(next));
     state.stored.insert(table);

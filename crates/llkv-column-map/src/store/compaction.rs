@@ -12,11 +12,14 @@ use crate::table_version::TableVersion;
 use crate::tail::{push_created, push_ids};
 use llkv_result::Result;
 use llkv_storage::WriteBatch;
-use llkv_types::{ROW_GROUP_ROWS, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TxnId};
+use llkv_types::{Horizon, ROW_GROUP_ROWS, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TxnId};
 use std::sync::Arc;
 
-/// A group is written without its dead rows once they are a quarter of it.
-const DEAD_SHARE: usize = 4;
+/// A group is written without its dead rows once they are an eighth of it: seven rows are written again for each that goes, and
+/// scans read a sixteenth more than they would of a fresh table.
+const DEAD_SHARE: usize = 8;
+/// The same where somebody waits for a tidy table, or closes it.
+const TIDY_DEAD_SHARE: usize = 25;
 /// A stored neighbour is written together with new rows when it is at most this much larger: so a row
 /// is rewritten a logarithmic number of times, and small groups stay few.
 const MERGE_FACTOR: usize = 4;
@@ -25,6 +28,8 @@ const MERGE_FACTOR: usize = 4;
 const LOOSE_MARKS: usize = 1_024;
 /// Living rows that one checkpoint writes anew only to be rid of dead ones beside them. The rest waits.
 const GARBAGE_ROWS: usize = 32 * ROW_GROUP_ROWS;
+/// The same where dead rows are few.
+const TIDY_ROWS: usize = 8 * ROW_GROUP_ROWS;
 /// Strings of one row group stay below this: a chunk is addressed by 32 bits.
 const GROUP_BYTES: usize = 1 << 30;
 
@@ -39,7 +44,13 @@ struct Run {
 /// What may still be written anew for the sake of dead rows.
 #[derive(Debug)]
 pub(super) struct Budget {
-    /// Living rows beside them.
+    /// A group is looked at by the first first.
+    tiers: [Tier; 2],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tier {
+    /// Living rows beside dead ones.
     rows: usize,
     /// A group is worth it once its rows are at most this many times its dead ones.
     rows_per_dead: usize,
@@ -54,7 +65,7 @@ pub(super) struct Compacted {
     pub(super) marks: Vec<Mark>,
 }
 
-/// Seals the tail, folds delete marks into their groups, drops rows that no snapshot from `bound` on
+/// Seals the tail, folds delete marks into their groups, drops rows that no snapshot of `horizon`
 /// sees, as far as `budget` goes. New chunks join `batch`.
 ///
 /// # Errors
@@ -62,7 +73,7 @@ pub(super) struct Compacted {
 pub(super) fn compact(
     version: &TableVersion,
     shape: Shape,
-    bound: TxnId,
+    horizon: &Horizon,
     budget: &mut Budget,
     batch: &mut WriteBatch,
 ) -> Result<Compacted> {
@@ -71,7 +82,7 @@ pub(super) fn compact(
         retired: Vec::new(),
         marks: Vec::new(),
     };
-    let runs = plan(version, shape, bound, budget);
+    let runs = plan(version, shape, horizon, budget);
     let stay = runs.iter().filter(|run| !run.rewrite);
     let stay = stay.flat_map(|run| &run.segments);
     out.marks = stay
@@ -83,7 +94,7 @@ pub(super) fn compact(
     }
     for run in runs {
         if run.rewrite {
-            rewrite(version, shape, &run, bound, batch, &mut out.groups)?;
+            rewrite(version, shape, &run, horizon, batch, &mut out.groups)?;
             let stored = run.segments.into_iter();
             out.retired
                 .extend(stored.filter(|s| matches!(s.data.as_ref(), GroupData::Stored(_))));
@@ -93,22 +104,22 @@ pub(super) fn compact(
                 false => unfolded(&version.marks, group),
             };
             let kept = run.segments.iter();
-            let kept = kept.map(|group| fold(group, &marks(group), bound));
+            let kept = kept.map(|group| fold(group, &marks(group), horizon.oldest()));
             out.groups.extend(kept);
         }
     }
     Ok(out)
 }
 
-fn plan(version: &TableVersion, shape: Shape, bound: TxnId, budget: &mut Budget) -> Vec<Run> {
+fn plan(version: &TableVersion, shape: Shape, horizon: &Horizon, budget: &mut Budget) -> Vec<Run> {
     let mut segments: Vec<&Arc<RowGroup>> = version.segments().collect();
     segments.sort_by_key(|segment| segment.first_row_id());
     let mut runs: Vec<Run> = Vec::new();
     for segment in segments {
-        let dead = dead_rows(&version.marks, segment, bound);
+        let dead = dead_rows_of(version, segment, horizon);
         let live_rows = segment.rows - dead;
         let plain = matches!(segment.data.as_ref(), GroupData::Plain(_));
-        let rewrite = plain || budget.allows(segment, dead) && budget.take(live_rows);
+        let rewrite = plain || budget.take(segment, dead);
         runs.push(Run {
             live_rows,
             rewrite,
@@ -134,9 +145,9 @@ fn merges(left: &Run, right: &Run, row_group_rows: usize) -> bool {
 }
 
 /// True when the budget has a stored group written without its dead rows.
-pub(super) fn has_garbage(version: &TableVersion, bound: TxnId, budget: &Budget) -> bool {
+pub(super) fn has_garbage(version: &TableVersion, horizon: &Horizon, budget: &Budget) -> bool {
     let mut groups = version.groups.iter();
-    groups.any(|group| budget.allows(group, dead_rows(&version.marks, group, bound)))
+    groups.any(|group| budget.allows(group, dead_rows_of(version, group, horizon)))
 }
 
 impl Compacted {
@@ -144,12 +155,33 @@ impl Compacted {
     pub(super) fn has_garbage(&self) -> bool {
         let marks = Marks::of(self.marks.clone());
         let usual = Budget::default();
-        let mut groups = self.groups.iter();
-        groups.any(|group| usual.allows(group, dead_rows(&marks, group, TxnId::MAX)))
+        let (mut groups, end) = (self.groups.iter(), Horizon::end());
+        groups.any(|group| usual.allows(group, dead_rows(&marks, group, &end)))
     }
 }
 
-impl Budget {
+impl Tier {
+    const USUAL: Self = Self {
+        rows: GARBAGE_ROWS,
+        rows_per_dead: DEAD_SHARE,
+    };
+    const TIDY: Self = Self {
+        rows: TIDY_ROWS,
+        rows_per_dead: TIDY_DEAD_SHARE,
+    };
+    const ALL: Self = Self {
+        rows: usize::MAX,
+        rows_per_dead: usize::MAX,
+    };
+    const NONE: Self = Self {
+        rows: 0,
+        rows_per_dead: 0,
+    };
+
+    fn allows(self, rows: usize, dead: usize) -> bool {
+        dead > 0 && dead.saturating_mul(self.rows_per_dead) >= rows
+    }
+
     /// Takes some rows out of what is left.
     fn take(&mut self, rows: usize) -> bool {
         let left = self.rows.checked_sub(rows);
@@ -159,36 +191,64 @@ impl Budget {
 }
 
 impl Budget {
+    /// As much as somebody waits for gladly.
+    pub(super) const TIDY: Self = Self {
+        tiers: [Tier::USUAL, Tier::TIDY],
+    };
     /// Whatever it takes to have no dead row left.
     pub(super) const ALL: Self = Self {
-        rows: usize::MAX,
-        rows_per_dead: usize::MAX,
+        tiers: [Tier::ALL, Tier::NONE],
     };
 
     fn allows(&self, group: &RowGroup, dead: usize) -> bool {
-        dead.saturating_mul(self.rows_per_dead) >= group.rows
+        let mut tiers = self.tiers.iter();
+        tiers.any(|tier| tier.allows(group.rows, dead))
+    }
+
+    /// True when a group is to be written without its dead rows.
+    fn take(&mut self, group: &RowGroup, dead: usize) -> bool {
+        let mut tiers = self.tiers.iter_mut();
+        tiers.any(|tier| tier.allows(group.rows, dead) && tier.take(group.rows - dead))
     }
 }
 
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            rows: GARBAGE_ROWS,
-            rows_per_dead: DEAD_SHARE,
+            tiers: [Tier::USUAL, Tier::NONE],
         }
     }
 }
 
-/// Rows of a group that no snapshot from `bound` on sees.
-fn dead_rows(marks: &Marks, group: &RowGroup, bound: TxnId) -> usize {
-    let folded = &group.deletes.deleted_by;
-    let folded = folded.iter().filter(|by| **by <= bound).count();
+/// Rows of a group of a table that no snapshot sees.
+fn dead_rows_of(version: &TableVersion, group: &RowGroup, horizon: &Horizon) -> usize {
+    // A table that came and went between two snapshots goes, whatever became of its rows before.
+    let went = version.dropped_by.is_some_and(|by| {
+        let mut created = group.created.iter();
+        created.all(|run| horizon.is_dead(run.created_by, by))
+    });
+    match went {
+        true => group.rows,
+        false => dead_rows(&version.marks, group, horizon),
+    }
+}
+
+fn dead_rows(marks: &Marks, group: &RowGroup, horizon: &Horizon) -> usize {
+    let is_dead = |position: usize, deleted_by: TxnId| {
+        deleted_by <= horizon.oldest() || horizon.is_dead(group.created_by(position), deleted_by)
+    };
+    let DeleteMeta {
+        positions,
+        deleted_by,
+    } = &group.deletes;
+    let folded = positions.iter().zip(deleted_by);
+    let folded = folded.filter(|(position, by)| is_dead(**position as usize, **by));
     let recent = unfolded(marks, group);
-    folded
-        + recent
-            .iter()
-            .filter(|mark| mark.deleted_by <= bound)
-            .count()
+    let recent = recent.iter().filter(|mark| {
+        let position = group.position(mark.row_id);
+        position.is_some_and(|position| is_dead(position, mark.deleted_by))
+    });
+    folded.count() + recent.count()
 }
 
 /// The marks of a group's rows that are not folded into it, one for each row.
@@ -206,17 +266,17 @@ fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<Mark> {
 }
 
 /// The group with some delete marks folded in; its values stay where they are.
-fn fold(group: &Arc<RowGroup>, marks: &[Mark], bound: TxnId) -> Arc<RowGroup> {
+fn fold(group: &Arc<RowGroup>, marks: &[Mark], oldest: TxnId) -> Arc<RowGroup> {
     let folded = &group.deletes;
     let mut deletes: Vec<(u32, TxnId)> = folded
         .positions
         .iter()
         .copied()
-        .zip(folded.deleted_by.iter().map(|by| settle(*by, bound)))
+        .zip(folded.deleted_by.iter().map(|by| settle(*by, oldest)))
         .collect();
     for mark in marks {
         if let Some(position) = group.position(mark.row_id) {
-            deletes.push((position as u32, settle(mark.deleted_by, bound)));
+            deletes.push((position as u32, settle(mark.deleted_by, oldest)));
         }
     }
     deletes.sort_unstable();
@@ -224,7 +284,7 @@ fn fold(group: &Arc<RowGroup>, marks: &[Mark], bound: TxnId) -> Arc<RowGroup> {
     let (positions, deleted_by) = deletes.into_iter().unzip();
     let mut created: Vec<CreatedRun> = Vec::new();
     for run in &group.created {
-        push_created(&mut created, run.start, settle(run.created_by, bound));
+        push_created(&mut created, run.start, settle(run.created_by, oldest));
     }
     let deletes = DeleteMeta {
         positions,
@@ -242,9 +302,10 @@ fn fold(group: &Arc<RowGroup>, marks: &[Mark], bound: TxnId) -> Arc<RowGroup> {
     ))
 }
 
-/// A commit that every snapshot sees is stored as the one that all see.
-fn settle(commit_id: TxnId, bound: TxnId) -> TxnId {
-    if commit_id <= bound {
+/// A commit that every snapshot sees is stored as the one that all see. Others stay what they are while their group does: else
+/// each checkpoint would describe it anew.
+fn settle(commit_id: TxnId, oldest: TxnId) -> TxnId {
+    if commit_id <= oldest {
         TXN_ID_AUTO_COMMIT
     } else {
         commit_id
@@ -262,7 +323,7 @@ fn rewrite(
     version: &TableVersion,
     shape: Shape,
     run: &Run,
-    bound: TxnId,
+    horizon: &Horizon,
     batch: &mut WriteBatch,
     out: &mut Vec<Arc<RowGroup>>,
 ) -> Result<()> {
@@ -274,15 +335,16 @@ fn rewrite(
         for start in (0..segment.rows).step_by(WINDOW_ROWS) {
             let window_rows = WINDOW_ROWS.min(segment.rows - start);
             selection.fill(window_rows);
-            if !version.marks.is_empty() || !segment.deletes.positions.is_empty() {
-                selection.retain(|row| !version.is_dead(segment, start + row, bound));
+            let has_deletes = !version.marks.is_empty() || !segment.deletes.positions.is_empty();
+            if has_deletes || version.dropped_by.is_some() {
+                selection.retain(|row| !version.is_dead(segment, start + row, horizon));
             }
             for positions in pieces(&selection, shape.row_group_rows) {
                 let live = positions.rows().len();
                 let is_full = rows + live > shape.row_group_rows
                     || rows > 0 && bytes + live * row_bytes > GROUP_BYTES;
                 if is_full && rows > 0 {
-                    out.push(write_group(version, shape, &windows, rows, bound, batch)?);
+                    out.push(write_group(version, shape, &windows, rows, horizon, batch)?);
                     windows.clear();
                     (rows, bytes) = (0, 0);
                 }
@@ -297,7 +359,7 @@ fn rewrite(
         }
     }
     if rows > 0 {
-        out.push(write_group(version, shape, &windows, rows, bound, batch)?);
+        out.push(write_group(version, shape, &windows, rows, horizon, batch)?);
     }
     Ok(())
 }
@@ -337,14 +399,14 @@ fn write_group(
     shape: Shape,
     windows: &[Window],
     rows: usize,
-    bound: TxnId,
+    horizon: &Horizon,
     batch: &mut WriteBatch,
 ) -> Result<Arc<RowGroup>> {
     let pager = version.pager.as_ref();
     let mut writer = GroupWriter::new(pager, rows);
     let mut scratch = Scratch::default();
     // Snapshots that see a column that went read it from here on.
-    let former = version.fills.former_after(bound);
+    let former = version.fills.former_after(horizon.oldest());
     let layout: Vec<_> = version.layout.iter().copied().chain(former).collect();
     for (field, ty) in &layout {
         let stored = version.column(*field)?;
@@ -359,7 +421,7 @@ fn write_group(
     }
     let staged = writer.finish(&layout);
     let mut meta = assign_keys(pager, &staged, batch)?;
-    add_versions(version, windows, bound, &mut meta);
+    add_versions(version, windows, horizon, &mut meta);
     Ok(Arc::new(RowGroup::stored(
         meta,
         Arc::clone(&version.pager),
@@ -367,7 +429,12 @@ fn write_group(
 }
 
 /// Row ids, creators and remaining delete marks of the rows of a new group.
-fn add_versions(version: &TableVersion, windows: &[Window], bound: TxnId, meta: &mut GroupMeta) {
+fn add_versions(
+    version: &TableVersion,
+    windows: &[Window],
+    horizon: &Horizon,
+    meta: &mut GroupMeta,
+) {
     let mut at = 0u32;
     let mut row_ids: Vec<IdRun> = Vec::new();
     for window in windows {
@@ -375,12 +442,12 @@ fn add_versions(version: &TableVersion, windows: &[Window], bound: TxnId, meta: 
             let position = window.start + usize::from(*position);
             let segment = &window.segment;
             push_ids(&mut row_ids, at, segment.row_id(position));
-            let created_by = settle(segment.created_by(position), bound);
+            let created_by = horizon.settled(segment.created_by(position));
             push_created(&mut meta.created, at, created_by);
             let deleted_by = segment.deleted_by(position, &version.marks);
             if deleted_by != TXN_ID_NONE {
                 meta.deletes.positions.push(at);
-                meta.deletes.deleted_by.push(deleted_by);
+                meta.deletes.deleted_by.push(horizon.settled(deleted_by));
             }
             at += 1;
         }

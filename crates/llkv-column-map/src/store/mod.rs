@@ -33,7 +33,9 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use hashbrown::{HashMap, HashSet};
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, BoxedPager, CommitId, WriteBatch};
-use llkv_types::{FieldId, IndexId, PhysicalKey, ROW_GROUP_ROWS, RowId, SqlType, TableId, TxnId};
+use llkv_types::{
+    Clock, FieldId, IndexId, PhysicalKey, ROW_GROUP_ROWS, RowId, SqlType, TableId, TxnId,
+};
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -59,6 +61,8 @@ pub struct StoreOptions {
     pub row_group_rows: usize,
     /// The name of the encoding that is taken for every chunk that it can hold, rather than the smallest.
     pub encoding: Option<String>,
+    /// What scans time their predicates by, to put the cheapest first; the machine's clock where absent.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl Default for StoreOptions {
@@ -66,6 +70,7 @@ impl Default for StoreOptions {
         Self {
             row_group_rows: ROW_GROUP_ROWS,
             encoding: None,
+            clock: None,
         }
     }
 }
@@ -97,6 +102,7 @@ impl StoreOptions {
 pub struct ColumnStore {
     pager: BoxedPager,
     shape: Shape,
+    clock: Option<Arc<dyn Clock>>,
     state: RwLock<State>,
     /// Commits whose journal records are in the pager.
     journal: Mutex<Vec<TxnId>>,
@@ -167,6 +173,7 @@ impl ColumnStore {
             numbering: Mutex::default(),
             pager,
             shape,
+            clock: options.clock,
         };
         store.replay()?;
         Ok(store)
@@ -234,6 +241,7 @@ impl ColumnStore {
         let version = TableVersion::from_descriptor(table, descriptor, Arc::clone(&self.pager))?;
         Ok(TableVersion {
             indexes: Arc::new(indexes),
+            clock: self.clock.clone(),
             ..version
         })
     }
@@ -251,6 +259,7 @@ impl ColumnStore {
                 (Some(version), change) => version.with(change, commit_id)?,
                 (None, ReadyChange::Create { columns, .. }) => TableVersion {
                     applied: commit_id,
+                    clock: self.clock.clone(),
                     ..TableVersion::empty(table, columns.as_slice().into(), Arc::clone(&self.pager))
                 },
                 (None, _) => {

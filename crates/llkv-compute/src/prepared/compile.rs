@@ -11,6 +11,7 @@ use super::node::{CaseNode, DynamicLike, Node, Part};
 use crate::arithmetic::is_total;
 use crate::arrays::text;
 use crate::cast::is_total_cast;
+use crate::context::current_clock;
 use crate::value::Value;
 use arrow::array::Array;
 use llkv_expr::{BinaryOp, Expr, InList, UnaryOp, Volatility};
@@ -221,6 +222,10 @@ fn compile_function(expr: &Expr) -> Result<Node> {
                 function,
                 args,
                 ty: *ty,
+                clock: match constant {
+                    true => None,
+                    false => current_clock(),
+                },
             };
             Ok(if constant { folded(node) } else { node })
         }

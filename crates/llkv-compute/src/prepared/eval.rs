@@ -6,6 +6,7 @@
 use super::frame::Frame;
 use super::node::Node;
 use crate::arrays::{boolean, true_mask};
+use crate::context::within_clock;
 use crate::value::Value;
 use crate::{arithmetic, cast, compare};
 use arrow::array::BooleanArray;
@@ -62,7 +63,15 @@ impl Node {
                 negated,
             } => pattern.matches(&operand.eval(frame)?, *negated),
             Self::DynamicLike(like) => like.eval(frame),
-            Self::Function { function, args, ty } => call(function, args, *ty, frame),
+            Self::Function {
+                function,
+                args,
+                ty,
+                clock,
+            } => match clock {
+                None => call(function, args, *ty, frame),
+                Some(clock) => within_clock(clock, || call(function, args, *ty, frame)),
+            },
         }
     }
 }

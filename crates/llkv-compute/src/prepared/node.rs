@@ -4,7 +4,8 @@ use super::in_list::InSet;
 use super::like::LikePattern;
 use arrow::array::ArrayRef;
 use llkv_expr::{BinaryOp, CastMode, ScalarFunction, UnaryOp};
-use llkv_types::SqlType;
+use llkv_types::{Clock, SqlType};
+use std::sync::Arc;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub(super) enum Node {
         function: &'static ScalarFunction,
         args: Vec<Node>,
         ty: SqlType,
+        /// What a volatile function takes for the time, where that is not the machine's.
+        clock: Option<Arc<dyn Clock>>,
     },
 }
 
