@@ -19,6 +19,8 @@ pub struct StatementContext {
     pub changes: i64,
     /// Rows that the session changed since it began.
     pub total_changes: i64,
+    /// The INTEGER PRIMARY KEY of the row that the session inserted last; 0 before the first.
+    pub last_row_id: i64,
 }
 
 impl StatementContext {
@@ -31,6 +33,7 @@ impl StatementContext {
             statement_micros: now,
             changes: 0,
             total_changes: 0,
+            last_row_id: 0,
         }
     }
 }

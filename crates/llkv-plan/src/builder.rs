@@ -47,7 +47,6 @@ impl ColumnIds {
 /// let table = TableInfo {
 ///     id: TableId(1), name: "t".into(), columns: vec![column], keys: vec![], checks: vec![],
 ///     dialect: "llkv".into(),
-///     foreign_keys: vec![],
 /// };
 /// let ids = ColumnIds::new();
 /// let plan = PlanBuilder::scan(&ids, &table);

@@ -50,8 +50,6 @@ pub struct TableInfo {
     pub keys: Vec<KeyDefinition>,
     /// CHECK constraints.
     pub checks: Vec<CheckDefinition>,
-    /// FOREIGN KEY constraints.
-    pub foreign_keys: Vec<ForeignKeyDefinition>,
     /// Dialect of the defaults and CHECKs.
     pub dialect: String,
 }
@@ -176,6 +174,11 @@ pub trait CatalogView {
 
     /// The indexes of a table.
     fn indexes(&self, _table: TableId) -> Vec<IndexInfo> {
+        Vec::new()
+    }
+
+    /// The FOREIGN KEY constraints of a table.
+    fn foreign_keys(&self, _table: TableId) -> Vec<ForeignKeyDefinition> {
         Vec::new()
     }
 

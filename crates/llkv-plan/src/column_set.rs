@@ -3,6 +3,9 @@
 use llkv_expr::{ColumnId, Expr};
 use smallvec::SmallVec;
 
+/// No statement has so many columns: a larger id is a mistake, and would cost a bitmap of that size.
+const LARGEST: u32 = 1 << 24;
+
 /// Columns of one statement. Up to 256 ids take no allocation.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnSet {
@@ -22,6 +25,7 @@ impl ColumnSet {
 
     /// Adds a column; true where it was not in the set.
     pub fn insert(&mut self, id: ColumnId) -> bool {
+        debug_assert!(id.0 < LARGEST, "columns are numbered from 0 on: {id:?}");
         let (word, bit) = Self::place(id);
         if self.words.len() <= word {
             self.words.resize(word + 1, 0);

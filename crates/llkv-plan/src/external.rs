@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use llkv_result::Result;
+use llkv_result::{Error, Result};
 use std::fmt;
 
 /// Batches of one partition of a source.
@@ -37,6 +37,55 @@ pub trait ExternalSource: fmt::Debug + Send + Sync {
         projection: &[usize],
         batch_rows: usize,
     ) -> Result<BatchIterator>;
+}
+
+/// Rows in memory as a source of one partition: a batch that is appended, a system view.
+#[derive(Debug)]
+pub struct BatchSource {
+    name: String,
+    batch: RecordBatch,
+}
+
+impl BatchSource {
+    /// A batch, and what EXPLAIN calls it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, batch: RecordBatch) -> Self {
+        Self {
+            name: name.into(),
+            batch,
+        }
+    }
+}
+
+impl ExternalSource for BatchSource {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.batch.schema()
+    }
+
+    fn estimated_rows(&self) -> Option<u64> {
+        Some(self.batch.num_rows() as u64)
+    }
+
+    fn read(
+        &self,
+        partition: usize,
+        projection: &[usize],
+        batch_rows: usize,
+    ) -> Result<BatchIterator> {
+        if partition > 0 {
+            return Err(Error::internal("a batch has one partition"));
+        }
+        let batch = self.batch.project(projection)?;
+        let step = batch_rows.max(1);
+        let starts = (0..batch.num_rows()).step_by(step);
+        Ok(Box::new(starts.map(move |start| {
+            Ok(batch.slice(start, step.min(batch.num_rows() - start)))
+        })))
+    }
 }
 
 /// Formats of external files.

@@ -23,7 +23,6 @@
 //! let planets = TableInfo {
 //!     id: TableId(1), name: "planets".into(), columns: vec![moons], keys: vec![], checks: vec![],
 //!     dialect: "llkv".into(),
-//!     foreign_keys: vec![],
 //! };
 //! let ids = ColumnIds::new();
 //! let plan = PlanBuilder::scan(&ids, &planets);
@@ -64,7 +63,7 @@ pub use explain::{
     JsonWriter, PlanNote, PlanNotes, QueryPlanStep, explain, explain_estimated, explain_json,
     notes, query_plan,
 };
-pub use external::{BatchIterator, ExternalSource, FileFormat, FileOptions};
+pub use external::{BatchIterator, BatchSource, ExternalSource, FileFormat, FileOptions};
 pub use optimizer::{
     IndexUse, MAX_PLAN_DEPTH, Optimized, OptimizerOptions, Rule, RuleContext, TraceStep, optimize,
     optimize_traced,

@@ -1,11 +1,12 @@
 //! The catalog as one transaction sees it, for the binder and the optimizer.
 
 use crate::context::RuntimeContext;
+use crate::foreign_key_definition;
 use crate::schemas::{self, SearchPath};
 use crate::sequences::SessionSequences;
 use crate::system_views::system_view;
 use llkv_plan::{
-    CatalogView, ExternalSource, FileOptions, IndexInfo, IndexOrigin, TableInfo, TableRef,
+    CatalogView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, IndexOrigin, TableInfo, TableRef,
     TableStatistics, TriggerInfo, ViewInfo,
 };
 use llkv_result::{ObjectKind, Result};
@@ -177,6 +178,18 @@ impl CatalogView for SessionCatalog {
             origin: IndexOrigin::Created,
         });
         of_constraints.chain(created).collect()
+    }
+
+    fn foreign_keys(&self, table: TableId) -> Vec<ForeignKeyDefinition> {
+        let Some(child) = self.catalog.table(table) else {
+            return Vec::new();
+        };
+        let keys = child.meta().foreign_keys.iter();
+        let definitions = keys.filter_map(|key| {
+            let parent = self.catalog.table(key.parent)?;
+            Some(foreign_key_definition::definition(key, child.meta(), parent.meta()))
+        });
+        definitions.collect()
     }
 
     fn triggers(&self, table: TableId) -> Vec<TriggerInfo> {

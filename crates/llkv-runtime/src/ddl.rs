@@ -2,7 +2,7 @@
 
 use crate::schemas::is_temporary_schema;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, foreign_keys, sequences};
+use crate::{RuntimeSession, foreign_key_definition, foreign_keys, sequences};
 use llkv_plan::{GeneratedColumn, LogicalPlan, TableDefinition, TableRef};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
@@ -98,7 +98,7 @@ pub(crate) fn create_table(
         meta.schema = transaction.schema_for_new(&definition.name)?;
     }
     for key in &definition.foreign_keys {
-        let key = foreign_keys::meta_of(transaction, &meta, key)?;
+        let key = foreign_key_definition::meta_of(transaction, &meta, key)?;
         meta.foreign_keys.push(key);
     }
     let table = Table::new(meta)?;

@@ -73,7 +73,7 @@ fn insert_in_bulk(
         if let Some(first) = batches.first() {
             let all = concat_batches(&first.schema(), &batches)?;
             let all = numbered(transaction, &table, insert.numbered_key, all)?;
-            let source: (&[PlanColumn], _) = (columns.as_slice(), all);
+            let source = (columns.as_slice(), insert.numbered_key, all);
             rows = upsert::upsert(transaction, &table, upsert, source, (returned, &mut keys))?;
         }
         keys.finish(transaction)?;
@@ -89,6 +89,7 @@ fn insert_in_bulk(
             }
         };
         let appended = transaction.append(&table, batch.clone(), on_conflict(policy))?;
+        transaction.note_row_id(&table, insert.numbered_key, &batch, appended.kept.as_ref());
         if policy == ConflictAction::Replace {
             // Every row came, though a later one may have taken its place.
             rows += batch.num_rows() as u64;

@@ -128,10 +128,13 @@ impl RuntimeSession {
         let program = programs.get(index);
         let program = program.ok_or_else(|| Error::internal("a trigger without a program"))?;
         self.firing.running.push(index);
+        let last_row_id = transaction.last_row_id;
         let result = stacker::maybe_grow(PROGRAM_STACK_BYTES, 4 * PROGRAM_STACK_BYTES, || {
             self.run_steps(transaction, program, row)
         });
         self.firing.running.pop();
+        // What a program inserts is not what the statement inserted.
+        transaction.last_row_id = last_row_id;
         let Err(Error::Eval(EvalError::Raised { action, .. })) = &result else {
             return result.map(|()| true);
         };

@@ -8,11 +8,12 @@
 //! error.
 
 use crate::checks::RowChecks;
+use crate::foreign_key_definition::meta_of;
 use crate::transaction::Transaction;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema};
-use llkv_plan::{CascadeTarget, ForeignKeyAction, ForeignKeyDefinition, TableRef};
+use llkv_plan::{CascadeTarget, ForeignKeyDefinition, TableRef};
 use llkv_result::{BindError, CatalogError, ConstraintError, Error, ObjectKind, Result};
 use llkv_table::{
     CatalogObject, CatalogState, ForeignKeyMeta, OnConflict, Reference, ReferentialAction,
@@ -418,45 +419,6 @@ pub(crate) fn check_deferred(transaction: &mut Transaction) -> Result<()> {
 /// The keys of parents that a transaction refers to and took away, by table and index.
 pub(crate) type ReferenceFootprints =
     BTreeMap<(TableId, llkv_types::IndexId), llkv_table::ReferenceFootprint>;
-
-/// The stored form of a constraint of a table.
-pub(crate) fn meta_of(
-    transaction: &Transaction,
-    child: &TableMeta,
-    key: &ForeignKeyDefinition,
-) -> Result<ForeignKeyMeta> {
-    let fields_of = |meta: &TableMeta, columns: &[u32]| {
-        let fields = columns
-            .iter()
-            .map(|at| meta.columns.get(*at as usize).map(|c| c.field));
-        let fields: Option<Vec<FieldId>> = fields.collect();
-        fields.ok_or_else(|| Error::internal("a foreign key over no column"))
-    };
-    let (parent, parent_fields) = match key.parent.filter(|parent| *parent != child.id) {
-        None => (child.id, fields_of(child, &key.parent_columns)?),
-        Some(parent) => {
-            let table = transaction.table(parent, &key.name)?;
-            (parent, fields_of(table.meta(), &key.parent_columns)?)
-        }
-    };
-    let action = |action| match action {
-        ForeignKeyAction::NoAction => ReferentialAction::NoAction,
-        ForeignKeyAction::Restrict => ReferentialAction::Restrict,
-        ForeignKeyAction::Cascade => ReferentialAction::Cascade,
-        ForeignKeyAction::SetNull => ReferentialAction::SetNull,
-        ForeignKeyAction::SetDefault => ReferentialAction::SetDefault,
-    };
-    Ok(ForeignKeyMeta {
-        name: key.name.clone(),
-        fields: fields_of(child, &key.columns)?,
-        parent,
-        parent_fields,
-        on_delete: action(key.on_delete),
-        on_update: action(key.on_update),
-        deferrable: key.deferrable,
-        initially_deferred: key.initially_deferred,
-    })
-}
 
 /// A table with foreign keys came: transactions that change its parents have to know.
 pub(crate) fn check_parents(transaction: &mut Transaction, child: &Arc<Table>) -> Result<()> {

@@ -11,6 +11,7 @@ pub(crate) struct Known {
     begun_micros: i64,
     changes: i64,
     total_changes: i64,
+    last_row_id: i64,
 }
 
 impl Known {
@@ -31,6 +32,14 @@ impl Known {
             statement_micros: now,
             changes: self.changes,
             total_changes: self.total_changes,
+            last_row_id: self.last_row_id,
+        }
+    }
+
+    /// Notes the integer key of the last row that a statement inserted.
+    pub(crate) const fn inserted(&mut self, row_id: Option<i64>) {
+        if let Some(row_id) = row_id {
+            self.last_row_id = row_id;
         }
     }
 

@@ -67,6 +67,7 @@ mod dml;
 mod engine;
 mod explain;
 mod firing;
+mod foreign_key_definition;
 mod foreign_keys;
 mod indexes;
 mod information_schema;

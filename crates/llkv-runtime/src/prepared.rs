@@ -1,6 +1,6 @@
 //! Statements that are optimized once and run many times, with other values for their parameters.
 
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, row_id_column};
 use crate::{OnStatementError, RuntimeSession, SessionCatalog, query};
 use arrow::array::{RecordBatch, RecordBatchIterator};
 use llkv_executor::{PointPlan, PointResult, constant_value, is_fixed};
@@ -132,15 +132,9 @@ impl RuntimeSession {
         if let Some(result) = self.insert_row(plan, values)? {
             return Ok(Some(result));
         }
-        let mut is_stale = false;
-        let result = self.execute_with(|session, transaction| {
-            is_stale = !Arc::ptr_eq(transaction.catalog(), &plan.catalog);
-            match is_stale {
-                true => Ok(StatementResult::Utility { tag: "" }),
-                false => session.run_prepared(transaction, plan, values),
-            }
-        })?;
-        Ok((!is_stale).then_some(result))
+        self.execute_on(&plan.catalog, |session, transaction| {
+            session.run_prepared(transaction, plan, values)
+        })
     }
 
     /// Inserts one row in the running transaction; `None` where that has to be done as for many.
@@ -165,7 +159,13 @@ impl RuntimeSession {
         {
             transaction.abort();
         }
-        Ok(inserted?.then_some(StatementResult::Insert { rows: 1 }))
+        self.known.inserted(transaction.last_row_id.take());
+        if !inserted? {
+            return Ok(None);
+        }
+        let result = Ok(StatementResult::Insert { rows: 1 });
+        self.known.note(&result);
+        result.map(Some)
     }
 
     fn run_prepared(
@@ -229,12 +229,16 @@ fn append_row(
     }
     let row = row.iter().map(|expr| constant_value(expr, values));
     let row: SmallVec<[Scalar; 8]> = row.collect::<Result<_>>()?;
-    if let Some(key) = insert.numbered_key.and_then(|key| table.keys().get(key))
-        && (key.columns().iter()).any(|at| row.get(*at).is_none_or(Scalar::is_null))
-    {
+    let number = insert.numbered_key.and_then(|key| row_id_column(&table, key));
+    let number = number.map(|at| row.get(at));
+    if let Some(None | Some(Scalar::Null(_))) = number {
         return Ok(false);
     }
-    transaction.append_row(&table, &row)
+    let is_appended = transaction.append_row(&table, &row)?;
+    if let (true, Some(Some(Scalar::Int64(number)))) = (is_appended, number) {
+        transaction.last_row_id = Some(*number);
+    }
+    Ok(is_appended)
 }
 
 /// The values of an INSERT of one row that nothing else depends on, for a table that its values fit.

@@ -107,6 +107,8 @@ impl<'a> RowWalk<'a> {
         if appended.rows == 0 {
             return Ok(());
         }
+        self.transaction
+            .note_row_id(self.table, numbered_key, &row, None);
         self.keys.deleted(self.transaction, &appended.replaced)?;
         self.keys.inserted(self.transaction, &row, None)?;
         self.count += 1;

@@ -14,6 +14,7 @@ use llkv_compute::{within_clock, within_statement};
 use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics, ProgressHook};
 use llkv_plan::PlanStatement;
 use llkv_result::{Error, Result, StatementResult, TransactionError};
+use llkv_table::CatalogState;
 use llkv_types::SystemClock;
 use std::sync::Arc;
 
@@ -78,12 +79,24 @@ impl RuntimeSession {
         if let Some(control) = self.control(&statement) {
             return control.map(Some);
         }
+        self.execute_on(catalog.state(), |session, transaction| {
+            session.run(transaction, statement)
+        })
+    }
+
+    /// [`Self::execute_with`] for work that was planned for a catalog; `None`, and nothing done, where the
+    /// transaction sees another one.
+    pub(crate) fn execute_on(
+        &mut self,
+        catalog: &Arc<CatalogState>,
+        work: impl FnOnce(&mut Self, &mut Transaction) -> Result<StatementResult>,
+    ) -> Result<Option<StatementResult>> {
         let mut is_stale = false;
         let result = self.execute_with(|session, transaction| {
-            is_stale = !Arc::ptr_eq(transaction.catalog(), catalog.state());
+            is_stale = !Arc::ptr_eq(transaction.catalog(), catalog);
             match is_stale {
                 true => Ok(StatementResult::Utility { tag: "" }),
-                false => session.run(transaction, statement),
+                false => work(session, transaction),
             }
         })?;
         Ok((!is_stale).then_some(result))
@@ -132,6 +145,7 @@ impl RuntimeSession {
             None => {
                 let mut transaction = self.begin_transaction(false);
                 let result = work(self, &mut transaction);
+                self.known.inserted(transaction.last_row_id.take());
                 let is_kept = result.is_ok() || transaction.take_failure() == Some(Failure::Keep);
                 let committed = match is_kept {
                     true => self.context.commit(&mut transaction).map(|_| ()),
@@ -159,6 +173,7 @@ impl RuntimeSession {
         }
         transaction.take_failure();
         let result = work(self, transaction);
+        self.known.inserted(transaction.last_row_id.take());
         match &result {
             Err(_) if transaction.failure() == Some(Failure::Keep) => {
                 if undoable {

@@ -4,16 +4,15 @@ use crate::definition_sql::{definition_sql, foreign_key_sql, index_columns_sql, 
 use crate::schemas::MAIN;
 use crate::{SessionCatalog, activity, information_schema};
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch,
     StringViewArray, UInt64Array,
 };
 use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, SchemaRef};
-use llkv_plan::{BatchIterator, CatalogView, ExternalSource, TableRef};
+use arrow::datatypes::DataType;
+use llkv_plan::{BatchSource, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
 use llkv_table::{CatalogObject, ColMeta, Generated, SequenceMeta, Table};
 use llkv_types::{FieldId, TableId};
-use std::fmt;
 use std::sync::Arc;
 
 /// A view: its schema, its name, and what makes its rows.
@@ -118,10 +117,8 @@ pub(crate) fn system_view(
     let Some(view) = found else {
         return Ok(None);
     };
-    Ok(Some(Arc::new(SystemView {
-        name: view.name,
-        batch: (view.rows)(catalog)?,
-    })))
+    let rows = (view.rows)(catalog)?;
+    Ok(Some(Arc::new(BatchSource::new(view.name, rows))))
 }
 
 pub(crate) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
@@ -506,53 +503,4 @@ fn llkv_indexes(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ),
         ("sql", sql),
     ])?)
-}
-
-/// Rows of a system view.
-struct SystemView {
-    name: &'static str,
-    batch: RecordBatch,
-}
-
-impl fmt::Debug for SystemView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SystemView({})", self.name)
-    }
-}
-
-impl ExternalSource for SystemView {
-    fn name(&self) -> String {
-        self.name.to_owned()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.batch.schema()
-    }
-
-    fn estimated_rows(&self) -> Option<u64> {
-        Some(self.batch.num_rows() as u64)
-    }
-
-    fn read(
-        &self,
-        partition: usize,
-        projection: &[usize],
-        batch_rows: usize,
-    ) -> Result<BatchIterator> {
-        if partition > 0 {
-            return Err(Error::internal("a system view has one partition"));
-        }
-        let batch = if projection.is_empty() {
-            let rows = RecordBatchOptions::new().with_row_count(Some(self.batch.num_rows()));
-            let schema = SchemaRef::new(arrow::datatypes::Schema::empty());
-            RecordBatch::try_new_with_options(schema, Vec::new(), &rows)?
-        } else {
-            self.batch.project(projection)?
-        };
-        let step = batch_rows.max(1);
-        let starts = (0..batch.num_rows()).step_by(step);
-        Ok(Box::new(starts.map(move |start| {
-            Ok(batch.slice(start, step.min(batch.num_rows() - start)))
-        })))
-    }
 }

@@ -2,11 +2,11 @@
 
 use llkv_column_map::TableVersion;
 use llkv_plan::{
-    CheckDefinition, ColumnInfo, ColumnStatistics, ForeignKeyAction, ForeignKeyDefinition,
-    GeneratedColumn, KeyDefinition, TableInfo, TableStatistics,
+    CheckDefinition, ColumnInfo, ColumnStatistics, GeneratedColumn, KeyDefinition, TableInfo,
+    TableStatistics,
 };
 use llkv_table::{Generated, Table};
-use llkv_types::{FieldId, TableId};
+use llkv_types::TableId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -89,28 +89,7 @@ fn describe(table: &Table) -> TableInfo {
         columns: columns.collect(),
         keys: keys.collect(),
         checks: checks.collect(),
-        foreign_keys: foreign_keys(table),
     }
-}
-
-/// Foreign keys without the places of the columns that they refer to: those are in another table.
-fn foreign_keys(table: &Table) -> Vec<ForeignKeyDefinition> {
-    let meta = table.meta();
-    let place = |field: &FieldId| {
-        let mut columns = meta.columns.iter();
-        columns.position(|c| c.field == *field).map(|at| at as u32)
-    };
-    let keys = meta.foreign_keys.iter().map(|key| ForeignKeyDefinition {
-        name: key.name.clone(),
-        columns: key.fields.iter().filter_map(place).collect(),
-        parent: Some(key.parent),
-        parent_columns: Vec::new(),
-        on_delete: ForeignKeyAction::default(),
-        on_update: ForeignKeyAction::default(),
-        deferrable: key.deferrable,
-        initially_deferred: key.initially_deferred,
-    });
-    keys.collect()
 }
 
 fn measure(version: &TableVersion) -> TableStatistics {

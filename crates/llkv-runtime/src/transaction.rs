@@ -5,7 +5,8 @@ use crate::foreign_keys::{PendingKeys, ReferenceFootprints};
 use crate::schemas::{self, SearchPath};
 use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 use llkv_column_map::ColumnStore;
 use llkv_plan::TableRef;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
@@ -40,6 +41,8 @@ pub(crate) struct Transaction {
     deferred: Vec<PendingKeys>,
     /// Rows were appended one by one since the last flush.
     has_single_rows: bool,
+    /// The integer key of the row that the running statement inserted last.
+    pub(crate) last_row_id: Option<i64>,
     savepoints: Vec<Savepoint>,
     /// Rows deleted since the first savepoint, for taking them back.
     undo: Vec<(TableId, RoaringTreemap)>,
@@ -92,6 +95,7 @@ impl Transaction {
             path: schemas::default_path(),
             seen: temporary.seen.into_inner(),
             has_single_rows: false,
+            last_row_id: None,
             savepoints: Vec::new(),
             read_whole: BTreeSet::new(),
             references: BTreeMap::new(),
@@ -284,6 +288,28 @@ impl Transaction {
     ) -> Result<RecordBatch> {
         let (context, staged) = self.staging(table);
         staged.number_rows(&context, key, rows)
+    }
+
+    /// Notes the last of some rows that were inserted into a table whose rows have this key for a number.
+    pub(crate) fn note_row_id(
+        &mut self,
+        table: &Table,
+        key: Option<usize>,
+        rows: &RecordBatch,
+        kept: Option<&BooleanArray>,
+    ) {
+        let Some(column) = key.and_then(|key| row_id_column(table, key)) else {
+            return;
+        };
+        let last = match kept {
+            None => rows.num_rows().checked_sub(1),
+            Some(kept) => (0..kept.len()).rfind(|row| kept.value(*row)),
+        };
+        let values = rows.columns().get(column);
+        let values = values.and_then(|column| column.as_primitive_opt::<Int64Type>());
+        if let (Some(values), Some(last)) = (values, last) {
+            self.last_row_id = Some(values.value(last));
+        }
     }
 
     /// Appends one row of a table, a value of its type for each column. False where it has to be appended as
@@ -628,4 +654,9 @@ impl Drop for Transaction {
         }
         self.context.catalog_locks.release_all(txn_id);
     }
+}
+
+/// The column of a key that numbers the rows of a table.
+pub(crate) fn row_id_column(table: &Table, key: usize) -> Option<usize> {
+    table.keys().get(key)?.columns().first().copied()
 }

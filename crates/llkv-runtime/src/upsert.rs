@@ -22,13 +22,14 @@ pub(crate) fn upsert(
     transaction: &mut Transaction,
     table: &Arc<Table>,
     upsert: &Upsert,
-    (columns, rows): (&[PlanColumn], RecordBatch),
+    (columns, numbered_key, rows): (&[PlanColumn], Option<usize>, RecordBatch),
     (returned, keys): (&mut Returned, &mut ForeignKeys<'_>),
 ) -> Result<u64> {
     let meeting = Meeting::new(upsert, columns, &table.meta().name)?;
     let mut target = Target {
         transaction,
         table,
+        numbered_key,
         returned,
         keys,
     };
@@ -145,6 +146,7 @@ impl<'a> Meeting<'a> {
 struct Target<'a, 'k> {
     transaction: &'a mut Transaction,
     table: &'a Arc<Table>,
+    numbered_key: Option<usize>,
     returned: &'a mut Returned,
     keys: &'a mut ForeignKeys<'k>,
 }
@@ -181,6 +183,8 @@ impl Target<'_, '_> {
         let appended = self
             .transaction
             .append(self.table, rows.clone(), OnConflict::Error)?;
+        self.transaction
+            .note_row_id(self.table, self.numbered_key, &rows, None);
         self.keys.inserted(self.transaction, &rows, None)?;
         self.returned.add(&rows, None)?;
         Ok(count + appended.rows)

@@ -1,7 +1,7 @@
 //! What a prepared statement has seen of the catalog, to know when it must look again.
 
 use llkv_plan::{
-    CatalogView, ExternalSource, FileOptions, IndexInfo, TableInfo, TableRef, TableStatistics,
+    CatalogView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, TableInfo, TableRef, TableStatistics,
     TriggerInfo, ViewInfo,
 };
 use llkv_result::Result;
@@ -126,6 +126,11 @@ impl CatalogView for RecordingCatalog<'_> {
     fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
         self.record(Answer::Catalog);
         self.catalog.indexes(table)
+    }
+
+    fn foreign_keys(&self, table: TableId) -> Vec<ForeignKeyDefinition> {
+        self.record(Answer::Catalog);
+        self.catalog.foreign_keys(table)
     }
 
     fn triggers(&self, table: TableId) -> Vec<TriggerInfo> {

@@ -4,7 +4,7 @@ use crate::Connection;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use llkv_plan::{BatchIterator, ExternalSource};
+use llkv_plan::BatchSource;
 use llkv_result::{BindError, Error, Result};
 use llkv_types::SqlType;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl<'c> Appender<'c> {
         let batch = sql_forms(&batch)?;
         let rows = self
             .connection
-            .insert_from(&self.table, Arc::new(OneBatch { batch }))?;
+            .insert_from(&self.table, Arc::new(BatchSource::new("batch", batch)))?;
         self.rows += rows;
         Ok(rows)
     }
@@ -102,39 +102,4 @@ fn sql_forms(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(
         schema, columns, &options,
     )?)
-}
-
-/// A batch as a source.
-#[derive(Debug)]
-struct OneBatch {
-    batch: RecordBatch,
-}
-
-impl ExternalSource for OneBatch {
-    fn name(&self) -> String {
-        "batch".into()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.batch.schema()
-    }
-
-    fn estimated_rows(&self) -> Option<u64> {
-        Some(self.batch.num_rows() as u64)
-    }
-
-    fn read(
-        &self,
-        _partition: usize,
-        projection: &[usize],
-        batch_rows: usize,
-    ) -> Result<BatchIterator> {
-        let batch = self.batch.project(projection)?;
-        let step = batch_rows.max(1);
-        let parts = (0..batch.num_rows()).step_by(step);
-        let parts: Vec<Result<RecordBatch, Error>> = parts
-            .map(|from| Ok(batch.slice(from, step.min(batch.num_rows() - from))))
-            .collect();
-        Ok(Box::new(parts.into_iter()))
-    }
 }

@@ -173,6 +173,14 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
     )
     .only_in(Dialects::SQLITE),
     known!(
+        "last_insert_rowid",
+        "The INTEGER PRIMARY KEY of the row that the session inserted last, 0 before the first.",
+        ("last_insert_rowid()", "0"),
+        Int64,
+        |args| number(args, current().last_row_id)
+    )
+    .only_in(Dialects::SQLITE),
+    known!(
         "sqlite_version",
         "The version of SQLite whose meanings the dialect has.",
         ("sqlite_version()", "3.46.0"),

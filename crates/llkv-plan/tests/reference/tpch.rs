@@ -55,7 +55,6 @@ impl Catalog {
         let (name, _, columns) = TABLES.get(at)?;
         Some(TableInfo {
             dialect: "llkv".into(),
-            foreign_keys: vec![],
             id: TableId(at as u32),
             name: (*name).into(),
             columns: columns

@@ -173,7 +173,7 @@ impl Binder<'_> {
             }
             .into());
         }
-        let mut table = definition_of(info);
+        let mut table = self.definition_of(info);
         self.define_column(column, &mut table)?;
         let Some(defined) = table.columns.pop() else {
             return super::invalid("a column without a definition");
@@ -449,7 +449,7 @@ impl Binder<'_> {
         alter: &ast::AlterTable,
         out: &mut AlterTable,
     ) -> Result<()> {
-        let mut table = definition_of(info);
+        let mut table = self.definition_of(info);
         let (keys, checks) = (table.keys.len(), table.checks.len());
         let foreign = table.foreign_keys.len();
         self.define_constraint(constraint, &mut table, &alter.name)?;
@@ -473,6 +473,24 @@ impl Binder<'_> {
             out.action = AlterAction::AddForeignKey(key.clone());
         }
         Ok(())
+    }
+
+    /// The definition by which a table could be created again.
+    fn definition_of(&self, info: &TableInfo) -> TableDefinition {
+        let columns = info.columns.iter();
+        TableDefinition {
+            name: TableRef {
+                schema: None,
+                name: info.name.clone(),
+            },
+            columns: columns.map(alter_texts::definition_of_column).collect(),
+            keys: info.keys.clone(),
+            checks: info.checks.clone(),
+            foreign_keys: self.catalog.foreign_keys(info.id),
+            sequences: vec![],
+            temporary: false,
+            dialect: info.dialect.clone(),
+        }
     }
 
     /// The rows in which a column is NULL.
@@ -636,27 +654,6 @@ fn project(input: LogicalPlan, projections: Vec<Projection>) -> LogicalPlan {
         input: Box::new(input),
         projections,
     })
-}
-
-/// The definition by which a table could be created again.
-fn definition_of(info: &TableInfo) -> TableDefinition {
-    TableDefinition {
-        name: TableRef {
-            schema: None,
-            name: info.name.clone(),
-        },
-        columns: info
-            .columns
-            .iter()
-            .map(alter_texts::definition_of_column)
-            .collect(),
-        keys: info.keys.clone(),
-        checks: info.checks.clone(),
-        foreign_keys: info.foreign_keys.clone(),
-        sequences: vec![],
-        temporary: false,
-        dialect: info.dialect.clone(),
-    }
 }
 
 fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableInfo {

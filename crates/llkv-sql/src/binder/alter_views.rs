@@ -5,7 +5,7 @@ use super::{Binder, ParameterMode};
 use crate::SqlDialect;
 use crate::text::parse_query;
 use llkv_plan::{
-    CatalogView, DependentView, ExternalSource, FileOptions, IndexInfo, PlanColumn, TableInfo,
+    CatalogView, DependentView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, PlanColumn, TableInfo,
     TableRef, TableStatistics, ViewInfo,
 };
 use llkv_result::{CatalogError, ObjectKind, Result};
@@ -53,6 +53,10 @@ impl CatalogView for Changed<'_> {
 
     fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
         self.catalog.indexes(table)
+    }
+
+    fn foreign_keys(&self, table: TableId) -> Vec<ForeignKeyDefinition> {
+        self.catalog.foreign_keys(table)
     }
 }
 

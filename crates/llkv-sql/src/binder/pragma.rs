@@ -372,7 +372,8 @@ impl Binder<'_> {
             tables.extend(self.catalog.table(&TableRef { schema: None, name })?);
         }
         let mut rows = Vec::new();
-        for (key, id) in info.foreign_keys.iter().rev().zip(0..) {
+        let keys = self.catalog.foreign_keys(info.id);
+        for (key, id) in keys.iter().rev().zip(0..) {
             let parent = key.parent.unwrap_or(info.id);
             let Some(parent) = tables.iter().find(|table| table.id == parent) else {
                 continue;

@@ -358,7 +358,6 @@ impl Binder<'_> {
             name: view.name.clone(),
             columns: columns.collect(),
             keys: Vec::new(),
-            foreign_keys: vec![],
             checks: Vec::new(),
             dialect: self.dialect.name().to_owned(),
         };

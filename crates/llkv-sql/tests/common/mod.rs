@@ -18,7 +18,6 @@ pub(crate) struct TestCatalog {
 fn table(id: u32, name: &str, columns: &[(&str, SqlType, bool, Option<&str>)]) -> TableInfo {
     TableInfo {
         dialect: "llkv".into(),
-        foreign_keys: vec![],
         id: TableId(id),
         name: name.into(),
         columns: columns
