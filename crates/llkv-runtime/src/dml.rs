@@ -10,7 +10,7 @@ use crate::{RuntimeSession, query, upsert};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt64Type;
-use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, PlanColumn, Update, Upsert};
+use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update, Upsert};
 use llkv_result::{Error, Result, StatementResult};
 use llkv_table::Table;
 use llkv_types::RowId;

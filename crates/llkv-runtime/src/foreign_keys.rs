@@ -14,7 +14,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema};
 use llkv_plan::{CascadeTarget, ForeignKeyDefinition, TableRef};
-use llkv_result::{BindError, CatalogError, ConstraintError, Error, ObjectKind, Result};
+use llkv_result::{BindError, CatalogError, ConstraintError, ObjectKind, Result};
 use llkv_table::{
     CatalogObject, CatalogState, ForeignKeyMeta, OnConflict, Reference, ReferentialAction,
     ReferredKeys, ScanRequest, Table, TableMeta,

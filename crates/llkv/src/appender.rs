@@ -3,7 +3,7 @@
 use crate::Connection;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema};
 use llkv_plan::BatchSource;
 use llkv_result::{BindError, Error, Result};
 use llkv_types::SqlType;
