@@ -100,6 +100,8 @@ pub enum AlterAction {
         field: FieldId,
         /// Its type from now on.
         ty: SqlType,
+        /// The type as written, where `ty` alone does not tell it.
+        declared: Option<String>,
     },
     /// ADD CHECK.
     AddCheck(CheckDefinition),

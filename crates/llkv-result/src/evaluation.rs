@@ -39,6 +39,18 @@ pub enum EvalError {
         /// Target type.
         to: String,
     },
+    /// A value is not of the type of the column that it should go into.
+    #[error("column \"{column}\" of table \"{table}\" is {ty} and cannot hold {value}")]
+    ColumnType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        ty: String,
+        /// The value as text.
+        value: String,
+    },
     /// A function got an argument outside its domain.
     #[error("invalid argument for {function}: {detail}")]
     InvalidArgument {
@@ -91,7 +103,7 @@ impl EvalError {
             Self::OutOfRange { .. } => "22003",
             Self::SequenceEnd { .. } => "2200H",
             Self::SequenceUnused { .. } => "55000",
-            Self::InvalidCast { .. } => "22P02",
+            Self::InvalidCast { .. } | Self::ColumnType { .. } => "22P02",
             Self::InvalidArgument { .. } => "22023",
             Self::Raised { .. } => "P0001",
             Self::FrameOffset { is_null: true, .. } => "22004",

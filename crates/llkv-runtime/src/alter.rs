@@ -153,12 +153,16 @@ impl Change {
             AlterAction::SetNullable { field, nullable } => {
                 column_of(meta, *field)?.nullable = *nullable;
             }
-            AlterAction::SetType { field, ty } => {
+            AlterAction::SetType {
+                field,
+                ty,
+                declared,
+            } => {
                 let new = FieldId(meta.next_field);
                 meta.next_field += 1;
                 let column = column_of(meta, *field)?;
                 (column.field, column.ty) = (new, *ty);
-                column.declared = None;
+                column.declared.clone_from(declared);
                 let fields = meta.keys.iter_mut().flat_map(|key| &mut key.fields);
                 let foreign = meta.foreign_keys.iter_mut();
                 let fields = fields.chain(foreign.flat_map(|key| &mut key.fields));

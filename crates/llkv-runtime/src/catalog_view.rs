@@ -6,8 +6,8 @@ use crate::schemas::{self, SearchPath};
 use crate::sequences::SessionSequences;
 use crate::system_views::system_view;
 use llkv_plan::{
-    CatalogView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, IndexOrigin, TableInfo, TableRef,
-    TableStatistics, TriggerInfo, ViewInfo,
+    CatalogView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, IndexOrigin,
+    TableInfo, TableRef, TableStatistics, TriggerInfo, ViewInfo,
 };
 use llkv_result::{ObjectKind, Result};
 use llkv_table::{CatalogObject, CatalogState, Table};
@@ -187,7 +187,11 @@ impl CatalogView for SessionCatalog {
         let keys = child.meta().foreign_keys.iter();
         let definitions = keys.filter_map(|key| {
             let parent = self.catalog.table(key.parent)?;
-            Some(foreign_key_definition::definition(key, child.meta(), parent.meta()))
+            Some(foreign_key_definition::definition(
+                key,
+                child.meta(),
+                parent.meta(),
+            ))
         });
         definitions.collect()
     }

@@ -229,7 +229,9 @@ fn append_row(
     }
     let row = row.iter().map(|expr| constant_value(expr, values));
     let row: SmallVec<[Scalar; 8]> = row.collect::<Result<_>>()?;
-    let number = insert.numbered_key.and_then(|key| row_id_column(&table, key));
+    let number = insert
+        .numbered_key
+        .and_then(|key| row_id_column(&table, key));
     let number = number.map(|at| row.get(at));
     if let Some(None | Some(Scalar::Null(_))) = number {
         return Ok(false);

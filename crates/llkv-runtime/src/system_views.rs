@@ -4,8 +4,8 @@ use crate::definition_sql::{definition_sql, foreign_key_sql, index_columns_sql, 
 use crate::schemas::MAIN;
 use crate::{SessionCatalog, activity, information_schema};
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch,
-    StringViewArray, UInt64Array,
+    ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringViewArray,
+    UInt64Array,
 };
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;

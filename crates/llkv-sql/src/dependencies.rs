@@ -1,8 +1,8 @@
 //! What a prepared statement has seen of the catalog, to know when it must look again.
 
 use llkv_plan::{
-    CatalogView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, TableInfo, TableRef, TableStatistics,
-    TriggerInfo, ViewInfo,
+    CatalogView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, TableInfo, TableRef,
+    TableStatistics, TriggerInfo, ViewInfo,
 };
 use llkv_result::Result;
 use llkv_types::TableId;

@@ -119,6 +119,19 @@ impl Prepared {
         Ok(self.wide.insert(wide))
     }
 
+    /// The plan, with values of the types that its places ask for. `None` where the values decide what the plan is:
+    /// in SQLite's dialect also where one is of another type than its place asks for.
+    fn ready(&self, values: &[Scalar]) -> Result<Option<(&PreparedPlan, Vec<Scalar>)>> {
+        let Some(plan) = &self.plan else {
+            return Ok(None);
+        };
+        let values = match self.reading.dialect.values_carry_types() {
+            true => self.places.exact_values(values),
+            false => Some(self.places.values(values)?),
+        };
+        Ok(values.map(|values| (plan, values)))
+    }
+
     fn check_count(&self, values: &[Scalar]) -> Result<()> {
         if values.len() == self.types.len() {
             return Ok(());
@@ -135,6 +148,14 @@ impl SessionState {
     /// Runs a prepared statement, planned anew where it has to be. One that meets a result beyond 64 bits in
     /// its first rows is run again, with results that may become reals.
     pub(crate) fn run_prepared(
+        &mut self,
+        prepared: &mut Prepared,
+        values: &[Scalar],
+    ) -> Result<StatementResult> {
+        self.storing(|state| state.run_or_widen_prepared(prepared, values))
+    }
+
+    fn run_or_widen_prepared(
         &mut self,
         prepared: &mut Prepared,
         values: &[Scalar],
@@ -169,7 +190,7 @@ impl SessionState {
                 return Err(error);
             }
             prepared.check_count(values)?;
-            let Some(plan) = &prepared.plan else {
+            let Some((plan, values)) = prepared.ready(values)? else {
                 let catalog = self.runtime.catalog_view();
                 let plan = bind_with(&prepared.text, prepared.reading, &catalog, values)?;
                 match self.run(plan, &catalog)? {
@@ -177,7 +198,6 @@ impl SessionState {
                     None => continue,
                 }
             };
-            let values = prepared.places.values(values)?;
             let run = |state: &mut Self| state.runtime.execute_prepared(plan, &values);
             if let Some(result) = self.on_large_stack(run)? {
                 return Ok(result);

@@ -1,7 +1,7 @@
 //! A connection: scripts, queries, prepared statements.
 
 use crate::bind::{bind_append, bind_as, shifted};
-use crate::binder::BoundStatement;
+use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::null_order::{NullOrder, Reading};
 use crate::prepared::Prepared;
 use crate::text::stack_bytes;
@@ -150,9 +150,14 @@ impl Session {
 }
 
 impl SessionState {
+    /// One statement, and again where it needed a column to take values of other types.
+    fn execute(&mut self, statement: &str) -> Result<StatementResult> {
+        self.storing(|state| state.execute_once(statement))
+    }
+
     /// One statement: parsed, bound against what the session sees, run; again where that has changed before
     /// it began.
-    fn execute(&mut self, statement: &str) -> Result<StatementResult> {
+    fn execute_once(&mut self, statement: &str) -> Result<StatementResult> {
         loop {
             let catalog = self.runtime.catalog_view();
             if let Some(result) = self.execute_on(statement, &catalog)? {
@@ -227,8 +232,58 @@ impl SessionState {
         }
     }
 
-    /// Runs the statements that stand for one, within the session's transaction or in one of their own.
+    /// Runs a statement of SQLite's dialect. Where it has a value for a column that holds values of another type
+    /// alone, the column becomes one whose values carry their type, and the statement runs again.
+    pub(crate) fn storing(
+        &mut self,
+        mut run: impl FnMut(&mut Self) -> Result<StatementResult>,
+    ) -> Result<StatementResult> {
+        let result = run(self);
+        let Some(widening) = self.widening(&result)? else {
+            return result;
+        };
+        self.as_one(|state| {
+            let mut next = Some(widening);
+            while let Some((plan, catalog)) = next.take() {
+                let Some(_) = state.run(plan, &catalog)? else {
+                    return Err(Error::internal("a transaction's catalog is another one"));
+                };
+                let result = run(state);
+                next = state.widening(&result)?;
+                if next.is_none() {
+                    return result;
+                }
+            }
+            Err(Error::internal("a column was not widened"))
+        })
+    }
+
+    /// The change of a table that a statement wants that failed for the type of a column.
+    fn widening(
+        &self,
+        result: &Result<StatementResult>,
+    ) -> Result<Option<(PlanStatement, SessionCatalog)>> {
+        let Err(Error::Eval(EvalError::ColumnType { table, column, .. })) = result else {
+            return Ok(None);
+        };
+        let catalog = self.runtime.catalog_view();
+        let mut binder = Binder::new(&catalog, self.reading(), "", ParameterMode::None);
+        let plan = binder.bind_widening(table, column)?;
+        drop(binder);
+        Ok(plan.map(|plan| (plan, catalog)))
+    }
+
+    /// Runs the statements that stand for one.
     fn run_steps(&mut self, tag: &'static str, texts: &[String]) -> Result<StatementResult> {
+        self.as_one(|state| {
+            let mut texts = texts.iter();
+            texts.try_for_each(|text| state.execute(text).map(drop).map_err(without_place))
+        })?;
+        Ok(StatementResult::Catalog { tag })
+    }
+
+    /// Does what stands for one statement, within the session's transaction or in one of its own.
+    fn as_one<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         // No name that a statement can write.
         const SAVEPOINT: &str = "\0steps";
         let own = !self.runtime.in_transaction();
@@ -237,21 +292,19 @@ impl SessionState {
             false if self.runtime.is_aborted() => return Err(TransactionError::Aborted.into()),
             false => self.runtime.savepoint(SAVEPOINT)?,
         }
-        let done = texts
-            .iter()
-            .try_for_each(|text| self.execute(text).map(drop).map_err(without_place));
+        let done = work(self);
         let undoes = self.dialect == SqlDialect::Sqlite;
         match (own, &done) {
-            (true, Ok(())) => self.runtime.commit().map(drop)?,
+            (true, Ok(_)) => self.runtime.commit().map(drop)?,
             (true, Err(_)) => self.runtime.rollback()?,
             (false, Err(error)) if undoes && !error.is_retryable() => {
                 self.runtime.rollback_to(SAVEPOINT)?;
                 self.runtime.release(SAVEPOINT)?;
             }
             (false, Err(_)) => {}
-            (false, Ok(())) => self.runtime.release(SAVEPOINT)?,
+            (false, Ok(_)) => self.runtime.release(SAVEPOINT)?,
         }
-        done.map(|()| StatementResult::Catalog { tag })
+        done
     }
 
     /// Runs a statement that computes with integers in SQLite's dialect. One that meets a result of more

@@ -20,6 +20,14 @@ impl Places {
         Self { places }
     }
 
+    /// The values by place, where each is the same in the type that the place asks for.
+    pub(crate) fn exact_values(&self, values: &[Scalar]) -> Option<Vec<Scalar>> {
+        let places = self.places.iter();
+        places
+            .map(|(index, ty)| convert(values.get(*index)?, *ty))
+            .collect()
+    }
+
     /// The values by place: each parameter's, cast to the type that the place asks for.
     ///
     /// # Errors

@@ -8,10 +8,10 @@ use crate::coercion::common_type_of;
 use crate::value::Value;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::kernels::zip::zip;
-use llkv_expr::{BinaryOp, FunctionArgs, ScalarFunction, Signature};
-use llkv_result::{EvalError, Result};
-use llkv_types::SqlType;
+use llkv_expr::{BinaryOp, CastMode, FunctionArgs, ScalarFunction, Signature};
+use llkv_result::{Error, EvalError, Result};
 use llkv_types::variant::{self, Variant, VariantBuilder};
+use llkv_types::{Scalar, SqlType};
 
 /// One value of any type in, one out.
 fn any(types: &[SqlType]) -> Option<Signature> {
@@ -75,6 +75,43 @@ fn numeric_column(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
             }
             None => value,
         }))
+    })
+}
+
+/// A value as a REAL column whose values carry their type holds it: a number, and a text that is one, as a real.
+fn real_column(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    map(args, |value, out| {
+        let number = match value {
+            Variant::Blob(_) => None,
+            value => number(value),
+        };
+        out.append(Some(
+            number.map_or(value, |number| Variant::Real(number.real())),
+        ))
+    })
+}
+
+/// A value in the type of its column, which is the result's; the table's and the column's names come with it.
+fn column_value(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let values = array(args, 0)?;
+    let stored = crate::cast::cast(values, args.result, CastMode::Strict);
+    stored.map_err(|error| {
+        let value = match &error {
+            Error::Eval(EvalError::InvalidCast { value, .. }) => value.clone(),
+            Error::Eval(EvalError::OutOfRange { operation, .. }) => operation.clone(),
+            _ => return error,
+        };
+        let name = |at| match array(args, at).map(|names| Scalar::from_array(names.as_ref(), 0)) {
+            Ok(Ok(Scalar::Text(name))) => name.to_string(),
+            _ => String::new(),
+        };
+        EvalError::ColumnType {
+            table: name(1),
+            column: name(2),
+            ty: args.result.to_string(),
+            value,
+        }
+        .into()
     })
 }
 
@@ -175,6 +212,30 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         ("numeric_column('12.0')", "12"),
         any,
         numeric_column
+    ),
+    function!(
+        "real_column",
+        &[],
+        "real_column(x)",
+        "A number, and a text that is one, as a real, anything else as it is.",
+        ("real_column('12')", "12.0"),
+        any,
+        real_column
+    ),
+    function!(
+        "column_value",
+        &[],
+        "column_value(x, table, column)",
+        "A value in the type of its column.",
+        ("column_value(12, 't', 'a')", "12"),
+        |types| match types {
+            [_, SqlType::Text, SqlType::Text] => super::args::signature(
+                &[SqlType::Variant, SqlType::Text, SqlType::Text],
+                SqlType::Int64
+            ),
+            _ => None,
+        },
+        column_value
     ),
     function!(
         "text_affinity",

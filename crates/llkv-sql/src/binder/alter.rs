@@ -88,15 +88,7 @@ impl Binder<'_> {
         operation: &Op,
         alter: &ast::AlterTable,
     ) -> Result<PlanStatement> {
-        let mut out = AlterTable {
-            table: info.id,
-            table_name: info.name.clone(),
-            action: AlterAction::Nothing,
-            rows: None,
-            checks: Vec::new(),
-            violations: Vec::new(),
-            views: Vec::new(),
-        };
+        let mut out = unaltered(info);
         match operation {
             Op::AddColumn {
                 if_not_exists,
@@ -386,7 +378,11 @@ impl Binder<'_> {
                     return self.unsupported(feature, column_name);
                 }
                 self.convert(&after, info, position, using.as_ref(), out)?;
-                AlterAction::SetType { field, ty }
+                AlterAction::SetType {
+                    field,
+                    ty,
+                    declared: None,
+                }
             }
             other @ AlterColumnOperation::AddGenerated { .. } => {
                 return self.unsupported(format!("ALTER COLUMN ... {other}"), column_name);
@@ -396,7 +392,7 @@ impl Binder<'_> {
     }
 
     /// The rows of a table with one column in another type.
-    fn convert(
+    pub(super) fn convert(
         &mut self,
         after: &TableInfo,
         info: &TableInfo,
@@ -679,4 +675,17 @@ pub(super) fn is_constraint(option: &ColumnOption) -> bool {
             | ColumnOption::Check(_)
             | ColumnOption::ForeignKey(_)
     )
+}
+
+/// The statement that changes nothing of a table.
+pub(super) fn unaltered(info: &TableInfo) -> AlterTable {
+    AlterTable {
+        table: info.id,
+        table_name: info.name.clone(),
+        action: AlterAction::Nothing,
+        rows: None,
+        checks: Vec::new(),
+        violations: Vec::new(),
+        views: Vec::new(),
+    }
 }

@@ -5,8 +5,8 @@ use super::{Binder, ParameterMode};
 use crate::SqlDialect;
 use crate::text::parse_query;
 use llkv_plan::{
-    CatalogView, DependentView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo, PlanColumn, TableInfo,
-    TableRef, TableStatistics, ViewInfo,
+    CatalogView, DependentView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo,
+    PlanColumn, TableInfo, TableRef, TableStatistics, ViewInfo,
 };
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::{SqlType, TableId};

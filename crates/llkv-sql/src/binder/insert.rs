@@ -4,6 +4,7 @@ use super::Binder;
 use super::frame::{Clause, Frame};
 use super::generated::is_default;
 use super::scope::Scope;
+use super::values::Target;
 use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
@@ -208,38 +209,40 @@ impl Binder<'_> {
         positions: &[usize],
         insert: &ast::Insert,
     ) -> Result<LogicalPlan> {
-        let types: Vec<SqlType> = positions
-            .iter()
-            .filter_map(|&position| info.columns.get(position))
-            .map(|column| column.ty)
+        let columns = positions.iter().filter_map(|&at| info.columns.get(at));
+        let into: Vec<Target<'_>> = columns
+            .map(|column| Target {
+                table: info,
+                column,
+            })
             .collect();
         let plain =
             query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
         let plan = match query.body.as_ref() {
             SetExpr::Values(values) if plain => {
                 let width = values.rows.first().map_or(0, |row| row.content.len());
-                self.check_width(width, &types, insert)?;
+                self.check_width(width, into.len(), insert)?;
                 if let Some(values) = self.replace_defaults(values, info, positions)? {
-                    self.bind_values(&values, Some(&types))?
+                    self.bind_values(&values, Some(&into))?
                 } else {
-                    self.bind_values(values, Some(&types))?
+                    self.bind_values(values, Some(&into))?
                 }
             }
             _ => {
                 let plan = self.bind_query(query)?;
-                self.check_width(plan.columns().len(), &types, insert)?;
+                self.check_width(plan.columns().len(), into.len(), insert)?;
                 plan
             }
         };
         self.shape(plan, info, positions)
     }
 
-    fn check_width(&self, width: usize, types: &[SqlType], insert: &ast::Insert) -> Result<()> {
-        if width == types.len() {
+    fn check_width(&self, width: usize, columns: usize, insert: &ast::Insert) -> Result<()> {
+        if width == columns {
             return Ok(());
         }
         self.invalid(
-            format!("INSERT has {width} values for {} columns", types.len()),
+            format!("INSERT has {width} values for {columns} columns"),
             &insert.table,
         )
     }
@@ -323,7 +326,13 @@ impl Binder<'_> {
         for (position, column) in info.columns.iter().enumerate() {
             let source = positions.iter().position(|p| *p == position);
             let expr = match source.and_then(|at| given.get(at)) {
-                Some(from) => self.assigned_column(from, column.ty, &column.name)?,
+                Some(from) => self.assigned_column(
+                    from,
+                    Target {
+                        table: info,
+                        column,
+                    },
+                )?,
                 None => self.default_of(info, position)?,
             };
             projections.push(Projection {
@@ -337,13 +346,9 @@ impl Binder<'_> {
         }))
     }
 
-    pub(super) fn assigned_column(
-        &mut self,
-        from: &PlanColumn,
-        ty: SqlType,
-        name: &str,
-    ) -> Result<Expr> {
-        if from.ty != ty && !llkv_compute::coercion::can_cast(from.ty, ty) {
+    pub(super) fn assigned_column(&mut self, from: &PlanColumn, into: Target<'_>) -> Result<Expr> {
+        let (ty, name) = (into.column.ty, &into.column.name);
+        if !self.is_assignable(from.ty, ty) {
             return Err(llkv_result::BindError::TypeMismatch {
                 message: format!("column \"{name}\" is {ty}, the value is {}", from.ty),
                 span: None,
@@ -352,8 +357,15 @@ impl Binder<'_> {
         }
         Ok(match from.ty {
             SqlType::Null => Expr::Literal(Scalar::Null(ty)),
-            own => self.assign(Expr::column(from.id, own), ty)?,
+            own => self.assign_into(Expr::column(from.id, own), into)?,
         })
+    }
+
+    /// True where values of a type may go into columns of another, some of them at least.
+    pub(super) fn is_assignable(&self, from: SqlType, to: SqlType) -> bool {
+        from == to
+            || self.dialect.values_carry_types()
+            || llkv_compute::coercion::can_cast(from, to)
     }
 
     /// VALUES stay VALUES: columns change places, constant defaults become arrays.
@@ -417,7 +429,13 @@ impl Binder<'_> {
             let source = positions.iter().position(|p| *p == position);
             let expr = match (default, source.and_then(|at| given.get(at))) {
                 (Some(default), _) => default,
-                (None, Some(from)) => self.assigned_column(from, column.ty, &column.name)?,
+                (None, Some(from)) => self.assigned_column(
+                    from,
+                    Target {
+                        table: info,
+                        column,
+                    },
+                )?,
                 (None, None) => Expr::Literal(Scalar::Null(column.ty)),
             };
             projections.push(Projection {

@@ -65,6 +65,7 @@ mod update;
 mod values;
 mod variants;
 mod views;
+mod widening;
 mod wildcard;
 mod window_frames;
 mod windows;

@@ -106,7 +106,7 @@ impl Binder<'_> {
             }
         }
         let types: Vec<SqlType> = columns.iter().map(|(_, ty)| *ty).collect();
-        let mut plan = self.constant_values(values, &types)?;
+        let mut plan = self.constant_values(values, &types, None)?;
         if let LogicalPlan::Values(values) = &mut plan {
             for (column, (name, _)) in values.columns.iter_mut().zip(columns) {
                 (*name).clone_into(&mut column.name);

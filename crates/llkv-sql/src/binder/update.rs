@@ -6,6 +6,7 @@ use super::from::{Rows, cross};
 use super::generated::Given;
 use super::select::filter;
 use super::subquery::apply_all;
+use super::values::Target;
 use llkv_expr::Expr;
 use llkv_plan::{
     ApplyKind, ColumnInfo, ConflictAction, GeneratedColumn, LogicalPlan, PlanColumn, PlanStatement,
@@ -281,7 +282,13 @@ impl Binder<'_> {
             let Some(column) = info.columns.get(position) else {
                 return super::invalid("a column that is not there");
             };
-            let value = self.assigned_column(value, column.ty, &column.name)?;
+            let value = self.assigned_column(
+                value,
+                Target {
+                    table: info,
+                    column,
+                },
+            )?;
             let value = self.stored_value(value, column)?;
             assigned.push((position, value));
         }
@@ -307,7 +314,7 @@ impl Binder<'_> {
         }
         let bound = self.bind_expr(value)?;
         let from = bound.ty();
-        if from != column.ty && !llkv_compute::coercion::can_cast(from, column.ty) {
+        if !self.is_assignable(from, column.ty) {
             return self.mismatch(
                 format!(
                     "column \"{}\" is {}, the value is {from}",
@@ -316,7 +323,13 @@ impl Binder<'_> {
                 value,
             );
         }
-        let value = self.assign(bound, column.ty)?;
+        let value = self.assign_into(
+            bound,
+            Target {
+                table: info,
+                column,
+            },
+        )?;
         self.stored_value(value, column)
     }
 

@@ -9,7 +9,9 @@ use super::subquery::apply_all;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 use llkv_expr::Expr;
-use llkv_plan::{LogicalPlan, PlanColumn, Project, Projection, UnionAll, Values};
+use llkv_plan::{
+    ColumnInfo, LogicalPlan, PlanColumn, Project, Projection, TableInfo, UnionAll, Values,
+};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast;
@@ -18,12 +20,29 @@ use std::sync::Arc;
 /// A row of VALUES that is no row of constants: its expressions, and its subqueries.
 type LiveRow = (Vec<Expr>, Vec<super::frame::PendingApply>);
 
+/// A column of a table that a value goes into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'t> {
+    pub(super) table: &'t TableInfo,
+    pub(super) column: &'t ColumnInfo,
+}
+
+impl Target<'_> {
+    const fn ty(&self) -> SqlType {
+        self.column.ty
+    }
+}
+
+fn target_at<'t>(into: Option<&[Target<'t>]>, position: usize) -> Option<Target<'t>> {
+    into.and_then(|into| into.get(position).copied())
+}
+
 impl Binder<'_> {
-    /// `VALUES (..), (..)`. With `expected`, each column takes that type, as INSERT asks.
+    /// `VALUES (..), (..)`. With `into`, the values go into these columns of a table, whose types they take.
     pub(super) fn bind_values(
         &mut self,
         values: &ast::Values,
-        expected: Option<&[SqlType]>,
+        into: Option<&[Target<'_>]>,
     ) -> Result<LogicalPlan> {
         let width = values.rows.first().map_or(0, |row| row.content.len());
         let mut columns: Vec<Vec<Expr>> = (0..width)
@@ -52,12 +71,16 @@ impl Binder<'_> {
                 column.push(expr);
             }
         }
-        let types = self.column_types(&columns, expected, values)?;
+        let into = into.filter(|into| into.len() == columns.len());
+        let types = match into {
+            Some(into) => into.iter().map(Target::ty).collect(),
+            None => self.column_types(&columns, values)?,
+        };
         pending.resize_with(values.rows.len(), Vec::new);
         if live {
-            return self.live_values(columns, &types, pending);
+            return self.live_values(columns, &types, into, pending);
         }
-        self.constant_values(columns, &types)
+        self.constant_values(columns, &types, into)
     }
 
     /// One row, in a frame of its own in which subqueries gather.
@@ -74,17 +97,7 @@ impl Binder<'_> {
         Ok((exprs?, pending.unwrap_or_default()))
     }
 
-    fn column_types(
-        &mut self,
-        columns: &[Vec<Expr>],
-        expected: Option<&[SqlType]>,
-        node: &ast::Values,
-    ) -> Result<Vec<SqlType>> {
-        if let Some(expected) = expected
-            && expected.len() == columns.len()
-        {
-            return Ok(expected.to_vec());
-        }
+    fn column_types(&mut self, columns: &[Vec<Expr>], node: &ast::Values) -> Result<Vec<SqlType>> {
         let mut types = Vec::with_capacity(columns.len());
         for column in columns {
             let exprs: Vec<&Expr> = column.iter().collect();
@@ -106,12 +119,13 @@ impl Binder<'_> {
         &mut self,
         columns: Vec<Vec<Expr>>,
         types: &[SqlType],
+        into: Option<&[Target<'_>]>,
     ) -> Result<LogicalPlan> {
         let rows = columns.first().map_or(0, Vec::len);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
         let mut plan_columns: Vec<PlanColumn> = Vec::with_capacity(columns.len());
         for (position, (column, ty)) in columns.into_iter().zip(types).enumerate() {
-            let array = self.constant_array(*ty, column)?;
+            let array = self.constant_array(*ty, column, target_at(into, position))?;
             let nullable = array.null_count() > 0;
             plan_columns.push(self.new_column(format!("column{}", position + 1), *ty, nullable));
             arrays.push(array);
@@ -124,13 +138,18 @@ impl Binder<'_> {
     }
 
     /// One column of constants as an array: literals at once, the rest through the evaluator.
-    pub(super) fn constant_array(&mut self, ty: SqlType, column: Vec<Expr>) -> Result<ArrayRef> {
+    pub(super) fn constant_array(
+        &mut self,
+        ty: SqlType,
+        column: Vec<Expr>,
+        into: Option<Target<'_>>,
+    ) -> Result<ArrayRef> {
         if let Some(array) = literal_array(ty, &column) {
             return Ok(array);
         }
         let mut scalars: Vec<Scalar> = Vec::with_capacity(column.len());
         for expr in column {
-            scalars.push(match self.assign(expr, ty)? {
+            scalars.push(match self.assign_to(expr, ty, into)? {
                 Expr::Literal(scalar) => scalar,
                 other => llkv_compute::fold(&other)?,
             });
@@ -140,12 +159,24 @@ impl Binder<'_> {
         })
     }
 
-    /// A value on its way into a column of a type.
+    /// A value in another type.
     pub(super) fn assign(&mut self, expr: Expr, ty: SqlType) -> Result<Expr> {
         if self.dialect.values_carry_types() {
-            return self.assign_variant(expr, ty);
+            return self.assign_variant(expr, ty, None);
         }
         Ok(self.coerce(expr, ty))
+    }
+
+    /// A value on its way into a column.
+    pub(super) fn assign_into(&mut self, expr: Expr, into: Target<'_>) -> Result<Expr> {
+        self.assign_to(expr, into.column.ty, Some(into))
+    }
+
+    fn assign_to(&mut self, expr: Expr, ty: SqlType, into: Option<Target<'_>>) -> Result<Expr> {
+        match into {
+            Some(_) if self.dialect.values_carry_types() => self.assign_variant(expr, ty, into),
+            _ => self.assign(expr, ty),
+        }
     }
 
     /// Rows with parameters, subqueries or functions of the time: a projection each.
@@ -153,6 +184,7 @@ impl Binder<'_> {
         &mut self,
         columns: Vec<Vec<Expr>>,
         types: &[SqlType],
+        into: Option<&[Target<'_>]>,
         pending: Vec<Vec<super::frame::PendingApply>>,
     ) -> Result<LogicalPlan> {
         let mut sources: Vec<std::vec::IntoIter<Expr>> =
@@ -164,7 +196,7 @@ impl Binder<'_> {
                 let value = source.next().unwrap_or(Expr::Literal(Scalar::Null(*ty)));
                 projections.push(Projection {
                     column: self.new_column(format!("column{}", position + 1), *ty, true),
-                    expr: self.assign(value, *ty)?,
+                    expr: self.assign_to(value, *ty, target_at(into, position))?,
                 });
             }
             inputs.push(LogicalPlan::Project(Project {

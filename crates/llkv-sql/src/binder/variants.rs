@@ -5,6 +5,7 @@
 //! [`SqlType::Variant`] and so does what is computed from them.
 
 use super::Binder;
+use super::values::Target;
 use llkv_compute::coercion::common_type;
 use llkv_compute::functions::of_variants;
 use llkv_expr::{BinaryOp, CastMode, Expr, UnaryOp};
@@ -12,6 +13,11 @@ use llkv_plan::{ColumnInfo, LogicalPlan, Project, Projection, TableInfo};
 use llkv_result::{Error, Result};
 use llkv_types::variant::Variant;
 use llkv_types::{Scalar, SqlType};
+
+/// Declared types that a column has only once it was made one whose values carry their type.
+pub(super) const REAL: &str = "REAL";
+pub(super) const TEXT: &str = "TEXT";
+pub(super) const BLOB: &str = "BLOB";
 
 /// Up to here every integer is a double.
 const EXACT: u64 = 1 << 53;
@@ -30,17 +36,24 @@ pub(super) enum Affinity {
     Blob,
 }
 
-/// True for a NUMERIC column: its values carry their type.
-fn is_numeric(column: &ColumnInfo) -> bool {
-    column.ty == SqlType::Variant && column.declared.is_some()
+/// What a column whose values carry their type does to those that come, by its declared type: a function.
+fn conversion(column: &ColumnInfo) -> Option<&'static str> {
+    match (column.ty, column.declared.as_deref()?) {
+        (SqlType::Variant, REAL) => Some("real_column"),
+        (SqlType::Variant, TEXT) => Some("text_affinity"),
+        (SqlType::Variant, BLOB) => None,
+        (SqlType::Variant, _) => Some("numeric_column"),
+        _ => None,
+    }
 }
 
 impl Affinity {
     /// That of a column of a table.
     pub(super) fn of_column(column: &ColumnInfo) -> Self {
-        match is_numeric(column) {
-            true => Self::Numeric,
-            false => Self::of_type(column.ty),
+        match conversion(column) {
+            Some("text_affinity") => Self::Text,
+            Some(_) => Self::Numeric,
+            None => Self::of_type(column.ty),
         }
     }
 
@@ -65,14 +78,18 @@ impl Binder<'_> {
         }
     }
 
-    /// The rows of a statement on their way into a table (all columns in their order), with numbers in its
-    /// columns of numbers as these hold them.
+    /// The rows of a statement on their way into a table (all columns in their order), with values in
+    /// columns whose values carry their type as these hold them.
     pub(super) fn as_stored(
         &mut self,
         source: LogicalPlan,
         info: &TableInfo,
     ) -> Result<LogicalPlan> {
-        if !info.columns.iter().any(is_numeric) {
+        if info
+            .columns
+            .iter()
+            .all(|column| conversion(column).is_none())
+        {
             return Ok(source);
         }
         let mut projections = Vec::with_capacity(info.columns.len());
@@ -91,15 +108,15 @@ impl Binder<'_> {
 
     /// A value of a column's type as the column holds it.
     pub(super) fn stored_value(&mut self, expr: Expr, column: &ColumnInfo) -> Result<Expr> {
-        match is_numeric(column) {
-            true => {
-                let call = self.variant_call("numeric_column", vec![expr], SqlType::Variant)?;
+        match conversion(column) {
+            Some(name) => {
+                let call = self.variant_call(name, vec![expr], SqlType::Variant)?;
                 match call.is_constant() {
                     true => Ok(Expr::Literal(llkv_compute::fold(&call)?)),
                     false => Ok(call),
                 }
             }
-            false => Ok(expr),
+            None => Ok(expr),
         }
     }
 
@@ -426,7 +443,12 @@ impl Binder<'_> {
 
     /// A value on its way into a column: a number that is written as text is that number, a real without
     /// a fraction an integer; what the column cannot hold is an error.
-    pub(super) fn assign_variant(&mut self, expr: Expr, ty: SqlType) -> Result<Expr> {
+    pub(super) fn assign_variant(
+        &mut self,
+        expr: Expr,
+        ty: SqlType,
+        into: Option<Target<'_>>,
+    ) -> Result<Expr> {
         let expr = storable(expr);
         let from = expr.ty();
         if from == ty || from == SqlType::Null || is_parameter(&expr) {
@@ -444,7 +466,16 @@ impl Binder<'_> {
             return Ok(self.coerce(expr, ty));
         }
         let constant = expr.is_constant();
-        let value = self.as_variant(expr).cast(ty);
+        let value = self.as_variant(expr);
+        let value = match into {
+            None => value.cast(ty),
+            Some(Target { table, column }) => {
+                let names = [&table.name, &column.name];
+                let [table, column] =
+                    names.map(|name| Expr::Literal(Scalar::Text(name.as_str().into())));
+                self.variant_call("column_value", vec![value, table, column], ty)?
+            }
+        };
         if constant && let Ok(scalar) = llkv_compute::fold(&value) {
             return Ok(Expr::Literal(scalar));
         }
