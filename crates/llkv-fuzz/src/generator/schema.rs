@@ -9,6 +9,9 @@ const MAX_FEW_ROWS: usize = 10;
 /// Rows of one INSERT into a large table.
 const INSERT_ROWS: usize = 200;
 
+/// What columns may be declared as that take values of any type. Not REAL: SQLite shows its 2.0 as 2 in places.
+const DECLARED: &[&str] = &["", "", "INTEGER", "TEXT", "BLOB", "NUMERIC"];
+
 impl Generator<'_> {
     /// One to three tables with rows, indexes on them, a view now and then.
     pub(super) fn schema(&mut self) {
@@ -41,7 +44,11 @@ impl Generator<'_> {
                 false => self.ty(),
             };
             let column = format!("c{index}");
-            let mut definition = format!("{column} {}", self.type_name(ty));
+            let declared = match ty {
+                Ty::Any => self.choices.word(DECLARED),
+                ty => self.type_name(ty),
+            };
+            let mut definition = format!("{column} {declared}");
             if index == 0 && key {
                 definition.push_str(self.choices.word(&[" PRIMARY KEY", " UNIQUE"]));
             } else if self.choices.one_in(8) {
