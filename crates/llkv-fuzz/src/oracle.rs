@@ -8,9 +8,12 @@ use crate::sqlite::Sqlite;
 use crate::value::Outcome;
 use std::fmt;
 
+/// The oracle that runs a query as it is written.
+const OPTIMIZER_OFF: &str = "optimizer off";
+
 /// Settings that change how a query is run and never what it gives: name, setting, value.
 const VARIANTS: [(&str, &str, &str); 4] = [
-    ("optimizer off", "optimizer", "off"),
+    (OPTIMIZER_OFF, "optimizer", "off"),
     ("every index", "index_use", "always"),
     ("no index", "index_use", "never"),
     ("batches of 2 rows", "batch_size", "2"),
@@ -238,6 +241,12 @@ impl Judge<'_> {
             self.run(&format!("RESET {setting}"))?;
             if other == Outcome::Late {
                 self.checked.late += 1;
+                continue;
+            }
+            // What no result needs is computed all the same without the optimizer, and may overflow.
+            let overflows = |text: &str| name == OPTIMIZER_OFF && text.contains(" [22003]");
+            if other.error().is_some_and(overflows) {
+                self.checked.accepted += 1;
                 continue;
             }
             if other != got && !self.accepted.llkv(&other, sql) {
