@@ -5,6 +5,7 @@ use crate::memory::{MemoryBatch, MemoryScan, scan_schema};
 use crate::scan::StoredScan;
 use crate::{ScanRequest, TableScan};
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use llkv_column_map::{IndexAccess, ScanSpec, TableVersion};
 use llkv_result::Result;
 use llkv_types::{IndexId, RowId, TXN_ID_AUTO_COMMIT, TableSchema, TxnId};
@@ -101,12 +102,15 @@ impl TableHandle {
         let schema = scan_schema(&self.schema, request)?;
         let committed = match &self.committed {
             Some((version, snapshot)) => {
-                Some(self.scan_version(version, *snapshot, request, access)?)
+                Some(self.scan_version(version, *snapshot, (request, &schema), access)?)
             }
             None => None,
         };
         let own_groups = match &self.own_groups {
-            Some(version) => Some(self.scan_version(version, TXN_ID_AUTO_COMMIT, request, None)?),
+            Some(version) => {
+                let asked = (request, &schema);
+                Some(self.scan_version(version, TXN_ID_AUTO_COMMIT, asked, None)?)
+            }
             None => None,
         };
         let own = MemoryScan::new(
@@ -123,12 +127,13 @@ impl TableHandle {
         &self,
         version: &Arc<TableVersion>,
         snapshot: TxnId,
-        request: &ScanRequest,
+        (request, schema): (&ScanRequest, &SchemaRef),
         access: Option<&IndexAccess>,
     ) -> Result<StoredScan> {
         let spec = ScanSpec {
             projection: request.columns.clone(),
             with_row_id: request.with_row_id,
+            schema: Some(Arc::clone(schema)),
             coded: request.coded.clone(),
             predicates: request.predicates.clone(),
             snapshot,

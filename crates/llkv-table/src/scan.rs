@@ -1,11 +1,10 @@
 //! A scan in morsels, committed rows first, the transaction's own after them.
 
 use crate::memory::MemoryScan;
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use llkv_column_map::{ColumnScan, IndexScan};
 use llkv_result::{Error, Result};
-use std::sync::Arc;
 
 /// Batches of one morsel.
 pub type MorselBatches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
@@ -98,9 +97,7 @@ impl TableScan {
         let mut at = morsel;
         for scan in &self.stored {
             if at < scan.morsel_count() {
-                let schema = self.schema();
-                let batches = scan.read(at)?;
-                return Ok(Box::new(batches.map(move |batch| named(batch?, &schema))));
+                return scan.read(at);
             }
             at -= scan.morsel_count();
         }
@@ -115,26 +112,4 @@ impl TableScan {
         let stored = self.stored.iter().map(StoredScan::estimated_rows);
         stored.sum::<u64>() + self.own.rows()
     }
-}
-
-/// A batch of the column store under the table's names.
-fn named(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let (_, columns, _) = batch.into_parts();
-    let fields = schema.fields().iter().zip(&columns);
-    let is_plain =
-        |(field, column): (&Arc<Field>, &ArrayRef)| field.data_type() == column.data_type();
-    let schema = match fields.clone().all(is_plain) {
-        true => SchemaRef::clone(schema),
-        false => {
-            let fields = fields.map(|(field, column)| {
-                let field = field.as_ref().clone();
-                field.with_data_type(column.data_type().clone())
-            });
-            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-        }
-    };
-    Ok(RecordBatch::try_new_with_options(
-        schema, columns, &options,
-    )?)
 }

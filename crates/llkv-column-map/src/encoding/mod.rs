@@ -32,22 +32,22 @@ use std::cell::Cell;
 use std::fmt::Debug;
 
 /// Buffers that readers unpack into, one set per running scan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    pub(crate) lanes8: Box<[u8; BLOCK_ROWS]>,
-    pub(crate) lanes16: Box<[u16; BLOCK_ROWS]>,
-    pub(crate) lanes32: Box<[u32; BLOCK_ROWS]>,
-    pub(crate) lanes64: Box<[u64; BLOCK_ROWS]>,
+    pub(crate) lanes8: Unpacked<u8>,
+    pub(crate) lanes16: Unpacked<u16>,
+    pub(crate) lanes32: Unpacked<u32>,
+    pub(crate) lanes64: Unpacked<u64>,
 }
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            lanes8: Box::new([0; BLOCK_ROWS]),
-            lanes16: Box::new([0; BLOCK_ROWS]),
-            lanes32: Box::new([0; BLOCK_ROWS]),
-            lanes64: Box::new([0; BLOCK_ROWS]),
-        }
+/// The values of a block, of which there is no buffer before the first is unpacked: scans of plain rows need none.
+#[derive(Debug, Default)]
+pub(crate) struct Unpacked<L>(Option<Box<[L; BLOCK_ROWS]>>);
+
+impl<L: Copy + Default> Unpacked<L> {
+    pub(crate) fn get(&mut self) -> &mut [L; BLOCK_ROWS] {
+        self.0
+            .get_or_insert_with(|| Box::new([L::default(); BLOCK_ROWS]))
     }
 }
 

@@ -117,20 +117,24 @@ impl Block {
         Ok(match self.width {
             0 => Lanes::Zero,
             1..=8 => {
-                go(self, &mut scratch.lanes8)?;
-                Lanes::L8(&scratch.lanes8)
+                let lanes = scratch.lanes8.get();
+                go(self, lanes)?;
+                Lanes::L8(lanes)
             }
             9..=16 => {
-                go(self, &mut scratch.lanes16)?;
-                Lanes::L16(&scratch.lanes16)
+                let lanes = scratch.lanes16.get();
+                go(self, lanes)?;
+                Lanes::L16(lanes)
             }
             17..=32 => {
-                go(self, &mut scratch.lanes32)?;
-                Lanes::L32(&scratch.lanes32)
+                let lanes = scratch.lanes32.get();
+                go(self, lanes)?;
+                Lanes::L32(lanes)
             }
             _ => {
-                go(self, &mut scratch.lanes64)?;
-                Lanes::L64(&scratch.lanes64)
+                let lanes = scratch.lanes64.get();
+                go(self, lanes)?;
+                Lanes::L64(lanes)
             }
         })
     }

@@ -8,13 +8,13 @@ use crate::kind::Kind;
 use crate::row_group::RowGroup;
 use crate::scan::gather::gather_columns;
 use crate::scan::selection::Selection;
-use crate::scan::{ColumnScan, MorselReader, ROW_ID_COLUMN, ScanSpec};
+use crate::scan::{ColumnScan, MorselReader, ScanSpec};
 use crate::sealed::SealedGroups;
 use crate::table_version::TableVersion;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use llkv_result::{Error, Result};
 use llkv_types::{BATCH_ROWS, FieldId, RowId, SqlType};
 use std::sync::Arc;
@@ -178,14 +178,6 @@ impl Iterator for IndexMorsel {
 
 impl RowSource {
     fn new(version: Arc<TableVersion>, spec: ScanSpec) -> Result<Self> {
-        let mut schema = Vec::with_capacity(spec.projection.len() + 1);
-        for field in &spec.projection {
-            let ty = version.type_of(*field)?;
-            schema.push(Field::new(field.to_string(), ty.to_arrow(), true));
-        }
-        if spec.with_row_id {
-            schema.push(Field::new(ROW_ID_COLUMN, DataType::UInt64, false));
-        }
         let mut fields = spec.projection.clone();
         let mut tests = Vec::with_capacity(spec.predicates.len());
         for predicate in &spec.predicates {
@@ -199,7 +191,7 @@ impl RowSource {
             tests.push((at, ty, Test::compile(&predicate.test, kind)?));
         }
         Ok(Self {
-            schema: Arc::new(Schema::new(schema)),
+            schema: spec.schema_of(|field| version.type_of(field))?,
             fields,
             tests,
             version,

@@ -16,7 +16,7 @@ use crate::stats::Verdict;
 use crate::table_version::TableVersion;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use llkv_result::{Error, Result};
-use llkv_types::{BATCH_ROWS, FieldId, RowId, TxnId};
+use llkv_types::{BATCH_ROWS, FieldId, RowId, SqlType, TxnId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +28,9 @@ pub struct ScanSpec {
     pub projection: Vec<FieldId>,
     /// Adds the row ids as a last column of 64-bit unsigned integers.
     pub with_row_id: bool,
+    /// The schema of the batches, of the columns put out; where absent, columns are named by the numbers of their
+    /// fields and the row ids [`ROW_ID_COLUMN`].
+    pub schema: Option<SchemaRef>,
     /// Columns of text that may come as dictionary arrays with 32-bit codes, of which one dictionary serves for
     /// many batches; where a chunk is no dictionary they are plain all the same.
     pub coded: Vec<FieldId>,
@@ -50,6 +53,7 @@ impl ScanSpec {
         Self {
             projection,
             with_row_id: false,
+            schema: None,
             coded: Vec::new(),
             predicates: Vec::new(),
             snapshot,
@@ -57,6 +61,28 @@ impl ScanSpec {
             batch_rows: BATCH_ROWS,
             counters: None,
         }
+    }
+
+    /// The schema of batches with columns of the types that `type_of` tells.
+    ///
+    /// # Errors
+    /// What `type_of` gives.
+    pub(crate) fn schema_of(
+        &self,
+        type_of: impl Fn(FieldId) -> Result<SqlType>,
+    ) -> Result<SchemaRef> {
+        if let Some(schema) = &self.schema {
+            return Ok(Arc::clone(schema));
+        }
+        let mut fields = Vec::with_capacity(self.projection.len() + 1);
+        for field in &self.projection {
+            let data_type = type_of(*field)?.to_arrow();
+            fields.push(Field::new(field.to_string(), data_type, true));
+        }
+        if self.with_row_id {
+            fields.push(Field::new(ROW_ID_COLUMN, DataType::UInt64, false));
+        }
+        Ok(Arc::new(Schema::new(fields)))
     }
 }
 
@@ -135,16 +161,9 @@ impl ColumnScan {
             .map(|field| version.column(*field))
             .collect::<Result<Vec<_>>>()?;
         let predicates = compile(&version, &spec.predicates)?;
-        let mut fields: Vec<Field> = projection
-            .iter()
-            .map(|c| Field::new(c.field.to_string(), c.ty.to_arrow(), true))
-            .collect();
-        if spec.with_row_id {
-            fields.push(Field::new(ROW_ID_COLUMN, DataType::UInt64, false));
-        }
         let mut scan = Self {
+            schema: spec.schema_of(|field| version.type_of(field))?,
             spec,
-            schema: Arc::new(Schema::new(fields)),
             projection,
             predicates: Arc::new(predicates),
             morsels: Vec::new(),
@@ -199,8 +218,7 @@ impl ColumnScan {
             .any(|p| group.judge(&p.column, &p.test) == Verdict::Nothing)
     }
 
-    /// The schema of the batches: the projection, each column named by its field's number, then
-    /// [`ROW_ID_COLUMN`] where it was asked for.
+    /// The schema of the batches: [`ScanSpec::schema`].
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -16,6 +16,7 @@ use llkv_result::Result;
 use llkv_types::{FieldId, RowId, SqlType, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Batches of one morsel.
 #[derive(Debug)]
@@ -65,11 +66,12 @@ struct SegmentTest {
 impl MorselReader {
     pub(crate) fn new(scan: &ColumnScan, morsel: Morsel) -> Result<Self> {
         let batch_rows = scan.spec.batch_rows;
+        let rows: usize = morsel.segments.iter().map(|group| group.rows).sum();
+        let capacity = batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS).min(rows);
         let columns = scan
             .projection
             .iter()
             .map(|column| {
-                let capacity = batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS);
                 let coded = scan.spec.coded.contains(&column.field);
                 OutputColumn::new(column.ty, capacity, coded)
             })
@@ -205,7 +207,8 @@ impl MorselReader {
         rows: usize,
     ) -> Result<bool> {
         let mut is_read = false;
-        if segment.tests.len() > 1 {
+        let is_one_of_several = segment.tests.len() > 1;
+        if is_one_of_several {
             self.order_tests(segment);
         }
         for test in &mut segment.tests {
@@ -233,8 +236,9 @@ impl MorselReader {
                 Verdict::Unsure => is_read = true,
             }
             let rows_in = self.selection.count();
+            // A test that is alone has no place to find.
             let clock = self.version.clock.as_deref().unwrap_or(&SystemClock);
-            let began = clock.elapsed();
+            let began = is_one_of_several.then(|| clock.elapsed());
             chunk.filter(
                 start,
                 &predicate.test,
@@ -242,7 +246,7 @@ impl MorselReader {
                 &mut self.selection,
                 &mut self.scratch,
             )?;
-            let took = clock.elapsed().saturating_sub(began);
+            let took = began.map_or(Duration::ZERO, |began| clock.elapsed().saturating_sub(began));
             let rows_out = self.selection.count();
             predicate
                 .learned

@@ -28,13 +28,13 @@ impl Selection {
 
     /// Selects all of a window of `rows` (at most [`WINDOW_ROWS`]) rows.
     pub(crate) fn fill(&mut self, rows: usize) {
+        self.clear();
         self.rows = rows.min(WINDOW_ROWS);
-        for (index, word) in self.words.iter_mut().enumerate() {
-            *word = match self.rows.saturating_sub(index * 64) {
-                0 => 0,
-                left if left >= 64 => u64::MAX,
-                left => (1 << left) - 1,
-            };
+        let last = self.rows % 64;
+        let words = self.words_mut();
+        words.fill(u64::MAX);
+        if let (Some(word), true) = (words.last_mut(), last > 0) {
+            *word = (1 << last) - 1;
         }
     }
 
@@ -44,15 +44,16 @@ impl Selection {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.words = [0; WORDS];
+        self.words_mut().fill(0);
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.words.iter().map(|w| w.count_ones() as usize).sum()
+        let words = self.words().iter();
+        words.map(|word| word.count_ones() as usize).sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.words.iter().all(|w| *w == 0)
+        self.words().iter().all(|word| *word == 0)
     }
 
     /// The words of a block of 1,024 rows; bit `i` of word `w` is row `64 * w + i` of the block.
@@ -67,6 +68,13 @@ impl Selection {
         self.rows.div_ceil(BLOCK_ROWS)
     }
 
+    /// The words that the window's rows reach into; all others are 0.
+    fn words(&self) -> &[u64] {
+        let used = self.rows.div_ceil(64);
+        self.words.get(..used).unwrap_or_default()
+    }
+
+    /// The words that the window's rows reach into, for narrowing.
     pub(crate) fn words_mut(&mut self) -> &mut [u64] {
         let used = self.rows.div_ceil(64);
         self.words.get_mut(..used).unwrap_or_default()
@@ -82,7 +90,7 @@ impl Selection {
     /// Deselects a range of rows.
     pub(crate) fn remove_range(&mut self, from: usize, to: usize) {
         let to = to.min(self.rows);
-        for (index, word) in self.words.iter_mut().enumerate() {
+        for (index, word) in self.words_mut().iter_mut().enumerate() {
             let (first, after) = (index * 64, index * 64 + 64);
             if from <= first && after <= to {
                 *word = 0;
@@ -96,7 +104,7 @@ impl Selection {
 
     /// Keeps the rows for which `keep` holds, asking only for those still in.
     pub(crate) fn retain(&mut self, keep: impl FnMut(usize) -> bool) {
-        retain_words(&mut self.words, keep);
+        retain_words(self.words_mut(), keep);
     }
 }
 
@@ -127,18 +135,17 @@ impl Positions {
     /// Lists the selected rows.
     pub(crate) fn load(&mut self, selection: &Selection) {
         self.rows.clear();
-        for (index, word) in selection.words.iter().enumerate() {
-            let base = (index * 64) as u16;
-            let mut left = *word;
-            while left != 0 {
-                self.rows.push(base + left.trailing_zeros() as u16);
-                left &= left - 1;
+        let mut blocks = selection.words().chunks(BLOCK_WORDS);
+        for (block, end) in self.ends.iter_mut().enumerate() {
+            for (index, word) in blocks.next().unwrap_or_default().iter().enumerate() {
+                let base = (block * BLOCK_ROWS + index * 64) as u16;
+                let mut left = *word;
+                while left != 0 {
+                    self.rows.push(base + left.trailing_zeros() as u16);
+                    left &= left - 1;
+                }
             }
-            if (index + 1) % BLOCK_WORDS == 0
-                && let Some(end) = self.ends.get_mut(index / BLOCK_WORDS)
-            {
-                *end = self.rows.len();
-            }
+            *end = self.rows.len();
         }
     }
 
