@@ -10,6 +10,7 @@ mod pragma;
 mod render;
 mod sequence_options;
 mod split;
+mod tokens;
 mod trigger;
 
 pub(crate) use exclusions::exclusion_of;

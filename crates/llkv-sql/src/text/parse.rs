@@ -10,7 +10,7 @@ use llkv_result::{BindError, Error, Result, Span};
 use sqlparser::ast;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use std::path::PathBuf;
 
 /// Nesting of parentheses, subqueries, CASE, prefix operators: as deep as SQLite and DuckDB go.
@@ -142,13 +142,9 @@ fn with_parser<T, R>(
     f: impl FnOnce(&T) -> Result<R>,
 ) -> Result<R> {
     let grammar = Grammar::new(dialect);
-    // Two characters a token, its space included, are about what there is.
-    let mut tokens = Vec::with_capacity(text.len() / 2 + 8);
-    Tokenizer::new(&grammar, text)
-        .tokenize_with_location_into_buf(&mut tokens)
+    // Without blanks: the parser library would step over them at each look at a token.
+    let mut tokens = super::tokens::tokens(text, &grammar)
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
-    // The parser library would step over them at each look at a token.
-    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
     number_hexadecimals(&mut tokens, text, dialect);
     number_parameters(&mut tokens);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
