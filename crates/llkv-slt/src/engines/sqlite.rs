@@ -11,8 +11,8 @@ use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// SQLite, as it is linked into this program.
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,7 +101,6 @@ const TEXT: i8 = 3;
 const BLOB: i8 = 4;
 
 /// A column in which every value has its own type.
-#[derive(Default)]
 struct DynamicColumn {
     types: Vec<i8>,
     offsets: Vec<i32>,
@@ -113,6 +112,20 @@ struct DynamicColumn {
 }
 
 impl DynamicColumn {
+    /// Without room for values: most results are of few rows, and the time that making room takes would count as
+    /// SQLite's.
+    fn new() -> Self {
+        Self {
+            types: Vec::new(),
+            offsets: Vec::new(),
+            counts: [0; 5],
+            integers: Int64Builder::with_capacity(0),
+            reals: Float64Builder::with_capacity(0),
+            texts: StringBuilder::with_capacity(0, 0),
+            blobs: BinaryBuilder::with_capacity(0, 0),
+        }
+    }
+
     fn push(&mut self, value: ValueRef<'_>) {
         let kind = match value {
             ValueRef::Null => NULL,
@@ -147,6 +160,11 @@ impl DynamicColumn {
     }
 
     fn fields() -> UnionFields {
+        static FIELDS: LazyLock<UnionFields> = LazyLock::new(DynamicColumn::new_fields);
+        FIELDS.clone()
+    }
+
+    fn new_fields() -> UnionFields {
         let types = [
             (NULL, DataType::Null),
             (INTEGER, DataType::Int64),
@@ -187,7 +205,7 @@ fn rows(statement: &mut Statement<'_>) -> Result<Outcome, EngineError> {
         .into_iter()
         .map(str::to_owned)
         .collect();
-    let mut columns: Vec<DynamicColumn> = names.iter().map(|_| DynamicColumn::default()).collect();
+    let mut columns: Vec<DynamicColumn> = names.iter().map(|_| DynamicColumn::new()).collect();
     let mut rows = statement.query([]).map_err(error)?;
     while let Some(row) = rows.next().map_err(error)? {
         for (index, column) in columns.iter_mut().enumerate() {
