@@ -18,7 +18,7 @@ const INT: SqlType = SqlType::Int64;
 fn column(id: u32, ty: SqlType) -> PlanColumn {
     PlanColumn {
         id: ColumnId(id),
-        name: format!("c{id}"),
+        name: format!("c{id}").into(),
         ty,
         nullable: false,
     }

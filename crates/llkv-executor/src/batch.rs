@@ -102,8 +102,8 @@ impl Batch {
 
 impl From<RecordBatch> for Batch {
     fn from(batch: RecordBatch) -> Self {
-        let rows = batch.num_rows();
-        Self::new(batch.columns().to_vec(), rows)
+        let (_, columns, rows) = batch.into_parts();
+        Self::new(columns, rows)
     }
 }
 

@@ -9,10 +9,10 @@ use crate::keys::SortKeys;
 use crate::operators::{
     AggregateOperator, ExpandOperator, Expansion, FilterOperator, LimitOperator, Operator,
     OperatorInfo, ProjectOperator, RecursiveInputs, RecursiveOperator, SetOperator, SortOperator,
-    TopKOperator, UnionAllOperator, WorkingTableOperator,
+    TopKOperator, UnionAllOperator, WorkingTableOperator, list,
 };
 use crate::operators::{Filter, Projection};
-use crate::resolve::{Prepared, position, prepare_all};
+use crate::resolve::{Column, Prepared, position, prepare_all};
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
     Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive,
@@ -61,8 +61,13 @@ fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Op
 }
 
 /// Whether a column is to be put out.
-fn wanted(required: Required<'_>, column: &PlanColumn) -> bool {
-    required.is_none_or(|ids| ids.contains(column.id))
+fn wanted(required: Required<'_>, column: ColumnId) -> bool {
+    required.is_none_or(|ids| ids.contains(column))
+}
+
+/// Columns of the plan as columns of batches.
+fn of_plan<'a>(columns: impl IntoIterator<Item = &'a PlanColumn>) -> Vec<Column> {
+    columns.into_iter().map(Column::from).collect()
 }
 
 /// What is required of the input by `required` and what `exprs` read besides.
@@ -83,24 +88,19 @@ fn columns_of<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> ColumnSet {
 }
 
 /// Positions of the wanted ones among `columns`.
-fn positions(columns: &[PlanColumn], required: Required<'_>) -> Vec<usize> {
+fn positions(columns: &[Column], required: Required<'_>) -> Vec<usize> {
     let numbered = columns.iter().enumerate();
     numbered
-        .filter(|(_, column)| wanted(required, column))
+        .filter(|(_, column)| wanted(required, column.id))
         .map(|(position, _)| position)
         .collect()
 }
 
-fn picked(columns: &[PlanColumn], positions: &[usize]) -> Vec<PlanColumn> {
+fn picked(columns: &[Column], positions: &[usize]) -> Vec<Column> {
     let positions = positions.iter();
     positions
-        .filter_map(|position| columns.get(*position).cloned())
+        .filter_map(|position| columns.get(*position).copied())
         .collect()
-}
-
-fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    items.join(", ")
 }
 
 fn filter(node: &llkv_plan::Filter, required: Required<'_>) -> Result<Box<dyn Operator>> {
@@ -113,11 +113,7 @@ fn filter(node: &llkv_plan::Filter, required: Required<'_>) -> Result<Box<dyn Op
         output: output.clone(),
     };
     Ok(Box::new(FilterOperator {
-        info: OperatorInfo::new(
-            "filter",
-            node.predicate.to_string(),
-            picked(columns, &output),
-        ),
+        info: OperatorInfo::new("filter", picked(columns, &output)),
         filter: Arc::new(filter),
         input,
     }))
@@ -127,17 +123,13 @@ fn project(node: &Project, required: Required<'_>) -> Result<Box<dyn Operator>> 
     let kept: Vec<_> = node
         .projections
         .iter()
-        .filter(|p| wanted(required, &p.column))
+        .filter(|p| wanted(required, p.column.id))
         .collect();
     let below = columns_of(kept.iter().map(|p| &p.expr));
     let input = compile(&node.input, Some(&below))?;
     let exprs = prepare_all(kept.iter().map(|p| &p.expr), &input.info().columns)?;
     Ok(Box::new(ProjectOperator {
-        info: OperatorInfo::new(
-            "project",
-            list(kept.iter().map(|p| &p.expr)),
-            kept.iter().map(|p| p.column.clone()).collect(),
-        ),
+        info: OperatorInfo::new("project", of_plan(kept.iter().map(|p| &p.column))),
         projection: Arc::new(Projection { exprs }),
         input,
     }))
@@ -145,15 +137,10 @@ fn project(node: &Project, required: Required<'_>) -> Result<Box<dyn Operator>> 
 
 fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operator>> {
     let kept = node.aggregates.iter();
-    let (columns, mut calls): (Vec<PlanColumn>, Vec<AggregateExpr>) = kept
-        .filter(|(column, _)| wanted(required, column))
-        .cloned()
+    let kept = kept.filter(|(column, _)| wanted(required, column.id));
+    let (columns, mut calls): (Vec<Column>, Vec<AggregateExpr>) = kept
+        .map(|(column, call)| (Column::from(column), call.clone()))
         .unzip();
-    let detail = format!(
-        "[{}] [{}]",
-        list(node.groups.iter().map(|g| &g.expr)),
-        list(&calls)
-    );
     let mut first_free = ColumnId(0);
     node.input.for_each_column(&mut |column| {
         first_free = first_free.max(ColumnId(column.id.0.saturating_add(1)));
@@ -169,8 +156,8 @@ fn aggregate(node: &Aggregate, required: Required<'_>) -> Result<Box<dyn Operato
     } else {
         with_shared(&node.input, &read, &shared)?
     };
-    let groups = node.groups.iter().map(|g| g.column.clone());
-    let info = OperatorInfo::new("aggregate", detail, groups.chain(columns).collect());
+    let groups = node.groups.iter().map(|g| Column::from(&g.column));
+    let info = OperatorInfo::new("aggregate", groups.chain(columns).collect());
     let operator = AggregateOperator::new(info, input, &node.groups, &calls)?;
     Ok(Box::new(operator))
 }
@@ -186,11 +173,11 @@ fn with_shared(
     let columns = &input.info().columns;
     let passed = positions(columns, Some(read));
     let mut output = picked(columns, &passed);
-    output.extend(shared.iter().map(|p| p.column.clone()));
+    output.extend(shared.iter().map(|p| Column::from(&p.column)));
     let mut exprs: Vec<Prepared> = passed.into_iter().map(Prepared::Column).collect();
     exprs.extend(prepare_all(shared.iter().map(|p| &p.expr), columns)?);
     Ok(Box::new(ProjectOperator {
-        info: OperatorInfo::new("project", list(shared.iter().map(|p| &p.expr)), output).added(),
+        info: OperatorInfo::new("project", output).added(list(shared.iter().map(|p| &p.expr))),
         projection: Arc::new(Projection { exprs }),
         input,
     }))
@@ -199,7 +186,7 @@ fn with_shared(
 fn distinct(node: &Distinct) -> Result<Box<dyn Operator>> {
     let input = compile(&node.input, None)?;
     let columns = input.info().columns.clone();
-    let info = OperatorInfo::new("distinct", String::new(), columns);
+    let info = OperatorInfo::new("distinct", columns);
     Ok(Box::new(AggregateOperator::distinct(info, input)))
 }
 
@@ -208,19 +195,18 @@ fn sort(node: &Sort, required: Required<'_>) -> Result<Box<dyn Operator>> {
     let input = compile(&node.input, below.as_ref())?;
     let columns = input.info().columns.clone();
     let keys = Arc::new(SortKeys::new(&node.keys, &columns)?);
-    let detail = list(&node.keys);
     // A bound that no machine's memory reaches is none.
     let fetch = node.fetch.and_then(|fetch| usize::try_from(fetch).ok());
     Ok(
         match fetch.filter(|fetch| *fetch < TopKOperator::MAX_FETCH) {
             Some(fetch) => Box::new(TopKOperator {
-                info: OperatorInfo::new("top-k", format!("{fetch} by {detail}"), columns),
+                info: OperatorInfo::new("top-k", columns),
                 input,
                 keys,
                 fetch,
             }),
             None => Box::new(SortOperator {
-                info: OperatorInfo::new("sort", detail, columns),
+                info: OperatorInfo::new("sort", columns),
                 input,
                 keys,
             }),
@@ -231,10 +217,8 @@ fn sort(node: &Sort, required: Required<'_>) -> Result<Box<dyn Operator>> {
 fn limit(node: &Limit, required: Required<'_>) -> Result<Box<dyn Operator>> {
     let input = compile(&node.input, required)?;
     let columns = input.info().columns.clone();
-    let fetch = node.fetch.map_or("all".to_string(), |f| f.to_string());
-    let detail = format!("{fetch} skip {}", node.skip);
     Ok(Box::new(LimitOperator {
-        info: OperatorInfo::new("limit", detail, columns),
+        info: OperatorInfo::new("limit", columns),
         input,
         skip: node.skip,
         fetch: node.fetch,
@@ -242,18 +226,19 @@ fn limit(node: &Limit, required: Required<'_>) -> Result<Box<dyn Operator>> {
 }
 
 fn union_all(node: &UnionAll, required: Required<'_>) -> Result<Box<dyn Operator>> {
-    let kept = positions(&node.columns, required);
+    let columns = of_plan(&node.columns);
+    let kept = positions(&columns, required);
     let mut inputs = Vec::with_capacity(node.inputs.len());
     for plan in &node.inputs {
         inputs.push(input_by_position(plan, &kept)?);
     }
-    let info = OperatorInfo::new("union all", String::new(), picked(&node.columns, &kept));
+    let info = OperatorInfo::new("union all", picked(&columns, &kept));
     Ok(Box::new(UnionAllOperator { info, inputs }))
 }
 
 /// An input whose columns are found by position: exactly those at `kept`, in that order.
 fn input_by_position(plan: &LogicalPlan, kept: &[usize]) -> Result<Box<dyn Operator>> {
-    let columns = picked(&plan.columns(), kept);
+    let columns = picked(&of_plan(&plan.columns()), kept);
     let required = columns.iter().map(|c| c.id).collect();
     let input = compile(plan, Some(&required))?;
     let found = input.info().columns.iter().map(|c| c.id);
@@ -265,7 +250,7 @@ fn input_by_position(plan: &LogicalPlan, kept: &[usize]) -> Result<Box<dyn Opera
         .map(|c| Ok(Prepared::Column(position(c.id, &input.info().columns)?)))
         .collect();
     Ok(Box::new(ProjectOperator {
-        info: OperatorInfo::new("project", "in order".to_string(), columns).added(),
+        info: OperatorInfo::new("project", columns).added("in order".to_owned()),
         projection: Arc::new(Projection { exprs: exprs? }),
         input,
     }))
@@ -277,20 +262,15 @@ fn expand(node: &Expand, required: Required<'_>) -> Result<Box<dyn Operator>> {
     let from = &input.info().columns;
     let passed = positions(from, required);
     let mut columns = picked(from, &passed);
-    columns.extend(node.keys.iter().map(|key| key.column.clone()));
-    columns.push(node.number.clone());
+    columns.extend(node.keys.iter().map(|key| Column::from(&key.column)));
+    columns.push(Column::from(&node.number));
     let expansion = Expansion {
         passed,
         keys: prepare_all(node.keys.iter().map(|key| &key.expr), from)?,
         sets: node.sets.clone(),
     };
-    let detail = format!(
-        "{} sets of [{}]",
-        node.sets.len(),
-        list(node.keys.iter().map(|key| &key.expr))
-    );
     Ok(Box::new(ExpandOperator {
-        info: OperatorInfo::new("expand", detail, columns),
+        info: OperatorInfo::new("expand", columns),
         expansion: Arc::new(expansion),
         input,
     }))
@@ -298,12 +278,8 @@ fn expand(node: &Expand, required: Required<'_>) -> Result<Box<dyn Operator>> {
 
 /// All columns are put out: each round reads them.
 fn recursive(node: &Recursive) -> Result<Box<dyn Operator>> {
-    let mut detail = node.name.clone();
-    if !node.distinct {
-        detail.push_str(" all");
-    }
     Ok(Box::new(RecursiveOperator {
-        info: OperatorInfo::new("recursive", detail, node.columns.clone()),
+        info: OperatorInfo::new("recursive", of_plan(&node.columns)),
         inputs: Arc::new(RecursiveInputs {
             base: compile(&node.base, None)?,
             step: compile(&node.step, None)?,
@@ -314,12 +290,9 @@ fn recursive(node: &Recursive) -> Result<Box<dyn Operator>> {
 }
 
 fn working_table(node: &WorkingTable, required: Required<'_>) -> Box<dyn Operator> {
-    let columns = positions(&node.columns, required);
-    let info = OperatorInfo::new(
-        "working table",
-        node.name.clone(),
-        picked(&node.columns, &columns),
-    );
+    let all = of_plan(&node.columns);
+    let columns = positions(&all, required);
+    let info = OperatorInfo::new("working table", picked(&all, &columns));
     Box::new(WorkingTableOperator {
         info,
         table: node.table,
@@ -332,9 +305,8 @@ fn set_op(node: &SetOp) -> Result<Box<dyn Operator>> {
         llkv_plan::SetOpKind::Except => "except",
         llkv_plan::SetOpKind::Intersect => "intersect",
     };
-    let detail = if node.all { "all" } else { "distinct" };
     Ok(Box::new(SetOperator {
-        info: OperatorInfo::new(kind, detail.to_string(), node.columns.clone()),
+        info: OperatorInfo::new(kind, of_plan(&node.columns)),
         left: compile(&node.left, None)?,
         right: compile(&node.right, None)?,
         kind: node.kind,

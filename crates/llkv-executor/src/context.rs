@@ -146,11 +146,23 @@ impl ExecutionContext {
     /// A context over `tables` with all threads of the machine and no memory limit.
     #[must_use]
     pub fn new(tables: Arc<dyn TableProvider>) -> Self {
+        let spill = SpillSpace::new(std::env::temp_dir());
+        Self::within(tables, MemoryBudget::unlimited(), spill)
+    }
+
+    /// A context over `tables` with all threads of the machine, within a budget of memory and a place for what is
+    /// over it.
+    #[must_use]
+    pub fn within(
+        tables: Arc<dyn TableProvider>,
+        memory: Arc<MemoryBudget>,
+        spill: Arc<SpillSpace>,
+    ) -> Self {
         Self {
             tables,
             threads: machine_threads(),
-            memory: MemoryBudget::unlimited(),
-            spill: SpillSpace::new(std::env::temp_dir()),
+            memory,
+            spill,
             spill_always: false,
             spill_grant_bytes: Spiller::GRANT_BYTES,
             cancel: CancelToken::new(),

@@ -13,7 +13,7 @@ use llkv_plan::{LogicalPlan, PlanNotes};
 use llkv_result::Result;
 use llkv_table::TableHandle;
 use llkv_types::TableId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,32 +37,34 @@ impl QueryExecutor {
     /// For plans that were not optimized (dependent joins), expressions that no kernel takes, and tables
     /// that do not exist.
     pub fn execute(&self, plan: &LogicalPlan) -> Result<SelectExecution> {
-        self.execute_noted(plan, None)
+        self.execute_noted(Arc::new(plan.clone()), None)
     }
 
-    /// [`Self::execute`] with what EXPLAIN says of the plan's nodes, which the statistics then show beside what
-    /// was counted.
+    /// [`Self::execute`] of a plan that statistics may keep, with what EXPLAIN says of its nodes, which they then
+    /// show beside what was counted.
     ///
     /// # Errors
     /// As [`Self::execute`].
     pub fn execute_noted(
         &self,
-        plan: &LogicalPlan,
+        plan: Arc<LogicalPlan>,
         notes: Option<&PlanNotes>,
     ) -> Result<SelectExecution> {
-        let root = compile(plan, None)?;
+        let root = compile(&plan, None)?;
         if let Some(notes) = notes {
-            annotate(root.as_ref(), plan, notes);
+            annotate(root.as_ref(), &plan, notes);
         }
-        let mut tables = HashMap::new();
-        self.take_handles(plan, &mut tables)?;
-        let fields = root.info().columns.iter().map(|column| {
+        let mut tables = BTreeMap::new();
+        self.take_handles(&plan, &mut tables)?;
+        let mut fields = Vec::with_capacity(root.info().columns.len());
+        plan.for_each_column(&mut |column| {
             // NULL is allowed everywhere: a consumer must not depend on how far the optimizer saw.
-            Field::new(&column.name, column.ty.to_arrow(), true)
+            fields.push(Field::new(&*column.name, column.ty.to_arrow(), true));
         });
         Ok(SelectExecution {
-            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            schema: Arc::new(Schema::new(fields)),
             root: Arc::from(root),
+            plan,
             run: Arc::new(Run::new(self.context.clone(), tables)),
             state: State::Ready,
         })
@@ -71,7 +73,7 @@ impl QueryExecutor {
     fn take_handles(
         &self,
         plan: &LogicalPlan,
-        tables: &mut HashMap<TableId, TableHandle>,
+        tables: &mut BTreeMap<TableId, TableHandle>,
     ) -> Result<()> {
         let mut nodes = vec![plan];
         while let Some(node) = nodes.pop() {
@@ -80,7 +82,7 @@ impl QueryExecutor {
             {
                 tables.insert(scan.table, self.context.tables.table(scan.table)?);
             }
-            nodes.extend(node.inputs());
+            node.for_each_input(&mut |input| nodes.push(input));
         }
         Ok(())
     }
@@ -102,6 +104,7 @@ enum State {
 pub struct SelectExecution {
     schema: SchemaRef,
     root: Arc<dyn Operator>,
+    plan: Arc<LogicalPlan>,
     run: Arc<Run>,
     state: State,
 }
@@ -139,6 +142,7 @@ impl SelectExecution {
     pub fn statistics(&self) -> ExecutionStatistics {
         ExecutionStatistics {
             root: Arc::clone(&self.root),
+            plan: Arc::clone(&self.plan),
         }
     }
 
@@ -180,6 +184,8 @@ impl fmt::Debug for SelectExecution {
 #[derive(Clone)]
 pub struct ExecutionStatistics {
     root: Arc<dyn Operator>,
+    /// What the operators were made of: it tells what they work on.
+    plan: Arc<LogicalPlan>,
 }
 
 impl ExecutionStatistics {
@@ -187,7 +193,7 @@ impl ExecutionStatistics {
     /// shows.
     #[must_use]
     pub fn read(&self) -> OperatorStatistics {
-        statistics(self.root.as_ref())
+        statistics(self.root.as_ref(), &self.plan)
     }
 }
 

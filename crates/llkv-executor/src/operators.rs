@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod collect;
+mod detail;
 mod expand;
 mod external;
 mod filter;
@@ -21,6 +22,7 @@ mod values;
 mod window;
 
 pub(crate) use aggregate::AggregateOperator;
+pub(crate) use detail::list;
 pub(crate) use expand::{ExpandOperator, Expansion};
 pub(crate) use external::ExternalOperator;
 pub(crate) use filter::{Filter, FilterOperator};
@@ -38,10 +40,11 @@ pub(crate) use window::{SieveSpec, WindowOperator, WindowSpec};
 
 use crate::metrics::{OperatorMetrics, OperatorStatistics, ScanStatistics};
 use crate::pipeline::Pipeline;
+use crate::resolve::Column;
 use crate::run::Run;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
-use llkv_plan::{LogicalPlan, PlanColumn, PlanNote, PlanNotes};
+use llkv_plan::{LogicalPlan, PlanNote, PlanNotes};
 use llkv_result::Result;
 use llkv_table::{KeySet, ScanCounters};
 use llkv_types::Scalar;
@@ -69,33 +72,30 @@ pub(crate) trait Operator: Send + Sync {
 pub(crate) struct OperatorInfo {
     /// The kind, as statistics name it.
     pub(crate) kind: &'static str,
-    /// What it works on, for people.
-    pub(crate) detail: String,
+    /// What an operator works on that stands for no node of the plan, for people; of the others the plan tells.
+    added: Option<String>,
     /// Columns put out.
-    pub(crate) columns: Vec<PlanColumn>,
+    pub(crate) columns: Vec<Column>,
     /// Counters.
     pub(crate) metrics: Arc<OperatorMetrics>,
     /// What EXPLAIN says of the plan's node.
     pub(crate) note: OnceLock<PlanNote>,
-    /// The plan has no node for it.
-    pub(crate) is_added: bool,
 }
 
 impl OperatorInfo {
-    pub(crate) fn new(kind: &'static str, detail: String, columns: Vec<PlanColumn>) -> Self {
+    pub(crate) fn new(kind: &'static str, columns: Vec<Column>) -> Self {
         Self {
             kind,
-            detail,
+            added: None,
             columns,
             metrics: Arc::default(),
             note: OnceLock::new(),
-            is_added: false,
         }
     }
 
-    /// The same for an operator that stands for no node of the plan.
-    pub(crate) fn added(mut self) -> Self {
-        self.is_added = true;
+    /// The same for an operator that stands for no node of the plan, and what it works on.
+    pub(crate) fn added(mut self, detail: String) -> Self {
+        self.added = Some(detail);
         self
     }
 
@@ -177,7 +177,7 @@ pub(crate) fn open_input(input: &dyn Operator, run: &Arc<Run>, hints: &Hints) ->
 pub(crate) fn annotate(operator: &dyn Operator, plan: &LogicalPlan, notes: &PlanNotes) {
     stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
         let inputs = operator.inputs();
-        if operator.info().is_added {
+        if operator.info().added.is_some() {
             inputs
                 .into_iter()
                 .for_each(|input| annotate(input, plan, notes));
@@ -193,13 +193,28 @@ pub(crate) fn annotate(operator: &dyn Operator, plan: &LogicalPlan, notes: &Plan
     });
 }
 
-/// What the operator and its inputs did so far.
-pub(crate) fn statistics(operator: &dyn Operator) -> OperatorStatistics {
-    let info = operator.info();
-    let inputs = operator.inputs().into_iter().map(statistics).collect();
-    OperatorStatistics {
-        scan: operator.scan_counters().map(ScanStatistics::read),
-        note: info.note.get().cloned(),
-        ..OperatorStatistics::read(info.kind, info.detail.clone(), &info.metrics, inputs)
-    }
+/// What the operator of a plan and its inputs did so far.
+pub(crate) fn statistics(operator: &dyn Operator, plan: &LogicalPlan) -> OperatorStatistics {
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+        let info = operator.info();
+        let inputs = operator.inputs().into_iter();
+        let (detail, inputs) = match &info.added {
+            Some(detail) => (
+                detail.clone(),
+                inputs.map(|input| statistics(input, plan)).collect(),
+            ),
+            None => (
+                detail::of(plan),
+                inputs
+                    .zip(plan.inputs())
+                    .map(|(input, plan)| statistics(input, plan))
+                    .collect(),
+            ),
+        };
+        OperatorStatistics {
+            scan: operator.scan_counters().map(ScanStatistics::read),
+            note: info.note.get().cloned(),
+            ..OperatorStatistics::read(info.kind, detail, &info.metrics, inputs)
+        }
+    })
 }

@@ -156,6 +156,12 @@ impl Pipeline {
 
     /// The stages cut at the barriers: those of a group may run at the same time.
     pub(crate) fn into_groups(self) -> Vec<Vec<Stage>> {
+        if !self.stages.iter().skip(1).any(|stage| stage.barrier) {
+            return match self.stages.is_empty() {
+                true => Vec::new(),
+                false => vec![self.stages],
+            };
+        }
         let mut groups: Vec<Vec<Stage>> = Vec::new();
         for stage in self.stages {
             match groups.last_mut() {

@@ -2,11 +2,11 @@
 //! morsels, which would take longer than the row.
 
 use crate::batch::Batch;
-use crate::resolve::Prepared;
+use crate::resolve::{Column, Prepared};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_expr::{BinaryOp, ColumnId, Expr};
-use llkv_plan::{IndexInfo, LogicalPlan, PlanColumn, Projection, Scan, set_parameters};
+use llkv_plan::{IndexInfo, LogicalPlan, Projection, Scan, set_parameters};
 use llkv_result::{Error, Result};
 use llkv_table::{PointLookup, TableHandle};
 use llkv_types::{FieldId, Scalar, TableId};
@@ -22,7 +22,7 @@ pub struct PointPlan {
     /// A value for each column of the key.
     key: Vec<Expr>,
     /// What is looked up: stored columns, then the row id where the plan reads it.
-    columns: Vec<PlanColumn>,
+    columns: Vec<Column>,
     with_row_id: bool,
     /// What the row must pass besides.
     residual: Option<Value>,
@@ -97,9 +97,10 @@ impl PointPlan {
             .flat_map(Expr::columns)
             .collect();
         let wanted = scan.columns.iter().filter(|(_, c)| read.contains(&c.id));
-        let (fields, mut columns): (Vec<FieldId>, Vec<PlanColumn>) = wanted.cloned().unzip();
+        let wanted = wanted.map(|(field, column)| (*field, Column::from(column)));
+        let (fields, mut columns): (Vec<FieldId>, Vec<Column>) = wanted.unzip();
         let row_id = scan.row_id.as_ref().filter(|c| read.contains(&c.id));
-        columns.extend(row_id.cloned());
+        columns.extend(row_id.map(Column::from));
         let types: Vec<_> = key.iter().map(|(_, value)| value.ty()).collect();
         let Some(lookup) = PointLookup::new(index.id, &types, fields)? else {
             return Ok(None);
@@ -111,7 +112,7 @@ impl PointPlan {
         let output = projections.iter().map(|p| Value::new(&p.expr, &columns));
         let schema = projections.iter().map(|p| {
             // As in all results: NULL is allowed everywhere.
-            Field::new(&p.column.name, p.column.ty.to_arrow(), true)
+            Field::new(&*p.column.name, p.column.ty.to_arrow(), true)
         });
         Ok(Some(Self {
             table: scan.table,
@@ -177,7 +178,7 @@ impl PointPlan {
 }
 
 impl Value {
-    fn new(expr: &Expr, columns: &[PlanColumn]) -> Result<Self> {
+    fn new(expr: &Expr, columns: &[Column]) -> Result<Self> {
         let mut is_open = false;
         expr.visit(&mut |expr| is_open |= matches!(expr, Expr::Parameter { .. }));
         Ok(match is_open {
@@ -186,12 +187,7 @@ impl Value {
         })
     }
 
-    fn evaluate(
-        &self,
-        batch: &Batch,
-        columns: &[PlanColumn],
-        values: &[Scalar],
-    ) -> Result<ArrayRef> {
+    fn evaluate(&self, batch: &Batch, columns: &[Column], values: &[Scalar]) -> Result<ArrayRef> {
         match self {
             Self::Ready(prepared) => prepared.evaluate(batch),
             Self::Open(Expr::Parameter { index, .. }) => {

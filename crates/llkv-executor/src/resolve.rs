@@ -6,6 +6,26 @@ use llkv_compute::PreparedExpr;
 use llkv_expr::{ColumnId, Expr};
 use llkv_plan::PlanColumn;
 use llkv_result::{Error, Result};
+use llkv_types::SqlType;
+
+/// A column of the batches between operators.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    pub(crate) id: ColumnId,
+    pub(crate) ty: SqlType,
+    /// False only where no NULL can be in it.
+    pub(crate) nullable: bool,
+}
+
+impl From<&PlanColumn> for Column {
+    fn from(column: &PlanColumn) -> Self {
+        Self {
+            id: column.id,
+            ty: column.ty,
+            nullable: column.nullable,
+        }
+    }
+}
 
 /// An expression over batches of known columns.
 #[derive(Debug)]
@@ -18,31 +38,19 @@ pub(crate) enum Prepared {
 
 impl Prepared {
     /// Prepares an expression over rows with these columns.
-    pub(crate) fn new(expr: &Expr, columns: &[PlanColumn]) -> Result<Self> {
+    pub(crate) fn new(expr: &Expr, columns: &[Column]) -> Result<Self> {
         if let Expr::Column { id, .. } = expr {
             return Ok(Self::Column(position(*id, columns)?));
         }
-        let mut missing = None;
-        let resolved = expr
-            .clone()
-            .map_columns(&mut |id| match position(id, columns) {
-                // A position fits 32 bits: so does the number of columns that ids can name.
-                Ok(at) => columns
-                    .get(at)
-                    .map(|c| Expr::column(ColumnId(at as u32), c.ty)),
-                Err(error) => {
-                    missing = Some(error);
-                    None
-                }
-            });
-        match missing {
-            Some(error) => Err(error),
-            None => {
-                let columns = resolved.columns().map(|id| id.0 as usize).collect();
-                let prepared = Box::new(PreparedExpr::new(&resolved)?);
-                Ok(Self::Computed(prepared, columns))
+        let at = |id: ColumnId| columns.iter().position(|column| column.id == id);
+        let prepared = Box::new(PreparedExpr::over(expr, &at)?);
+        let mut read = Vec::new();
+        expr.visit(&mut |part| {
+            if let Expr::Column { id, .. } = part {
+                read.extend(at(*id));
             }
-        }
+        });
+        Ok(Self::Computed(prepared, read))
     }
 
     /// The value for each row.
@@ -86,7 +94,7 @@ impl Prepared {
 }
 
 /// Where a column stands among `columns`.
-pub(crate) fn position(id: ColumnId, columns: &[PlanColumn]) -> Result<usize> {
+pub(crate) fn position(id: ColumnId, columns: &[Column]) -> Result<usize> {
     columns.iter().position(|c| c.id == id).ok_or_else(|| {
         Error::internal(format!(
             "column #{} is not among an operator's inputs",
@@ -98,7 +106,7 @@ pub(crate) fn position(id: ColumnId, columns: &[PlanColumn]) -> Result<usize> {
 /// All expressions, prepared over the same columns.
 pub(crate) fn prepare_all<'a>(
     exprs: impl IntoIterator<Item = &'a Expr>,
-    columns: &[PlanColumn],
+    columns: &[Column],
 ) -> Result<Vec<Prepared>> {
     exprs
         .into_iter()

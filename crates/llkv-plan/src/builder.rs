@@ -97,7 +97,7 @@ impl<'a> PlanBuilder<'a> {
     pub fn col(&self, name: &str) -> Result<Expr> {
         let mut found = None;
         self.plan.for_each_column(&mut |c| {
-            if c.name == name {
+            if *c.name == *name {
                 found = Some(Expr::column(c.id, c.ty));
             }
         });

@@ -24,7 +24,7 @@ pub struct ColumnInfo {
     /// Identity.
     pub field: FieldId,
     /// Name as created.
-    pub name: String,
+    pub name: Arc<str>,
     /// Type.
     pub ty: SqlType,
     /// False for NOT NULL.

@@ -436,19 +436,23 @@ fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_) => {}
         LogicalPlan::Expand(n) => {
-            names.extend(n.keys.iter().map(|k| (k.column.id, k.column.name.clone())));
-            names.push((n.number.id, n.number.name.clone()));
+            names.extend(
+                n.keys
+                    .iter()
+                    .map(|k| (k.column.id, k.column.name.to_string())),
+            );
+            names.push((n.number.id, n.number.name.to_string()));
         }
         LogicalPlan::Window(n) => {
-            names.extend(n.functions.iter().map(|(c, _)| (c.id, c.name.clone())));
+            names.extend(n.functions.iter().map(|(c, _)| (c.id, c.name.to_string())));
         }
-        LogicalPlan::Join(n) => names.extend(n.mark.iter().map(|c| (c.id, c.name.clone()))),
+        LogicalPlan::Join(n) => names.extend(n.mark.iter().map(|c| (c.id, c.name.to_string()))),
         LogicalPlan::Apply(n) => {
             if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {
-                names.push((mark.id, mark.name.clone()));
+                names.push((mark.id, mark.name.to_string()));
             }
         }
-        other => other.for_each_column(&mut |c| names.push((c.id, c.name.clone()))),
+        other => other.for_each_column(&mut |c| names.push((c.id, c.name.to_string()))),
     }
     plan.for_each_input(&mut |input| collect_names(input, names));
 }

@@ -8,6 +8,7 @@ use llkv_expr::ColumnId;
 use llkv_result::{BindError, Error, Result};
 use llkv_types::SqlType;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Levels of nodes and expressions above which a plan is refused.
 pub const MAX_PLAN_DEPTH: usize = 20_000;
@@ -28,6 +29,11 @@ pub trait Rule: Sync {
 
     /// Kinds of nodes without which the rule has nothing to do.
     fn needs(&self) -> NodeKinds;
+
+    /// True where the rule finds nothing more to do in what it has left, until another rule has changed it.
+    fn is_settled_at_once(&self) -> bool {
+        false
+    }
 
     /// True where plans cannot be executed without it.
     fn is_required(&self) -> bool {
@@ -53,7 +59,7 @@ pub struct RuleContext<'a> {
 
 impl RuleContext<'_> {
     /// A column that the statement does not have yet.
-    pub fn fresh(&mut self, name: impl Into<String>, ty: SqlType, nullable: bool) -> PlanColumn {
+    pub fn fresh(&mut self, name: impl Into<Arc<str>>, ty: SqlType, nullable: bool) -> PlanColumn {
         let id = ColumnId(self.next_column);
         self.next_column = self.next_column.saturating_add(1);
         PlanColumn {
@@ -160,7 +166,7 @@ pub fn optimize_traced(
 
 fn apply_rules(
     mut plan: LogicalPlan,
-    mut shape: Shape,
+    shape: Shape,
     catalog: &dyn CatalogView,
     options: &OptimizerOptions,
 ) -> Result<Optimized> {
@@ -180,12 +186,12 @@ fn apply_rules(
     if let Some(columns) = &checked {
         check("binding", &plan, columns)?;
     }
+    let mut kinds = shape.kinds;
     // Rules that found nothing to do in the plan as it is.
     let mut idle: SmallVec<[&'static str; 16]> = SmallVec::new();
     for rule in RULES {
-        let wanted = rule.needs().intersects(shape.kinds)
-            && options.runs(*rule)
-            && !idle.contains(&rule.name());
+        let wanted =
+            rule.needs().intersects(kinds) && options.runs(*rule) && !idle.contains(&rule.name());
         if !wanted {
             continue;
         }
@@ -194,7 +200,10 @@ fn apply_rules(
             continue;
         }
         idle.clear();
-        shape = Shape::of(&plan);
+        if rule.is_settled_at_once() {
+            idle.push(rule.name());
+        }
+        kinds = NodeKinds::within(&plan);
         if options.trace {
             let text = explain_estimated(&plan, catalog);
             if trace.last().is_none_or(|last| last.plan != text) {

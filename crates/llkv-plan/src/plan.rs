@@ -4,7 +4,7 @@ use crate::ExternalSource;
 use arrow::array::RecordBatch;
 use llkv_expr::{AggregateExpr, ColumnId, Expr, SortKey, WindowExpr};
 use llkv_types::{FieldId, IndexId, SqlType, TableId};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A column that a node puts out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct PlanColumn {
     /// Unique within the statement.
     pub id: ColumnId,
     /// Name, for people and for the result's schema. Names need not be unique.
-    pub name: String,
+    pub name: Arc<str>,
     /// Type.
     pub ty: SqlType,
     /// False only where no NULL can be in it.
@@ -358,12 +358,23 @@ impl LogicalPlan {
     /// One row of no columns: the input of a SELECT without FROM.
     #[must_use]
     pub fn one_row() -> Self {
-        let schema = Arc::new(arrow::datatypes::Schema::empty());
-        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
-        let batches = RecordBatch::try_new_with_options(schema, vec![], &options);
+        static ROW: LazyLock<Option<RecordBatch>> = LazyLock::new(|| {
+            let schema = Arc::new(arrow::datatypes::Schema::empty());
+            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
+            RecordBatch::try_new_with_options(schema, vec![], &options).ok()
+        });
         Self::Values(Values {
             columns: vec![],
-            batches: batches.into_iter().collect(),
+            batches: ROW.iter().cloned().collect(),
+        })
+    }
+
+    /// No rows of no columns, which costs nothing: what stands in a place while its plan is elsewhere.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self::Values(Values {
+            columns: Vec::new(),
+            batches: Vec::new(),
         })
     }
 

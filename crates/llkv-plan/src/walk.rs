@@ -1,20 +1,14 @@
 //! Walking plans: outputs without allocation, expressions of a node, free columns, shape.
 
 use crate::column_set::ColumnSet;
-use crate::{ApplyKind, JoinKind, LogicalPlan, PlanColumn, Values};
+use crate::{ApplyKind, JoinKind, LogicalPlan, PlanColumn};
 use llkv_expr::{ColumnId, Expr};
 use smallvec::{SmallVec, smallvec};
 use std::convert::Infallible;
 
-/// A plan of nothing that costs nothing: what stands in a box while its plan is rewritten.
+/// Takes a plan out of its box, to be rewritten.
 pub(crate) fn take(plan: &mut LogicalPlan) -> LogicalPlan {
-    std::mem::replace(
-        plan,
-        LogicalPlan::Values(Values {
-            columns: Vec::new(),
-            batches: Vec::new(),
-        }),
-    )
+    std::mem::replace(plan, LogicalPlan::nothing())
 }
 
 impl LogicalPlan {
@@ -362,7 +356,28 @@ impl NodeKinds {
         self.0 & other.0 != 0
     }
 
+    /// Kinds of the nodes of a plan, in one pass without recursion: safe on a plan of any depth.
+    pub(crate) fn within(plan: &LogicalPlan) -> Self {
+        let mut kinds = Self::default();
+        let mut plans: SmallVec<[&LogicalPlan; 16]> = smallvec![plan];
+        while let Some(node) = plans.pop() {
+            kinds = kinds.or(Self::of(node));
+            node.for_each_input(&mut |input| plans.push(input));
+        }
+        kinds
+    }
+
     fn of(plan: &LogicalPlan) -> Self {
+        let mut kinds = Self::of_node(plan);
+        plan.for_each_expr(&mut |expr| {
+            if !matches!(expr, Expr::Column { .. } | Expr::Literal(_)) {
+                kinds = kinds.or(Self::COMPUTED);
+            }
+        });
+        kinds
+    }
+
+    fn of_node(plan: &LogicalPlan) -> Self {
         match plan {
             LogicalPlan::Scan(_)
             | LogicalPlan::External(_)
@@ -405,12 +420,7 @@ impl Shape {
             shape.kinds = shape.kinds.or(NodeKinds::of(node));
             shape.depth = shape.depth.max(depth);
             shape.see_columns(node);
-            node.for_each_expr(&mut |e| {
-                if !matches!(e, Expr::Column { .. } | Expr::Literal(_)) {
-                    shape.kinds = shape.kinds.or(NodeKinds::COMPUTED);
-                }
-                exprs.push((e, depth + 1));
-            });
+            node.for_each_expr(&mut |e| exprs.push((e, depth + 1)));
             while let Some((expr, depth)) = exprs.pop() {
                 shape.depth = shape.depth.max(depth);
                 match expr {

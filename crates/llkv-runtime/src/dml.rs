@@ -178,7 +178,7 @@ pub(crate) fn for_each_batch(
             .into_iter()
             .try_for_each(|b| each(transaction, b));
     }
-    let mut execution = query::execute_optimized(session, transaction, &source)?;
+    let mut execution = query::execute_optimized(session, transaction, source)?;
     while let Some(batch) = execution.next_batch()? {
         each(transaction, batch)?;
     }

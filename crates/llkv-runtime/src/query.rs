@@ -14,7 +14,7 @@ pub(crate) fn select(
     transaction: &Transaction,
     plan: LogicalPlan,
 ) -> Result<StatementResult> {
-    let execution = execute_optimized(session, transaction, &plan)?;
+    let execution = execute_optimized(session, transaction, plan)?;
     Ok(StatementResult::Select(Box::new(execution)))
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn execute(
     plan: LogicalPlan,
 ) -> Result<SelectExecution> {
     let plan = optimized(session, &catalog_of(session, transaction), plan)?;
-    execute_optimized(session, transaction, &plan)
+    execute_optimized(session, transaction, plan)
 }
 
 /// Optimizes a plan. Constant rows are as good as they get.
@@ -73,7 +73,7 @@ pub(crate) fn optimize_statement(
 pub(crate) fn execute_optimized(
     session: &mut RuntimeSession,
     transaction: &Transaction,
-    plan: &LogicalPlan,
+    plan: LogicalPlan,
 ) -> Result<SelectExecution> {
     let tables = TransactionTables::new(Arc::clone(&session.context), transaction)?;
     execute_with(session, transaction, plan, Arc::new(tables))
@@ -88,29 +88,29 @@ pub(crate) fn execute_on(
 ) -> Result<SelectExecution> {
     let catalog = catalog_of(session, transaction);
     let plan = optimize(plan, &catalog, &session.settings.optimizer)?;
-    execute_with(session, transaction, &plan, tables)
+    execute_with(session, transaction, plan, tables)
 }
 
 fn execute_with(
     session: &mut RuntimeSession,
     transaction: &Transaction,
-    plan: &LogicalPlan,
+    plan: LogicalPlan,
     tables: Arc<TransactionTables>,
 ) -> Result<SelectExecution> {
     let settings = &session.settings;
-    let context = ExecutionContext::new(tables)
+    let memory = Arc::clone(&session.context.memory);
+    let context = ExecutionContext::within(tables, memory, Arc::clone(&session.context.spill))
         .with_threads(settings.threads)
         .with_batch_rows(settings.batch_rows)
-        .with_memory(Arc::clone(&session.context.memory))
-        .with_spill(Arc::clone(&session.context.spill))
         .with_spill_always(settings.force_spill)
         .with_spans(session.is_analyzing)
         .with_cancel(settings.cancel.clone())
         .with_progress(settings.progress.clone());
+    let plan = Arc::new(plan);
     // Estimates are worth their time only where they are shown.
     let notes = session
         .is_analyzing
-        .then(|| llkv_plan::notes(plan, &catalog_of(session, transaction)));
+        .then(|| llkv_plan::notes(&plan, &catalog_of(session, transaction)));
     let execution = QueryExecutor::new(context).execute_noted(plan, notes.as_ref())?;
     session.last_execution = Some(execution.statistics());
     Ok(execution)

@@ -164,7 +164,7 @@ impl Rows {
         let (waiting, execution) = match plan {
             LogicalPlan::Values(values) => (values.batches, None),
             plan => {
-                let execution = crate::query::execute_optimized(session, transaction, &plan)?;
+                let execution = crate::query::execute_optimized(session, transaction, plan)?;
                 (Vec::new(), Some(execution))
             }
         };

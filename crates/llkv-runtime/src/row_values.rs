@@ -41,7 +41,7 @@ impl RowValues {
     fn named(projections: &[Projection]) -> Self {
         let fields: Vec<Field> = projections
             .iter()
-            .map(|p| Field::new(&p.column.name, p.column.ty.to_arrow(), true))
+            .map(|p| Field::new(&*p.column.name, p.column.ty.to_arrow(), true))
             .collect();
         Self {
             schema: Arc::new(Schema::new(fields)),
@@ -89,7 +89,7 @@ impl RowQueries {
         let columns = rows.columns().iter().cloned().chain([numbers]);
         let of_plan = self.query.rows.iter();
         let fields: Vec<Field> = of_plan
-            .map(|c| Field::new(&c.name, c.ty.to_arrow(), true))
+            .map(|c| Field::new(&*c.name, c.ty.to_arrow(), true))
             .collect();
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(schema, columns.collect())?;

@@ -63,7 +63,7 @@ fn describe(table: &Table) -> TableInfo {
     let meta = table.meta();
     let columns = meta.columns.iter().map(|column| ColumnInfo {
         field: column.field,
-        name: column.name.clone(),
+        name: column.name.as_str().into(),
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),

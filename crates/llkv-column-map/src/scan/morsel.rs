@@ -246,7 +246,9 @@ impl MorselReader {
                 &mut self.selection,
                 &mut self.scratch,
             )?;
-            let took = began.map_or(Duration::ZERO, |began| clock.elapsed().saturating_sub(began));
+            let took = began.map_or(Duration::ZERO, |began| {
+                clock.elapsed().saturating_sub(began)
+            });
             let rows_out = self.selection.count();
             predicate
                 .learned

@@ -14,31 +14,37 @@ use crate::cast::is_total_cast;
 use crate::context::current_clock;
 use crate::value::Value;
 use arrow::array::Array;
-use llkv_expr::{BinaryOp, Expr, InList, UnaryOp, Volatility};
+use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp, Volatility};
 use llkv_result::{Error, Result};
 use llkv_types::{Scalar, SqlType};
 
 /// Nanoseconds per row under which computing all rows of a CASE beats selecting.
 const EAGER_CASE_COST: u32 = 24;
 
-/// Compiles an expression.
-pub(super) fn compile(expr: &Expr) -> Result<Node> {
-    deep(|| compile_level(expr))
+/// Where a column stands in the batches; `None` for one that they do not have.
+pub(super) type Positions<'a> = &'a dyn Fn(ColumnId) -> Option<usize>;
+
+/// Compiles an expression over batches in which the columns stand at `positions`.
+pub(super) fn compile(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
+    deep(|| compile_level(expr, positions))
 }
 
-fn compile_level(expr: &Expr) -> Result<Node> {
+fn compile_level(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
     match expr {
-        Expr::Column { id, ty } => Ok(Node::Column {
-            position: id.0 as usize,
-            ty: *ty,
-        }),
+        Expr::Column { id, ty } => match positions(*id) {
+            Some(position) => Ok(Node::Column { position, ty: *ty }),
+            None => Err(Error::internal(format!(
+                "column #{} is not among an expression's inputs",
+                id.0
+            ))),
+        },
         Expr::Literal(scalar) => Ok(Node::Constant(scalar.to_array(1)?)),
         Expr::Parameter { index, .. } => Err(Error::internal(format!(
             "parameter ${} was not replaced before evaluation",
             index + 1
         ))),
         Expr::Unary { op, expr } => {
-            let operand = Box::new(compile(expr)?);
+            let operand = Box::new(compile(expr, positions)?);
             Ok(folded(Node::Unary { op: *op, operand }))
         }
         Expr::Binary {
@@ -46,11 +52,11 @@ fn compile_level(expr: &Expr) -> Result<Node> {
             left,
             right,
             ty,
-        } => compile_binary(*op, left, right, *ty),
-        Expr::And(parts) => compile_logic(parts, false),
-        Expr::Or(parts) => compile_logic(parts, true),
+        } => compile_binary(*op, (left, right), *ty, positions),
+        Expr::And(parts) => compile_logic(parts, false, positions),
+        Expr::Or(parts) => compile_logic(parts, true, positions),
         Expr::Cast { expr, ty, mode } => {
-            let operand = Box::new(compile(expr)?);
+            let operand = Box::new(compile(expr, positions)?);
             Ok(folded(Node::Cast {
                 operand,
                 ty: *ty,
@@ -62,20 +68,25 @@ fn compile_level(expr: &Expr) -> Result<Node> {
             branches,
             otherwise,
             ty,
-        } => compile_case(branches, otherwise.as_deref(), *ty),
+        } => compile_case(branches, otherwise.as_deref(), *ty, positions),
         Expr::InList {
             expr,
             list,
             negated,
-        } => compile_in(expr, list, *negated),
-        Expr::Like { .. } => compile_like(expr),
-        Expr::Function { .. } => compile_function(expr),
+        } => compile_in(expr, list, *negated, positions),
+        Expr::Like { .. } => compile_like(expr, positions),
+        Expr::Function { .. } => compile_function(expr, positions),
         other => Err(Error::internal(format!("no evaluation of {other}"))),
     }
 }
 
-fn compile_binary(op: BinaryOp, left: &Expr, right: &Expr, ty: SqlType) -> Result<Node> {
-    let inner = Box::new((op, compile(left)?, compile(right)?));
+fn compile_binary(
+    op: BinaryOp,
+    (left, right): (&Expr, &Expr),
+    ty: SqlType,
+    positions: Positions<'_>,
+) -> Result<Node> {
+    let inner = Box::new((op, compile(left, positions)?, compile(right, positions)?));
     Ok(folded(if op.is_comparison() {
         Node::Compare(inner)
     } else {
@@ -84,13 +95,14 @@ fn compile_binary(op: BinaryOp, left: &Expr, right: &Expr, ty: SqlType) -> Resul
     }))
 }
 
-fn compile_logic(parts: &[Expr], any: bool) -> Result<Node> {
-    let parts = parts.iter().map(compile_part).collect::<Result<Vec<_>>>()?;
+fn compile_logic(parts: &[Expr], any: bool, positions: Positions<'_>) -> Result<Node> {
+    let parts = parts.iter().map(|part| compile_part(part, positions));
+    let parts = parts.collect::<Result<Vec<_>>>()?;
     Ok(folded(Node::Logic { parts, any }))
 }
 
-fn compile_part(expr: &Expr) -> Result<Part> {
-    let node = compile(expr)?;
+fn compile_part(expr: &Expr, positions: Positions<'_>) -> Result<Part> {
+    let node = compile(expr, positions)?;
     Ok(Part {
         fallible: node.is_fallible(),
         cost: node.cost(),
@@ -98,13 +110,18 @@ fn compile_part(expr: &Expr) -> Result<Part> {
     })
 }
 
-fn compile_case(branches: &[(Expr, Expr)], otherwise: Option<&Expr>, ty: SqlType) -> Result<Node> {
+fn compile_case(
+    branches: &[(Expr, Expr)],
+    otherwise: Option<&Expr>,
+    ty: SqlType,
+    positions: Positions<'_>,
+) -> Result<Node> {
     let branches = branches
         .iter()
-        .map(|(when, then)| Ok((compile(when)?, compile(then)?)))
+        .map(|(when, then)| Ok((compile(when, positions)?, compile(then, positions)?)))
         .collect::<Result<Vec<_>>>()?;
     let otherwise = match otherwise {
-        Some(expr) => compile(expr)?,
+        Some(expr) => compile(expr, positions)?,
         None => Node::Constant(Scalar::Null(ty).to_array(1)?),
     };
     Ok(folded(case(branches, otherwise, ty)))
@@ -126,10 +143,10 @@ fn case(branches: Vec<(Node, Node)>, otherwise: Node, ty: SqlType) -> Node {
 }
 
 /// IN over expressions is a disjunction of equalities; over constants, a set.
-fn compile_in(expr: &Expr, list: &InList, negated: bool) -> Result<Node> {
+fn compile_in(expr: &Expr, list: &InList, negated: bool, positions: Positions<'_>) -> Result<Node> {
     let items = match list {
         InList::Values(values) => {
-            let operand = Box::new(compile(expr)?);
+            let operand = Box::new(compile(expr, positions)?);
             let set = InSet::new(values)?;
             return Ok(folded(Node::InSet {
                 operand,
@@ -144,7 +161,7 @@ fn compile_in(expr: &Expr, list: &InList, negated: bool) -> Result<Node> {
         .map(Expr::as_literal)
         .collect::<Option<Vec<_>>>();
     if let Some(values) = constants.and_then(|c| super::in_list::constants(&c, expr.ty())) {
-        return compile_in(expr, &InList::Values(values), negated);
+        return compile_in(expr, &InList::Values(values), negated, positions);
     }
     let equalities: Vec<_> = items
         .iter()
@@ -152,8 +169,8 @@ fn compile_in(expr: &Expr, list: &InList, negated: bool) -> Result<Node> {
         .collect();
     let any = match equalities.as_slice() {
         [] => Node::Constant(Scalar::Boolean(false).to_array(1)?),
-        [only] => compile(only)?,
-        several => compile_logic(several, true)?,
+        [only] => compile(only, positions)?,
+        several => compile_logic(several, true, positions)?,
     };
     Ok(if negated {
         folded(Node::Unary {
@@ -165,7 +182,7 @@ fn compile_in(expr: &Expr, list: &InList, negated: bool) -> Result<Node> {
     })
 }
 
-fn compile_like(expr: &Expr) -> Result<Node> {
+fn compile_like(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
     let Expr::Like {
         expr,
         pattern,
@@ -176,7 +193,7 @@ fn compile_like(expr: &Expr) -> Result<Node> {
     else {
         return Err(Error::internal("not a LIKE"));
     };
-    let (operand, pattern) = (compile(expr)?, compile(pattern)?);
+    let (operand, pattern) = (compile(expr, positions)?, compile(pattern, positions)?);
     if let Node::Constant(array) = &pattern
         && let Ok(constant) = text(array.as_ref())
         && constant.is_valid(0)
@@ -198,11 +215,12 @@ fn compile_like(expr: &Expr) -> Result<Node> {
 }
 
 /// Functions that must not evaluate all their arguments have nodes of their own.
-fn compile_function(expr: &Expr) -> Result<Node> {
+fn compile_function(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
     let Expr::Function { function, args, ty } = expr else {
         return Err(Error::internal("not a function"));
     };
-    let mut args = args.iter().map(compile).collect::<Result<Vec<_>>>()?;
+    let args = args.iter().map(|arg| compile(arg, positions));
+    let mut args = args.collect::<Result<Vec<_>>>()?;
     match function.name {
         "coalesce" | "ifnull" => Ok(folded(Node::Coalesce {
             operands: args,

@@ -14,7 +14,7 @@ mod substring;
 use crate::value::Value;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use frame::Frame;
-use llkv_expr::Expr;
+use llkv_expr::{ColumnId, Expr};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use node::Node;
@@ -57,8 +57,16 @@ impl PreparedExpr {
     /// # Errors
     /// For a parameter that was not replaced, and for types that no kernel takes.
     pub fn new(expr: &Expr) -> Result<Self> {
+        Self::over(expr, &|id| Some(id.0 as usize))
+    }
+
+    /// Compiles an expression over batches in which the columns stand at `positions`.
+    ///
+    /// # Errors
+    /// As [`PreparedExpr::new`], and for a column without a position.
+    pub fn over(expr: &Expr, positions: &dyn Fn(ColumnId) -> Option<usize>) -> Result<Self> {
         Ok(Self {
-            node: compile::compile(expr)?,
+            node: compile::compile(expr, positions)?,
             ty: expr.ty(),
         })
     }

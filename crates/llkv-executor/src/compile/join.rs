@@ -1,10 +1,10 @@
 //! Joins: which side a column comes from, and what of both sides is put out.
 
-use super::{Required, columns_of, compile, list, picked, positions};
+use super::{Required, columns_of, compile, picked, positions};
 use crate::operators::{JoinOperator, JoinSpec, Operator, OperatorInfo, PairFilter};
-use crate::resolve::{Prepared, prepare_all};
+use crate::resolve::{Column, Prepared, prepare_all};
 use llkv_expr::Expr;
-use llkv_plan::{Join, JoinKind, PlanColumn};
+use llkv_plan::{Join, JoinKind};
 use llkv_result::{Error, Result};
 use std::sync::Arc;
 
@@ -61,29 +61,11 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
         (true, ..) => "nested loop join",
     };
     Ok(Box::new(JoinOperator {
-        info: OperatorInfo::new(kind, detail(node), columns),
+        info: OperatorInfo::new(kind, columns),
         left,
         right,
         spec: Arc::new(spec),
     }))
-}
-
-fn detail(node: &Join) -> String {
-    let kind = match node.kind {
-        JoinKind::Inner => "inner",
-        JoinKind::Left => "left",
-        JoinKind::Right => "right",
-        JoinKind::Full => "full",
-        JoinKind::Semi => "semi",
-        JoinKind::Anti => "anti",
-        JoinKind::NullAwareAnti => "null-aware anti",
-        JoinKind::Mark => "mark",
-        JoinKind::Single => "single",
-    };
-    let on = list(node.on.iter().map(|(l, r)| format!("{l} = {r}")));
-    let filter = node.filter.as_ref().map(|f| format!(" and {f}"));
-    let first = if node.left_first { " (left first)" } else { "" };
-    format!("{kind} on [{on}]{}{first}", filter.unwrap_or_default())
 }
 
 fn pair_filter(
@@ -115,20 +97,20 @@ fn output_columns(
     spec: &JoinSpec,
     left: &dyn Operator,
     right: &dyn Operator,
-) -> Result<Vec<PlanColumn>> {
-    let nullable = |columns: Vec<PlanColumn>, made_nullable: bool| {
-        columns.into_iter().map(move |column| PlanColumn {
+) -> Result<Vec<Column>> {
+    let nullable = |columns: Vec<Column>, made_nullable: bool| {
+        columns.into_iter().map(move |column| Column {
             nullable: column.nullable || made_nullable,
             ..column
         })
     };
     let left = picked(&left.info().columns, &spec.left_output);
     let right = picked(&right.info().columns, &spec.right_output);
-    let mut columns: Vec<PlanColumn> = nullable(left, spec.keeps_right())
+    let mut columns: Vec<Column> = nullable(left, spec.keeps_right())
         .chain(nullable(right, spec.keeps_left()))
         .collect();
     if node.kind == JoinKind::Mark {
-        let mark = node.mark.clone();
+        let mark = node.mark.as_ref().map(Column::from);
         columns.push(mark.ok_or_else(|| Error::internal("a mark join without a mark"))?);
     }
     Ok(columns)

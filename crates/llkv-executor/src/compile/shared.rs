@@ -104,7 +104,7 @@ fn replace(
     if is_new {
         let column = PlanColumn {
             id,
-            name: String::new(),
+            name: "".into(),
             ty,
             nullable: true,
         };

@@ -1,11 +1,11 @@
 //! Tables, files and constants.
 
-use super::{Required, columns_of, list, picked, positions, wanted};
+use super::{Required, columns_of, of_plan, picked, positions, wanted};
 use crate::batch::Batch;
 use crate::operators::{
     ExternalOperator, Filter, Operator, OperatorInfo, ScanOperator, ValuesOperator,
 };
-use crate::resolve::Prepared;
+use crate::resolve::{Column, Prepared};
 use llkv_expr::{ColumnId, Expr};
 use llkv_plan::{ExternalScan, PlanColumn, Scan, Values};
 use llkv_result::Result;
@@ -28,15 +28,16 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
         }
     }
     let residual_ids = columns_of(&residual);
-    let read = |column: &PlanColumn| wanted(required, column) || residual_ids.contains(column.id);
-    let (fields, mut columns): (Vec<FieldId>, Vec<PlanColumn>) = node
+    let read =
+        |column: &PlanColumn| wanted(required, column.id) || residual_ids.contains(column.id);
+    let (fields, mut columns): (Vec<FieldId>, Vec<Column>) = node
         .columns
         .iter()
         .filter(|(_, column)| read(column))
-        .cloned()
+        .map(|(field, column)| (*field, Column::from(column)))
         .unzip();
     let row_id = node.row_id.as_ref().filter(|column| read(column));
-    columns.extend(row_id.cloned());
+    columns.extend(row_id.map(Column::from));
     let output = positions(&columns, required);
     let filter = if residual.is_empty() {
         None
@@ -46,15 +47,8 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
             output: output.clone(),
         }))
     };
-    let mut detail = node.table_name.clone();
-    if let Some(index) = &node.index {
-        detail = format!("{detail} by index {}", index.name);
-    }
-    if !node.predicates.is_empty() {
-        detail = format!("{detail} where {}", list(&node.predicates));
-    }
     Ok(Box::new(ScanOperator {
-        info: OperatorInfo::new("scan", detail, picked(&columns, &output)),
+        info: OperatorInfo::new("scan", picked(&columns, &output)),
         table: node.table,
         fields,
         with_row_id: row_id.is_some(),
@@ -69,28 +63,28 @@ pub(super) fn external(node: &ExternalScan, required: Required<'_>) -> Box<dyn O
     let (projection, columns) = node
         .columns
         .iter()
-        .filter(|(_, column)| wanted(required, column))
-        .cloned()
+        .filter(|(_, column)| wanted(required, column.id))
+        .map(|(position, column)| (*position, Column::from(column)))
         .unzip();
     Box::new(ExternalOperator {
-        info: OperatorInfo::new("external scan", node.source.name(), columns),
+        info: OperatorInfo::new("external scan", columns),
         source: Arc::clone(&node.source),
         projection,
     })
 }
 
 pub(super) fn values(node: &Values, required: Required<'_>) -> Result<Box<dyn Operator>> {
-    let kept = positions(&node.columns, required);
+    let all = of_plan(&node.columns);
+    let kept = positions(&all, required);
     let mut batches = Vec::with_capacity(node.batches.len());
     for batch in &node.batches {
         let batch = Batch::from(batch.clone());
         let columns: Result<Vec<_>> = kept.iter().map(|p| batch.column(*p).cloned()).collect();
         batches.push(Batch::new(columns?, batch.rows));
     }
-    let rows: usize = batches.iter().map(|b| b.rows).sum();
-    let columns = picked(&node.columns, &kept);
+    let columns = picked(&all, &kept);
     Ok(Box::new(ValuesOperator {
-        info: OperatorInfo::new("values", format!("{rows} rows"), columns),
+        info: OperatorInfo::new("values", columns),
         batches,
     }))
 }

@@ -1,7 +1,8 @@
 //! Windows.
 
-use super::{Required, compile, list, wanted, with_columns};
+use super::{Required, compile, wanted, with_columns};
 use crate::operators::{Operator, OperatorInfo, SieveSpec, WindowOperator, WindowSpec};
+use crate::resolve::Column;
 use llkv_expr::SortKey;
 use llkv_plan::Window;
 use llkv_result::Result;
@@ -11,7 +12,7 @@ pub(super) fn window(node: &Window, required: Required<'_>) -> Result<Box<dyn Op
     let kept: Vec<_> = node
         .functions
         .iter()
-        .filter(|(column, _)| wanted(required, column))
+        .filter(|(column, _)| wanted(required, column.id))
         .collect();
     let own = node
         .partition_by
@@ -36,15 +37,9 @@ pub(super) fn window(node: &Window, required: Required<'_>) -> Result<Box<dyn Op
         Some(wanted) => SieveSpec::new(&node.partition_by, &node.order_by, wanted, &columns)?,
         None => None,
     };
-    let detail = format!(
-        "[{}] [{}] [{}]",
-        list(&node.partition_by),
-        list(&node.order_by),
-        list(&calls)
-    );
-    columns.extend(kept.iter().map(|(column, _)| column.clone()));
+    columns.extend(kept.iter().map(|(column, _)| Column::from(column)));
     Ok(Box::new(WindowOperator {
-        info: OperatorInfo::new("window", detail, columns),
+        info: OperatorInfo::new("window", columns),
         input,
         spec: Arc::new(spec),
         sieve,

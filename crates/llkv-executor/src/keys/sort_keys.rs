@@ -1,13 +1,12 @@
 //! Keys of ORDER BY as rows of bytes whose order is the order asked for.
 
 use crate::batch::Batch;
-use crate::resolve::Prepared;
+use crate::resolve::{Column, Prepared};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::SortOptions;
 use arrow_row::{RowConverter, Rows, SortField};
 use llkv_compute::{key_type, normalized};
 use llkv_expr::SortKey;
-use llkv_plan::PlanColumn;
 use llkv_result::Result;
 
 /// The keys of a sort, ready to be encoded.
@@ -20,7 +19,7 @@ pub(crate) struct SortKeys {
 
 impl SortKeys {
     /// Keys over rows with these columns.
-    pub(crate) fn new(keys: &[SortKey], columns: &[PlanColumn]) -> Result<Self> {
+    pub(crate) fn new(keys: &[SortKey], columns: &[Column]) -> Result<Self> {
         let exprs = crate::resolve::prepare_all(keys.iter().map(|k| &k.expr), columns)?;
         Self::with_exprs(keys, exprs)
     }

@@ -50,11 +50,12 @@ impl Chain {
 
     /// The next batch that comes out at the end, `None` at the end of the morsel.
     pub(crate) fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
+        let mut last = Instant::now();
         loop {
             let produced = match self.level.checked_sub(1) {
                 None => {
                     run.check()?;
-                    match self.read()? {
+                    match self.read(&mut last)? {
                         Some(batch) => {
                             run.read_rows(batch.rows);
                             Some(batch)
@@ -62,7 +63,7 @@ impl Chain {
                         None => return Ok(None),
                     }
                 }
-                Some(at) => self.pull(at)?,
+                Some(at) => self.pull(at, &mut last)?,
             };
             let Some(batch) = produced else {
                 self.level -= 1;
@@ -74,22 +75,20 @@ impl Chain {
             match self.links.get_mut(self.level) {
                 None => return Ok(Some(batch)),
                 Some(link) => {
-                    let start = Instant::now();
+                    // Its time counts with that of the pull that follows.
                     link.state.push(batch)?;
-                    link.metrics.time_since(start);
                     self.level += 1;
                 }
             }
         }
     }
 
-    fn read(&mut self) -> Result<Option<Batch>> {
+    fn read(&mut self, last: &mut Instant) -> Result<Option<Batch>> {
         let Some(reader) = &mut self.reader else {
             return Ok(None);
         };
-        let start = Instant::now();
         let batch = reader.next().transpose()?;
-        self.source.time_since(start);
+        self.source.lap(last);
         match &batch {
             Some(batch) if self.counts_source => self.source.batch(batch),
             Some(_) => {}
@@ -98,13 +97,12 @@ impl Chain {
         Ok(batch)
     }
 
-    fn pull(&mut self, at: usize) -> Result<Option<Batch>> {
+    fn pull(&mut self, at: usize, last: &mut Instant) -> Result<Option<Batch>> {
         let Some(link) = self.links.get_mut(at) else {
             return Ok(None);
         };
-        let start = Instant::now();
         let batch = link.state.pull()?;
-        link.metrics.time_since(start);
+        link.metrics.lap(last);
         if let Some(batch) = &batch
             && batch.rows > 0
         {

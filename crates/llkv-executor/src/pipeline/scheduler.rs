@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 /// Stages that may run at the same time, with their morsels counted through.
 #[derive(Clone)]
 pub(crate) struct Group {
-    stages: Arc<[Stage]>,
-    /// First morsel of each stage.
-    starts: Arc<[usize]>,
+    /// Each with its first morsel.
+    stages: Arc<Vec<(usize, Stage)>>,
     /// Morsels in all.
     pub(crate) morsels: usize,
     /// Rows in all, roughly.
@@ -23,17 +22,16 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(stages: Vec<Stage>) -> Self {
-        let mut starts = Vec::with_capacity(stages.len());
         let mut morsels = 0;
         let mut rows = 0_u64;
-        for stage in &stages {
-            starts.push(morsels);
+        let stages = stages.into_iter().map(|stage| {
+            let start = morsels;
             morsels += stage.source.morsels();
             rows = rows.saturating_add(stage.source.estimated_rows());
-        }
+            (start, stage)
+        });
         Self {
-            stages: stages.into(),
-            starts: starts.into(),
+            stages: Arc::new(stages.collect()),
             morsels,
             rows,
         }
@@ -41,7 +39,7 @@ impl Group {
 
     /// The stage of a morsel of the group.
     pub(crate) fn stage_of(&self, morsel: usize) -> usize {
-        self.starts.partition_point(|start| *start <= morsel) - 1
+        self.stages.partition_point(|(start, _)| *start <= morsel) - 1
     }
 
     /// Notes in all operators that the group ran since `start`, and in which one it ended.
@@ -63,7 +61,7 @@ impl Group {
             end,
             workers,
         };
-        for stage in self.stages.iter() {
+        for (_, stage) in self.stages.iter() {
             stage.metrics.span(span(SpanRole::Source));
             for step in &stage.steps {
                 step.metrics.span(span(SpanRole::Step));
@@ -77,7 +75,7 @@ impl Group {
     /// Opens a morsel of the group.
     fn read(&self, morsel: usize) -> Result<Option<(usize, MorselReader)>> {
         let at = self.stage_of(morsel);
-        let (Some(stage), Some(start)) = (self.stages.get(at), self.starts.get(at)) else {
+        let Some((start, stage)) = self.stages.get(at) else {
             return Ok(None);
         };
         Ok(Some((at, stage.source.read(morsel - start)?)))
@@ -103,7 +101,8 @@ impl Lane {
     /// Begins a morsel of the group.
     pub(crate) fn begin(&mut self, morsel: usize) -> Result<()> {
         if let Some((at, reader)) = self.group.read(morsel)?
-            && let (Some(slot), Some(stage)) = (self.chains.get_mut(at), self.group.stages.get(at))
+            && let (Some(slot), Some((_, stage))) =
+                (self.chains.get_mut(at), self.group.stages.get(at))
         {
             slot.get_or_insert_with(|| Chain::new(stage)).begin(reader);
             self.current = at;

@@ -19,7 +19,7 @@ pub(crate) type Tuple = Vec<Scalar>;
 pub(crate) fn column(id: u32, ty: SqlType) -> PlanColumn {
     PlanColumn {
         id: ColumnId(id),
-        name: format!("c{id}"),
+        name: format!("c{id}").into(),
         ty,
         nullable: true,
     }
@@ -45,7 +45,7 @@ pub(crate) fn text(value: &str) -> Scalar {
 pub(crate) fn values(columns: Vec<PlanColumn>, rows: &[Tuple], chunk: usize) -> LogicalPlan {
     let fields: Vec<Field> = columns
         .iter()
-        .map(|c| Field::new(&c.name, c.ty.to_arrow(), true))
+        .map(|c| Field::new(&*c.name, c.ty.to_arrow(), true))
         .collect();
     let schema = Arc::new(Schema::new(fields));
     let batches = rows.chunks(chunk).map(|rows| {

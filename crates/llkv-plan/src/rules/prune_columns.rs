@@ -30,6 +30,10 @@ impl Rule for PruneColumns {
             .or(NodeKinds::RECURSIVE)
     }
 
+    fn is_settled_at_once(&self) -> bool {
+        true
+    }
+
     fn rewrite(&self, plan: &mut LogicalPlan, _context: &mut RuleContext<'_>) -> Result<bool> {
         let columns = plan.columns();
         prune_exact(plan);
@@ -129,8 +133,11 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
             let kept: Vec<usize> = (0..n.columns.len())
                 .filter(|i| n.columns.get(*i).is_some_and(|c| needed.contains(c.id)))
                 .collect();
+            if kept.len() == n.columns.len() {
+                return;
+            }
             let batches: Result<Vec<_>, _> = n.batches.iter().map(|b| b.project(&kept)).collect();
-            if let (true, Ok(batches)) = (kept.len() < n.columns.len(), batches) {
+            if let Ok(batches) = batches {
                 n.batches = batches;
                 n.columns.retain(|c| needed.contains(c.id));
             }

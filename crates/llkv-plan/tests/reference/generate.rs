@@ -49,7 +49,7 @@ impl<'a> Generator<'a> {
         self.next_column += 1;
         PlanColumn {
             id,
-            name: format!("c{}", id.0),
+            name: format!("c{}", id.0).into(),
             ty,
             nullable: true,
         }
@@ -138,7 +138,7 @@ impl<'a> Generator<'a> {
                 let name = if self.below(2) == 0 {
                     c.name.clone()
                 } else {
-                    format!("{}_renamed", c.name)
+                    format!("{}_renamed", c.name).into()
                 };
                 projections.push(Projection {
                     column: PlanColumn { name, ..c },

@@ -161,7 +161,7 @@ impl Binder<'_> {
             }
             return Err(CatalogError::AlreadyExists {
                 kind: ObjectKind::Column,
-                name: known.name.clone(),
+                name: known.name.to_string(),
             }
             .into());
         }
@@ -278,7 +278,7 @@ impl Binder<'_> {
         };
         Err(CatalogError::InUse {
             kind: ObjectKind::Column,
-            name: column.name.clone(),
+            name: column.name.to_string(),
             dependent,
         }
         .into())
@@ -426,7 +426,7 @@ impl Binder<'_> {
         }
         let mut projections = kept(&columns);
         let converted = Projection {
-            column: self.new_column(to.name.as_str(), to.ty, true),
+            column: self.new_column(to.name.clone(), to.ty, true),
             expr: self.assign(bound, to.ty)?,
         };
         if let Some(slot) = projections.get_mut(position) {
@@ -503,7 +503,7 @@ impl Binder<'_> {
         let is_null = Expr::unary(llkv_expr::UnaryOp::IsNull, of_column);
         let error = ConstraintError::NotNull {
             table: info.name.clone(),
-            column: column.name.clone(),
+            column: column.name.to_string(),
         };
         Ok((super::select::filter(plan, is_null), error))
     }
@@ -656,7 +656,7 @@ fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableI
     let mut after = info.clone();
     after.columns.push(ColumnInfo {
         field: llkv_types::FieldId(u32::MAX),
-        name: column.name.clone(),
+        name: column.name.as_str().into(),
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),

@@ -193,7 +193,7 @@ pub(super) fn ident(name: &str) -> Ident {
 /// The definition that a column was created by.
 pub(super) fn definition_of_column(column: &ColumnInfo) -> ColumnDefinition {
     ColumnDefinition {
-        name: column.name.clone(),
+        name: column.name.to_string(),
         ty: column.ty,
         nullable: column.nullable,
         default_sql: column.default_sql.clone(),

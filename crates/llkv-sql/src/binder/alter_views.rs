@@ -65,7 +65,7 @@ fn columns_of(catalog: &dyn CatalogView, view: &ViewInfo) -> Option<Vec<(String,
     let dialect: SqlDialect = view.dialect.parse().ok()?;
     let mut binder = Binder::new(catalog, dialect, "", ParameterMode::None);
     let columns = binder.bind_view(view).ok()?.columns();
-    let named = |column: PlanColumn| (column.name, column.ty);
+    let named = |column: PlanColumn| (column.name.to_string(), column.ty);
     Some(columns.into_iter().map(named).collect())
 }
 
@@ -150,7 +150,7 @@ pub(super) fn with_column_name(
             false => name.to_string(),
         });
         if at == position {
-            to.clone_into(&mut column.name);
+            column.name = to.into();
         }
     }
     let columns = columns.join(", ");

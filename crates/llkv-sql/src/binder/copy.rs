@@ -225,7 +225,7 @@ fn target_schema(info: &TableInfo, positions: &[usize]) -> SchemaRef {
     let columns = positions
         .iter()
         .filter_map(|&position| info.columns.get(position));
-    let fields = columns.map(|c| Field::new(&c.name, c.ty.to_arrow(), true));
+    let fields = columns.map(|c| Field::new(&*c.name, c.ty.to_arrow(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

@@ -163,7 +163,7 @@ impl Binder<'_> {
 pub(super) fn renamed<'n>(plan: LogicalPlan, names: impl Iterator<Item = &'n str>) -> LogicalPlan {
     let mut columns = plan.columns();
     for (column, name) in columns.iter_mut().zip(names) {
-        column.name = name.to_owned();
+        column.name = name.to_owned().into();
     }
     super::subquery::keep(plan, columns)
 }

@@ -77,7 +77,7 @@ impl Binder<'_> {
                 outputs.push(column.clone());
                 continue;
             }
-            let first = self.new_column(column.name.as_str(), column.ty, column.nullable);
+            let first = self.new_column(column.name.clone(), column.ty, column.nullable);
             outputs.push(first.clone());
             aggregates.push((first, first_value(column, &keys)));
         }

@@ -245,7 +245,7 @@ impl Binder<'_> {
         if let (Some(alias), true) = (alias, postgres)
             && let ([], Some(column)) = (alias.columns.as_slice(), scope.columns.first_mut())
         {
-            column.column.name.clone_from(&alias.name.value);
+            column.column.name = alias.name.value.as_str().into();
         }
         Ok((plan, scope))
     }

@@ -99,7 +99,7 @@ impl Binder<'_> {
             return Ok(Parent {
                 id: None,
                 name: table.name.name.clone(),
-                columns: columns.map(|c| (c.name.clone(), c.ty)).collect(),
+                columns: columns.map(|c| (c.name.to_string(), c.ty)).collect(),
                 keys: table.keys.clone(),
             });
         }
@@ -110,7 +110,7 @@ impl Binder<'_> {
         Ok(Parent {
             id: Some(info.id),
             name: info.name.clone(),
-            columns: columns.map(|c| (c.name.clone(), c.ty)).collect(),
+            columns: columns.map(|c| (c.name.to_string(), c.ty)).collect(),
             keys: info.keys.clone(),
         })
     }
@@ -189,7 +189,7 @@ impl Binder<'_> {
     fn cascade_target(&mut self, child: &TableInfo) -> Result<CascadeTarget> {
         let columns = child.columns.iter();
         let columns: Vec<_> = columns
-            .map(|c| self.new_column(c.name.as_str(), c.ty, true))
+            .map(|c| self.new_column(c.name.clone(), c.ty, true))
             .collect();
         let mut defaults = Vec::new();
         for (position, column) in child.columns.iter().enumerate() {

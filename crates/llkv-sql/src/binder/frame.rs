@@ -6,6 +6,7 @@ use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
 use sqlparser::ast;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The clause that is being bound: where an aggregate may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl PendingApply {
 /// A named value of the SELECT list.
 #[derive(Debug, Clone)]
 pub(super) struct Alias {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) expr: Expr,
 }
 
@@ -102,8 +103,8 @@ pub(super) struct Frame {
     pub(super) groupings: Vec<(PlanColumn, Vec<Expr>)>,
     /// Window calls met so far.
     pub(super) windows: Vec<WindowDraft>,
-    /// The WINDOW clause.
-    pub(super) named_windows: Rc<[ast::NamedWindowDefinition]>,
+    /// The WINDOW clause, where there is one.
+    pub(super) named_windows: Option<Rc<[ast::NamedWindowDefinition]>>,
     /// Inside of a window call, where no other may stand.
     pub(super) in_window: bool,
     /// Values of the SELECT list that may be named from here.
@@ -123,7 +124,7 @@ impl Frame {
             aggregates: Vec::new(),
             groupings: Vec::new(),
             windows: Vec::new(),
-            named_windows: Rc::new([]),
+            named_windows: None,
             in_window: false,
             aliases: Vec::new(),
             alias_used: false,
@@ -140,7 +141,7 @@ impl Frame {
 
     /// Takes the rows out, to put a node on top of them.
     pub(super) fn take_plan(&mut self) -> LogicalPlan {
-        std::mem::replace(&mut self.plan, LogicalPlan::one_row())
+        std::mem::replace(&mut self.plan, LogicalPlan::nothing())
     }
 
     /// Applies the waiting subqueries to the rows.

@@ -8,6 +8,7 @@ use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Scan,
 use llkv_result::Result;
 use llkv_types::SqlType;
 use sqlparser::ast::{self, TableAlias, TableFactor};
+use std::sync::Arc;
 
 /// Rows, and the names of their columns.
 pub(super) type Rows = (LogicalPlan, Scope);
@@ -202,7 +203,7 @@ impl Binder<'_> {
             .columns
             .iter()
             .map(|c| {
-                let column = self.new_column(c.name.as_str(), c.ty, c.nullable);
+                let column = self.new_column(Arc::clone(&c.name), c.ty, c.nullable);
                 self.note_column(&column, c);
                 (c.field, column)
             })
@@ -253,7 +254,7 @@ impl Binder<'_> {
             );
         }
         for (column, name) in columns.iter_mut().zip(&alias.columns) {
-            column.name.clone_from(&name.name.value);
+            column.name = name.name.value.as_str().into();
         }
         Ok((plan, Scope::of_relation(Some(&alias.name.value), columns)))
     }

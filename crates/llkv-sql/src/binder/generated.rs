@@ -101,7 +101,7 @@ impl Binder<'_> {
                 .and_then(|at| computed.get(at)?.clone());
             projections.push(match value {
                 Some(expr) => Projection {
-                    column: self.new_column(column.name.as_str(), column.ty, true),
+                    column: self.new_column(column.name.clone(), column.ty, true),
                     expr,
                 },
                 None => Projection {
@@ -135,7 +135,7 @@ impl Binder<'_> {
             let given = Expr::column(column.id, column.ty);
             projections.push(match info.columns.get(at).is_some_and(is_identity) {
                 true => Projection {
-                    column: self.new_column(column.name.as_str(), column.ty, true),
+                    column: self.new_column(column.name.clone(), column.ty, true),
                     expr: Expr::Case {
                         branches: vec![(
                             Expr::unary(llkv_expr::UnaryOp::IsNull, given.clone()),
@@ -257,7 +257,7 @@ impl Binder<'_> {
         };
         match always && !is_default {
             true => Err(CatalogError::GeneratedAlways {
-                column: column.name.clone(),
+                column: column.name.to_string(),
             }
             .into()),
             false => Ok(()),

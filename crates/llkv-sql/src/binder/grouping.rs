@@ -190,7 +190,7 @@ impl<'b, 'a> Grouping<'b, 'a> {
             if !self.binder.dialect.bare_columns() {
                 return Err(ungrouped(&column.name, "a subquery"));
             }
-            let first = self.first_of(Expr::column(column.id, column.ty), column.name);
+            let first = self.first_of(Expr::column(column.id, column.ty), column.name.clone());
             replace_column(&mut apply.inner, column.id, &first);
         }
         if let ApplyKind::In { needle, .. } = &mut apply.kind {
@@ -202,7 +202,7 @@ impl<'b, 'a> Grouping<'b, 'a> {
     }
 
     /// The name of a column of the rows that is no group.
-    fn row_column(&self, id: ColumnId) -> Option<String> {
+    fn row_column(&self, id: ColumnId) -> Option<Arc<str>> {
         self.scope
             .columns
             .iter()
@@ -210,7 +210,7 @@ impl<'b, 'a> Grouping<'b, 'a> {
             .map(|c| c.column.name.clone())
     }
 
-    fn first_of(&mut self, column: Expr, name: String) -> Expr {
+    fn first_of(&mut self, column: Expr, name: Arc<str>) -> Expr {
         let known = self.aggregates.iter().find(|(_, call)| {
             call.function == AggregateFunction::First
                 && call.args.first().is_some_and(|arg| same(arg, &column))
@@ -343,7 +343,7 @@ impl<'b, 'a> Grouping<'b, 'a> {
         let inner: Vec<PlanColumn> = self
             .aggregates
             .iter()
-            .map(|(column, _)| binder.new_column(column.name.as_str(), column.ty, true))
+            .map(|(column, _)| binder.new_column(column.name.clone(), column.ty, true))
             .collect();
         let calls = inner
             .iter()

@@ -66,7 +66,7 @@ impl Binder<'_> {
         }
         let position = self.column_position(info, name)?;
         let Some(found) = info.columns.get(position) else {
-            return self.column_not_found(name, info.columns.iter().map(|c| c.name.as_str()));
+            return self.column_not_found(name, info.columns.iter().map(|c| &*c.name));
         };
         let options = &column.column.options;
         Ok(IndexColumn {

@@ -197,7 +197,7 @@ impl Binder<'_> {
     pub(super) fn column_position(&self, info: &TableInfo, name: &ast::Ident) -> Result<usize> {
         match self.position_of(info, name) {
             Some(position) => Ok(position),
-            None => self.column_not_found(name, info.columns.iter().map(|c| c.name.as_str())),
+            None => self.column_not_found(name, info.columns.iter().map(|c| &*c.name)),
         }
     }
 
@@ -336,7 +336,7 @@ impl Binder<'_> {
                 None => self.default_of(info, position)?,
             };
             projections.push(Projection {
-                column: self.new_column(column.name.as_str(), column.ty, true),
+                column: self.new_column(column.name.clone(), column.ty, true),
                 expr,
             });
         }
@@ -398,7 +398,7 @@ impl Binder<'_> {
         let columns: Vec<PlanColumn> = info
             .columns
             .iter()
-            .map(|c| self.new_column(c.name.as_str(), c.ty, true))
+            .map(|c| self.new_column(c.name.clone(), c.ty, true))
             .collect();
         let mut batches = Vec::with_capacity(values.batches.len());
         for batch in &values.batches {
@@ -439,7 +439,7 @@ impl Binder<'_> {
                 (None, None) => Expr::Literal(Scalar::Null(column.ty)),
             };
             projections.push(Projection {
-                column: self.new_column(column.name.as_str(), column.ty, true),
+                column: self.new_column(column.name.clone(), column.ty, true),
                 expr,
             });
         }

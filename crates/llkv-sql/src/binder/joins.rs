@@ -208,7 +208,7 @@ impl Binder<'_> {
             let left = Expr::column(l.id, l.ty);
             let there = Expr::unary(UnaryOp::IsNotNull, left.clone());
             let right = Expr::column(r.id, r.ty);
-            let node = ast::Ident::new(l.name.clone());
+            let node = ast::Ident::new(&*l.name);
             let value = self.case_of(vec![(there, left)], Some(right), &node)?;
             let column = self.new_column(l.name.clone(), value.ty(), true);
             projections.push(Projection {
@@ -305,6 +305,6 @@ fn hide_right(mut scope: Scope, pairs: &[(PlanColumn, PlanColumn)]) -> Scope {
 fn common_names(left: &Scope, right: &Scope) -> Vec<ast::Ident> {
     left.star(None)
         .filter(|column| !matches!(right.lookup(None, &column.name), Lookup::Missing))
-        .map(|column| ast::Ident::new(column.name.clone()))
+        .map(|column| ast::Ident::new(&*column.name))
         .collect()
 }

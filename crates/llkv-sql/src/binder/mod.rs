@@ -80,11 +80,12 @@ use crate::text::SourceText;
 use cte::CteScope;
 use frame::Frame;
 use llkv_expr::{ColumnId, Expr};
-use llkv_plan::{CatalogView, PlanColumn};
+use llkv_plan::{CatalogView, ColumnSet, PlanColumn};
 use llkv_result::{BindError, Result, Span};
 use llkv_types::SqlType;
 use parameters::Parameters;
 use place::Place;
+use std::sync::Arc;
 
 /// Levels of an expression tree, as bound: what is deeper would overflow a stack in some recursion above.
 const MAX_DEPTH: usize = 1_000;
@@ -111,10 +112,10 @@ pub(crate) struct Binder<'a> {
     relations: usize,
     views: usize,
     copied: usize,
-    /// What columns convert the other side of a comparison to, in SQLite's dialect.
-    affinities: hashbrown::HashMap<ColumnId, variants::Affinity>,
+    /// What columns convert the other side of a comparison to, in SQLite's dialect: by their numbers.
+    affinities: Vec<variants::Affinity>,
     /// Columns that `rowid` means too: the INTEGER PRIMARY KEYs of tables, in SQLite's dialect.
-    row_ids: hashbrown::HashSet<ColumnId>,
+    row_ids: ColumnSet,
     /// Results of integers may be reals: see [`Reading`].
     wide_results: bool,
     /// A result of integers was met that may not fit them.
@@ -151,8 +152,8 @@ impl<'a> Binder<'a> {
             relations: 0,
             views: 0,
             copied: 0,
-            affinities: hashbrown::HashMap::new(),
-            row_ids: hashbrown::HashSet::new(),
+            affinities: Vec::new(),
+            row_ids: ColumnSet::new(),
             wide_results,
             may_widen: false,
             trigger_row: None,
@@ -171,7 +172,7 @@ impl<'a> Binder<'a> {
         id
     }
 
-    fn new_column(&mut self, name: impl Into<String>, ty: SqlType, nullable: bool) -> PlanColumn {
+    fn new_column(&mut self, name: impl Into<Arc<str>>, ty: SqlType, nullable: bool) -> PlanColumn {
         PlanColumn {
             id: self.new_id(),
             name: name.into(),

@@ -63,7 +63,7 @@ impl Binder<'_> {
     fn row_id_of(&self, depth: usize, relation: Option<&str>) -> Option<Expr> {
         let columns = self.frames.get(depth)?.scope.columns.iter();
         let mut found = columns.filter(|candidate| {
-            self.row_ids.contains(&candidate.column.id)
+            self.row_ids.contains(candidate.column.id)
                 && relation.is_none_or(|relation| candidate.is_of(relation))
         });
         match (found.next(), found.next()) {

@@ -129,7 +129,7 @@ impl Binder<'_> {
             .into_iter()
             .zip(&existing)
             .map(|(value, own)| Projection {
-                column: self.new_column(own.name.as_str(), own.ty, true),
+                column: self.new_column(own.name.clone(), own.ty, true),
                 expr: value.unwrap_or_else(|| Expr::column(own.id, own.ty)),
             })
             .collect();

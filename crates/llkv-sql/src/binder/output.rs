@@ -2,20 +2,20 @@
 
 use sqlparser::ast;
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 /// Longer names are cut: a column may be an IN list of a million elements.
 const LONGEST_NAME_BYTES: usize = 120;
 
 /// The name of an unnamed result column: the column's own name, or the text of the expression.
-pub(super) fn name_of(expr: &ast::Expr) -> String {
+pub(super) fn name_of(expr: &ast::Expr) -> Arc<str> {
     match expr {
-        ast::Expr::Identifier(name) => name.value.clone(),
-        ast::Expr::CompoundIdentifier(parts) => parts
-            .last()
-            .map(|part| part.value.clone())
-            .unwrap_or_default(),
+        ast::Expr::Identifier(name) => name.value.as_str().into(),
+        ast::Expr::CompoundIdentifier(parts) => {
+            parts.last().map_or("", |part| part.value.as_str()).into()
+        }
         ast::Expr::Nested(inner) if !matches!(**inner, ast::Expr::Nested(_)) => name_of(inner),
-        other => text_of_node(other),
+        other => text_of_node(other).into(),
     }
 }
 

@@ -82,7 +82,7 @@ impl Binder<'_> {
         let step = self.cast_columns(step, &types);
         let columns = working.columns.iter();
         let columns = columns
-            .map(|c| self.new_column(c.name.as_str(), c.ty, true))
+            .map(|c| self.new_column(c.name.clone(), c.ty, true))
             .collect();
         LogicalPlan::Recursive(Recursive {
             name: working.name.clone(),
@@ -101,7 +101,7 @@ impl Binder<'_> {
             name: working.name.clone(),
             table: working.table,
             columns: columns
-                .map(|c| self.new_column(c.name.as_str(), c.ty, true))
+                .map(|c| self.new_column(c.name.clone(), c.ty, true))
                 .collect(),
         })
     }

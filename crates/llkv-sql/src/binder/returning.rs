@@ -76,7 +76,7 @@ impl Binder<'_> {
     pub(super) fn columns_of(&mut self, info: &TableInfo) -> Vec<PlanColumn> {
         info.columns
             .iter()
-            .map(|c| self.new_column(c.name.as_str(), c.ty, c.nullable))
+            .map(|c| self.new_column(c.name.clone(), c.ty, c.nullable))
             .collect()
     }
 }

@@ -93,7 +93,7 @@ impl Scope {
 
     /// Names that a mistyped one may have meant.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|c| c.column.name.as_str())
+        self.columns.iter().map(|c| &*c.column.name)
     }
 
     /// Marks columns as ones that may be NULL: the side of an outer join that may have no match.

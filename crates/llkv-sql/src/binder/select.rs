@@ -23,11 +23,12 @@ use llkv_plan::{ColumnSet, Distinct, Filter, LogicalPlan, PlanColumn, Project, P
 use llkv_result::Result;
 use llkv_types::SqlType;
 use sqlparser::ast;
+use std::sync::Arc;
 
 /// A value of the SELECT list.
 #[derive(Debug)]
 pub(super) struct SelectItem {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) expr: Expr,
     pub(super) nullable: bool,
     /// True where the name was given with AS.
@@ -57,7 +58,7 @@ impl Binder<'_> {
         let (plan, scope) = self.bind_from(&select.from)?;
         let mut frame = Frame::new(scope, plan, Clause::Select);
         if !select.named_window.is_empty() {
-            frame.named_windows = select.named_window.as_slice().into();
+            frame.named_windows = Some(select.named_window.as_slice().into());
         }
         self.frames.push(frame);
         let bound = self.bind_clauses(select, order_by);
@@ -185,7 +186,7 @@ impl Binder<'_> {
                 }
                 ast::SelectItem::ExprWithAlias { expr, alias } => {
                     let bound = self.bind_expr(expr)?;
-                    let item = self.select_item(alias.value.clone(), bound, true);
+                    let item = self.select_item(alias.value.as_str().into(), bound, true);
                     self.add_alias(&item);
                     items.push(item);
                 }
@@ -204,7 +205,7 @@ impl Binder<'_> {
     }
 
     /// A value of the list, of a type that a result may have.
-    fn select_item(&mut self, name: String, expr: Expr, named: bool) -> SelectItem {
+    fn select_item(&mut self, name: Arc<str>, expr: Expr, named: bool) -> SelectItem {
         let expr = match expr.ty() {
             SqlType::Boolean if self.dialect.booleans_are_integers() => expr.cast(SqlType::Int64),
             _ => self.settle(expr),
@@ -375,7 +376,7 @@ impl Binder<'_> {
     /// The columns of the SELECT list. A plain column of the rows, which are `own`, keeps its id the first
     /// time that it is listed; one of a query further out becomes another column here.
     pub(super) fn project(&mut self, items: Vec<SelectItem>, own: &ColumnSet) -> Vec<Projection> {
-        let mut taken = hashbrown::HashSet::new();
+        let mut taken = ColumnSet::new();
         items
             .into_iter()
             .map(|item| {

@@ -109,7 +109,7 @@ impl Binder<'_> {
         let mut plan = self.constant_values(values, &types, None)?;
         if let LogicalPlan::Values(values) = &mut plan {
             for (column, (name, _)) in values.columns.iter_mut().zip(columns) {
-                (*name).clone_into(&mut column.name);
+                column.name = (*name).into();
             }
         }
         Ok(plan)

@@ -176,7 +176,7 @@ impl Binder<'_> {
                 columns: relation
                     .columns
                     .iter()
-                    .map(|column| (column.name.clone(), column.ty))
+                    .map(|column| (column.name.to_string(), column.ty))
                     .collect(),
             };
             self.triggers.open += 1;

@@ -116,7 +116,7 @@ impl Binder<'_> {
         let mut projections: Vec<Projection> = old.collect();
         for (expr, column) in values.into_iter().zip(&own) {
             projections.push(Projection {
-                column: self.new_column(column.name.as_str(), column.ty, true),
+                column: self.new_column(column.name.clone(), column.ty, true),
                 expr: match expr {
                     Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
                     other => other,
@@ -364,7 +364,7 @@ impl Binder<'_> {
                     column: own.clone(),
                 },
                 Some(expr) => Projection {
-                    column: self.new_column(column.name.as_str(), column.ty, true),
+                    column: self.new_column(column.name.clone(), column.ty, true),
                     expr: match expr {
                         Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
                         other => other,

@@ -224,7 +224,7 @@ pub(super) fn batch_of(
 ) -> Result<RecordBatch> {
     let fields: Vec<Field> = columns
         .iter()
-        .map(|c| Field::new(c.name.as_str(), c.ty.to_arrow(), c.nullable))
+        .map(|c| Field::new(&*c.name, c.ty.to_arrow(), c.nullable))
         .collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(

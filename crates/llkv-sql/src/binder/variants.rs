@@ -73,8 +73,7 @@ impl Binder<'_> {
     /// Notes that a column of the statement is a column of a table.
     pub(super) fn note_column(&mut self, column: &llkv_plan::PlanColumn, of_table: &ColumnInfo) {
         if self.dialect.values_carry_types() {
-            self.affinities
-                .insert(column.id, Affinity::of_column(of_table));
+            self.set_affinity(column.id, Affinity::of_column(of_table));
         }
     }
 
@@ -96,7 +95,7 @@ impl Binder<'_> {
         for (given, column) in source.columns().into_iter().zip(&info.columns) {
             let expr = self.stored_value(Expr::column(given.id, given.ty), column)?;
             projections.push(Projection {
-                column: self.new_column(column.name.as_str(), column.ty, true),
+                column: self.new_column(column.name.clone(), column.ty, true),
                 expr,
             });
         }
@@ -125,22 +124,26 @@ impl Binder<'_> {
         if self.dialect.values_carry_types() {
             let affinity = self.affinity(expr);
             if affinity != Affinity::None {
-                self.affinities.insert(column, affinity);
+                self.set_affinity(column, affinity);
             }
         }
     }
 
     /// The affinity of a column, where it has one.
     pub(super) fn column_affinity(&self, column: llkv_expr::ColumnId) -> Affinity {
-        self.affinities
-            .get(&column)
-            .copied()
-            .unwrap_or(Affinity::None)
+        let known = self.affinities.get(column.0 as usize);
+        known.copied().unwrap_or(Affinity::None)
     }
 
     /// Gives a column an affinity.
     pub(super) fn set_affinity(&mut self, column: llkv_expr::ColumnId, affinity: Affinity) {
-        self.affinities.insert(column, affinity);
+        let at = column.0 as usize;
+        if self.affinities.len() <= at {
+            self.affinities.resize(at + 1, Affinity::None);
+        }
+        if let Some(place) = self.affinities.get_mut(at) {
+            *place = affinity;
+        }
     }
 
     fn affinity(&self, expr: &Expr) -> Affinity {
@@ -470,9 +473,8 @@ impl Binder<'_> {
         let value = match into {
             None => value.cast(ty),
             Some(Target { table, column }) => {
-                let names = [&table.name, &column.name];
-                let [table, column] =
-                    names.map(|name| Expr::Literal(Scalar::Text(name.as_str().into())));
+                let names = [table.name.as_str(), &*column.name];
+                let [table, column] = names.map(|name| Expr::Literal(Scalar::Text(name.into())));
                 self.variant_call("column_value", vec![value, table, column], ty)?
             }
         };

@@ -21,7 +21,7 @@ impl Binder<'_> {
         let Some(info) = self.catalog.table(&name)? else {
             return Ok(None);
         };
-        let position = info.columns.iter().position(|c| c.name == column);
+        let position = info.columns.iter().position(|c| *c.name == *column);
         let Some(position) = position.filter(|at| self.can_widen(&info, *at)) else {
             return Ok(None);
         };

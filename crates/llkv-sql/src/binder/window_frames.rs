@@ -27,13 +27,12 @@ type Bound = (Vec<Expr>, Vec<SortKey>, WindowFrame);
 impl Binder<'_> {
     /// The window behind OVER.
     pub(super) fn bind_window(&mut self, over: &WindowType, node: &ast::Function) -> Result<Bound> {
-        let named = match self.frames.last() {
-            Some(frame) => std::rc::Rc::clone(&frame.named_windows),
-            None => std::rc::Rc::new([]),
-        };
+        let named = self.frames.last();
+        let named = named.and_then(|frame| frame.named_windows.clone());
+        let named = named.as_deref().unwrap_or_default();
         let parts = match over {
-            WindowType::NamedWindow(name) => self.named_window(&named, name, 0)?,
-            WindowType::WindowSpec(spec) => self.window_parts(&named, spec, 0)?,
+            WindowType::NamedWindow(name) => self.named_window(named, name, 0)?,
+            WindowType::WindowSpec(spec) => self.window_parts(named, spec, 0)?,
         };
         let mut partition_by = Vec::with_capacity(parts.partition_by.len());
         for expr in parts.partition_by {

@@ -2,11 +2,10 @@
 
 use crate::batch::Batch;
 use crate::keys::SortKeys;
-use crate::resolve::{Prepared, prepare_all};
+use crate::resolve::{Column, Prepared, prepare_all};
 use arrow::array::{ArrayRef, BooleanArray};
 use llkv_compute::{GroupsAccumulator, create_accumulator};
 use llkv_expr::AggregateExpr;
-use llkv_plan::PlanColumn;
 use llkv_result::Result;
 
 /// A call over the input's columns.
@@ -29,7 +28,7 @@ pub(super) struct Fed {
 }
 
 impl Call {
-    pub(super) fn new(call: &AggregateExpr, columns: &[PlanColumn]) -> Result<Self> {
+    pub(super) fn new(call: &AggregateExpr, columns: &[Column]) -> Result<Self> {
         let filter = call.filter.as_ref();
         Ok(Self {
             args: prepare_all(&call.args, columns)?,

@@ -1,7 +1,7 @@
 //! One window call, and one frame.
 
 use crate::batch::Batch;
-use crate::resolve::{Prepared, prepare_all};
+use crate::resolve::{Column, Prepared, prepare_all};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use llkv_compute::window::{
     Bound, FrameRows, Frames, Navigation, Offset, RangeKeys, RowRuns, aggregate_over, navigate,
@@ -11,7 +11,6 @@ use llkv_expr::{
     FrameBound, FrameExclusion, FrameOffset, FrameUnit, RangeKey, WindowCall, WindowFrame,
     WindowFunction,
 };
-use llkv_plan::PlanColumn;
 use llkv_result::{Error, Result};
 
 /// A call over the input's columns.
@@ -29,7 +28,7 @@ impl Call {
         call: &WindowCall,
         peers: usize,
         frame: usize,
-        columns: &[PlanColumn],
+        columns: &[Column],
     ) -> Result<Self> {
         let (args, filter) = match call {
             WindowCall::Aggregate(call) => (&call.args, call.filter.as_ref()),
@@ -139,7 +138,7 @@ struct PreparedOffset {
 }
 
 impl PreparedOffset {
-    fn new(offset: &FrameOffset, columns: &[PlanColumn]) -> Result<Self> {
+    fn new(offset: &FrameOffset, columns: &[Column]) -> Result<Self> {
         let bound = offset.bound.as_ref();
         Ok(Self {
             distance: Prepared::new(&offset.distance, columns)?,
@@ -157,7 +156,7 @@ impl PreparedOffset {
 }
 
 impl PreparedBound {
-    fn new(bound: &FrameBound, columns: &[PlanColumn]) -> Result<Self> {
+    fn new(bound: &FrameBound, columns: &[Column]) -> Result<Self> {
         Ok(match bound {
             FrameBound::Unbounded => Self::Unbounded,
             FrameBound::CurrentRow => Self::CurrentRow,
@@ -177,7 +176,7 @@ impl PreparedBound {
 }
 
 impl Frame {
-    pub(super) fn new(frame: &WindowFrame, columns: &[PlanColumn]) -> Result<Self> {
+    pub(super) fn new(frame: &WindowFrame, columns: &[Column]) -> Result<Self> {
         let range_key = match &frame.range_key {
             Some(key) => Some((Prepared::new(&key.expr, columns)?, key.clone())),
             None => None,

@@ -6,11 +6,10 @@
 use crate::batch::Batch;
 use crate::keys::{GroupTable, SortKeys};
 use crate::memory::MemoryReservation;
-use crate::resolve::{Prepared, prepare_all};
+use crate::resolve::{Column, Prepared, prepare_all};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use llkv_expr::{Expr, SortKey};
-use llkv_plan::PlanColumn;
 use llkv_result::Result;
 
 /// First rows of a partition above which sorting everything is as quick.
@@ -33,7 +32,7 @@ impl SieveSpec {
         partition: &[Expr],
         order: &[SortKey],
         wanted: u64,
-        columns: &[PlanColumn],
+        columns: &[Column],
     ) -> Result<Option<Self>> {
         if order.is_empty() || wanted > MOST_WANTED {
             return Ok(None);

@@ -4,12 +4,12 @@ use super::super::sort::SortedRows;
 use super::call::{Call, Frame};
 use crate::batch::Batch;
 use crate::keys::SortKeys;
+use crate::resolve::Column;
 use crate::run::Run;
 use arrow::array::ArrayRef;
 use arrow_row::Rows;
 use llkv_compute::window::{Frames, RowRuns};
 use llkv_expr::{SortKey, WindowExpr, WindowFrame};
-use llkv_plan::PlanColumn;
 use llkv_result::Result;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl WindowSpec {
         partition: Vec<SortKey>,
         order: &[SortKey],
         calls: &[WindowExpr],
-        columns: &[PlanColumn],
+        columns: &[Column],
     ) -> Result<Self> {
         let keys = |keys: &[SortKey]| match keys {
             [] => Ok(None),
