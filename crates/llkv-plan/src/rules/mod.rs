@@ -16,6 +16,7 @@ mod rebind;
 mod redundant;
 mod reorder_joins;
 mod simplify;
+mod split_sums;
 mod unnest;
 
 use crate::Rule;
@@ -35,6 +36,7 @@ pub static RULES: &[&dyn Rule] = &[
     &push_down_filters::PushDownFilters,
     &simplify::Simplify,
     &empty_relations::RemoveEmptyRelations,
+    &split_sums::SplitSums,
     &redundant::RemoveRedundantWork,
     &limits::PushDownLimits,
     &merge_projections::MergeProjections,
