@@ -179,7 +179,7 @@ pub(crate) fn scalar_from_key(ty: SqlType, key: i128) -> Option<Scalar> {
     })
 }
 
-fn scalar_bytes(scalar: &Scalar) -> Option<&[u8]> {
+pub(crate) fn scalar_bytes(scalar: &Scalar) -> Option<&[u8]> {
     match scalar {
         Scalar::Text(text) => Some(text.as_bytes()),
         Scalar::Blob(bytes) => Some(bytes),

@@ -45,7 +45,9 @@ pub use index::{
 };
 pub use key_set::KeySet;
 pub use predicate::{ColumnPredicate, ColumnTest, ScanCounters};
-pub use scan::{ColumnScan, MorselReader, ROW_ID_COLUMN, ScanSpec};
+pub use scan::{
+    ColumnScan, LiveBound, LiveColumn, MorselReader, ROW_ID_COLUMN, RowFilter, RowTest, ScanSpec,
+};
 pub use stats::ColumnStatistics;
 pub use store::{ColumnStore, ROW_ID_FIELD, StoreOptions};
 pub use table_version::TableVersion;

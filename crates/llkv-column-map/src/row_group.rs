@@ -8,7 +8,7 @@ use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
 use crate::fill::StoredColumn;
 use crate::index::SegmentKeys;
 use crate::marks::Marks;
-use crate::stats::Verdict;
+use crate::stats::{Bounds, Verdict};
 use crate::summary::Summary;
 use arrow::array::RecordBatch;
 use llkv_result::{Error, Result, StorageError};
@@ -323,6 +323,18 @@ impl RowGroup {
             GroupData::Plain(plain) => plain.summary(column).map_or(Verdict::Unsure, |summary| {
                 summary.stats.judge(test, self.rows)
             }),
+        }
+    }
+
+    /// The least and the greatest value of a column of integers, where statistics of stored rows know them.
+    pub(crate) fn integer_bounds(&self, column: &StoredColumn) -> Option<(i128, i128)> {
+        let GroupData::Stored(stored) = self.data.as_ref() else {
+            return None;
+        };
+        let chunk = stored.chunks.get(stored.position(column.field)?)?;
+        match chunk.stats.bounds {
+            Bounds::Int { min, max } => Some((min, max)),
+            _ => None,
         }
     }
 

@@ -46,7 +46,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use llkv_plan::{LogicalPlan, PlanNote, PlanNotes};
 use llkv_result::Result;
-use llkv_table::{KeySet, ScanCounters};
+use llkv_table::{KeySet, LiveBound, ScanCounters};
 use llkv_types::Scalar;
 use std::sync::{Arc, OnceLock};
 
@@ -147,10 +147,23 @@ pub(crate) struct Hints {
     /// Positions of text columns that may come as dictionary arrays: whoever asks for them reads them as such, and
     /// nobody in between reads them at all.
     pub(crate) coded: Vec<usize>,
+    /// Position of a column of which a top-k above wants no values beyond a bound, which moves while rows flow. Rows may
+    /// come in any order. For operators that hand on rows as they come.
+    pub(crate) live: Option<(usize, Arc<LiveBound>)>,
 }
 
 impl Hints {
-    /// The hints in terms of an input: `position` tells where a column comes from. Columns come plain.
+    /// The bound that moves in terms of an input, as [`Self::translated`].
+    pub(crate) fn translated_live(
+        &self,
+        position: impl Fn(usize) -> Option<usize>,
+    ) -> Option<(usize, Arc<LiveBound>)> {
+        let (at, bound) = self.live.as_ref()?;
+        Some((position(*at)?, Arc::clone(bound)))
+    }
+
+    /// The hints in terms of an input: `position` tells where a column comes from. Columns come plain, and a bound that
+    /// moves is dropped.
     pub(crate) fn translated(&self, position: impl Fn(usize) -> Option<usize>) -> Self {
         let bounds = self.bounds.iter().filter_map(|bounds| {
             Some(ColumnBounds {
@@ -161,6 +174,7 @@ impl Hints {
         Self {
             bounds: bounds.collect(),
             coded: Vec::new(),
+            live: None,
         }
     }
 }

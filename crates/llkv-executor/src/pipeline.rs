@@ -31,6 +31,14 @@ pub(crate) trait Source: Send + Sync {
     /// Rows in all, roughly: decides whether threads are worth it.
     fn estimated_rows(&self) -> u64;
 
+    /// All morsels in the order in which they are best read, where nobody needs them in their own.
+    ///
+    /// # Errors
+    /// When what the order rests on cannot be read.
+    fn best_first(&self) -> Result<Option<Vec<usize>>> {
+        Ok(None)
+    }
+
     /// Opens a morsel.
     fn read(&self, morsel: usize) -> Result<MorselReader>;
 }

@@ -136,6 +136,8 @@ impl TableHandle {
             schema: Some(Arc::clone(schema)),
             coded: request.coded.clone(),
             predicates: request.predicates.clone(),
+            filter: request.filter.clone(),
+            live: request.live.clone(),
             snapshot,
             own_deletes: (!self.own_deletes.is_empty()).then(|| Arc::clone(&self.own_deletes)),
             batch_rows: request.batch_rows(),

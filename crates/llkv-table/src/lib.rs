@@ -98,8 +98,8 @@ pub use insert::{Appended, OnConflict};
 pub use keys::UniqueKey;
 pub use llkv_column_map::PointRows;
 pub use llkv_column_map::{
-    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, KeySet, ScanCounters,
-    StoreOptions, TableChange, TableVersion,
+    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, KeySet, LiveBound,
+    LiveColumn, RowFilter, RowTest, ScanCounters, StoreOptions, TableChange, TableVersion,
 };
 pub use lower::lower_predicate;
 pub use meta::{

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use llkv_column_map::{ColumnPredicate, ScanCounters};
+use llkv_column_map::{ColumnPredicate, RowFilter as RowTest, ScanCounters};
 use llkv_result::{Error, Result};
 use llkv_types::{FieldId, RowId, TableSchema};
 use roaring::RoaringTreemap;
@@ -35,6 +35,8 @@ struct RowFilter {
     projection: Vec<usize>,
     with_row_id: bool,
     predicates: Vec<(usize, ColumnPredicate)>,
+    /// The caller's test and the columns that it reads.
+    test: Option<(RowTest, Vec<usize>)>,
     deleted: Arc<RoaringTreemap>,
     counters: Option<Arc<ScanCounters>>,
 }
@@ -75,6 +77,13 @@ impl MemoryScan {
     ) -> Result<Self> {
         let at = |field: &FieldId| position(table, *field);
         let predicates = request.predicates.iter();
+        let test = match &request.filter {
+            Some(test) => {
+                let columns = test.fields.iter().map(at).collect::<Result<_>>()?;
+                Some((test.clone(), columns))
+            }
+            None => None,
+        };
         Ok(Self {
             batches,
             batch_rows: request.batch_rows(),
@@ -85,6 +94,7 @@ impl MemoryScan {
                 predicates: predicates
                     .map(|p| Ok((at(&p.field)?, p.clone())))
                     .collect::<Result<_>>()?,
+                test,
                 deleted,
                 counters: request.counters.clone(),
             }),
@@ -158,6 +168,10 @@ impl RowFilter {
                 Some(so_far) => &so_far & &alive,
                 None => alive,
             });
+        }
+        if let Some((test, positions)) = &self.test {
+            let columns = positions.iter().map(|at| Arc::clone(rows.column(*at)));
+            selected = Some(test.narrow(columns.collect(), rows.num_rows(), selected)?);
         }
         Ok(selected)
     }

@@ -1,6 +1,6 @@
 //! What a reader asks of a table.
 
-use llkv_column_map::{ColumnPredicate, ScanCounters};
+use llkv_column_map::{ColumnPredicate, LiveColumn, RowFilter, ScanCounters};
 use llkv_types::{FieldId, IndexId};
 use std::sync::Arc;
 
@@ -19,6 +19,10 @@ pub struct ScanRequest {
     pub coded: Vec<FieldId>,
     /// Tests that every row put out passes; over any column of the table.
     pub predicates: Vec<ColumnPredicate>,
+    /// What remains to be tested of rows that pass the predicates, before the other columns are read.
+    pub filter: Option<RowFilter>,
+    /// A column of which values beyond a bound that moves are not wanted: rows with such values may be left out.
+    pub live: Option<LiveColumn>,
     /// The index to look the rows up with, where the predicates name keys of it. Rows are the same without.
     pub index: Option<IndexId>,
     /// Rows per batch at most; 0 counts as [`DEFAULT_BATCH_ROWS`].
@@ -36,6 +40,8 @@ impl ScanRequest {
             with_row_id: false,
             coded: Vec::new(),
             predicates: Vec::new(),
+            filter: None,
+            live: None,
             index: None,
             batch_rows: DEFAULT_BATCH_ROWS,
             counters: None,

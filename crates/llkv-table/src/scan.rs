@@ -106,6 +106,21 @@ impl TableScan {
         Ok(Box::new(own))
     }
 
+    /// The morsels in the order in which the bound of [`crate::ScanRequest::live`] gets good soonest; `None` where
+    /// that is their own order.
+    ///
+    /// # Errors
+    /// When the table has no column of the bound.
+    pub fn best_first(&self) -> Result<Option<Vec<usize>>> {
+        let [StoredScan::Columns(scan)] = self.stored.as_slice() else {
+            return Ok(None);
+        };
+        // Own rows come first: their values are anything.
+        let stored = scan.morsel_count();
+        let own = stored..stored + self.own.morsel_count();
+        Ok(Some(own.chain(scan.best_first()?).collect()))
+    }
+
     /// Rows before predicates, for the decision whether to use threads.
     #[must_use]
     pub fn estimated_rows(&self) -> u64 {

@@ -42,7 +42,7 @@ struct RowSource {
     version: Arc<TableVersion>,
     spec: ScanSpec,
     schema: SchemaRef,
-    /// The projection, then the other columns that are tested.
+    /// The projection, then the other columns that are tested, last those of the caller's test.
     fields: Vec<FieldId>,
     /// Position in `fields`, type, test.
     tests: Vec<(usize, SqlType, Test)>,
@@ -190,6 +190,7 @@ impl RowSource {
             });
             tests.push((at, ty, Test::compile(&predicate.test, kind)?));
         }
+        fields.extend(spec.filter.iter().flat_map(|filter| &filter.fields));
         Ok(Self {
             schema: spec.schema_of(|field| version.type_of(field))?,
             fields,
@@ -211,7 +212,12 @@ impl RowSource {
             row_ids.retain(|id| !deleted.contains(*id));
         }
         let mut put_out = gather_columns(&self.version, &row_ids, &self.fields)?;
-        let passing = self.test(&put_out, row_ids.len())?;
+        let mut passing = self.test(&put_out, row_ids.len())?;
+        if let Some(filter) = &self.spec.filter {
+            let first = put_out.len().saturating_sub(filter.fields.len());
+            let columns = put_out.split_off(first);
+            passing = Some(filter.narrow(columns, row_ids.len(), passing)?);
+        }
         put_out.truncate(self.spec.projection.len());
         let rows = row_ids.len();
         if self.spec.with_row_id {

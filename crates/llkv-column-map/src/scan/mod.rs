@@ -1,11 +1,17 @@
 //! Scans: what a snapshot sees of a table, pruned by statistics, filtered on the encoded data.
 
 pub(crate) mod gather;
+mod live_bound;
 mod morsel;
 mod output_column;
+mod residual;
+mod row_filter;
 pub(crate) mod selection;
 
+use live_bound::LiveTest;
+pub use live_bound::{LiveBound, LiveColumn};
 pub use morsel::MorselReader;
+pub use row_filter::{RowFilter, RowTest};
 
 use crate::column_test::Test;
 use crate::fill::StoredColumn;
@@ -36,6 +42,10 @@ pub struct ScanSpec {
     pub coded: Vec<FieldId>,
     /// All must hold; rows that fail one, NULLs included, are not put out.
     pub predicates: Vec<ColumnPredicate>,
+    /// What remains to be tested of rows that pass the predicates, before the projection is read.
+    pub filter: Option<RowFilter>,
+    /// A column of which values beyond a bound are not wanted: rows with such values may be left out.
+    pub live: Option<LiveColumn>,
     /// The snapshot: rows created after it, or deleted at or before it, are not put out.
     pub snapshot: TxnId,
     /// Rows that the running transaction has deleted itself.
@@ -56,6 +66,8 @@ impl ScanSpec {
             schema: None,
             coded: Vec::new(),
             predicates: Vec::new(),
+            filter: None,
+            live: None,
             snapshot,
             own_deletes: None,
             batch_rows: BATCH_ROWS,
@@ -234,6 +246,23 @@ impl ColumnScan {
     #[must_use]
     pub const fn estimated_rows(&self) -> u64 {
         self.estimated_rows
+    }
+
+    /// The morsels in the order in which a [`LiveBound`] gets good soonest; all of them, each once.
+    ///
+    /// # Errors
+    /// When the table has no column of the bound.
+    pub fn best_first(&self) -> Result<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.morsels.len()).collect();
+        if let Some(live) = &self.spec.live {
+            let test = LiveTest::new(&self.version, live)?;
+            let rank = |morsel: usize| match self.morsels.get(morsel)?.segments.as_slice() {
+                [group] => test.rank(group),
+                _ => None,
+            };
+            order.sort_by_cached_key(|morsel| rank(*morsel));
+        }
+        Ok(order)
     }
 
     /// Reads one morsel. Workers read different morsels at the same time.

@@ -1,6 +1,8 @@
 //! Reading a morsel: window by window, predicates first, the other columns for survivors only.
 
+use super::live_bound::LiveTest;
 use super::output_column::OutputColumn;
+use super::residual::{FilterReader, SegmentLive};
 use super::selection::{Positions, Selection, WINDOW_ROWS};
 use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
 use crate::chunk::Chunk;
@@ -22,10 +24,12 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct MorselReader {
     version: Arc<TableVersion>,
-    spec: ScanSpec,
+    pub(super) spec: ScanSpec,
     schema: SchemaRef,
     projection: Vec<StoredColumn>,
     predicates: Arc<Vec<RunningPredicate>>,
+    pub(super) live: Option<LiveTest>,
+    pub(super) filter: Option<FilterReader>,
     segments: std::vec::IntoIter<Arc<RowGroup>>,
     current: Option<Segment>,
     /// The last segment was a run of the tail.
@@ -33,9 +37,9 @@ pub struct MorselReader {
     columns: Vec<OutputColumn>,
     row_ids: Vec<RowId>,
     pending_rows: usize,
-    selection: Selection,
-    positions: Positions,
-    scratch: Scratch,
+    pub(super) selection: Selection,
+    pub(super) positions: Positions,
+    pub(super) scratch: Scratch,
     /// Rows of a batch before it is cut to the caller's size: at least a window.
     limit: usize,
     /// The rest of a batch that is larger than the caller wants.
@@ -45,11 +49,15 @@ pub struct MorselReader {
 
 /// The segment being read.
 #[derive(Debug)]
-struct Segment {
-    group: Arc<RowGroup>,
+pub(super) struct Segment {
+    pub(super) group: Arc<RowGroup>,
     start: usize,
     /// Chunks of the projection, opened when the first row survives.
     projected: Option<Vec<Arc<Chunk>>>,
+    /// The chunk of the bounded column, opened once there is a bound.
+    pub(super) live: Option<SegmentLive>,
+    /// Chunks of the caller's test, opened when the first row comes to it.
+    pub(super) filtered: Option<Vec<Arc<Chunk>>>,
     /// Predicates that statistics of the segment leave open, best first.
     tests: Vec<SegmentTest>,
     /// Versions have to be looked at.
@@ -82,6 +90,14 @@ impl MorselReader {
             schema: Arc::clone(&scan.schema),
             projection: scan.projection.clone(),
             predicates: Arc::clone(&scan.predicates),
+            live: match &scan.spec.live {
+                Some(live) => Some(LiveTest::new(&scan.version, live)?),
+                None => None,
+            },
+            filter: match &scan.spec.filter {
+                Some(filter) => Some(FilterReader::new(&scan.version, filter)?),
+                None => None,
+            },
             segments: morsel.segments.into_iter(),
             current: None,
             in_tail: false,
@@ -131,7 +147,7 @@ impl MorselReader {
         if let Some(segment) = self.current.take() {
             return Ok(Some(segment));
         }
-        for group in self.segments.by_ref() {
+        while let Some(group) = self.segments.next() {
             let mut tests = Vec::with_capacity(self.predicates.len());
             let mut verdict = Verdict::Everything;
             for (index, predicate) in self.predicates.iter().enumerate() {
@@ -141,7 +157,7 @@ impl MorselReader {
                     Verdict::Everything => {}
                 }
             }
-            if verdict == Verdict::Nothing {
+            if verdict == Verdict::Nothing || self.is_beyond_bound(&group)? {
                 continue;
             }
             self.count_segment(&group);
@@ -150,6 +166,8 @@ impl MorselReader {
                 group,
                 start: 0,
                 projected: None,
+                live: None,
+                filtered: None,
                 tests,
             }));
         }
@@ -181,18 +199,23 @@ impl MorselReader {
         let rows = WINDOW_ROWS.min(segment.group.rows - start);
         segment.start += rows;
         self.selection.fill(rows);
-        let is_read = self.apply_predicates(&mut segment, start, rows)?;
+        let is_read = self.apply_live(&mut segment, start, rows)?
+            && (self.selection.is_empty() || self.apply_predicates(&mut segment, start, rows)?);
         if let Some(counters) = &self.spec.counters {
             counters.count_window(rows, is_read);
         }
         if segment.versioned && !self.selection.is_empty() {
             self.apply_versions(&segment.group, start, rows);
         }
+        self.apply_filter(&mut segment, start, rows)?;
         let survivors = self.selection.count();
-        let batch = match survivors {
+        let mut batch = match survivors {
             0 => None,
             _ => self.emit(&mut segment, start, rows, survivors)?,
         };
+        if batch.is_none() && self.is_hasty() {
+            batch = self.flush()?;
+        }
         if segment.start < segment.group.rows {
             self.current = Some(segment);
         }
@@ -485,7 +508,7 @@ fn schema_of(schema: &Schema, arrays: &[ArrayRef]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-fn count_bytes(spec: &ScanSpec, group: &RowGroup, field: FieldId) {
+pub(super) fn count_bytes(spec: &ScanSpec, group: &RowGroup, field: FieldId) {
     if let Some(counters) = &spec.counters {
         counters
             .bytes_read

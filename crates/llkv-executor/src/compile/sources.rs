@@ -6,11 +6,13 @@ use crate::operators::{
     ExternalOperator, Filter, Operator, OperatorInfo, ScanOperator, ValuesOperator,
 };
 use crate::resolve::{Column, Prepared};
+use arrow::array::ArrayRef;
+use arrow::buffer::BooleanBuffer;
 use llkv_expr::{ColumnId, Expr};
-use llkv_plan::{ExternalScan, PlanColumn, Scan, Values};
+use llkv_plan::{ColumnSet, ExternalScan, PlanColumn, Scan, Values};
 use llkv_result::Result;
-use llkv_table::lower_predicate;
-use llkv_types::FieldId;
+use llkv_table::{RowFilter, RowTest, lower_predicate};
+use llkv_types::{FieldId, SqlType};
 use std::sync::Arc;
 
 pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operator>> {
@@ -28,8 +30,17 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
         }
     }
     let residual_ids = columns_of(&residual);
-    let read =
-        |column: &PlanColumn| wanted(required, column.id) || residual_ids.contains(column.id);
+    let test = match pays_to_test_first(node, required, &residual_ids) {
+        true => Some(row_filter(
+            node,
+            std::mem::take(&mut residual),
+            &residual_ids,
+        )?),
+        false => None,
+    };
+    let read = |column: &PlanColumn| {
+        wanted(required, column.id) || (test.is_none() && residual_ids.contains(column.id))
+    };
     let (fields, mut columns): (Vec<FieldId>, Vec<Column>) = node
         .columns
         .iter()
@@ -53,10 +64,55 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
         fields,
         with_row_id: row_id.is_some(),
         predicates: pushed,
+        filter: test,
         index: node.index.as_ref().map(|index| index.id),
         residual: filter,
         counters: Arc::default(),
     }))
+}
+
+/// Columns that only rows which pass need, from which on they are read after the test: a text counts as four.
+const MIN_LATE_COLUMNS: usize = 8;
+
+/// Whether what remains to be tested is better tested before the other columns are read: these are many.
+fn pays_to_test_first(node: &Scan, required: Required<'_>, tested: &ColumnSet) -> bool {
+    let reads_row_id = node.row_id.as_ref().is_some_and(|c| tested.contains(c.id));
+    if tested.is_empty() || reads_row_id {
+        return false;
+    }
+    let columns = node.columns.iter().map(|(_, column)| column);
+    let late = columns.filter(|c| wanted(required, c.id) && !tested.contains(c.id));
+    let weight = |column: &PlanColumn| match column.ty {
+        SqlType::Text | SqlType::Blob => 4,
+        _ => 1,
+    };
+    late.map(weight).sum::<usize>() >= MIN_LATE_COLUMNS
+}
+
+/// The test of predicates that storage does not know.
+fn row_filter(node: &Scan, predicates: Vec<Expr>, reads: &ColumnSet) -> Result<RowFilter> {
+    let columns = node.columns.iter();
+    let read = columns.filter(|(_, column)| reads.contains(column.id));
+    let (fields, columns): (Vec<FieldId>, Vec<Column>) = read
+        .map(|(field, column)| (*field, Column::from(column)))
+        .unzip();
+    let predicate = Prepared::new(&Expr::and(predicates), &columns)?;
+    Ok(RowFilter {
+        fields,
+        test: Arc::new(Residual(predicate)),
+    })
+}
+
+/// A predicate that a scan evaluates.
+#[derive(Debug)]
+struct Residual(Prepared);
+
+impl RowTest for Residual {
+    fn passing(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<BooleanBuffer> {
+        let batch = Batch::new(columns, rows);
+        let (passing, _) = self.0.evaluate_predicate(&batch)?.into_parts();
+        Ok(passing)
+    }
 }
 
 pub(super) fn external(node: &ExternalScan, required: Required<'_>) -> Box<dyn Operator> {

@@ -8,6 +8,7 @@ use arrow_row::{RowConverter, Rows, SortField};
 use llkv_compute::{key_type, normalized};
 use llkv_expr::SortKey;
 use llkv_result::Result;
+use llkv_types::SqlType;
 
 /// The keys of a sort, ready to be encoded.
 pub(crate) struct SortKeys {
@@ -15,6 +16,8 @@ pub(crate) struct SortKeys {
     /// Bytes of the value of each key; none for texts and the like.
     widths: Vec<Option<usize>>,
     converter: RowConverter,
+    /// The type and the order of the first key.
+    first: Option<(SqlType, SortOptions)>,
 }
 
 impl SortKeys {
@@ -42,6 +45,13 @@ impl SortKeys {
         let types = keys.iter().map(|key| key_type(key.expr.ty()));
         let widths: Vec<Option<usize>> = types.map(|t| t.primitive_width()).collect();
         Ok(Self {
+            first: keys.first().map(|key| {
+                let options = SortOptions {
+                    descending: key.descending,
+                    nulls_first: key.nulls_first,
+                };
+                (key.expr.ty(), options)
+            }),
             converter: RowConverter::new(fields)?,
             exprs,
             widths,
@@ -81,6 +91,13 @@ impl SortKeys {
         let widths = self.widths.iter().take(keys);
         // A byte for NULL before each value.
         widths.map(|width| Some(1 + (*width)?)).sum()
+    }
+
+    /// Position, type and order of the first key, where it is a column.
+    pub(crate) fn first_column(&self) -> Option<(usize, SqlType, SortOptions)> {
+        let position = self.exprs.first()?.as_column()?;
+        let (ty, options) = self.first?;
+        Some((position, ty, options))
     }
 
     /// Rows without any yet.

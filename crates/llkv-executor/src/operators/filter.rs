@@ -26,7 +26,11 @@ impl Operator for FilterOperator {
 
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
         let positions = &self.filter.output;
-        let hints = hints.translated(|p| positions.get(p).copied());
+        let position = |p: usize| positions.get(p).copied();
+        let hints = Hints {
+            live: hints.translated_live(position),
+            ..hints.translated(position)
+        };
         let input = open_input(self.input.as_ref(), run, &hints)?;
         Ok(input.then(Arc::clone(&self.filter) as _, &self.info.metrics))
     }

@@ -27,7 +27,11 @@ impl Operator for ProjectOperator {
     /// A LIMIT below stays at the pipeline's end: a projection puts out a row for each row.
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
         let exprs = &self.projection.exprs;
-        let mut below = hints.translated(|p| exprs.get(p).and_then(Prepared::as_column));
+        let position = |p: usize| exprs.get(p).and_then(Prepared::as_column);
+        let mut below = Hints {
+            live: hints.translated_live(position),
+            ..hints.translated(position)
+        };
         // What is passed through and read by nothing else stays in whatever form it comes.
         let passed = hints
             .coded

@@ -6,7 +6,9 @@ use crate::batch::Batch;
 use crate::pipeline::{MorselReader, Pipeline, Source};
 use crate::run::Run;
 use llkv_result::Result;
-use llkv_table::{ColumnPredicate, ColumnTest, ScanCounters, ScanRequest, TableScan};
+use llkv_table::{
+    ColumnPredicate, ColumnTest, LiveColumn, RowFilter, ScanCounters, ScanRequest, TableScan,
+};
 use llkv_types::{FieldId, IndexId, TableId};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub(crate) struct ScanOperator {
     pub(crate) with_row_id: bool,
     /// What storage decides.
     pub(crate) predicates: Vec<ColumnPredicate>,
+    /// What is evaluated in the scan, before the columns of `info` are read.
+    pub(crate) filter: Option<RowFilter>,
     /// By which rows are looked up.
     pub(crate) index: Option<IndexId>,
     /// What is evaluated above the scan; it also brings the columns into the order of `info`.
@@ -43,15 +47,17 @@ impl Operator for ScanOperator {
     }
 
     fn open(&self, run: &Arc<Run>, hints: &Hints) -> Result<Pipeline> {
+        let field = |position: usize| {
+            let read = match &self.residual {
+                Some(residual) => *residual.output.get(position)?,
+                None => position,
+            };
+            self.fields.get(read).copied()
+        };
         let mut predicates = self.predicates.clone();
         predicates.extend(hints.bounds.iter().filter_map(|bounds| {
-            let read = self
-                .residual
-                .as_ref()
-                .map(|r| r.output.get(bounds.position));
-            let position = read.map_or(Some(bounds.position), Option::<&usize>::copied)?;
             Some(ColumnPredicate {
-                field: *self.fields.get(position)?,
+                field: field(bounds.position)?,
                 test: match &bounds.keys {
                     Some(keys) => ColumnTest::Keys(Arc::clone(keys)),
                     None => ColumnTest::Range {
@@ -61,6 +67,13 @@ impl Operator for ScanOperator {
                 },
             })
         }));
+        let live = hints.live.as_ref().and_then(|(position, bound)| {
+            Some(LiveColumn {
+                field: field(*position)?,
+                bound: Arc::clone(bound),
+            })
+        });
+        let best_first = live.is_some();
         let scan = run.table(self.table)?.scan_stream(&ScanRequest {
             columns: self.fields.clone(),
             with_row_id: self.with_row_id,
@@ -73,11 +86,14 @@ impl Operator for ScanOperator {
                 Some(_) => Vec::new(),
             },
             predicates,
+            filter: self.filter.clone(),
+            live,
             index: self.index,
             batch_rows: run.batch_rows(),
             counters: Some(Arc::clone(&self.counters)),
         })?;
-        let pipeline = Pipeline::from_source(Arc::new(Morsels { scan }), &self.info.metrics);
+        let pipeline =
+            Pipeline::from_source(Arc::new(Morsels { scan, best_first }), &self.info.metrics);
         Ok(match &self.residual {
             // Counted as the scan's own: what it puts out is what passes.
             Some(filter) => pipeline.then(Arc::clone(filter) as _, &self.info.metrics),
@@ -88,6 +104,8 @@ impl Operator for ScanOperator {
 
 struct Morsels {
     scan: TableScan,
+    /// Somebody above wants the best values soon, and rows in any order.
+    best_first: bool,
 }
 
 impl Source for Morsels {
@@ -97,6 +115,13 @@ impl Source for Morsels {
 
     fn estimated_rows(&self) -> u64 {
         self.scan.estimated_rows()
+    }
+
+    fn best_first(&self) -> Result<Option<Vec<usize>>> {
+        match self.best_first {
+            true => self.scan.best_first(),
+            false => Ok(None),
+        }
     }
 
     fn read(&self, morsel: usize) -> Result<MorselReader> {

@@ -13,6 +13,8 @@ use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;
 use arrow_row::{OwnedRow, Rows};
 use llkv_result::Result;
+use llkv_table::LiveBound;
+use llkv_types::Scalar;
 use std::sync::Arc;
 
 /// The first `fetch` rows of a stable sort, of which only about twice as many are ever kept. Where these are over the
@@ -43,10 +45,19 @@ impl Operator for TopKOperator {
         if self.fetch == 0 {
             return Ok(Pipeline::default());
         }
-        let pipeline = open_input(self.input.as_ref(), run, &Hints::default())?;
+        let live = self.keys.first_column().and_then(|(position, ty, order)| {
+            let bound = LiveBound::new(order.descending, order.nulls_first);
+            LiveBound::takes(ty).then(|| (position, Arc::new(bound)))
+        });
+        let hints = Hints {
+            live: live.clone(),
+            ..Hints::default()
+        };
+        let pipeline = open_input(self.input.as_ref(), run, &hints)?;
         let sink = TopKSink {
             run,
             operator: self,
+            live,
             spiller: Spiller::new(run, &self.info),
             types: self.info.types(),
         };
@@ -89,9 +100,14 @@ impl TopKOperator {
     }
 }
 
+/// Rows that gather at least before those beyond the first are dropped.
+const MIN_PRUNED_ROWS: usize = 512;
+
 struct TopKSink<'a> {
     run: &'a Run,
     operator: &'a TopKOperator,
+    /// What those below may know of the first rows so far: a bound of the column at a position.
+    live: Option<(usize, Arc<LiveBound>)>,
     spiller: Spiller,
     types: Vec<DataType>,
 }
@@ -107,8 +123,8 @@ struct Kept {
 struct TopK {
     batches: Vec<Kept>,
     rows: usize,
-    /// The last key that was among the first rows when they were last counted.
-    threshold: Option<OwnedRow>,
+    /// The last row that was among the first when they were last counted: its key, and where it stands in the input.
+    threshold: Option<(OwnedRow, (Place, u32))>,
     memory: MemoryReservation,
     /// Made when the first run is written.
     writer: Option<RunWriter>,
@@ -134,10 +150,11 @@ impl Sink for TopKSink<'_> {
             batch,
             keys,
         };
-        if let Some(threshold) = &local.threshold {
-            // A worker sees its rows in their order, so one that ties with the last comes after it.
+        if let Some((threshold, last)) = &local.threshold {
+            // Of rows that tie with the last, those before it in the input: morsels come in any order.
+            let limit = (threshold.row(), *last);
             let better: Vec<u32> = (0..kept.batch.rows as u32)
-                .filter(|row| kept.keys.row(*row as usize) < threshold.row())
+                .filter(|row| (kept.keys.row(*row as usize), (place, *row)) < limit)
                 .collect();
             if better.is_empty() {
                 return Ok(Flow::Continue);
@@ -151,7 +168,13 @@ impl Sink for TopKSink<'_> {
         local.rows += kept.batch.rows;
         local.batches.push(kept);
         let is_full = self.spiller.is_full(&mut local.memory, bytes)?;
-        let most = self.operator.fetch.saturating_mul(2) + self.run.batch_rows();
+        let most = match (&self.live, &local.threshold) {
+            (None, _) => self.operator.fetch.saturating_mul(2) + self.run.batch_rows(),
+            // The sooner the bound is known the fewer rows come, ...
+            (Some(_), None) => self.operator.fetch,
+            // ... and the better it is.
+            (Some(_), Some(_)) => self.operator.fetch.saturating_mul(2) + MIN_PRUNED_ROWS,
+        };
         if is_full || local.rows > most {
             local.prune(self)?;
         }
@@ -222,7 +245,14 @@ impl TopK {
             ordinals.push(ordinal);
         }
         if order.len() >= fetch {
-            self.threshold = order.last().and_then(key).map(|(row, _)| row.owned());
+            let last = order.last().and_then(key);
+            self.threshold = last.map(|(row, ordinal)| (row.owned(), ordinal));
+            if let (Some((position, bound)), Some((batch, row))) = (&sink.live, order.last())
+                && let Some(kept) = batches.get(*batch as usize)
+            {
+                let column = kept.batch.column(*position)?;
+                bound.tighten(&Scalar::from_array(column.as_ref(), *row as usize)?);
+            }
         }
         if order.is_empty() {
             self.batches.clear();

@@ -72,6 +72,14 @@ impl Group {
         }
     }
 
+    /// The order in which a sink that takes any gets the morsels of the group; `None` for their own.
+    fn order(&self) -> Result<Option<Vec<usize>>> {
+        match self.stages.as_ref() {
+            [stage] => stage.source.best_first(),
+            _ => Ok(None),
+        }
+    }
+
     /// Opens a morsel of the group.
     fn read(&self, morsel: usize) -> Result<Option<(usize, MorselReader)>> {
         let at = self.stage_of(morsel);
@@ -123,6 +131,7 @@ impl Lane {
 struct Shared<'a, S: Sink> {
     run: &'a Run,
     group: Group,
+    order: Option<Vec<usize>>,
     /// Number of the group's first morsel in the pipeline.
     base: usize,
     sink: &'a S,
@@ -134,10 +143,12 @@ impl<S: Sink> Shared<'_, S> {
     fn work(&self, local: &mut S::Local) -> Result<()> {
         let mut lane = Lane::new(&self.group);
         loop {
-            let morsel = self.next.fetch_add(1, Ordering::Relaxed);
-            if morsel >= self.group.morsels || self.stop.load(Ordering::Relaxed) {
+            let turn = self.next.fetch_add(1, Ordering::Relaxed);
+            if turn >= self.group.morsels || self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
+            let ordered = self.order.as_ref().and_then(|order| order.get(turn));
+            let morsel = ordered.copied().unwrap_or(turn);
             lane.begin(morsel)?;
             let mut place = Place {
                 morsel: self.base + morsel,
@@ -179,6 +190,11 @@ pub(crate) fn run_to_sink<S: Sink>(
         }
         let shared = Shared {
             run,
+            order: match max_workers {
+                // One worker, because the order of the rows matters.
+                1 => None,
+                _ => group.order()?,
+            },
             group,
             base,
             sink,
