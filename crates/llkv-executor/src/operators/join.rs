@@ -29,6 +29,7 @@ use grace::{Grace, GraceSource};
 use index::JoinIndex;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, Result};
+use llkv_types::SqlType;
 use null_aware::NullAware;
 use side::{Side, SideKeys, SideSink, SpilledSide};
 use std::sync::Arc;
@@ -305,6 +306,7 @@ impl JoinOperator {
     /// What the operator above and the build side's keys say about left rows.
     fn left_hints(&self, hints: &Hints, spiller: &Spiller, built: &mut BuiltJoin) -> Result<Hints> {
         let mut left = self.outer_hints(hints);
+        left.coded.extend(self.coded_key(built));
         if !self.spec.needs_match() {
             return Ok(left);
         }
@@ -321,6 +323,20 @@ impl JoinOperator {
             }
         }
         Ok(left)
+    }
+
+    /// The position of the only key, where it is a text that nothing but the look-up reads: each value of a dictionary
+    /// is then looked up once.
+    fn coded_key(&self, built: &BuiltJoin) -> Option<usize> {
+        let spec = &self.spec;
+        let ([key], [false]) = (spec.left_keys.as_slice(), spec.null_equal.as_slice()) else {
+            return None;
+        };
+        let position = key.as_column()?;
+        let column = self.left.info().columns.get(position)?;
+        let is_read = spec.left_output.contains(&position) || spec.filter.is_some();
+        let takes = column.ty == SqlType::Text && !spec.null_aware && built.index.is_unique();
+        (takes && !is_read).then_some(position)
     }
 
     /// What the operator above says about left rows.

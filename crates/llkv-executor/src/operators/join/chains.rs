@@ -55,6 +55,21 @@ impl Chains {
         self.next.get(number as usize - 1).copied().unwrap_or(0)
     }
 
+    /// Whether `same` holds for no two rows of a bucket. Looks no further than the first two of which it does.
+    pub(super) fn are_distinct(&self, same: impl Fn(usize, usize) -> bool) -> bool {
+        let starts = self.next.iter().enumerate().filter(|(_, next)| **next != 0);
+        starts.into_iter().all(|(row, next)| {
+            let mut number = *next;
+            while number != 0 {
+                if same(row, number as usize - 1) {
+                    return false;
+                }
+                number = self.next(number);
+            }
+            true
+        })
+    }
+
     /// Whether some bucket has more than one row.
     pub(super) fn is_chained(&self) -> bool {
         self.chained
@@ -63,5 +78,23 @@ impl Chains {
     /// Bytes held.
     pub(super) fn size_bytes(&self) -> usize {
         (self.heads.capacity() + self.next.capacity()) * size_of::<u32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_bucket_may_be_distinct_or_not() {
+        let keys = [10, 20, 30, 20, 50];
+        let of_rows = |rows: usize| {
+            // All rows in two buckets.
+            let chains = Chains::build(2, rows, |row| Some(row % 2));
+            chains.are_distinct(|a, b| keys.get(a) == keys.get(b))
+        };
+        assert!(of_rows(3));
+        assert!(!of_rows(4), "rows 1 and 3 have one key");
+        assert!(Chains::build(8, 5, Some).are_distinct(|_, _| true));
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct WordIndex<W> {
     words: Vec<W>,
     chains: Chains,
     shift: u32,
+    /// No two rows have one key.
+    unique: bool,
 }
 
 pub(super) struct RowIndex {
@@ -37,6 +39,8 @@ pub(super) struct RowIndex {
     rows: Rows,
     chains: Chains,
     shift: u32,
+    /// No two rows have one key.
+    unique: bool,
 }
 
 /// A batch's keys against an index: what [`JoinIndex::probe`] found, with the buffers it needs.
@@ -142,9 +146,9 @@ impl JoinIndex {
         match self {
             Self::All { rows } => *rows <= 1,
             Self::Dense { chains, .. } => !chains.is_chained(),
-            Self::Narrow(index) => !index.chains.is_chained(),
-            Self::Wide(index) => !index.chains.is_chained(),
-            Self::Rows(index) => !index.chains.is_chained(),
+            Self::Narrow(index) => index.unique,
+            Self::Wide(index) => index.unique,
+            Self::Rows(index) => index.unique,
         }
     }
 
@@ -210,11 +214,13 @@ impl<W: Word> WordIndex<W> {
             let word = words.get(row).filter(|_| is_valid(valid, row))?;
             Some((word.hash() >> shift) as usize)
         });
+        let unique = chains.are_distinct(|a, b| words.get(a) == words.get(b));
         Ok(Some(Self {
             layout,
             words,
             chains,
             shift,
+            unique,
         }))
     }
 
@@ -268,11 +274,13 @@ impl RowIndex {
         let chains = Chains::build(1 << bits, count, |row| {
             is_valid(valid, row).then(|| (hash_bytes(rows.row(row).data()) >> shift) as usize)
         });
+        let unique = chains.are_distinct(|a, b| rows.row(a) == rows.row(b));
         Ok(Self {
             keys,
             rows,
             chains,
             shift,
+            unique,
         })
     }
 

@@ -5,9 +5,10 @@ use super::null_aware::NullProbe;
 use super::{BuiltJoin, JoinSpec};
 use crate::batch::{Batch, take_one};
 use crate::pipeline::{Step, StepState};
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::cmp;
+use arrow::datatypes::UInt32Type;
 use llkv_compute::normalized;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, ExecError, Result};
@@ -31,6 +32,8 @@ pub(super) struct ProbeState {
     /// The batch's keys.
     keys: Vec<ArrayRef>,
     probe: Probe,
+    /// What the index has for the values of the last dictionary that keys came with.
+    coded: Option<CodedProbe>,
     nulls: NullProbe,
     /// Where the next pair comes from: the probe row, and the build row (plus one) or zero for the row's
     /// first.
@@ -43,6 +46,12 @@ pub(super) struct ProbeState {
     seen: Vec<bool>,
     /// Probe rows for which a comparison with NULL was met.
     unknown: Vec<bool>,
+}
+
+/// The values of a dictionary looked up: the first build row of each, plus one.
+struct CodedProbe {
+    dictionary: ArrayRef,
+    first: Vec<u32>,
 }
 
 /// Which probe rows [`ProbeState::fill`] makes pairs of.
@@ -58,10 +67,14 @@ enum Fill {
 
 impl StepState for ProbeState {
     fn push(&mut self, batch: Batch) -> Result<()> {
-        let spec = &self.join.spec;
-        let keys: Result<Vec<ArrayRef>> =
-            spec.left_keys.iter().map(|k| k.evaluate(&batch)).collect();
+        let keys = self.join.spec.left_keys.iter();
+        let keys: Result<Vec<ArrayRef>> = keys.map(|key| key.evaluate(&batch)).collect();
         self.keys = keys?;
+        if self.probe_codes()? {
+            self.begin(batch);
+            return Ok(());
+        }
+        let spec = &self.join.spec;
         let indexed = self.keys.len() - usize::from(spec.compares_last_key());
         self.join.index.probe(
             self.keys.get(..indexed).unwrap_or_default(),
@@ -69,13 +82,7 @@ impl StepState for ProbeState {
             batch.rows,
             &mut self.probe,
         )?;
-        self.row = 0;
-        self.number = 0;
-        self.seen.clear();
-        self.seen.resize(batch.rows, false);
-        self.unknown.clear();
-        self.unknown.resize(batch.rows, false);
-        self.batch = Some(batch);
+        self.begin(batch);
         Ok(())
     }
 
@@ -105,6 +112,7 @@ impl ProbeState {
             batch: None,
             keys: Vec::new(),
             probe: Probe::default(),
+            coded: None,
             nulls: NullProbe::default(),
             row: 0,
             number: 0,
@@ -113,6 +121,52 @@ impl ProbeState {
             seen: Vec::new(),
             unknown: Vec::new(),
         }
+    }
+
+    /// Begins a batch whose keys were looked up.
+    fn begin(&mut self, batch: Batch) {
+        self.row = 0;
+        self.number = 0;
+        self.seen.clear();
+        self.seen.resize(batch.rows, false);
+        self.unknown.clear();
+        self.unknown.resize(batch.rows, false);
+        self.batch = Some(batch);
+    }
+
+    /// Looks up keys that come as codes; false where they do not. No value has two rows in the index.
+    fn probe_codes(&mut self) -> Result<bool> {
+        let [key] = self.keys.as_slice() else {
+            return Ok(false);
+        };
+        let Some(key) = key.as_dictionary_opt::<UInt32Type>() else {
+            return Ok(false);
+        };
+        let (codes, values) = (key.keys(), key.values());
+        let known = self.coded.take();
+        let known = known.filter(|known| Arc::ptr_eq(&known.dictionary, values));
+        let coded = match known {
+            Some(known) => known,
+            None => {
+                let (index, keys) = (&self.join.index, [Arc::clone(values)]);
+                index.probe(&keys, &[false], values.len(), &mut self.probe)?;
+                CodedProbe {
+                    dictionary: Arc::clone(values),
+                    first: self.probe.first.clone(),
+                }
+            }
+        };
+        let first = &mut self.probe.first;
+        first.clear();
+        let of_code = |code: &u32| coded.first.get(*code as usize).copied().unwrap_or(0);
+        first.extend(codes.values().iter().map(of_code));
+        if let Some(nulls) = codes.nulls().filter(|nulls| nulls.null_count() > 0) {
+            for (number, is_valid) in first.iter_mut().zip(nulls) {
+                *number *= u32::from(is_valid);
+            }
+        }
+        self.coded = Some(coded);
+        Ok(true)
     }
 
     /// For a part of a build side: which rows of the last batch had a match, and for which a comparison was unknown.
@@ -173,6 +227,10 @@ impl ProbeState {
         let limit = join.run.batch_rows();
         let single = join.spec.kind == JoinKind::Single && join.spec.filter.is_none();
         let unique = join.index.is_unique();
+        if unique && fill != Fill::Unseen && self.number == 0 {
+            self.fill_unique(rows, limit, fill);
+            return Ok(());
+        }
         while self.row < rows && self.probe_rows.len() < limit {
             let row = self.row;
             if fill == Fill::Unseen && self.seen.get(row).copied().unwrap_or(true) {
@@ -200,6 +258,34 @@ impl ProbeState {
             }
         }
         Ok(())
+    }
+
+    /// [`Self::fill`] where no probe row has two candidates.
+    fn fill_unique(&mut self, rows: usize, limit: usize, fill: Fill) {
+        let end = rows.min(self.row.saturating_add(limit));
+        let found = self.probe.first.get(self.row..end).unwrap_or_default();
+        if fill == Fill::MatchesAndMisses || !found.contains(&0) {
+            self.probe_rows.extend(self.row as u32..end as u32);
+            self.build_numbers.extend_from_slice(found);
+        } else {
+            // Each row is written, and stays where it has a candidate: nothing to predict.
+            self.probe_rows.resize(found.len(), 0);
+            self.build_numbers.resize(found.len(), 0);
+            let mut kept = 0;
+            for (row, number) in (self.row as u32..).zip(found) {
+                if let (Some(slot), Some(build)) = (
+                    self.probe_rows.get_mut(kept),
+                    self.build_numbers.get_mut(kept),
+                ) {
+                    *slot = row;
+                    *build = *number;
+                }
+                kept += usize::from(*number != 0);
+            }
+            self.probe_rows.truncate(kept);
+            self.build_numbers.truncate(kept);
+        }
+        self.row = end;
     }
 
     /// Drops the pairs that the residual filter does not accept.
