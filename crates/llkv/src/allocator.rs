@@ -1,0 +1,31 @@
+//! The program's allocator, and how long it keeps memory that was freed.
+//!
+//! mimalloc gives freed pages back to the system after ten milliseconds. A query that follows another one takes as many
+//! again, and the system clears each of them first, which took a third of the time of queries with large hash tables.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_long};
+
+/// Many small, short-lived allocations from several threads: measurably faster here than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+unsafe extern "C" {
+    /// `void mi_option_set(mi_option_t option, long value)` of `mimalloc.h`.
+    fn mi_option_set(option: c_int, value: c_long);
+}
+
+/// `mi_option_purge_delay` of mimalloc's `mi_option_t`, which never renumbers its options.
+const PURGE_DELAY: c_int = 15;
+
+/// Freed memory waits so long to be used again.
+const PURGE_DELAY_MS: c_long = 1_000;
+
+/// Keeps freed memory for a second, unless the environment says otherwise.
+pub(crate) fn keep_freed_memory() {
+    if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
+        // SAFETY: the library that allocates for this program exports the function, of this signature. It stores a number
+        // in a table of the library, and ignores options that it does not know.
+        unsafe { mi_option_set(PURGE_DELAY, PURGE_DELAY_MS) };
+    }
+}
