@@ -74,8 +74,8 @@ impl Group {
 
     /// The order in which a sink that takes any gets the morsels of the group; `None` for their own.
     fn order(&self) -> Result<Option<Vec<usize>>> {
-        match self.stages.as_ref() {
-            [stage] => stage.source.best_first(),
+        match self.stages.as_slice() {
+            [(_, stage)] => stage.source.best_first(),
             _ => Ok(None),
         }
     }
