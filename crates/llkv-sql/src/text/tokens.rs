@@ -193,9 +193,12 @@ impl Reader<'_> {
         Some((token, self.at + length))
     }
 
+    /// True at once behind a word, without a blank.
     fn follows_word(&self) -> bool {
-        let last = self.tokens.last().map(|token| &token.token);
-        matches!(last, Some(Token::Word(_)))
+        let last = self.tokens.last();
+        last.is_some_and(|last| {
+            matches!(last.token, Token::Word(_)) && last.span.end == self.location(self.at)
+        })
     }
 }
 
@@ -261,6 +264,9 @@ mod tests {
             "INSERT INTO \"q\" VALUES ('é', [x], `y`), (U&'d', N'e', b'01')",
             "select\r\n\t1\n;\n  select ü,\n b<-c, a<|b, a>>b<<c, d~e, f|g, h&i&&j",
             "1..2 1.a 1.e3 1L 5x a.1 ._a a..b @x {y} \\",
+            "a._b, a ._b",
+            "a ._b",
+            "t . x",
             "'unterminated",
         ] {
             check(text);
