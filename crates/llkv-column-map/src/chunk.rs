@@ -8,7 +8,7 @@
 //! ```
 
 use crate::bytes::{ALIGNMENT, ByteReader, ByteWriter, damaged};
-use crate::column_buffer::{ColumnBuffer, fixed_array};
+use crate::column_buffer::{ColumnBuffer, Values, fixed_array};
 use crate::column_test::Test;
 use crate::encoding::plain::{PlainBits, PlainFixed, PlainViews};
 use crate::encoding::{self, ColumnReader, Scratch};
@@ -412,16 +412,24 @@ impl Chunk {
         out: &mut ColumnBuffer,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        let take = |values: &mut Values, scratch: &mut Scratch| match positions.gaps() {
+            Some((rows, gaps)) => {
+                there(reader)?.append(start, rows, values, scratch)?;
+                values.drop_of_last(rows, gaps);
+                Ok(())
+            }
+            None => there(reader)?.append_at(start, positions, values, scratch),
+        };
         match &self.validity {
             Validity::AllNull => out.push_nulls(positions.len()),
             Validity::AllValid => {
-                there(reader)?.append_at(start, positions, &mut out.values, scratch)?;
+                take(&mut out.values, scratch)?;
                 out.pushed_valid(positions.len());
             }
             Validity::Bitmap(valid) => {
-                there(reader)?.append_at(start, positions, &mut out.values, scratch)?;
-                out.pushed(positions.rows().iter().map(|row| {
-                    let row = start + usize::from(*row);
+                take(&mut out.values, scratch)?;
+                out.pushed(positions.iter().map(|row| {
+                    let row = start + row;
                     row < valid.len() && valid.value(row)
                 }));
             }

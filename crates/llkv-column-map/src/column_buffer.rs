@@ -71,6 +71,50 @@ impl ViewValues {
     }
 }
 
+impl Values {
+    /// Takes some of the last `rows` values out: those at the positions `gaps` among them, ascending.
+    pub(crate) fn drop_of_last(&mut self, rows: usize, gaps: &[u16]) {
+        match self {
+            Self::Bits(bits) => {
+                let mut gone = gaps.iter().peekable();
+                let base = bits.len().saturating_sub(rows);
+                let all = bits.finish();
+                bits.append_buffer(&all.slice(0, base));
+                for (row, bit) in all.iter().skip(base).enumerate() {
+                    if gone.next_if(|gap| usize::from(**gap) == row).is_none() {
+                        bits.append(bit);
+                    }
+                }
+            }
+            Self::W1(values) => close_gaps(values, rows, gaps),
+            Self::W2(values) => close_gaps(values, rows, gaps),
+            Self::W4(values) => close_gaps(values, rows, gaps),
+            Self::W8(values) => close_gaps(values, rows, gaps),
+            Self::W16(values) => close_gaps(values, rows, gaps),
+            Self::Views(values) => close_gaps(&mut values.views, rows, gaps),
+        }
+    }
+}
+
+fn close_gaps<T: Copy>(values: &mut Vec<T>, rows: usize, gaps: &[u16]) {
+    let Some(base) = values.len().checked_sub(rows) else {
+        return;
+    };
+    let Some(last) = values.get_mut(base..) else {
+        return;
+    };
+    let after = gaps.iter().skip(1).map(|gap| usize::from(*gap));
+    let mut to = gaps.first().map_or(rows, |gap| usize::from(*gap));
+    for (gap, next) in gaps.iter().zip(after.chain([rows])) {
+        let from = usize::from(*gap) + 1;
+        if from <= next && next <= rows {
+            last.copy_within(from..next, to);
+            to += next - from;
+        }
+    }
+    values.truncate(base + to);
+}
+
 /// One column of the batch under construction.
 #[derive(Debug)]
 pub(crate) struct ColumnBuffer {
@@ -275,4 +319,31 @@ pub(crate) fn typed<T: arrow::datatypes::ArrowNativeType>(
         return Err(damaged("a buffer of values is misaligned"));
     }
     Ok(ScalarBuffer::new(buffer.clone(), 0, len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn values_at_gaps_go(rows in 0usize..300, before in 0usize..5, gone in prop::collection::btree_set(0u16..300, 0..40)) {
+            let all: Vec<u32> = (0..(before + rows) as u32).collect();
+            let gaps: Vec<u16> = gone.iter().copied().filter(|gap| usize::from(*gap) < rows).collect();
+            let is_gone = |at: usize| at >= before && gone.contains(&((at - before) as u16));
+            let expected: Vec<u32> = all.iter().copied().filter(|v| !is_gone(*v as usize)).collect();
+            let mut bits = BooleanBufferBuilder::new(0);
+            all.iter().for_each(|value| bits.append(value % 3 == 0));
+            let mut bits = Values::Bits(bits);
+            bits.drop_of_last(rows, &gaps);
+            let Values::Bits(mut bits) = bits else { unreachable!() };
+            let of_bits: Vec<bool> = expected.iter().map(|value| value % 3 == 0).collect();
+            prop_assert_eq!(bits.finish().iter().collect::<Vec<bool>>(), of_bits);
+            let mut values = Values::W4(all);
+            values.drop_of_last(rows, &gaps);
+            let Values::W4(values) = values else { unreachable!() };
+            prop_assert_eq!(values, expected);
+        }
+    }
 }

@@ -19,6 +19,7 @@ use llkv_storage::BoxedPager;
 use llkv_types::{
     Clock, FieldId, Horizon, RowId, SqlType, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TableId, TxnId,
 };
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 
 /// An immutable picture of a table. It holds the rows of every commit published when it was taken, and
@@ -311,6 +312,35 @@ impl TableVersion {
                 None => 0,
             })
             .collect()
+    }
+
+    /// True when all of these rows are there and no commit has deleted one of them.
+    #[must_use]
+    pub fn are_alive(&self, rows: &RoaringTreemap) -> bool {
+        if rows.len() < 64 {
+            let is_alive = |(group, position): (&Arc<RowGroup>, usize)| {
+                group.deleted_by(position, &self.marks) == TXN_ID_NONE
+            };
+            return rows.iter().all(|id| self.locate(id).is_some_and(is_alive));
+        }
+        let found = self.segments().map(|group| {
+            let (first, last) = (group.first_row_id(), group.last_row_id());
+            if rows.range_cardinality(first..=last) == 0 {
+                return Some(0);
+            }
+            let mut marks = self.marks.range(first, last);
+            let folded = group.deletes.positions.iter();
+            let mut folded = folded.map(|position| group.row_id(*position as usize));
+            if marks.any(|mark| rows.contains(mark.row_id)) || folded.any(|id| rows.contains(id)) {
+                return None;
+            }
+            let mut found = 0;
+            group.id_ranges(0, group.rows, |from, to, first| {
+                found += rows.range_cardinality(first..first + (to - from) as u64);
+            });
+            Some(found)
+        });
+        found.sum::<Option<u64>>() == Some(rows.len())
     }
 
     /// Whether a snapshot sees each row.

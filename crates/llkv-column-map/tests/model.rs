@@ -16,6 +16,7 @@ use llkv_column_map::{
 use llkv_storage::{BoxedPager, MemPager};
 use llkv_types::{FieldId, Horizon, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
 use proptest::prelude::*;
+use roaring::RoaringTreemap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -472,6 +473,22 @@ impl Model {
         if alive.is_empty() {
             return;
         }
+        let set: RoaringTreemap = alive.iter().map(|row| row.row_id).collect();
+        assert!(version.are_alive(&set));
+        let step = 1 + seed as usize % 7;
+        let some: RoaringTreemap = set.iter().step_by(step).collect();
+        assert!(version.are_alive(&some));
+        let mut dead = self.rows.iter().filter(|row| row.deleted_by != TXN_ID_NONE);
+        if let Some(dead) = dead.nth(seed as usize % (self.rows.len() - alive.len()).max(1)) {
+            let with_dead = |mut set: RoaringTreemap| {
+                set.insert(dead.row_id);
+                set
+            };
+            assert!(!version.are_alive(&with_dead(set)));
+            assert!(!version.are_alive(&with_dead(some)));
+            assert!(!version.are_alive(&RoaringTreemap::from_iter([dead.row_id])));
+        }
+        assert!(!version.are_alive(&RoaringTreemap::from_iter([version.next_row_id()])));
         let rows: Vec<&Row> = (0..30)
             .map(|n| alive[(value(seed, n).0.unwrap_or(0) + 2_000) as usize % alive.len()])
             .collect();

@@ -7,7 +7,7 @@ use crate::row_values::Returned;
 use crate::row_walk::on_conflict;
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, query, upsert};
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt64Type;
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update, Upsert};
@@ -288,6 +288,14 @@ fn delete_in_bulk(
     Ok(rows)
 }
 
+/// Many row ids that ascend, as those of a scan do: a set of them is made in a fraction of the time that inserting each takes.
+fn as_set(row_ids: &UInt64Array) -> Option<RoaringTreemap> {
+    if row_ids.len() < 64 || row_ids.null_count() > 0 {
+        return None;
+    }
+    RoaringTreemap::from_sorted_iter(row_ids.values().iter().copied()).ok()
+}
+
 /// Adds the row ids of the first column to `seen` and gives back the other columns, without the rows
 /// whose id was seen before (a join may find a row more than once), and the ids of those that are left.
 fn take_row_ids(
@@ -301,6 +309,10 @@ fn take_row_ids(
     let row_ids = row_ids.ok_or_else(|| Error::internal("a changed row without a row id"))?;
     let rest: Vec<usize> = (1..batch.num_columns()).collect();
     let rows = batch.project(&rest)?;
+    if let Some(new) = as_set(row_ids).filter(|new| seen.is_disjoint(new)) {
+        *seen |= new;
+        return Ok((rows, row_ids.values().to_vec()));
+    }
     let fresh: Vec<bool> = (0..row_ids.len())
         .map(|row| row_ids.is_valid(row) && seen.insert(row_ids.value(row)))
         .collect();

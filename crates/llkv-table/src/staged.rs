@@ -12,7 +12,7 @@ use arrow::datatypes::DataType;
 use llkv_column_map::{ColumnStore, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
 use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
-use llkv_types::{ROW_GROUP_ROWS, RowId, Scalar, TXN_ID_NONE, TxnId, variant};
+use llkv_types::{ROW_GROUP_ROWS, RowId, Scalar, TxnId, variant};
 use roaring::RoaringTreemap;
 use std::sync::{Arc, OnceLock};
 
@@ -356,13 +356,16 @@ impl StagedTable {
         context: &WriteContext<'_>,
         rows: &RoaringTreemap,
     ) -> Result<RoaringTreemap> {
-        let fresh = rows - self.deletes.as_ref();
-        let committed: RoaringTreemap = fresh
-            .iter()
-            .take_while(|id| *id < OWN_ROW_ID_BASE)
-            .collect();
-        if !committed.is_empty() {
+        let mut fresh = rows.clone();
+        if !self.deletes.is_empty() {
+            fresh -= self.deletes.as_ref();
+        }
+        if fresh.max().is_some_and(|id| id >= OWN_ROW_ID_BASE) {
+            let mut committed = fresh.clone();
+            committed.remove_range(OWN_ROW_ID_BASE..);
             self.lock(context, &committed)?;
+        } else {
+            self.lock(context, &fresh)?;
         }
         *Arc::make_mut(&mut self.deletes) |= &fresh;
         Ok(fresh)
@@ -370,14 +373,15 @@ impl StagedTable {
 
     /// Takes committed rows for this transaction: the first updater wins.
     fn lock(&self, context: &WriteContext<'_>, rows: &RoaringTreemap) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         let name = &self.table.meta().name;
         let taken = self.table.pending().acquire(context.snapshot.txn_id, rows);
         taken.map_err(|_| conflict(name, "a concurrent transaction is changing the same row"))?;
         // Only now, with the rows taken, is what is published the last word on them.
         let version = context.store.table(self.table.id())?;
-        let row_ids: Vec<RowId> = rows.iter().collect();
-        let deleted_by = version.map(|v| v.deleted_by(&row_ids)).unwrap_or_default();
-        if deleted_by.iter().any(|id| *id != TXN_ID_NONE) {
+        if version.is_some_and(|version| !version.are_alive(rows)) {
             self.table.pending().release(context.snapshot.txn_id, rows);
             return Err(conflict(
                 name,

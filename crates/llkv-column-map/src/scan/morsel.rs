@@ -449,18 +449,15 @@ impl MorselReader {
             self.pending_rows += rows;
             return Ok(());
         }
-        self.positions.load(&self.selection);
+        self.positions.load_or_gaps(&self.selection);
         for (chunk, column) in chunks.iter().zip(&mut self.columns) {
             column.reserve();
             column.append_at(chunk, start, &self.positions, &mut self.scratch)?;
         }
         if self.spec.with_row_id {
-            let positions = self.positions.rows();
-            self.row_ids.extend(
-                positions
-                    .iter()
-                    .map(|p| group.row_id(start + usize::from(*p))),
-            );
+            let positions = self.positions.iter();
+            self.row_ids
+                .extend(positions.map(|position| group.row_id(start + position)));
         }
         self.pending_rows += self.positions.len();
         Ok(())

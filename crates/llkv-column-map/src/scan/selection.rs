@@ -123,10 +123,18 @@ pub(crate) fn retain_words(words: &mut [u64], mut keep: impl FnMut(usize) -> boo
     }
 }
 
+/// A window is read whole, and the rows that did not survive are taken out, where they are at most one in so many: moving what lies
+/// between them costs less than gathering the others.
+const GAPS_SHARE: usize = 8;
+
 /// The surviving rows of a window as ascending positions, with the border of each block.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
     rows: Vec<u16>,
+    /// In their place, the rows that did not survive, where they are few, ...
+    gaps: Vec<u16>,
+    /// ... among so many.
+    window_rows: usize,
     /// `ends[b]`: positions in blocks `0..=b`.
     ends: [usize; BLOCKS],
 }
@@ -134,6 +142,7 @@ pub(crate) struct Positions {
 impl Positions {
     /// Lists the selected rows.
     pub(crate) fn load(&mut self, selection: &Selection) {
+        self.gaps.clear();
         self.rows.clear();
         let mut blocks = selection.words().chunks(BLOCK_WORDS);
         for (block, end) in self.ends.iter_mut().enumerate() {
@@ -149,8 +158,51 @@ impl Positions {
         }
     }
 
+    /// [`Positions::load`], or only the rows that are left out where these are few.
+    pub(crate) fn load_or_gaps(&mut self, selection: &Selection) {
+        let left_out = selection.rows - selection.count().min(selection.rows);
+        if left_out == 0 || left_out * GAPS_SHARE > selection.rows {
+            self.load(selection);
+            return;
+        }
+        self.rows.clear();
+        self.gaps.clear();
+        self.window_rows = selection.rows;
+        for (index, word) in selection.words.iter().enumerate() {
+            let base = index * 64;
+            let mut left = !*word;
+            while left != 0 {
+                let row = base + left.trailing_zeros() as usize;
+                if row >= selection.rows {
+                    return;
+                }
+                self.gaps.push(row as u16);
+                left &= left - 1;
+            }
+        }
+    }
+
+    /// Where [`Positions::load_or_gaps`] took note of the gaps: the rows of the window, and the gaps among them, ascending.
+    pub(crate) fn gaps(&self) -> Option<(usize, &[u16])> {
+        (!self.gaps.is_empty()).then_some((self.window_rows, self.gaps.as_slice()))
+    }
+
+    /// All positions, however they were noted.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        let (rows, gaps) = self.gaps().unwrap_or_default();
+        let ends = gaps.iter().map(|gap| usize::from(*gap));
+        let starts = ends.clone().map(|gap| gap + 1);
+        let last = self.gaps().map(|_| rows);
+        let runs = std::iter::once(0)
+            .chain(starts)
+            .zip(ends.chain(last))
+            .flat_map(|(start, end)| start..end);
+        self.rows.iter().map(|row| usize::from(*row)).chain(runs)
+    }
+
     /// A list of single positions within one window, given ascending.
     pub(crate) fn load_rows(&mut self, rows: impl Iterator<Item = u16>) {
+        self.gaps.clear();
         self.rows.clear();
         self.rows.extend(rows);
         for (block, end) in self.ends.iter_mut().enumerate() {
@@ -159,13 +211,16 @@ impl Positions {
         }
     }
 
-    /// Positions within the window, ascending.
+    /// Positions within the window, ascending, but for those after [`Positions::load_or_gaps`].
     pub(crate) fn rows(&self) -> &[u16] {
         &self.rows
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        match self.gaps() {
+            Some((rows, gaps)) => rows - gaps.len(),
+            None => self.rows.len(),
+        }
     }
 
     /// The non-empty blocks: block number and the positions (within the window) that lie in it.
@@ -261,5 +316,31 @@ mod tests {
             .flat_map(|(_, rows)| rows.to_vec())
             .collect();
         assert_eq!(by_block, expected);
+    }
+
+    #[test]
+    fn positions_are_the_same_however_they_are_noted() {
+        for (rows, step) in [(8_192, 20), (5_000, 9), (1, 2), (64, 64), (700, 3)] {
+            let mut selection = Selection::new();
+            selection.fill(rows);
+            for row in (step - 1..rows).step_by(step) {
+                selection.remove(row);
+            }
+            let (mut listed, mut noted) = (Positions::default(), Positions::default());
+            listed.load(&selection);
+            noted.load_or_gaps(&selection);
+            assert_eq!(
+                noted.gaps().is_some(),
+                step > 8 && rows >= step,
+                "{rows} {step}"
+            );
+            let expected: Vec<usize> = listed.rows().iter().map(|row| usize::from(*row)).collect();
+            assert_eq!(noted.iter().collect::<Vec<_>>(), expected);
+            assert_eq!(listed.iter().collect::<Vec<_>>(), expected);
+            assert_eq!(
+                (noted.len(), listed.len()),
+                (expected.len(), expected.len())
+            );
+        }
     }
 }

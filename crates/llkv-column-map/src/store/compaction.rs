@@ -340,7 +340,7 @@ fn rewrite(
                 selection.retain(|row| !version.is_dead(segment, start + row, horizon));
             }
             for positions in pieces(&selection, shape.row_group_rows) {
-                let live = positions.rows().len();
+                let live = positions.len();
                 let is_full = rows + live > shape.row_group_rows
                     || rows > 0 && bytes + live * row_bytes > GROUP_BYTES;
                 if is_full && rows > 0 {
@@ -371,7 +371,7 @@ fn pieces(selection: &Selection, row_group_rows: usize) -> Vec<Positions> {
     let part = |start: usize| {
         let mut positions = Positions::default();
         if live <= row_group_rows {
-            positions.load(selection);
+            positions.load_or_gaps(selection);
             return positions;
         }
         let mut part = selection.clone();
@@ -438,8 +438,8 @@ fn add_versions(
     let mut at = 0u32;
     let mut row_ids: Vec<IdRun> = Vec::new();
     for window in windows {
-        for position in window.positions.rows() {
-            let position = window.start + usize::from(*position);
+        for position in window.positions.iter() {
+            let position = window.start + position;
             let segment = &window.segment;
             push_ids(&mut row_ids, at, segment.row_id(position));
             let created_by = horizon.settled(segment.created_by(position));
