@@ -153,9 +153,7 @@ impl RuntimeSession {
         program: &TriggerProgram,
         row: &[Scalar],
     ) -> Result<()> {
-        if self.settings.cancel.is_cancelled() {
-            return Err(ExecError::Cancelled.into());
-        }
+        self.settings.cancel.check()?;
         if let Some(condition) = &program.condition
             && !self.holds(transaction, condition.of_row(row)?)?
         {

@@ -16,7 +16,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use llkv_executor::SelectExecution;
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update, ViewChange};
-use llkv_result::{Error, ExecError, Result, StatementResult};
+use llkv_result::{Error, Result, StatementResult};
 use llkv_types::{RowId, TriggerEvent, TriggerTime};
 use roaring::RoaringTreemap;
 
@@ -177,9 +177,7 @@ impl Rows {
     }
 
     fn next(&mut self, session: &RuntimeSession) -> Result<Option<RecordBatch>> {
-        if session.settings.cancel.is_cancelled() {
-            return Err(ExecError::Cancelled.into());
-        }
+        session.settings.cancel.check()?;
         loop {
             if let Some(batch) = &self.batch
                 && self.next_row < batch.num_rows()
