@@ -95,6 +95,13 @@ impl Reader<'_> {
                 ));
             }
         };
+        if let (Dialect::Llkv, Some(word)) = (self.dialect, words.get(2)) {
+            let hint = "the text of an error stands behind `----`";
+            return Err(error(
+                line,
+                format!("no word `{word}` after a connection: {hint}"),
+            ));
+        }
         let sql = self.sql(line)?;
         let (error_text, error_lines) = match self.lines.block_after_dashes() {
             (Some(lines), range) => (Some(lines.join("\n")), range),

@@ -156,6 +156,11 @@ fn statements_with_errors_and_connections() {
         record.error.as_deref(),
         Some("Catalog Error: t\nsecond line")
     );
+    let error = fails(
+        "statement error no such table\nDROP TABLE t\n",
+        Dialect::Llkv,
+    );
+    assert_eq!(error.line, 1);
     let record = statement("statement maybe\nX\n----\n\n", Dialect::Duckdb);
     assert_eq!(record.expectation, Expectation::Maybe);
     assert_eq!(record.error, None);
