@@ -60,6 +60,20 @@ fn text_of(number: &str) -> String {
     format!("md5(CAST({number} AS TEXT))")
 }
 
+/// A session of a database with a table of so many rows, all of them in its row groups.
+fn filled(engine: &SqlEngine, rows: u64) -> Session {
+    let session = engine.session();
+    let text = text_of("n");
+    for statement in [
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT, s TEXT)",
+        &format!("INSERT INTO t SELECT n, 0, {text} FROM generate_series(1, {rows}) AS s(n)"),
+        "CHECKPOINT; CHECKPOINT",
+    ] {
+        run(&session, statement).unwrap();
+    }
+    session
+}
+
 /// A few rows change again and again while somebody looks at what they were: two versions of each are enough.
 #[test]
 fn a_long_snapshot_costs_the_versions_that_it_sees_and_no_more() {
@@ -67,19 +81,7 @@ fn a_long_snapshot_costs_the_versions_that_it_sees_and_no_more() {
     const HOT: u64 = 3_000;
     let commits = if long() { 100_000 } else { 12_000 };
     let measured = open(&SimDisk::new(1), u64::MAX, 1_000);
-    let session = measured.engine.session();
-    run(
-        &session,
-        "CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT, s TEXT)",
-    )
-    .unwrap();
-    let text = text_of("n");
-    run(
-        &session,
-        &format!("INSERT INTO t SELECT n, 0, {text} FROM generate_series(1, {ROWS}) AS s(n)"),
-    )
-    .unwrap();
-    run(&session, "CHECKPOINT; CHECKPOINT").unwrap();
+    let session = filled(&measured.engine, ROWS);
     let before = measured.used_bytes();
 
     let reader = measured.engine.session();
@@ -135,21 +137,9 @@ fn churn_leaves_a_file_and_scans_like_those_of_a_fresh_table() {
     let changes = if long() { 10_000_000 } else { 300_000 };
     let disk = SimDisk::new(2);
     let measured = open(&disk, 5_000, u64::MAX);
-    let session = measured.engine.session();
-    run(
-        &session,
-        "CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT, s TEXT)",
-    )
-    .unwrap();
-    let text = text_of("n");
-    run(
-        &session,
-        &format!("INSERT INTO t SELECT n, 0, {text} FROM generate_series(1, {ROWS}) AS s(n)"),
-    )
-    .unwrap();
-    run(&session, "CHECKPOINT; CHECKPOINT").unwrap();
+    let session = filled(&measured.engine, ROWS);
     let (mut chance, mut done, mut next) = (Chance::new(3), 0, ROWS + 1);
-    let mut largest = 0;
+    let (mut largest, text) = (0, text_of("n"));
     measured.pager.reset();
     while done < changes {
         // Some rows change, some go, as many come.

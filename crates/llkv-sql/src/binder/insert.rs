@@ -210,12 +210,7 @@ impl Binder<'_> {
         insert: &ast::Insert,
     ) -> Result<LogicalPlan> {
         let columns = positions.iter().filter_map(|&at| info.columns.get(at));
-        let into: Vec<Target<'_>> = columns
-            .map(|column| Target {
-                table: info,
-                column,
-            })
-            .collect();
+        let into: Vec<Target<'_>> = columns.map(|column| Target::new(info, column)).collect();
         let plain =
             query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
         let plan = match query.body.as_ref() {
@@ -326,13 +321,7 @@ impl Binder<'_> {
         for (position, column) in info.columns.iter().enumerate() {
             let source = positions.iter().position(|p| *p == position);
             let expr = match source.and_then(|at| given.get(at)) {
-                Some(from) => self.assigned_column(
-                    from,
-                    Target {
-                        table: info,
-                        column,
-                    },
-                )?,
+                Some(from) => self.assigned_column(from, Target::new(info, column))?,
                 None => self.default_of(info, position)?,
             };
             projections.push(Projection {
@@ -429,13 +418,7 @@ impl Binder<'_> {
             let source = positions.iter().position(|p| *p == position);
             let expr = match (default, source.and_then(|at| given.get(at))) {
                 (Some(default), _) => default,
-                (None, Some(from)) => self.assigned_column(
-                    from,
-                    Target {
-                        table: info,
-                        column,
-                    },
-                )?,
+                (None, Some(from)) => self.assigned_column(from, Target::new(info, column))?,
                 (None, None) => Expr::Literal(Scalar::Null(column.ty)),
             };
             projections.push(Projection {

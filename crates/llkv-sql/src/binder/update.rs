@@ -282,13 +282,7 @@ impl Binder<'_> {
             let Some(column) = info.columns.get(position) else {
                 return super::invalid("a column that is not there");
             };
-            let value = self.assigned_column(
-                value,
-                Target {
-                    table: info,
-                    column,
-                },
-            )?;
+            let value = self.assigned_column(value, Target::new(info, column))?;
             let value = self.stored_value(value, column)?;
             assigned.push((position, value));
         }
@@ -323,13 +317,7 @@ impl Binder<'_> {
                 value,
             );
         }
-        let value = self.assign_into(
-            bound,
-            Target {
-                table: info,
-                column,
-            },
-        )?;
+        let value = self.assign_into(bound, Target::new(info, column))?;
         self.stored_value(value, column)
     }
 

@@ -27,7 +27,11 @@ pub(super) struct Target<'t> {
     pub(super) column: &'t ColumnInfo,
 }
 
-impl Target<'_> {
+impl<'t> Target<'t> {
+    pub(super) const fn new(table: &'t TableInfo, column: &'t ColumnInfo) -> Self {
+        Self { table, column }
+    }
+
     const fn ty(&self) -> SqlType {
         self.column.ty
     }
