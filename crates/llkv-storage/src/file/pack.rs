@@ -11,10 +11,13 @@ use super::extent::Extent;
 use super::tree::{Cell, Node, Peek, first_key};
 use super::value::Value;
 use llkv_result::Result;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// So much is moved by one checkpoint: closing takes a fraction of a second, and the next time goes on.
 const MOVE_BYTES: u64 = 64 << 20;
+/// Closing moves at most so often: what found no room of its size may find it behind what was moved before.
+const CLOSING_ROUNDS: usize = 3;
 
 /// What lies behind the cut.
 #[derive(Default)]
@@ -25,14 +28,23 @@ struct Behind {
 }
 
 impl Core {
-    /// At the clean end, moves some of what lies at the end of the file, if a quarter of the file is free.
+    /// At the clean end, moves some of what lies at the end of the file, as long as a quarter of the file is free and it becomes
+    /// shorter.
     pub(super) fn pack_a_little(&self, state: &mut CheckpointState) -> Result<()> {
         let space = &self.store.space;
-        let worth = space.is_worth_packing(self.options.pack_bytes);
-        match space.cut_for_packing(MOVE_BYTES).filter(|_| worth) {
-            Some(cut) => self.pack(state, cut, LogAfter::StartsOver),
-            None => Ok(()),
+        for _ in 0..CLOSING_ROUNDS {
+            let (end, _) = space.totals();
+            let worth = space.is_worth_packing(self.options.pack_bytes);
+            let Some(cut) = space.cut_for_packing(MOVE_BYTES).filter(|_| worth) else {
+                break;
+            };
+            self.pack(state, cut, LogAfter::StartsOver)?;
+            self.shrink()?;
+            if space.totals().0 >= end {
+                break;
+            }
         }
+        Ok(())
     }
 
     /// Moves all that has room before it, and cuts the end off, while batches go on.
@@ -74,6 +86,10 @@ impl Core {
             self.find_behind(root, tree.level(), 0, cut, &mut behind)?;
         }
         drop(tree);
+        // The last value of the file decides where it ends, so it has the first choice of what is free.
+        behind
+            .values
+            .sort_unstable_by_key(|(_, _, extent)| Reverse(extent.at.offset));
         for (key, value, extent) in behind.values {
             self.move_value(key, &value, &extent, cut)?;
         }

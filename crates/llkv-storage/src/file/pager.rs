@@ -174,8 +174,8 @@ impl Core {
             return Ok(());
         }
         self.run_checkpoint(&mut state, LogAfter::StartsOver)?;
-        self.pack_a_little(&mut state)?;
         self.shrink()?;
+        self.pack_a_little(&mut state)?;
         self.commit.lock().log.remove()
     }
 
