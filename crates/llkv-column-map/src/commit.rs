@@ -6,6 +6,7 @@ use crate::index::IndexDefinition;
 use arrow::array::{ArrayRef, RecordBatch};
 use llkv_storage::{Blob, CommitId};
 use llkv_types::{FieldId, IndexId, RowId, SqlType, TableId, TxnId};
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 
 /// The changes of one commit, in order.
@@ -83,6 +84,13 @@ pub enum TableChange {
         /// The rows' ids, ascending.
         row_ids: Vec<RowId>,
     },
+    /// Many rows that go: as [`TableChange::Delete`].
+    DeleteSet {
+        /// The table.
+        table: TableId,
+        /// The rows' ids.
+        rows: Arc<RoaringTreemap>,
+    },
 }
 
 impl TableChange {
@@ -97,7 +105,8 @@ impl TableChange {
             | Self::AppendStaged { table, .. }
             | Self::CreateIndex { table, .. }
             | Self::DropIndex { table, .. }
-            | Self::Delete { table, .. } => *table,
+            | Self::Delete { table, .. }
+            | Self::DeleteSet { table, .. } => *table,
         }
     }
 }
@@ -185,6 +194,10 @@ pub(crate) enum ReadyChange {
         table: TableId,
         row_ids: Vec<RowId>,
     },
+    DeleteSet {
+        table: TableId,
+        rows: Arc<RoaringTreemap>,
+    },
 }
 
 impl ReadyChange {
@@ -197,7 +210,8 @@ impl ReadyChange {
             | Self::AppendGroups { table, .. }
             | Self::CreateIndex { table, .. }
             | Self::DropIndex { table, .. }
-            | Self::Delete { table, .. } => *table,
+            | Self::Delete { table, .. }
+            | Self::DeleteSet { table, .. } => *table,
         }
     }
 }

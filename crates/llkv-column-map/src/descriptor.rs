@@ -48,7 +48,7 @@ pub(crate) struct DeleteMeta {
     pub(crate) deleted_by: Vec<TxnId>,
 }
 
-/// A row group without its values.
+/// A row group without its values. It is stored as a [`PackedGroup`](crate::packed_group::PackedGroup).
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) struct GroupMeta {
     pub(crate) rows: u32,
@@ -108,13 +108,13 @@ pub(crate) struct RecordKind {
 /// A [`TableDescriptor`].
 pub(crate) const TABLE: RecordKind = RecordKind {
     magic: *b"LLKT",
-    version: 2,
+    version: 3,
     name: "the descriptor of a table",
 };
 /// A list of [`GroupMeta`], in a page of a descriptor or in the journal.
 pub(crate) const GROUPS: RecordKind = RecordKind {
     magic: *b"LLKG",
-    version: 1,
+    version: 2,
     name: "a description of row groups",
 };
 /// A [`StoreHeader`].
@@ -142,26 +142,65 @@ pub(crate) fn seal<T: Encode>(kind: RecordKind, value: &T) -> Vec<u8> {
 /// # Errors
 /// On a foreign magic or version, a wrong checksum, or a payload that does not decode.
 pub(crate) fn unseal<T: DecodeOwned>(kind: RecordKind, key: u64, bytes: &[u8]) -> Result<T> {
+    payload(kind, kind.version, key, bytes)?.decode()
+}
+
+/// The bytes in an envelope, which are what they were when they were written.
+#[derive(Debug)]
+pub(crate) struct Payload<'a> {
+    kind: RecordKind,
+    key: u64,
+    /// Of the type that they encode.
+    pub(crate) version: u16,
+    bytes: &'a [u8],
+}
+
+/// Opens an envelope of a version that is read: from `oldest` up to that of the kind.
+///
+/// # Errors
+/// On a foreign magic or version, or a wrong checksum.
+pub(crate) fn payload(
+    kind: RecordKind,
+    oldest: u16,
+    key: u64,
+    bytes: &[u8],
+) -> Result<Payload<'_>> {
     let fail = |what: String| damaged_key(Some(key), format!("{}: {what}", kind.name));
     let mut input = ByteReader::new(bytes);
     let (found, version, _) = (input.raw(4)?, input.u16()?, input.u16()?);
     if found != kind.magic {
         return Err(fail("another record lies in its place".into()));
     }
-    if version != kind.version {
+    if !(oldest..=kind.version).contains(&version) {
         let known = kind.version;
         return Err(fail(format!("version {version}; this build reads {known}")));
     }
     let len = input.u32()? as usize;
     let checksum = input.u64()?;
-    let payload = input.raw(len)?;
-    if xxh3_64(payload) != checksum {
+    let bytes = input.raw(len)?;
+    if xxh3_64(bytes) != checksum {
         return Err(fail("its checksum is wrong".into()));
     }
     if !input.is_empty() {
         return Err(fail("bytes follow it".into()));
     }
-    bitcode::decode(payload).map_err(|e| fail(e.to_string()))
+    Ok(Payload {
+        kind,
+        key,
+        version,
+        bytes,
+    })
+}
+
+impl Payload<'_> {
+    /// The value.
+    ///
+    /// # Errors
+    /// When the bytes encode none.
+    pub(crate) fn decode<T: DecodeOwned>(&self) -> Result<T> {
+        let value = bitcode::decode(self.bytes);
+        value.map_err(|e| damaged_key(Some(self.key), format!("{}: {e}", self.kind.name)))
+    }
 }
 
 impl GroupMeta {

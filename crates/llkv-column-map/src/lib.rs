@@ -25,6 +25,7 @@ mod journal;
 mod key_set;
 mod kind;
 mod marks;
+mod packed_group;
 mod predicate;
 mod row_group;
 mod scan;

@@ -2,16 +2,41 @@
 
 use bitcode::{Decode, Encode};
 use llkv_types::{RowId, TxnId};
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 
 /// A run is merged with the next one unless it is longer by this factor, so that n single deletes
 /// make few runs and each mark is copied a logarithmic number of times.
 const GROWTH: usize = 4;
+/// With more sets than these, all of them become a run: each is one more place to look at.
+const MAX_SETS: usize = 16;
 
-/// Row ids with the commits that deleted them: immutable sorted runs, shared between versions.
+/// Row ids with the commits that deleted them, shared between versions: immutable sorted runs, and the sets of
+/// commits that deleted many rows, as those commits brought them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Marks {
     runs: Vec<Arc<Vec<Mark>>>,
+    sets: Vec<MarkSet>,
+}
+
+/// The rows that one commit deleted.
+#[derive(Debug, Clone)]
+struct MarkSet {
+    rows: Arc<RoaringTreemap>,
+    deleted_by: TxnId,
+}
+
+impl MarkSet {
+    /// The marks of rows `first..=last`, ascending.
+    fn range(&self, first: RowId, last: RowId) -> impl Iterator<Item = Mark> {
+        let mut rows = self.rows.iter();
+        rows.advance_to(first);
+        let within = rows.take_while(move |row_id| *row_id <= last);
+        within.map(|row_id| Mark {
+            row_id,
+            deleted_by: self.deleted_by,
+        })
+    }
 }
 
 /// One deleted row.
@@ -22,12 +47,10 @@ pub(crate) struct Mark {
 }
 
 impl Marks {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-    }
-
     pub(crate) fn len(&self) -> usize {
-        self.runs.iter().map(|run| run.len()).sum()
+        let in_runs: usize = self.runs.iter().map(|run| run.len()).sum();
+        let in_sets: u64 = self.sets.iter().map(|set| set.rows.len()).sum();
+        in_runs + in_sets as usize
     }
 
     /// These marks and those of one more commit (ids ascending).
@@ -41,6 +64,23 @@ impl Marks {
             .collect();
         let mut out = self.clone();
         out.push(marks);
+        out
+    }
+
+    /// These marks and those of one more commit, which deleted many rows.
+    pub(crate) fn with_set(&self, rows: &Arc<RoaringTreemap>, deleted_by: TxnId) -> Self {
+        let mut out = self.clone();
+        if !rows.is_empty() {
+            out.sets.push(MarkSet {
+                rows: Arc::clone(rows),
+                deleted_by,
+            });
+        }
+        if out.sets.len() > MAX_SETS {
+            let sets = std::mem::take(&mut out.sets);
+            let all = sets.iter().flat_map(|set| set.range(0, RowId::MAX));
+            out.push(sorted(all.collect()));
+        }
         out
     }
 
@@ -61,38 +101,66 @@ impl Marks {
     pub(crate) fn after(&self, applied: TxnId, kept: &[Mark]) -> Self {
         let marks = self.runs.iter().flat_map(|run| run.iter());
         let younger = marks.filter(|mark| mark.deleted_by > applied);
-        Self::of(younger.chain(kept).copied().collect())
+        let mut out = Self::of(younger.chain(kept).copied().collect());
+        let sets = self.sets.iter();
+        let sets = sets.filter(|set| set.deleted_by > applied);
+        out.sets.extend(sets.cloned());
+        out
     }
 
     /// Marks in any order.
-    pub(crate) fn of(mut marks: Vec<Mark>) -> Self {
-        marks.sort_unstable();
-        marks.dedup_by_key(|mark| mark.row_id);
+    pub(crate) fn of(marks: Vec<Mark>) -> Self {
         let mut out = Self::default();
-        out.push(marks);
+        out.push(sorted(marks));
         out
     }
 
     /// The commit that deleted a row, if one did. The first one counts.
     pub(crate) fn get(&self, row_id: RowId) -> Option<TxnId> {
-        self.runs
-            .iter()
-            .filter_map(|run| {
-                let at = run.partition_point(|mark| mark.row_id < row_id);
-                run.get(at).filter(|mark| mark.row_id == row_id)
-            })
+        let of_runs = self.runs.iter().filter_map(|run| {
+            let at = run.partition_point(|mark| mark.row_id < row_id);
+            run.get(at).filter(|mark| mark.row_id == row_id)
+        });
+        let of_sets = self.sets.iter().filter(|set| set.rows.contains(row_id));
+        of_runs
             .map(|mark| mark.deleted_by)
+            .chain(of_sets.map(|set| set.deleted_by))
             .min()
+    }
+
+    /// True when one of the rows has a mark.
+    pub(crate) fn meets(&self, rows: &RoaringTreemap) -> bool {
+        let (Some(first), Some(last)) = (rows.min(), rows.max()) else {
+            return false;
+        };
+        self.sets.iter().any(|set| !set.rows.is_disjoint(rows))
+            || self.runs.iter().any(|run| {
+                let mut marks = within(run, first, last).iter();
+                marks.any(|mark| rows.contains(mark.row_id))
+            })
     }
 
     /// The marks of rows `first..=last`, in no order.
     pub(crate) fn range(&self, first: RowId, last: RowId) -> impl Iterator<Item = Mark> {
-        self.runs.iter().flat_map(move |run| {
-            let from = run.partition_point(|mark| mark.row_id < first);
-            let to = run.partition_point(|mark| mark.row_id <= last);
-            run.get(from..to).unwrap_or_default().iter().copied()
-        })
+        let of_runs = self.runs.iter();
+        let of_runs = of_runs.flat_map(move |run| within(run, first, last).iter().copied());
+        let of_sets = self.sets.iter();
+        of_runs.chain(of_sets.flat_map(move |set| set.range(first, last)))
     }
+}
+
+/// The part of a sorted run that has rows `first..=last`.
+fn within(run: &[Mark], first: RowId, last: RowId) -> &[Mark] {
+    let from = run.partition_point(|mark| mark.row_id < first);
+    let to = run.partition_point(|mark| mark.row_id <= last);
+    run.get(from..to).unwrap_or_default()
+}
+
+/// One mark for each row, that of the first commit, by ascending rows.
+fn sorted(mut marks: Vec<Mark>) -> Vec<Mark> {
+    marks.sort_unstable();
+    marks.dedup_by_key(|mark| mark.row_id);
+    marks
 }
 
 /// Merges two sorted runs; of two marks of one row the earlier commit's stays.
@@ -137,5 +205,29 @@ mod tests {
             marks.range(0, 999).filter(|m| m.deleted_by < 5_000).count(),
             1_000
         );
+    }
+
+    #[test]
+    fn sets_are_marks_like_others() {
+        let rows = |rows: std::ops::Range<u64>| Arc::new(rows.collect::<RoaringTreemap>());
+        let mut marks = Marks::default().with(&[3, 50], 10);
+        for step in 0..40 {
+            marks = marks.with_set(&rows(step * 100..step * 100 + 60), 20 + step);
+            assert!(marks.sets.len() <= MAX_SETS);
+        }
+        assert_eq!(marks.get(3), Some(10));
+        assert_eq!(marks.get(3_959), Some(59));
+        assert_eq!(marks.get(3_960), None);
+        let mut found: Vec<Mark> = marks.range(110, 205).collect();
+        found.sort_unstable();
+        let expected = (110..160)
+            .map(|id| (id, 21))
+            .chain((200..206).map(|id| (id, 22)));
+        assert!(found.iter().map(|m| (m.row_id, m.deleted_by)).eq(expected));
+        assert!(marks.meets(&rows(3_959..3_970)) && marks.meets(&rows(3..4)));
+        assert!(!marks.meets(&rows(3_960..4_000)) && !marks.meets(&rows(60..100)));
+        let later = marks.after(58, &[]);
+        assert_eq!((later.len(), later.get(3_900)), (60, Some(59)));
+        assert_eq!(marks.after(59, &[]).len(), 0);
     }
 }

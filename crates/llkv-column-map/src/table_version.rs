@@ -201,6 +201,9 @@ impl TableVersion {
             ReadyChange::Delete { row_ids, .. } => {
                 next.marks = self.marks.with(row_ids, commit_id);
             }
+            ReadyChange::DeleteSet { rows, .. } => {
+                next.marks = self.marks.with_set(rows, commit_id);
+            }
         }
         Ok(next)
     }
@@ -323,15 +326,17 @@ impl TableVersion {
             };
             return rows.iter().all(|id| self.locate(id).is_some_and(is_alive));
         }
+        if self.marks.meets(rows) {
+            return false;
+        }
         let found = self.segments().map(|group| {
             let (first, last) = (group.first_row_id(), group.last_row_id());
             if rows.range_cardinality(first..=last) == 0 {
                 return Some(0);
             }
-            let mut marks = self.marks.range(first, last);
             let folded = group.deletes.positions.iter();
             let mut folded = folded.map(|position| group.row_id(*position as usize));
-            if marks.any(|mark| rows.contains(mark.row_id)) || folded.any(|id| rows.contains(id)) {
+            if folded.any(|id| rows.contains(id)) {
                 return None;
             }
             let mut found = 0;
@@ -426,6 +431,12 @@ impl TableVersion {
     /// When a field is unknown or a predicate does not fit its column.
     pub fn scan(self: &Arc<Self>, spec: ScanSpec) -> Result<ColumnScan> {
         ColumnScan::new(Arc::clone(self), spec)
+    }
+
+    /// True where some rows of a group may be deleted.
+    pub(crate) fn has_deletes(&self, group: &RowGroup) -> bool {
+        let mut marks = self.marks.range(group.first_row_id(), group.last_row_id());
+        self.dropped_by.is_some() || !group.deletes.positions.is_empty() || marks.next().is_some()
     }
 
     /// True for a row that no snapshot sees.

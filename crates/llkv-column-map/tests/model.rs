@@ -154,10 +154,16 @@ impl Model {
         if at.is_empty() {
             return;
         }
-        let row_ids = at.iter().map(|i| self.rows[*i].row_id).collect();
-        self.commit(TableChange::Delete {
-            table: TABLE,
-            row_ids,
+        let row_ids = at.iter().map(|i| self.rows[*i].row_id);
+        self.commit(match at.len() % 2 {
+            0 => TableChange::DeleteSet {
+                table: TABLE,
+                rows: Arc::new(row_ids.collect()),
+            },
+            _ => TableChange::Delete {
+                table: TABLE,
+                row_ids: row_ids.collect(),
+            },
         });
         for i in at {
             self.rows[i].deleted_by = self.commit_id;

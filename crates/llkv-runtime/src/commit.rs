@@ -229,6 +229,7 @@ fn waiting_rows(change: &TableChange) -> u64 {
         TableChange::Append { batch, .. } => batch.num_rows() as u64,
         TableChange::AppendStaged { groups, .. } => groups.iter().map(|g| g.rows() as u64).sum(),
         TableChange::Delete { row_ids, .. } => row_ids.len() as u64,
+        TableChange::DeleteSet { rows, .. } => rows.len(),
         _ => 1,
     }
 }

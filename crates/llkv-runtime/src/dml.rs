@@ -79,7 +79,7 @@ fn insert_in_bulk(
         keys.finish(transaction)?;
         return Ok(rows);
     }
-    let written = for_each_batch(session, transaction, insert.source, |transaction, batch| {
+    let mut each = |transaction: &mut Transaction, batch: RecordBatch| {
         let batch = numbered(transaction, &table, insert.numbered_key, batch)?;
         let batch = match policy {
             ConflictAction::Skip => without_refused(&table, &checks, batch)?,
@@ -99,6 +99,9 @@ fn insert_in_bulk(
         keys.deleted(transaction, &appended.replaced)?;
         keys.inserted(transaction, &batch, appended.kept.as_ref())?;
         returned.add(&batch, appended.kept.as_ref())
+    };
+    let written = transaction.in_bulk(&table, |transaction| {
+        for_each_batch(session, transaction, insert.source, &mut each)
     });
     if let Err(Error::Constraint(_)) = &written {
         transaction.fail_by(policy);
@@ -246,9 +249,12 @@ fn update_in_bulk(
         transaction.append_versions(&table, batch)
     })?;
     let rows = transaction.delete(&table, &old)?;
-    for batch in rows_with_new_keys {
-        transaction.append(&table, batch, on_conflict(ConflictAction::Error))?;
-    }
+    transaction.in_bulk(&table, |transaction| {
+        rows_with_new_keys.into_iter().try_for_each(|batch| {
+            let appended = transaction.append(&table, batch, on_conflict(ConflictAction::Error));
+            appended.map(drop)
+        })
+    })?;
     keys.finish(transaction)?;
     Ok(rows)
 }

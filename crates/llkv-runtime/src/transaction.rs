@@ -268,6 +268,19 @@ impl Transaction {
         Ok(appended)
     }
 
+    /// Appends batches that belong together; their keys are certain to be new once it returns.
+    pub(crate) fn in_bulk<T>(
+        &mut self,
+        table: &Arc<Table>,
+        append: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.staging(table).1.begin_bulk();
+        let appended = append(self)?;
+        let (context, staged) = self.staging(table);
+        staged.end_bulk(context.store)?;
+        Ok(appended)
+    }
+
     /// The id that the next row appended to a table gets.
     pub(crate) fn next_row_id(&mut self, table: &Arc<Table>) -> RowId {
         self.staging(table).1.next_row_id()

@@ -11,7 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Ar
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::UInt64Type;
 use hashbrown::{HashMap, HashSet};
-use llkv_column_map::TableVersion;
+use llkv_column_map::{ColumnStore, TableVersion};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::KeyBytes;
 use llkv_types::{RowId, SqlType};
@@ -108,11 +108,18 @@ impl StagedTable {
         let table = Arc::clone(&self.table);
         let mut encoded = Vec::with_capacity(table.keys().len());
         let mut matches = Vec::with_capacity(table.keys().len());
+        let mut is_put_off = Vec::with_capacity(table.keys().len());
         for (index, key) in table.keys().iter().enumerate() {
             let columns = key.columns_of(&rows);
             let keys = key.encode(&columns)?;
-            matches.push(self.find_existing(context, index, key, &columns, &keys)?);
+            let put_off = self.puts_off(index, &keys, on_conflict);
+            matches.push(match self.is_above_all(context, index, key, &keys)? {
+                true => HashMap::new(),
+                false if put_off => self.find_stored(context, key, &columns, &keys)?.0,
+                false => self.find_existing(context, index, key, &columns, &keys)?,
+            });
             encoded.push((columns, keys));
+            is_put_off.push(put_off);
         }
         let fail = |index: usize, row: usize| {
             let (key, columns) = (table.keys().get(index), encoded.get(index));
@@ -122,21 +129,21 @@ impl StagedTable {
             }
         };
         let keys: Vec<&BatchKeys> = encoded.iter().map(|(_, keys)| keys).collect();
-        let chosen = choose_rows(rows.num_rows(), &keys, &matches, on_conflict)
+        let met = Met {
+            existing: &matches,
+            is_put_off: &is_put_off,
+        };
+        let chosen = choose_rows(rows.num_rows(), &keys, met, on_conflict)
             .map_err(|(index, row)| fail(index, row))?;
         if !chosen.replaced.is_empty() {
             appended.replaced = self.delete(context, &chosen.replaced)?;
         }
         for (own, keys) in self.keys.iter_mut().zip(keys) {
-            for (row, key) in keys.iter() {
-                if chosen
-                    .keep
-                    .as_ref()
-                    .is_none_or(|keep| keep.get(row) == Some(&true))
-                {
-                    own.insert(key);
-                }
-            }
+            let is_kept = |row| {
+                let keep = chosen.keep.as_ref();
+                keep.is_none_or(|keep| keep.get(row) == Some(&true))
+            };
+            own.extend(keys, is_kept);
         }
         match chosen.keep {
             Some(keep) => {
@@ -149,6 +156,30 @@ impl StagedTable {
         }
     }
 
+    /// True for a batch whose least key exceeds every key there is: no row of it needs to be looked for.
+    fn is_above_all(
+        &self,
+        context: &WriteContext<'_>,
+        index: usize,
+        key: &UniqueKey,
+        keys: &BatchKeys,
+    ) -> Result<bool> {
+        let Some((least, _)) = keys.bounds() else {
+            return Ok(false);
+        };
+        let own = self.keys.get(index);
+        if own.is_none_or(|own| own.highest().is_some_and(|highest| highest >= least)) {
+            return Ok(false);
+        }
+        Ok(match context.store.table(self.table.id())? {
+            Some(version) => {
+                let highest = key.highest_stored(|| self.load_highest(context, key, &version))?;
+                highest.is_none_or(|highest| &*highest < least)
+            }
+            None => true,
+        })
+    }
+
     /// The rows that the transaction sees and that have a key of the batch, by key.
     pub(crate) fn find_existing(
         &mut self,
@@ -158,22 +189,7 @@ impl StagedTable {
         columns: &[ArrayRef],
         keys: &BatchKeys,
     ) -> Result<HashMap<KeyBytes, RowId>> {
-        let committed = context.store.table(self.table.id())?;
-        let mut found = HashMap::new();
-        let mut highest = None;
-        if let Some(version) = &committed {
-            highest = key.highest_stored(|| self.load_highest(context, key, version))?;
-            let maybe = rows_up_to(keys, highest.as_deref());
-            if !maybe.is_empty() {
-                let mut handle = self.handle(
-                    context.store,
-                    committed.clone(),
-                    context.snapshot.snapshot_id,
-                )?;
-                (handle.own_groups, handle.own_batches) = (None, Vec::new());
-                probe(&handle, key, columns, keys, &maybe, &mut found)?;
-            }
-        }
+        let (mut found, highest) = self.find_stored(context, key, columns, keys)?;
         let maybe = self.maybe_own(context, index, keys, highest.as_deref())?;
         if !maybe.is_empty() {
             probe(
@@ -186,6 +202,70 @@ impl StagedTable {
             )?;
         }
         Ok(found)
+    }
+
+    /// The stored rows that the transaction sees and that have a key of the batch, by key; the highest stored key.
+    fn find_stored(
+        &self,
+        context: &WriteContext<'_>,
+        key: &UniqueKey,
+        columns: &[ArrayRef],
+        keys: &BatchKeys,
+    ) -> Result<(HashMap<KeyBytes, RowId>, Option<KeyBytes>)> {
+        let mut found = HashMap::new();
+        let Some(version) = context.store.table(self.table.id())? else {
+            return Ok((found, None));
+        };
+        let highest = key.highest_stored(|| self.load_highest(context, key, &version))?;
+        let maybe = rows_up_to(keys, highest.as_deref());
+        if !maybe.is_empty() {
+            let snapshot_id = context.snapshot.snapshot_id;
+            let mut handle = self.handle(context.store, Some(version), snapshot_id)?;
+            (handle.own_groups, handle.own_batches) = (None, Vec::new());
+            probe(&handle, key, columns, keys, &maybe, &mut found)?;
+        }
+        Ok((found, highest))
+    }
+
+    /// Within a statement of many rows, keys that are in no order are compared with own ones at its end.
+    fn puts_off(&mut self, index: usize, keys: &BatchKeys, on_conflict: OnConflict) -> bool {
+        let rows = keys.rows();
+        let Some(own) = self.keys.get_mut(index) else {
+            return false;
+        };
+        let is_above = || match (keys.bounds(), own.highest()) {
+            (Some((least, _)), Some(highest)) => least > highest,
+            _ => true,
+        };
+        self.in_bulk
+            && on_conflict == OnConflict::Error
+            && !(keys.ascend() && is_above())
+            && own.put_off(rows)
+    }
+
+    /// The rows to come are many and belong together: whether their keys are new is certain only after
+    /// [`Self::end_bulk`].
+    pub fn begin_bulk(&mut self) {
+        self.in_bulk = true;
+    }
+
+    /// Compares the keys of the rows since [`Self::begin_bulk`] as far as that was put off.
+    ///
+    /// # Errors
+    /// When two rows have one key: the rows that came since must go then. When own rows cannot be read.
+    pub fn end_bulk(&mut self, store: &ColumnStore) -> Result<()> {
+        self.in_bulk = false;
+        if !self.keys.iter().any(OwnKeys::is_unchecked) {
+            return Ok(());
+        }
+        let handle = self.handle(store, None, 0)?;
+        let table = Arc::clone(&self.table);
+        for (own, key) in self.keys.iter_mut().zip(table.keys()) {
+            if own.is_unchecked() {
+                own.set_checked(key.check_own_rows(&table.meta().name, &handle)?);
+            }
+        }
+        Ok(())
     }
 
     /// Rows of the batch whose key the transaction may have written already: as a new key, or as a new
@@ -350,16 +430,29 @@ struct Chosen {
     replaced: RoaringTreemap,
 }
 
+/// What the keys of a batch meet.
+#[derive(Clone, Copy)]
+struct Met<'a> {
+    /// For each constraint, the rows that have one of the keys.
+    existing: &'a [HashMap<KeyBytes, RowId>],
+    /// Constraints whose keys are compared with each other later.
+    is_put_off: &'a [bool],
+}
+
 /// Decides row by row, in order, so that the rows of a batch meet one another too. The error is the
 /// constraint and the row that violates it.
 fn choose_rows(
     rows: usize,
     keys: &[&BatchKeys],
-    existing: &[HashMap<KeyBytes, RowId>],
+    met: Met<'_>,
     on_conflict: OnConflict,
 ) -> std::result::Result<Chosen, (usize, usize)> {
     let mut chosen = Chosen::default();
-    if existing.iter().all(HashMap::is_empty) && keys.iter().all(|keys| is_ascending(keys)) {
+    let is_put_off = |index: usize| met.is_put_off.get(index) == Some(&true);
+    let mut distinct = keys.iter().enumerate();
+    if met.existing.iter().all(HashMap::is_empty)
+        && distinct.all(|(index, keys)| is_put_off(index) || keys.ascend())
+    {
         return Ok(chosen);
     }
     let mut keep = vec![true; rows];
@@ -371,7 +464,7 @@ fn choose_rows(
                 .filter_map(|(i, k)| Some((i, k.get(row)?)))
         };
         for (index, key) in of_row() {
-            let stored = existing.get(index).and_then(|found| found.get(key));
+            let stored = met.existing.get(index).and_then(|found| found.get(key));
             let before = seen.get(index).and_then(|seen| seen.get(key)).copied();
             match (on_conflict, stored, before) {
                 (_, None, None) => {}
@@ -386,7 +479,7 @@ fn choose_rows(
             }
         }
         if keep.get(row) == Some(&true) {
-            for (index, key) in of_row() {
+            for (index, key) in of_row().filter(|(index, _)| !is_put_off(*index)) {
                 if let Some(seen) = seen.get_mut(index) {
                     seen.insert(key, row);
                 }
@@ -401,13 +494,4 @@ fn set(keep: &mut [bool], row: usize, value: bool) {
     if let Some(slot) = keep.get_mut(row) {
         *slot = value;
     }
-}
-
-fn is_ascending(keys: &BatchKeys) -> bool {
-    let mut last: Option<&[u8]> = None;
-    keys.iter().all(|(_, key)| {
-        let ascending = last.is_none_or(|last| last < key);
-        last = Some(key);
-        ascending
-    })
 }

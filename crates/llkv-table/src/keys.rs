@@ -10,6 +10,7 @@ use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
 use llkv_types::{FieldId, IndexId, SqlType, TableSchema};
 use parking_lot::Mutex;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// One constraint of one table, shared by all transactions.
@@ -45,6 +46,15 @@ pub(crate) struct KeyState {
 pub(crate) struct BatchKeys {
     rows: Rows,
     is_null: Option<Vec<bool>>,
+    order: OnceCell<Order>,
+}
+
+/// How the keys of a batch lie to each other.
+#[derive(Debug)]
+struct Order {
+    ascend: bool,
+    /// Rows with the least and the greatest key.
+    bounds: Option<(usize, usize)>,
 }
 
 impl BatchKeys {
@@ -55,6 +65,49 @@ impl BatchKeys {
             .as_ref()
             .is_some_and(|nulls| nulls.get(row) == Some(&true));
         (!is_null && row < self.rows.num_rows()).then(|| self.rows.row(row).data())
+    }
+
+    /// Rows of the batch.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// The least and the greatest key; `None` where no row has one.
+    pub(crate) fn bounds(&self) -> Option<(&[u8], &[u8])> {
+        let (least, greatest) = self.order().bounds?;
+        Some((self.get(least)?, self.get(greatest)?))
+    }
+
+    /// True when each key is above the one before.
+    pub(crate) fn ascend(&self) -> bool {
+        self.order().ascend
+    }
+
+    /// Looks at the order of the keys, once.
+    fn order(&self) -> &Order {
+        self.order.get_or_init(|| {
+            let mut order = Order {
+                ascend: true,
+                bounds: None,
+            };
+            let (mut least, mut greatest): (&[u8], &[u8]) = (&[], &[]);
+            for (row, key) in self.iter() {
+                match &mut order.bounds {
+                    None => {
+                        order.bounds = Some((row, row));
+                        (least, greatest) = (key, key);
+                    }
+                    Some((_, at)) if key > greatest => (*at, greatest) = (row, key),
+                    Some((at, _)) => {
+                        order.ascend = false;
+                        if key < least {
+                            (*at, least) = (row, key);
+                        }
+                    }
+                }
+            }
+            order
+        })
     }
 
     /// Rows with their keys, without those that have none.
@@ -162,7 +215,11 @@ impl UniqueKey {
             };
             (0..rows.num_rows()).map(any).collect()
         });
-        Ok(BatchKeys { rows, is_null })
+        Ok(BatchKeys {
+            rows,
+            is_null,
+            order: OnceCell::new(),
+        })
     }
 
     /// A key that none of the stored ones exceeds; `None` while there are none. `load` finds the highest

@@ -21,6 +21,8 @@ const JOINED_ROWS: usize = 8_192;
 /// So many rows of a commit are encoded as a row group, which takes a fraction of their place in the log and
 /// is not written again by the next checkpoint.
 const SEALED_AT_COMMIT_ROWS: usize = ROW_GROUP_ROWS / 4;
+/// So many deleted rows are logged and kept as a set, which takes a bit or two bytes a row.
+const SET_ROWS: u64 = 1_024;
 
 /// What a transaction needs around it to write.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +56,8 @@ pub struct StagedTable {
     pub(crate) keys: Vec<OwnKeys>,
     /// Own rows are among them that replace others of the same keys, which `keys` does not know.
     pub(crate) has_versions: bool,
+    /// Between [`Self::begin_bulk`] and [`Self::end_bulk`].
+    pub(crate) in_bulk: bool,
 }
 
 /// Rows in memory under the definition that they were written under: should a later one be taken back, they
@@ -104,6 +108,7 @@ impl StagedTable {
             next_row_id: OWN_ROW_ID_BASE,
             deletes: Arc::default(),
             has_versions: false,
+            in_bulk: false,
         }
     }
 
@@ -341,6 +346,7 @@ impl StagedTable {
     /// When one could not be written.
     pub fn settle(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
         self.flush(store)?;
+        self.end_bulk(store)?;
         while self.loose_rows() >= SEALED_AT_COMMIT_ROWS {
             self.start_group(store)?;
         }
@@ -424,6 +430,7 @@ impl StagedTable {
         undeleted: &RoaringTreemap,
     ) -> Result<()> {
         self.single = None;
+        self.in_bulk = false;
         self.take_arrived(0)?;
         let deletes = Arc::make_mut(&mut self.deletes);
         *deletes -= undeleted;
@@ -483,8 +490,11 @@ impl StagedTable {
         let table = self.table.id();
         let (mut changes, mut next) = (Vec::new(), first_row_id);
         let mut row_ids: Vec<RowId> = Vec::new();
-        let committed = self.deletes.iter().take_while(|id| *id < OWN_ROW_ID_BASE);
-        row_ids.extend(committed);
+        let committed = self.committed_deletes();
+        let as_set = committed.len() >= SET_ROWS;
+        if !as_set {
+            row_ids.extend(committed.iter());
+        }
         if !self.groups.is_empty() {
             let groups = self.groups.iter().map(|(_, group)| group.clone());
             changes.push(TableChange::AppendStaged {
@@ -494,7 +504,8 @@ impl StagedTable {
             });
             for (first, group) in &self.groups {
                 let end = first + group.rows() as u64;
-                let gone = self.deletes.iter().skip_while(|id| id < first);
+                let mut gone = self.deletes.iter();
+                gone.advance_to(*first);
                 let gone = gone.take_while(|id| *id < end);
                 row_ids.extend(gone.map(|id| next + (id - first)));
                 next += group.rows() as u64;
@@ -512,10 +523,24 @@ impl StagedTable {
                 });
             }
         }
+        if as_set {
+            let rows = committed;
+            changes.push(TableChange::DeleteSet { table, rows });
+        }
         if !row_ids.is_empty() {
             changes.push(TableChange::Delete { table, row_ids });
         }
         Ok((changes, next))
+    }
+
+    /// The rows of other transactions that are deleted.
+    fn committed_deletes(&self) -> Arc<RoaringTreemap> {
+        if self.deletes.max().is_none_or(|id| id < OWN_ROW_ID_BASE) {
+            return Arc::clone(&self.deletes);
+        }
+        let mut committed = self.deletes.as_ref().clone();
+        committed.remove_range(OWN_ROW_ID_BASE..);
+        Arc::new(committed)
     }
 
     fn without_deleted(&self, own: &OwnRows) -> Result<RecordBatch> {

@@ -40,10 +40,30 @@ impl KeyFootprint {
         }
     }
 
+    /// Adds all keys of a range, where only the range of the keys is known; false where they are kept one by one.
+    pub fn widen(&mut self, least: &[u8], greatest: &[u8]) -> bool {
+        let Some((low, high)) = self.bounds.as_mut().filter(|_| self.is_range) else {
+            return false;
+        };
+        if least < &**low {
+            *low = least.into();
+        }
+        if greatest > &**high {
+            *high = greatest.into();
+        }
+        true
+    }
+
     /// True when no key was inserted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bounds.is_none()
+    }
+
+    /// True when only the range of the keys is known.
+    #[must_use]
+    pub fn is_range(&self) -> bool {
+        self.is_range
     }
 
     /// The highest key inserted.
@@ -157,6 +177,12 @@ mod tests {
         assert!(footprint([7, u32::MAX]).meets(&many));
         assert!(!many.meets(&KeyFootprint::default()));
         assert!(many.meets(&many));
+        let (mut few, mut wider) = (footprint([7]), many);
+        let (low, high) = (9_u32.to_be_bytes(), (1_u32 << 30).to_be_bytes());
+        assert!(!few.widen(&low, &high));
+        assert!(wider.widen(&low, &high));
+        assert!(wider.meets(&footprint([1 << 29])) && wider.meets(&footprint([0])));
+        assert_eq!(wider.highest(), Some(high.as_slice()));
     }
 
     #[test]

@@ -18,6 +18,8 @@ use llkv_result::Result;
 
 /// Shorter columns are not worth a symbol table.
 const MIN_BYTES: usize = 32 << 10;
+/// Strings of so many bytes are compressed by two threads.
+const PARALLEL_BYTES: usize = 1 << 20;
 /// Strings compressed to learn the ratio.
 const SAMPLE_ROWS: usize = 512;
 /// Strings that the symbol table is made from.
@@ -92,10 +94,7 @@ fn write(input: &Input, profile: &Profile, out: &mut ChunkWriter) -> Result<()> 
             false => strings.get(row),
         })
         .collect();
-    let (mut codes, mut ends) = (Vec::new(), Vec::new());
-    trained
-        .compressor
-        .compress_bulk_into::<{ Compressor::DEFAULT_BULK_LANES }>(&values, &mut codes, &mut ends);
+    let (codes, ends) = compress(&trained.compressor, &values, strings.total_bytes);
     let symbols: Vec<u8> = trained
         .compressor
         .symbol_table()
@@ -120,6 +119,27 @@ fn write(input: &Input, profile: &Profile, out: &mut ChunkWriter) -> Result<()> 
     out.buffer(&starts);
     out.buffer(&codes);
     Ok(())
+}
+
+/// The codes of strings, and where those of each end. Each string's codes depend on itself alone, so many are made by two
+/// threads.
+fn compress(compressor: &Compressor, values: &[&[u8]], bytes: usize) -> (Vec<u8>, Vec<u64>) {
+    let part = |values: &[&[u8]]| {
+        let (mut codes, mut ends) = (Vec::new(), Vec::new());
+        compressor.compress_bulk_into::<{ Compressor::DEFAULT_BULK_LANES }>(
+            values, &mut codes, &mut ends,
+        );
+        (codes, ends)
+    };
+    if bytes < PARALLEL_BYTES {
+        return part(values);
+    }
+    let (left, right) = values.split_at(values.len() / 2);
+    let ((mut codes, mut ends), (more, their_ends)) = rayon::join(|| part(left), || part(right));
+    let base = codes.len() as u64;
+    codes.extend_from_slice(&more);
+    ends.extend(their_ends.iter().map(|end| base + end));
+    (codes, ends)
 }
 
 fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn ColumnReader>> {

@@ -10,18 +10,21 @@ use crate::table_version::TableVersion;
 use llkv_result::Result;
 use llkv_storage::WriteBatch;
 use llkv_types::{Horizon, ROW_GROUP_ROWS, RowId};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 /// Entries are sorted in memory up to this much at a time.
-const SORT_BYTES: usize = 64 << 20;
+const SORT_BYTES: usize = 128 << 20;
 /// Runs of one level become one when there are more.
 const RUNS_PER_LEVEL: usize = 4;
 /// Runs of a level have entries within a factor of this.
 const LEVEL_FACTOR: u64 = 4;
 /// All runs become one, without entries of dead rows, when rows are fewer than this part of the entries.
 const LIVE_SHARE: (u64, u64) = (3, 4);
+/// So many rows are looked at by several threads.
+const MANY_ROWS: usize = 4 * ROW_GROUP_ROWS;
 /// Below so many entries nothing is thrown out early.
 const SMALL_ENTRIES: u64 = 1_024;
 
@@ -125,10 +128,16 @@ impl<'a> Builder<'a> {
     fn run(&mut self, columns: &[StoredColumn]) -> Result<()> {
         let mut segments: Vec<&Arc<RowGroup>> = self.version.segments().collect();
         segments.sort_by_key(|segment| segment.first_row_id());
+        segments.retain(|segment| segment.last_row_id() >= self.covered_to);
         let mut reader = KeyReader::new(columns);
-        for segment in segments {
-            if segment.last_row_id() >= self.covered_to {
-                self.add_segment(segment, &mut reader)?;
+        for (segment, part) in segments.iter().zip(self.ordered_parts(&segments, columns)) {
+            let follows = |part: &OrderedPart| {
+                let last = self.ordered.last();
+                last.is_none_or(|last| last.high <= part.low)
+            };
+            match part?.filter(follows) {
+                Some(part) => self.add_ordered(part),
+                None => self.add_entries(segment, &mut reader)?,
             }
         }
         self.flush()?;
@@ -136,47 +145,41 @@ impl<'a> Builder<'a> {
         self.merge()
     }
 
+    /// The segments whose rows lie in order, each by itself; many are looked at by several threads.
+    fn ordered_parts(
+        &self,
+        segments: &[&Arc<RowGroup>],
+        columns: &[StoredColumn],
+    ) -> Vec<Result<Option<OrderedPart>>> {
+        let part = |segment: &&Arc<RowGroup>| match segment.first_row_id() < self.covered_to {
+            true => Ok(None),
+            false => ordered_part(segment, &mut KeyReader::new(columns)),
+        };
+        let rows: usize = segments.iter().map(|segment| segment.rows).sum();
+        match rows >= MANY_ROWS {
+            true => segments.par_iter().map(part).collect(),
+            false => segments.iter().map(part).collect(),
+        }
+    }
+
     /// Rows of a segment that the index does not have yet.
-    fn add_segment(&mut self, segment: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
-        let mut entries = EntryBuffer::default();
-        let mut is_ordered = segment.first_row_id() >= self.covered_to;
-        let mut low: Option<Vec<u8>> = None;
-        let mut high: Vec<u8> = Vec::new();
+    fn add_entries(&mut self, segment: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
+        let has_deletes = self.version.has_deletes(segment);
         for start in (0..segment.rows).step_by(WINDOW_ROWS) {
             let rows = WINDOW_ROWS.min(segment.rows - start);
             let keys = reader.read(segment, start, rows)?;
-            for (row, key) in keys.iter().enumerate() {
-                let (position, key) = (start + row, key.data());
-                let row_id = segment.row_id(position);
-                if row_id < self.covered_to {
-                    continue;
+            let mut keys = keys.iter();
+            segment.id_ranges(start, rows, |from, to, first| {
+                for (position, key) in (from..to).zip(&mut keys) {
+                    let row_id = first + (position - from) as u64;
+                    let is_dead =
+                        || has_deletes && self.version.is_dead(segment, position, self.horizon);
+                    if row_id >= self.covered_to && !is_dead() {
+                        self.waiting.push(key.data(), row_id);
+                    }
                 }
-                // Rows that are looked for by bisection are in order all of them, dead ones too.
-                is_ordered = is_ordered && (low.is_none() || *key >= *high);
-                if low.is_none() {
-                    low = Some(key.to_vec());
-                }
-                high.clear();
-                high.extend_from_slice(key);
-                if !self.version.is_dead(segment, position, self.horizon) {
-                    entries.push(key, row_id);
-                }
-            }
-        }
-        let Some(low) = low else {
-            return Ok(());
-        };
-        let follows = self.ordered.last().is_none_or(|part| part.high <= low);
-        if is_ordered && follows {
-            self.add_ordered(OrderedPart {
-                first_row: segment.first_row_id(),
-                last_row: segment.last_row_id(),
-                low,
-                high,
             });
-            return Ok(());
         }
-        self.waiting.append(&entries);
         if self.waiting.memory_bytes() >= SORT_BYTES {
             self.flush()?;
         }
@@ -302,4 +305,31 @@ impl<'a> Builder<'a> {
             ..IndexVersion::new(index.definition.clone())
         })
     }
+}
+
+/// A segment whose rows are in the order of their keys: it needs no entries. Its rows are looked for by bisection, so all of them
+/// are in order, dead ones too.
+fn ordered_part(segment: &RowGroup, reader: &mut KeyReader) -> Result<Option<OrderedPart>> {
+    let mut low: Option<Vec<u8>> = None;
+    let mut high: Vec<u8> = Vec::new();
+    for start in (0..segment.rows).step_by(WINDOW_ROWS) {
+        let rows = WINDOW_ROWS.min(segment.rows - start);
+        let keys = reader.read(segment, start, rows)?;
+        let mut before = high.as_slice();
+        for key in keys.iter() {
+            if low.is_none() {
+                low = Some(key.data().to_vec());
+            } else if key.data() < before {
+                return Ok(None);
+            }
+            before = key.data();
+        }
+        high = before.to_vec();
+    }
+    Ok(low.map(|low| OrderedPart {
+        first_row: segment.first_row_id(),
+        last_row: segment.last_row_id(),
+        low,
+        high,
+    }))
 }

@@ -1,25 +1,32 @@
 //! Entries of an index in memory: gathered in any order, then sorted by key and row id.
 
 use llkv_types::RowId;
+use rayon::slice::ParallelSliceMut;
 
 /// Keys and row ids as they come.
 #[derive(Debug, Default)]
 pub(crate) struct EntryBuffer {
+    /// Keys that are longer than [`FIRST_BYTES`], each behind its length.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
 
-/// A key's first bytes as a number, its place in the buffer, and its row.
+/// A key's first bytes, its place, and its row.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// Sixteen bytes: all of a key of one number, so that sorting looks at nothing else.
-    first: u128,
-    start: usize,
-    len: usize,
+    /// All of a key of one number, so that sorting looks at nothing else; zeros follow a shorter one.
+    first: [u8; FIRST_BYTES],
+    /// The length of a key that fits above; else [`LONG`], and in the higher bits where its length stands.
+    place: u64,
     row_id: RowId,
 }
 
 const FIRST_BYTES: usize = 16;
+const LONG: u64 = 31;
+const LENGTH_BITS: u32 = 5;
+const LENGTH_BYTES: usize = size_of::<u64>();
+/// So many entries are sorted by several threads.
+const PARALLEL_ENTRIES: usize = 1 << 17;
 
 impl EntryBuffer {
     pub(crate) fn push(&mut self, key: &[u8], row_id: RowId) {
@@ -27,13 +34,20 @@ impl EntryBuffer {
         for (to, from) in first.iter_mut().zip(key) {
             *to = *from;
         }
+        let place = if key.len() <= FIRST_BYTES {
+            key.len() as u64
+        } else {
+            let start = self.bytes.len() as u64;
+            self.bytes
+                .extend_from_slice(&(key.len() as u64).to_le_bytes());
+            self.bytes.extend_from_slice(key);
+            start << LENGTH_BITS | LONG
+        };
         self.entries.push(Entry {
-            first: u128::from_be_bytes(first),
-            start: self.bytes.len(),
-            len: key.len(),
+            first,
+            place,
             row_id,
         });
-        self.bytes.extend_from_slice(key);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -45,37 +59,48 @@ impl EntryBuffer {
         self.bytes.len() + self.entries.len() * size_of::<Entry>()
     }
 
-    /// Takes over the entries of another buffer.
-    pub(crate) fn append(&mut self, other: &Self) {
-        let base = self.bytes.len();
-        self.bytes.extend_from_slice(&other.bytes);
-        self.entries.extend(other.entries.iter().map(|e| Entry {
-            start: base + e.start,
-            ..*e
-        }));
-    }
-
     /// Sorts, and gives the entries one by one.
     pub(crate) fn sorted(&mut self) -> impl Iterator<Item = (&[u8], RowId)> {
         let bytes = &self.bytes;
-        self.entries.sort_unstable_by(|a, b| {
-            (a.first.cmp(&b.first))
-                .then_with(|| match a.len.max(b.len) {
+        let order = |a: &Entry, b: &Entry| {
+            let number = |entry: &Entry| u128::from_be_bytes(entry.first);
+            (number(a).cmp(&number(b)))
+                .then_with(|| match (a.short_len(), b.short_len()) {
                     // What is missing to sixteen bytes counts as zeros.
-                    0..=FIRST_BYTES => a.len.cmp(&b.len),
-                    _ => key_of(bytes, a).cmp(key_of(bytes, b)),
+                    (Some(a), Some(b)) => a.cmp(&b),
+                    _ => a.key(bytes).cmp(b.key(bytes)),
                 })
                 .then_with(|| a.row_id.cmp(&b.row_id))
-        });
+        };
+        match self.entries.len() >= PARALLEL_ENTRIES {
+            true => self.entries.par_sort_unstable_by(order),
+            false => self.entries.sort_unstable_by(order),
+        }
         let entries = self.entries.iter();
-        entries.map(|entry| (key_of(bytes, entry), entry.row_id))
+        entries.map(|entry| (entry.key(bytes), entry.row_id))
     }
 }
 
-fn key_of<'a>(bytes: &'a [u8], entry: &Entry) -> &'a [u8] {
-    bytes
-        .get(entry.start..entry.start + entry.len)
-        .unwrap_or_default()
+impl Entry {
+    /// The length of a key that lies in the entry itself.
+    fn short_len(&self) -> Option<u64> {
+        let len = self.place & LONG;
+        (len != LONG).then_some(len)
+    }
+
+    /// The key. `bytes`: the long keys of the buffer.
+    fn key<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        if let Some(len) = self.short_len() {
+            return self.first.get(..len as usize).unwrap_or_default();
+        }
+        let start = (self.place >> LENGTH_BITS) as usize;
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Some((len, rest)) = rest.split_first_chunk::<LENGTH_BYTES>() else {
+            return &[];
+        };
+        let len = u64::from_le_bytes(*len) as usize;
+        rest.get(..len).unwrap_or_default()
+    }
 }
 
 /// Entries in order, for look-ups: those of one batch of committed rows.

@@ -4,17 +4,21 @@ mod batch;
 
 use crate::bytes::{ByteReader, ByteWriter, damaged};
 use crate::commit::ReadyChange;
-use crate::descriptor::{GROUPS, GroupMeta, RecordKind, seal, unseal};
+use crate::descriptor::{RecordKind, seal, unseal};
 use crate::fill::Fill;
 use crate::index::IndexDefinition;
+use crate::packed_group::{seal_groups, unseal_groups};
 use crate::row_group::Layout;
-use llkv_result::Result;
+use llkv_result::{Error, Result};
 use llkv_types::{FieldId, IndexId, RowId, SqlType, TableId, TxnId};
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"LLKJ");
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
+/// Versions that are read: the third knows one more kind of change.
+const READ_VERSIONS: std::ops::RangeInclusive<u16> = 2..=VERSION;
 const HEADER_BYTES: usize = 32;
 /// The columns of a table: a list of field ids and types.
 const LAYOUT: RecordKind = RecordKind {
@@ -31,6 +35,7 @@ const APPEND_GROUPS: u8 = 5;
 const DELETE: u8 = 6;
 const CREATE_INDEX: u8 = 7;
 const DROP_INDEX: u8 = 8;
+const DELETE_SET: u8 = 9;
 
 /// Encodes the record of a commit.
 ///
@@ -88,6 +93,7 @@ fn encode_change(
         ReadyChange::Delete { .. } => DELETE,
         ReadyChange::CreateIndex { .. } => CREATE_INDEX,
         ReadyChange::DropIndex { .. } => DROP_INDEX,
+        ReadyChange::DeleteSet { .. } => DELETE_SET,
     };
     out.u8(tag);
     out.u32(change.table().0);
@@ -111,7 +117,7 @@ fn encode_change(
             let layout = layout.ok_or_else(|| damaged("an append without a table"))?;
             batch::write(out, batch, layout)?;
         }
-        ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal(GROUPS, groups)),
+        ReadyChange::AppendGroups { groups, .. } => out.prefixed(&seal_groups(groups)),
         ReadyChange::CreateIndex { index, .. } => {
             out.u32(index.id.0);
             out.u32(index.fields.len() as u32);
@@ -125,6 +131,12 @@ fn encode_change(
             for row_id in row_ids {
                 out.u64(*row_id);
             }
+        }
+        ReadyChange::DeleteSet { rows, .. } => {
+            let mut bytes = Vec::with_capacity(rows.serialized_size());
+            let written = rows.serialize_into(&mut bytes);
+            written.map_err(|e| Error::internal(format!("a set of row ids: {e}")))?;
+            out.prefixed(&bytes);
         }
     }
     Ok(())
@@ -141,7 +153,7 @@ pub(crate) fn decode(
 ) -> Result<(TxnId, Vec<ReadyChange>)> {
     let mut input = ByteReader::new(bytes);
     let (magic, version) = (input.u32()?, input.u16()?);
-    if magic != MAGIC || version != VERSION {
+    if magic != MAGIC || !READ_VERSIONS.contains(&version) {
         return Err(damaged(format!(
             "the value of key {key} is no journal record of version {VERSION}"
         )));
@@ -219,7 +231,7 @@ fn decode_change(
             }
         }
         APPEND_GROUPS => {
-            let groups: Vec<GroupMeta> = unseal(GROUPS, key, input.prefixed()?)?;
+            let groups = unseal_groups(key, input.prefixed()?)?;
             ReadyChange::AppendGroups { table, groups }
         }
         CREATE_INDEX => {
@@ -245,6 +257,18 @@ fn decode_change(
             ReadyChange::Delete {
                 table,
                 row_ids: ids.iter().map(|id| u64::from_le_bytes(*id)).collect(),
+            }
+        }
+        DELETE_SET => {
+            let mut bytes = input.prefixed()?;
+            let rows = RoaringTreemap::deserialize_from(&mut bytes);
+            let rows = rows.map_err(|e| damaged(format!("a set of row ids: {e}")))?;
+            if !bytes.is_empty() {
+                return Err(damaged("bytes follow a set of row ids"));
+            }
+            ReadyChange::DeleteSet {
+                table,
+                rows: Arc::new(rows),
             }
         }
         tag => return Err(damaged(format!("a change of kind {tag} in the journal"))),

@@ -4,8 +4,9 @@ use super::compaction::{Budget, Compacted, compact, has_garbage};
 use super::pages::{GroupPage, Paged};
 use super::stage::EARLY_BYTES;
 use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
-use crate::descriptor::{STORE, StoreHeader, TABLE, TableDescriptor, seal};
+use crate::descriptor::{STORE, StoreHeader, TableDescriptor, seal};
 use crate::index::{self, IndexVersion};
+use crate::packed_group::seal_table;
 use crate::row_group::{GroupData, RowGroup};
 use crate::sealed::SealedGroups;
 use crate::table_version::TableVersion;
@@ -132,7 +133,7 @@ impl ColumnStore {
             let descriptor = describe(table, applied, &mut batch)?;
             batch.puts.push((
                 PhysicalKey(u64::from(table.from.table.0)),
-                Blob::from_bytes(&seal(TABLE, &descriptor)),
+                Blob::from_bytes(&seal_table(descriptor)),
             ));
             describe_indexes(table, &mut batch);
         }

@@ -12,7 +12,7 @@ use crate::table_version::TableVersion;
 use crate::tail::{push_created, push_ids};
 use llkv_result::Result;
 use llkv_storage::WriteBatch;
-use llkv_types::{Horizon, ROW_GROUP_ROWS, TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TxnId};
+use llkv_types::{Horizon, ROW_GROUP_ROWS, TXN_ID_AUTO_COMMIT, TxnId};
 use std::sync::Arc;
 
 /// A group is written without its dead rows once they are an eighth of it: seven rows are written again for each that goes, and
@@ -87,6 +87,7 @@ pub(super) fn compact(
     let stay = stay.flat_map(|run| &run.segments);
     out.marks = stay
         .flat_map(|group| unfolded(&version.marks, group))
+        .map(|(_, mark)| mark)
         .collect();
     let keep_marks = out.marks.len() <= LOOSE_MARKS;
     if !keep_marks {
@@ -234,39 +235,68 @@ fn dead_rows_of(version: &TableVersion, group: &RowGroup, horizon: &Horizon) -> 
 }
 
 fn dead_rows(marks: &Marks, group: &RowGroup, horizon: &Horizon) -> usize {
-    let is_dead = |position: usize, deleted_by: TxnId| {
-        deleted_by <= horizon.oldest() || horizon.is_dead(group.created_by(position), deleted_by)
-    };
-    let DeleteMeta {
-        positions,
-        deleted_by,
-    } = &group.deletes;
-    let folded = positions.iter().zip(deleted_by);
-    let folded = folded.filter(|(position, by)| is_dead(**position as usize, **by));
-    let recent = unfolded(marks, group);
-    let recent = recent.iter().filter(|mark| {
-        let position = group.position(mark.row_id);
-        position.is_some_and(|position| is_dead(position, mark.deleted_by))
+    let mut created = Runs::from(0, &group.created, |run| run.start);
+    let deletes = deletes_of(marks, group).into_iter();
+    let dead = deletes.filter(|(position, by)| {
+        *by <= horizon.oldest() || {
+            let created_by = created.at(*position).map(|run| run.created_by);
+            created_by.is_some_and(|created_by| horizon.is_dead(created_by, *by))
+        }
     });
-    folded.count() + recent.count()
+    dead.count()
 }
 
-/// The marks of a group's rows that are not folded into it, one for each row.
-fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<Mark> {
-    let marks = marks.range(group.first_row_id(), group.last_row_id());
-    let mut marks: Vec<Mark> = marks
-        .filter(|mark| {
-            let position = group.position(mark.row_id);
-            position.is_some_and(|position| group.folded_delete(position).is_none())
-        })
+/// The deleted rows of a group by ascending positions, and the commits that deleted them.
+fn deletes_of(marks: &Marks, group: &RowGroup) -> Vec<(usize, TxnId)> {
+    let folded = group.deletes.positions.iter();
+    let folded = folded.map(|position| *position as usize);
+    let mut deletes: Vec<(usize, TxnId)> = folded
+        .zip(group.deletes.deleted_by.iter().copied())
         .collect();
-    marks.sort_unstable();
-    marks.dedup_by_key(|mark| mark.row_id);
-    marks
+    let recent = unfolded(marks, group);
+    deletes.extend(
+        recent
+            .iter()
+            .map(|(position, mark)| (*position, mark.deleted_by)),
+    );
+    if !deletes.is_sorted() {
+        deletes.sort_unstable();
+    }
+    deletes
+}
+
+/// The marks of a group's rows that are not folded into it, one for each row, with the rows' positions, which ascend.
+fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<(usize, Mark)> {
+    let found = marks.range(group.first_row_id(), group.last_row_id());
+    let mut found: Vec<Mark> = found.collect();
+    if !found.is_sorted() {
+        found.sort_unstable();
+    }
+    found.dedup_by_key(|mark| mark.row_id);
+    let mut folded = group.deletes.positions.iter().peekable();
+    let (mut out, mut marks) = (
+        Vec::with_capacity(found.len()),
+        found.into_iter().peekable(),
+    );
+    group.id_ranges(0, group.rows, |from, to, first| {
+        let end = first + (to - from) as u64;
+        while let Some(mark) = marks.next_if(|mark| mark.row_id < end) {
+            // Ids between two runs are those of rows that went.
+            let Some(offset) = mark.row_id.checked_sub(first) else {
+                continue;
+            };
+            let position = from + offset as usize;
+            while folded.next_if(|p| (**p as usize) < position).is_some() {}
+            if folded.next_if(|p| **p as usize == position).is_none() {
+                out.push((position, mark));
+            }
+        }
+    });
+    out
 }
 
 /// The group with some delete marks folded in; its values stay where they are.
-fn fold(group: &Arc<RowGroup>, marks: &[Mark], oldest: TxnId) -> Arc<RowGroup> {
+fn fold(group: &Arc<RowGroup>, marks: &[(usize, Mark)], oldest: TxnId) -> Arc<RowGroup> {
     let folded = &group.deletes;
     let mut deletes: Vec<(u32, TxnId)> = folded
         .positions
@@ -274,11 +304,8 @@ fn fold(group: &Arc<RowGroup>, marks: &[Mark], oldest: TxnId) -> Arc<RowGroup> {
         .copied()
         .zip(folded.deleted_by.iter().map(|by| settle(*by, oldest)))
         .collect();
-    for mark in marks {
-        if let Some(position) = group.position(mark.row_id) {
-            deletes.push((position as u32, settle(mark.deleted_by, oldest)));
-        }
-    }
+    let recent = marks.iter();
+    deletes.extend(recent.map(|(at, mark)| (*at as u32, settle(mark.deleted_by, oldest))));
     deletes.sort_unstable();
     deletes.dedup_by_key(|(position, _)| *position);
     let (positions, deleted_by) = deletes.into_iter().unzip();
@@ -317,6 +344,8 @@ struct Window {
     segment: Arc<RowGroup>,
     start: usize,
     positions: Positions,
+    /// Those among them that snapshots see deleted: their positions in the segment, and by whom.
+    deletes: Vec<(usize, TxnId)>,
 }
 
 fn rewrite(
@@ -332,12 +361,20 @@ fn rewrite(
     let mut selection = Selection::new();
     for segment in &run.segments {
         let row_bytes = bytes_per_row(segment);
+        let deletes = deletes_of(&version.marks, segment);
         for start in (0..segment.rows).step_by(WINDOW_ROWS) {
             let window_rows = WINDOW_ROWS.min(segment.rows - start);
             selection.fill(window_rows);
-            let has_deletes = !version.marks.is_empty() || !segment.deletes.positions.is_empty();
-            if has_deletes || version.dropped_by.is_some() {
+            if version.dropped_by.is_some() {
                 selection.retain(|row| !version.is_dead(segment, start + row, horizon));
+            }
+            let from = deletes.partition_point(|(position, _)| *position < start);
+            let to = deletes.partition_point(|(position, _)| *position < start + window_rows);
+            let deletes = deletes.get(from..to).unwrap_or_default();
+            for (position, by) in deletes {
+                if horizon.is_dead(segment.created_by(*position), *by) {
+                    selection.remove(*position - start);
+                }
             }
             for positions in pieces(&selection, shape.row_group_rows) {
                 let live = positions.len();
@@ -352,6 +389,7 @@ fn rewrite(
                     segment: Arc::clone(segment),
                     start,
                     positions,
+                    deletes: deletes.to_vec(),
                 });
                 rows += live;
                 bytes += live * row_bytes;
@@ -421,7 +459,7 @@ fn write_group(
     }
     let staged = writer.finish(&layout);
     let mut meta = assign_keys(pager, &staged, batch)?;
-    add_versions(version, windows, horizon, &mut meta);
+    add_versions(windows, horizon, &mut meta);
     Ok(Arc::new(RowGroup::stored(
         meta,
         Arc::clone(&version.pager),
@@ -429,28 +467,57 @@ fn write_group(
 }
 
 /// Row ids, creators and remaining delete marks of the rows of a new group.
-fn add_versions(
-    version: &TableVersion,
-    windows: &[Window],
-    horizon: &Horizon,
-    meta: &mut GroupMeta,
-) {
+fn add_versions(windows: &[Window], horizon: &Horizon, meta: &mut GroupMeta) {
     let mut at = 0u32;
     let mut row_ids: Vec<IdRun> = Vec::new();
     for window in windows {
+        let segment = &window.segment;
+        let mut ids = Runs::from(window.start, &segment.row_ids, |run| run.start);
+        let mut created = Runs::from(window.start, &segment.created, |run| run.start);
+        let mut deletes = window.deletes.iter().peekable();
         for position in window.positions.iter() {
             let position = window.start + position;
-            let segment = &window.segment;
-            push_ids(&mut row_ids, at, segment.row_id(position));
-            let created_by = horizon.settled(segment.created_by(position));
-            push_created(&mut meta.created, at, created_by);
-            let deleted_by = segment.deleted_by(position, &version.marks);
-            if deleted_by != TXN_ID_NONE {
+            if let Some(run) = ids.at(position) {
+                let row_id = run.first + (position as u64 - u64::from(run.start));
+                push_ids(&mut row_ids, at, row_id);
+            }
+            if let Some(run) = created.at(position) {
+                push_created(&mut meta.created, at, horizon.settled(run.created_by));
+            }
+            while deletes
+                .next_if(|(deleted, _)| *deleted < position)
+                .is_some()
+            {}
+            if let Some((_, by)) = deletes.next_if(|(deleted, _)| *deleted == position) {
                 meta.deletes.positions.push(at);
-                meta.deletes.deleted_by.push(horizon.settled(deleted_by));
+                meta.deletes.deleted_by.push(horizon.settled(*by));
             }
             at += 1;
         }
     }
     meta.row_ids = row_ids;
+}
+
+/// Runs that are walked through with ascending positions.
+struct Runs<'a, T> {
+    runs: &'a [T],
+    start_of: fn(&T) -> u32,
+}
+
+impl<'a, T> Runs<'a, T> {
+    fn from(position: usize, runs: &'a [T], start_of: fn(&T) -> u32) -> Self {
+        let after = runs.partition_point(|run| start_of(run) as usize <= position);
+        let runs = runs.get(after.saturating_sub(1)..).unwrap_or_default();
+        Self { runs, start_of }
+    }
+
+    /// The run that a position lies in, which is not below that of the last call.
+    fn at(&mut self, position: usize) -> Option<&'a T> {
+        while let [_, next, ..] = self.runs
+            && (self.start_of)(next) as usize <= position
+        {
+            self.runs = self.runs.get(1..)?;
+        }
+        self.runs.first()
+    }
 }

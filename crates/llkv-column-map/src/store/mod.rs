@@ -21,13 +21,12 @@ pub use rows::ROW_ID_FIELD;
 
 use crate::bytes::damaged_key;
 use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, TableChange};
-use crate::descriptor::{
-    CreatedRun, GroupMeta, IdRun, STORE, StoreHeader, TABLE, TableDescriptor, seal, unseal,
-};
+use crate::descriptor::{CreatedRun, GroupMeta, IdRun, STORE, StoreHeader, seal, unseal};
 use crate::encoding::{self, Encoding};
 use crate::fill::Fill;
 use crate::index;
 use crate::journal;
+use crate::packed_group::unseal_table;
 use crate::table_version::TableVersion;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use hashbrown::{HashMap, HashSet};
@@ -230,7 +229,7 @@ impl ColumnStore {
         let mut blobs = self.pager.batch_get(&[of_indexes, key])?;
         let blob = blobs.pop().flatten();
         let blob = blob.ok_or_else(|| damaged_key(Some(key.0), "a descriptor is missing"))?;
-        let descriptor: TableDescriptor = unseal(TABLE, key.0, blob.as_slice())?;
+        let descriptor = unseal_table(key.0, blob.as_slice())?;
         let described = blobs.pop().flatten();
         let indexes = index::from_description(
             of_indexes.0,
@@ -445,6 +444,10 @@ impl ColumnStore {
             TableChange::Delete { table, row_ids } => ReadyChange::Delete {
                 table: *table,
                 row_ids: row_ids.clone(),
+            },
+            TableChange::DeleteSet { table, rows } => ReadyChange::DeleteSet {
+                table: *table,
+                rows: Arc::clone(rows),
             },
         })
     }

@@ -5,7 +5,8 @@
 //! descriptor itself.
 
 use crate::bytes::damaged_key;
-use crate::descriptor::{GROUPS, GroupMeta, seal, unseal};
+use crate::descriptor::GroupMeta;
+use crate::packed_group::{seal_groups, stored_bytes, unseal_groups};
 use crate::row_group::RowGroup;
 use hashbrown::HashSet;
 use llkv_result::Result;
@@ -84,11 +85,11 @@ impl Paged {
         let mut bytes = 0;
         for group in groups {
             let Some(meta) = group.meta() else { continue };
-            bytes += bitcode::encode(&meta).len();
+            bytes += stored_bytes(&meta);
             metas.push(meta);
             members.push(Arc::clone(group));
             if bytes >= page_bytes {
-                let sealed = seal(GROUPS, &metas);
+                let sealed = seal_groups(&metas);
                 let key = pager.alloc_many(1)?.start;
                 batch
                     .puts
@@ -115,7 +116,7 @@ impl Paged {
             .map(|(key, blob)| {
                 let blob = blob
                     .ok_or_else(|| damaged_key(Some(*key), "a page of a descriptor is missing"))?;
-                let metas: Vec<GroupMeta> = unseal(GROUPS, *key, blob.as_slice())?;
+                let metas = unseal_groups(*key, blob.as_slice())?;
                 let groups = metas
                     .into_iter()
                     .map(|meta| RowGroup::stored(meta, Arc::clone(pager)).map(Arc::new));

@@ -9,13 +9,17 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, Pager, WriteBatch};
-use llkv_types::{FieldId, ROW_GROUP_ROWS};
+use llkv_types::{FieldId, ROW_GROUP_ROWS, SqlType};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 /// Chunks from this size on are values of their own; smaller ones of a group share one, because a
 /// value takes at least a page of the file.
 const OWN_VALUE_BYTES: usize = 32 << 10;
 /// Values from this size on are written ahead of the commit.
 pub(super) const EARLY_BYTES: usize = 64 << 10;
+
+/// Columns of so many rows are encoded by several threads.
+const PARALLEL_ROWS: usize = ROW_GROUP_ROWS / 8;
 
 /// See [`crate::ColumnStore::stage_row_group`].
 pub(super) fn stage(
@@ -29,27 +33,43 @@ pub(super) fn stage(
         return Err(Error::internal(format!("a row group of {rows} rows")));
     }
     let mut writer = GroupWriter::new(pager, rows);
-    for (index, (field, ty)) in layout.iter().enumerate() {
-        let parts = batches
-            .iter()
-            .map(|batch| {
-                batch
-                    .columns()
-                    .get(index)
-                    .map(|c| c.as_ref())
-                    .ok_or_else(|| {
-                        Error::internal(format!(
-                            "a batch of {} columns for a table of {}",
-                            batch.num_columns(),
-                            layout.len()
-                        ))
-                    })
-            })
-            .collect::<Result<Vec<&dyn Array>>>()?;
-        let array = join(&parts)?;
-        writer.add(*field, encoding::encode(*ty, &array, shape.encoding)?)?;
+    let encode = |(index, (_, ty)): (usize, &(FieldId, SqlType))| {
+        let array = column_of(batches, index, layout)?;
+        encoding::encode(*ty, &array, shape.encoding)
+    };
+    if rows < PARALLEL_ROWS {
+        for column in layout.iter().enumerate() {
+            writer.add(column.1.0, encode(column)?)?;
+        }
+        return Ok(writer.finish(layout));
+    }
+    // A few columns at a time, so that few chunks wait to be written.
+    let step = rayon::current_num_threads();
+    for (first, columns) in (0..).step_by(step).zip(layout.chunks(step)) {
+        let places = columns.par_iter().enumerate();
+        let chunks: Vec<_> = places
+            .map(|(index, column)| encode((first + index, column)))
+            .collect();
+        for ((field, _), chunk) in columns.iter().zip(chunks) {
+            writer.add(*field, chunk?)?;
+        }
     }
     Ok(writer.finish(layout))
+}
+
+/// A column of all batches.
+fn column_of(batches: &[RecordBatch], index: usize, layout: &Layout) -> Result<ArrayRef> {
+    let parts = batches.iter().map(|batch| {
+        let column = batch.columns().get(index).map(|column| column.as_ref());
+        column.ok_or_else(|| {
+            Error::internal(format!(
+                "a batch of {} columns for a table of {}",
+                batch.num_columns(),
+                layout.len()
+            ))
+        })
+    });
+    join(&parts.collect::<Result<Vec<&dyn Array>>>()?)
 }
 
 fn join(parts: &[&dyn Array]) -> Result<ArrayRef> {
