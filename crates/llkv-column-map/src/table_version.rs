@@ -12,7 +12,7 @@ use crate::stats::ColumnStatistics;
 use crate::store::open_fills;
 use crate::store::pages::{GroupPage, Paged};
 use crate::summary::Summary;
-use crate::tail;
+use crate::tail::{self, Tail};
 use arrow::array::{ArrayRef, RecordBatch};
 use llkv_result::{Error, Result};
 use llkv_storage::BoxedPager;
@@ -34,7 +34,7 @@ pub struct TableVersion {
     /// The pages of the stored descriptor.
     pub(crate) pages: Arc<Vec<GroupPage>>,
     /// Plain runs, ascending by row id.
-    pub(crate) tail: Vec<Arc<RowGroup>>,
+    pub(crate) tail: Tail,
     /// Deletes that are not folded into their groups.
     pub(crate) marks: Marks,
     /// Its indexes.
@@ -72,7 +72,7 @@ impl TableVersion {
             fills: Arc::default(),
             groups: Arc::default(),
             pages: Arc::default(),
-            tail: Vec::new(),
+            tail: Tail::default(),
             marks: Marks::default(),
             indexes: Arc::default(),
             next_row_id: 0,
@@ -169,7 +169,7 @@ impl TableVersion {
                 let run = tail::new_run(layout, batch.clone(), *first_row_id, commit_id);
                 next.next_row_id = run.last_row_id() + 1;
                 let barrier = self.groups.last().map_or(0, |group| group.last_row_id());
-                tail::push(&mut next.tail, run, barrier)?;
+                next.tail.push(run, barrier)?;
             }
             ReadyChange::Append { .. } => {}
             ReadyChange::AppendGroups { groups, .. } => {
@@ -290,18 +290,16 @@ impl TableVersion {
 
     /// All row groups and runs of the tail.
     pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<RowGroup>> {
-        self.groups.iter().chain(&self.tail)
+        self.groups.iter().chain(self.tail.iter())
     }
 
     /// The row group or run that holds a row id, with the position in it.
     pub(crate) fn locate(&self, row_id: RowId) -> Option<(&Arc<RowGroup>, usize)> {
-        [&**self.groups, self.tail.as_slice()]
-            .into_iter()
-            .find_map(|list| {
-                let after = list.partition_point(|group| group.first_row_id() <= row_id);
-                let group = list.get(after.checked_sub(1)?)?;
-                Some((group, group.position(row_id)?))
-            })
+        [&**self.groups, &*self.tail].into_iter().find_map(|list| {
+            let after = list.partition_point(|group| group.first_row_id() <= row_id);
+            let group = list.get(after.checked_sub(1)?)?;
+            Some((group, group.position(row_id)?))
+        })
     }
 
     /// The commit that deleted each row: [`TXN_ID_NONE`] for a row that is alive, and 0 for an id that
@@ -396,7 +394,7 @@ impl TableVersion {
 
     /// What is known of a column of the tail, if there is one; `None` for rows that do not fit the column.
     fn tail_summary(&self, column: &StoredColumn) -> Option<Option<Summary>> {
-        let mut runs = self.tail.iter();
+        let mut runs = self.tail.for_reading().iter();
         let Some(first) = runs.next() else {
             return Some(None);
         };

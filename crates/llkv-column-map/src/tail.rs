@@ -7,11 +7,97 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use llkv_result::Result;
 use llkv_types::{ROW_GROUP_ROWS, RowId, TxnId, variant};
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 /// So many runs of about one size become one. Each row is copied once a level, and a tail of 100,000
 /// single-row commits has at most six levels.
 const FAN_IN: usize = 8;
+
+/// Runs with fewer rows are read together with their neighbours: with one batch for each commit that wrote a row or
+/// two, a scan of a small table would take several times as long.
+const SHORT_RUN_ROWS: usize = FAN_IN * FAN_IN * FAN_IN;
+
+/// Rows that are read together, about.
+const READ_ROWS: usize = 2 * SHORT_RUN_ROWS;
+
+/// The runs of a version of a table, ascending by row id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tail {
+    runs: Vec<Arc<RowGroup>>,
+    /// What [`Tail::for_reading`] gives, once somebody has asked.
+    read: OnceLock<Vec<Arc<RowGroup>>>,
+}
+
+impl Tail {
+    /// Appends a run, as [`push`] does.
+    ///
+    /// # Errors
+    /// As [`push`].
+    pub(crate) fn push(&mut self, run: RowGroup, barrier: RowId) -> Result<()> {
+        self.read = OnceLock::new();
+        push(&mut self.runs, run, barrier)
+    }
+
+    /// The same rows in fewer runs: neighbours of few rows are one. They are copied for the first reader of a
+    /// version, so that commits that nobody reads in between copy nothing.
+    pub(crate) fn for_reading(&self) -> &[Arc<RowGroup>] {
+        if self.runs.len() < 2 {
+            return &self.runs;
+        }
+        // Runs that cannot be put together are read one by one.
+        self.read
+            .get_or_init(|| put_together(&self.runs).unwrap_or_else(|_| self.runs.clone()))
+    }
+}
+
+impl From<Vec<Arc<RowGroup>>> for Tail {
+    fn from(runs: Vec<Arc<RowGroup>>) -> Self {
+        Self {
+            runs,
+            read: OnceLock::new(),
+        }
+    }
+}
+
+impl Deref for Tail {
+    type Target = [Arc<RowGroup>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.runs
+    }
+}
+
+/// The runs with short neighbours merged. Only where row ids go on without a gap is it sure that no stored rows lie
+/// between.
+fn put_together(runs: &[Arc<RowGroup>]) -> Result<Vec<Arc<RowGroup>>> {
+    let belongs = |left: &Arc<RowGroup>, right: &Arc<RowGroup>| {
+        let is_short = left.rows < SHORT_RUN_ROWS && right.rows < SHORT_RUN_ROWS;
+        is_short
+            && left.last_row_id() + 1 == right.first_row_id()
+            && plain(left)
+                .zip(plain(right))
+                .is_some_and(|(left, right)| left.layout == right.layout)
+    };
+    let mut all = Vec::new();
+    for neighbours in runs.chunk_by(belongs) {
+        let mut rest = neighbours;
+        while !rest.is_empty() {
+            let mut rows = 0;
+            let fits = rest.iter().take_while(|run| {
+                rows += run.rows;
+                rows <= READ_ROWS
+            });
+            let (now, later) = rest.split_at(fits.count().max(1));
+            match now {
+                [one] => all.push(Arc::clone(one)),
+                several => all.push(Arc::new(merge(several)?)),
+            }
+            rest = later;
+        }
+    }
+    Ok(all)
+}
 
 /// Makes the run of one commit's batch.
 pub(crate) fn new_run(
@@ -39,7 +125,7 @@ pub(crate) fn new_run(
 ///
 /// # Errors
 /// When Arrow cannot concatenate the batches (too many bytes of strings).
-pub(crate) fn push(tail: &mut Vec<Arc<RowGroup>>, run: RowGroup, barrier: RowId) -> Result<()> {
+fn push(tail: &mut Vec<Arc<RowGroup>>, run: RowGroup, barrier: RowId) -> Result<()> {
     tail.push(Arc::new(run));
     loop {
         let Some(last) = tail.last().and_then(|run| plain(run)) else {
@@ -222,4 +308,54 @@ pub(crate) fn after(tail: &[Arc<RowGroup>], applied: TxnId) -> Vec<Arc<RowGroup>
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+    use llkv_types::SqlType;
+    use proptest::prelude::*;
+
+    fn run_of(first_row_id: RowId, rows: usize, created_by: TxnId) -> RowGroup {
+        let layout: Arc<Layout> = Arc::from([(1, SqlType::Int64)]);
+        let values = (0..rows).map(|row| first_row_id as i64 + row as i64);
+        let column: ArrayRef = Arc::new(values.collect::<Int64Array>());
+        let batch = batch_of(&layout, vec![column], rows).unwrap();
+        new_run(layout, batch, first_row_id, created_by)
+    }
+
+    /// Row ids and their creators, in order.
+    fn rows(runs: &[Arc<RowGroup>]) -> Vec<(RowId, TxnId)> {
+        let rows = runs.iter().flat_map(|run| {
+            (0..run.rows).map(|at| {
+                let after = run
+                    .created
+                    .partition_point(|made| made.start as usize <= at);
+                (run.row_id(at), run.created[after - 1].created_by)
+            })
+        });
+        rows.collect()
+    }
+
+    proptest! {
+        /// What is read are the rows of the runs, in few pieces where the runs are short and nothing lies between.
+        #[test]
+        fn what_is_read_is_what_was_written(
+            commits in prop::collection::vec((1_usize..40, prop::bool::weighted(0.05)), 1..60)
+        ) {
+            let mut tail = Tail::default();
+            let (mut next, mut written, mut gaps) = (0, 0, 0);
+            for (commit, (rows_of_commit, leaves_gap)) in commits.into_iter().enumerate() {
+                next += RowId::from(leaves_gap);
+                gaps += usize::from(leaves_gap);
+                let run = run_of(next, rows_of_commit, commit as TxnId + 1);
+                next = run.last_row_id() + 1;
+                written += rows_of_commit;
+                tail.push(run, 0).unwrap();
+                prop_assert_eq!(rows(tail.for_reading()), rows(&tail));
+            }
+            prop_assert!(tail.for_reading().len() <= 1 + gaps * 2 + written / SHORT_RUN_ROWS * 2);
+        }
+    }
 }

@@ -71,7 +71,7 @@ impl TableVersion {
             Err(error) => return Err(error),
         }
         let mut reader = KeyReader::new(&columns);
-        for run in &self.tail {
+        for run in self.tail.iter() {
             let GroupData::Plain(plain) = run.data.as_ref() else {
                 continue;
             };

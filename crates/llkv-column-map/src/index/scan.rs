@@ -11,6 +11,7 @@ use crate::scan::selection::Selection;
 use crate::scan::{ColumnScan, MorselReader, ScanSpec};
 use crate::sealed::SealedGroups;
 use crate::table_version::TableVersion;
+use crate::tail::Tail;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::filter_record_batch;
@@ -99,7 +100,7 @@ impl IndexScan {
     fn push_scan(&mut self, groups: Vec<Arc<RowGroup>>) -> Result<()> {
         let mut version = self.rows.version.as_ref().clone();
         version.groups = Arc::new(SealedGroups::new(groups));
-        version.tail = Vec::new();
+        version.tail = Tail::default();
         let scan = ColumnScan::new(Arc::new(version), self.rows.spec.clone())?;
         self.estimated_rows += scan.estimated_rows();
         self.parts.push(Part::Scan(scan));

@@ -189,7 +189,7 @@ impl ColumnScan {
     /// Lists what statistics do not rule out, in the order of row ids.
     fn cut_morsels(&mut self) {
         let version = Arc::clone(&self.version);
-        let mut tail = version.tail.iter().peekable();
+        let mut tail = version.tail.for_reading().iter().peekable();
         let mut pruned = 0;
         for group in version.groups.iter() {
             let before = take_tail(&mut tail, group.first_row_id());

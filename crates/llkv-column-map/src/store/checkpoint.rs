@@ -338,7 +338,7 @@ fn rebase(state: &mut State, built: Built, applied: TxnId, oldest: TxnId) {
         .filter(|group| group.first_row_id() >= built.from.next_row_id);
     groups.extend(younger.cloned());
     next.groups = Arc::new(SealedGroups::new(groups));
-    next.tail = tail::after(&current.tail, applied);
+    next.tail = tail::after(&current.tail, applied).into();
     next.pages = Arc::new(built.pages);
     next.marks = current.marks.after(applied, &built.compacted.marks);
     next.fills = Arc::new(current.fills.pruned(oldest));
