@@ -7,6 +7,7 @@ mod hints;
 mod location;
 mod parse;
 mod pragma;
+mod quick;
 mod render;
 mod sequence_options;
 mod split;

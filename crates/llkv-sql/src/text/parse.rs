@@ -4,6 +4,7 @@ use super::exclusions::with_marks;
 use super::grammar::Grammar;
 use super::hints::without_hints;
 use super::location::SourceText;
+use super::quick;
 use super::trigger::{self, TriggerText};
 use crate::dialect::SqlDialect;
 use llkv_result::{BindError, Error, Result, Span};
@@ -68,6 +69,10 @@ pub(crate) fn parse_statement<R>(
         source,
         text,
         dialect,
+        |tokens| {
+            let query = quick::query(tokens, dialect)?;
+            Some(Parsed::Sql(Box::new(ast::Statement::Query(query))))
+        },
         |parser| {
             let parsed = statement(parser)?;
             while parser.consume_token(&Token::SemiColon) {}
@@ -88,6 +93,7 @@ pub(crate) fn parse_expression<R>(
         SourceText::hidden(text),
         text,
         dialect,
+        |_| None,
         |parser| {
             let expr = parser.parse_expr()?;
             end_of_input(parser)?;
@@ -107,6 +113,7 @@ pub(crate) fn parse_query<R>(
         SourceText::hidden(text),
         text,
         dialect,
+        |tokens| quick::query(tokens, dialect),
         |parser| {
             let query = parser.parse_query()?;
             end_of_input(parser)?;
@@ -126,6 +133,7 @@ pub(crate) fn parse_trigger<R>(
         SourceText::hidden(text),
         text,
         dialect,
+        |_| None,
         |parser| match trigger::parse(parser) {
             Some(trigger) => trigger,
             None => parser.expected("CREATE TRIGGER", parser.peek_token()),
@@ -134,10 +142,12 @@ pub(crate) fn parse_trigger<R>(
     )
 }
 
+/// Reads a text with `quick`, or else with `parse`.
 fn with_parser<T, R>(
     source: SourceText<'_>,
     text: &str,
     dialect: SqlDialect,
+    quick: impl FnOnce(&[TokenWithSpan]) -> Option<T>,
     parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
     f: impl FnOnce(&T) -> Result<R>,
 ) -> Result<R> {
@@ -150,8 +160,11 @@ fn with_parser<T, R>(
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
     let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_tokens(&tokens)?);
-    let grammar = grammar.of(&tokens);
     stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
+        if let Some(parsed) = quick(&tokens) {
+            return f(&parsed);
+        }
+        let grammar = grammar.of(&tokens);
         let mut parser = Parser::new(&grammar)
             .with_recursion_limit(MAX_NESTING)
             .with_tokens_with_locations(tokens);

@@ -20,8 +20,9 @@ pub(super) fn tokens(text: &str, grammar: &Grammar) -> Result<Vec<TokenWithSpan>
         at: 0,
         line: 1,
         line_start: 0,
-        // Five characters a token, its space included, are about what there is.
-        tokens: Vec::with_capacity(text.len() / 5 + 8),
+        // Most texts have more than three characters a token, its space included; to move the tokens once takes longer
+        // than the memory is worth.
+        tokens: Vec::with_capacity(text.len() / 3 + 8),
     };
     reader.read();
     let (from, mut tokens) = (reader.location(reader.at), reader.tokens);

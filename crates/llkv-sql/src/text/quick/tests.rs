@@ -1,0 +1,192 @@
+use super::*;
+use crate::text::grammar::Grammar;
+use crate::text::hints::without_hints;
+use crate::text::tokens::tokens;
+use proptest::prelude::*;
+use sqlparser::ast::Statement;
+use sqlparser::parser::Parser;
+use std::path::Path;
+
+/// What is read here and what the library reads, places included. The first is `None` for what is the library's.
+fn both(text: &str, dialect: SqlDialect) -> Option<(String, String)> {
+    let grammar = Grammar::new(dialect);
+    let tokens = without_hints(tokens(text, &grammar).ok()?, dialect);
+    let read = query(&tokens, dialect)?;
+    let grammar = grammar.of(&tokens);
+    let mut parser = Parser::new(&grammar).with_tokens_with_locations(tokens);
+    let by_library = parser.parse_statement().and_then(|statement| {
+        while parser.consume_token(&Token::SemiColon) {}
+        match parser.peek_token_ref().token {
+            Token::EOF => Ok(statement),
+            _ => parser.expected("the end", parser.peek_token()),
+        }
+    });
+    let by_library = match by_library {
+        Ok(statement) => format!("{statement:?}"),
+        Err(error) => error.to_string(),
+    };
+    Some((format!("{:?}", Statement::Query(read)), by_library))
+}
+
+/// True where the text was read here, in some dialect.
+fn check(text: &str) -> bool {
+    let mut is_read = false;
+    for dialect in SqlDialect::ALL {
+        if let Some((read, by_library)) = both(text, dialect) {
+            assert_eq!(read, by_library, "{dialect}: {text}");
+            is_read = true;
+        }
+    }
+    is_read
+}
+
+#[test]
+fn everyday_queries_are_read_here() {
+    for text in [
+        "SELECT 1",
+        "SELECT a, t.b AS x, s.t.c y, * , t.* FROM t;",
+        "SELECT DISTINCT -a + 2 * b - c / d % e FROM t AS x, s.u y WHERE a IS NOT NULL OR NOT b = 1",
+        "SELECT ALL ( - a ), (a, b), (SELECT 1), + + 2, -1.5 FROM t CROSS JOIN u",
+        "SELECT count(*), count(DISTINCT a), f(), g(a, 'x'), min(ALL b) FROM t GROUP BY a, b + 1 HAVING sum(c) > 1",
+        "SELECT a FROM t WHERE a IN (1, 2) AND b NOT IN (SELECT c FROM u) OR c IN () AND d = ?1",
+        "SELECT a FROM t WHERE a BETWEEN 1 AND 2 + b AND NOT c NOT BETWEEN d AND e OR f LIKE 'x%' || g",
+        "SELECT CASE a WHEN 1 THEN 'x' ELSE NULL END, CASE WHEN a < b THEN c END FROM t",
+        "SELECT CAST(a + 1 AS INTEGER), CAST(b AS TEXT) z FROM (SELECT 1 AS a) AS u",
+        "SELECT 1 FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AND NOT EXISTS (SELECT 2)",
+        "SELECT a FROM t JOIN u ON t.a = u.a LEFT JOIN v ON v.b = 1 LEFT OUTER JOIN w ON 1 INNER JOIN x ON 2",
+        "SELECT a FROM t UNION ALL SELECT b FROM u INTERSECT SELECT c FROM v EXCEPT SELECT DISTINCT 1 ORDER BY 1",
+        "SELECT a FROM t ORDER BY a DESC NULLS LAST, 2 ASC, b + c NULLS FIRST LIMIT 5 OFFSET 1 + 1",
+        "SELECT a | b & c << 1 >> d || 'x' = e <> f FROM t WHERE a == b AND c != d",
+        "SELECT \"a b\" FROM \"t\" AS \"select\"",
+        "SELECT a IS NULL IS NOT NULL, a < b < c, NOT a IS NULL, - a IN (1) FROM t",
+    ] {
+        assert!(check(text), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_everyday_is_the_librarys() {
+    for text in [
+        "VALUES (1)",
+        "WITH t AS (SELECT 1) SELECT * FROM t",
+        "SELECT count(*) FILTER (WHERE a) FROM t",
+        "SELECT sum(a) OVER () FROM t",
+        "SELECT a COLLATE nocase FROM t",
+        "SELECT a FROM t LIMIT 1, 2",
+        "SELECT a FROM t FOR UPDATE",
+        "SELECT * EXCLUDE (a) FROM t",
+        "SELECT DATE '2020-01-01'",
+        "SELECT a FROM t WHERE a LIKE 'x' ESCAPE 'y'",
+        "SELECT a FROM t WHERE a IS DISTINCT FROM b",
+        "SELECT a FROM t NATURAL JOIN u",
+        "SELECT a FROM (t JOIN u ON 1)",
+        "SELECT x'00'",
+        "SELECT a, FROM t",
+        "SELECT a FROM t GROUP BY ROLLUP (a)",
+        "SELECT f(a := 1)",
+        "SELECT a = ANY (SELECT 1)",
+        "SELECT a WHERE",
+    ] {
+        assert!(!check(text), "{text}");
+    }
+    let deep = format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500));
+    assert!(!check(&deep));
+}
+
+#[test]
+fn every_line_of_our_suite_reads_as_the_library_reads_it() {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../slt");
+    let mut folders = vec![suite];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|name| name == "slt") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                read += text.lines().filter(|line| check(line)).count();
+            }
+        }
+    }
+    assert!(read > 1_000, "{read} lines");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Words and signs in any order: what is read here, the library reads as well, and in the same way.
+    #[test]
+    fn any_words_read_as_the_library_reads_them(
+        words in prop::collection::vec(prop::sample::select(WORDS), 1..14)
+    ) {
+        check(&format!("SELECT {}", words.join(" ")));
+    }
+}
+
+const WORDS: &[&str] = &[
+    "a",
+    "b.c",
+    "1",
+    "2.5",
+    "'x'",
+    "*",
+    "+",
+    "-",
+    "/",
+    "||",
+    "=",
+    "<",
+    "<>",
+    "(",
+    ")",
+    ",",
+    "NOT",
+    "AND",
+    "OR",
+    "IN",
+    "(1, 2)",
+    "(SELECT 1)",
+    "BETWEEN 1 AND",
+    "LIKE",
+    "IS",
+    "NULL",
+    "IS NULL",
+    "CASE",
+    "WHEN 1 THEN",
+    "ELSE",
+    "END",
+    "FROM t",
+    "FROM",
+    "t",
+    "u AS v",
+    "JOIN u ON",
+    "LEFT JOIN",
+    "WHERE",
+    "GROUP BY",
+    "HAVING",
+    "ORDER BY",
+    "LIMIT",
+    "DISTINCT",
+    "UNION",
+    "SELECT",
+    "AS x",
+    "count(*)",
+    "f(",
+    "EXISTS",
+    "&",
+    "<<",
+    "ASC",
+    "values",
+    "y",
+    "end",
+    "CAST(a AS",
+    "INTEGER)",
+    ".",
+    "d.*",
+    "ON",
+    "FILTER",
+    "interval",
+    "~",
+    "?",
+];
