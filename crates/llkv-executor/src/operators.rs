@@ -26,7 +26,7 @@ pub(crate) use detail::list;
 pub(crate) use expand::{ExpandOperator, Expansion};
 pub(crate) use external::ExternalOperator;
 pub(crate) use filter::{Filter, FilterOperator};
-pub(crate) use join::{JoinOperator, JoinSpec, PairFilter};
+pub(crate) use join::{JoinOperator, JoinSpec, PairCalls, PairFilter};
 pub(crate) use limit::LimitOperator;
 pub(crate) use project::{ProjectOperator, Projection};
 pub(crate) use recursive::{RecursiveInputs, RecursiveOperator, WorkingTableOperator};

@@ -137,6 +137,7 @@ pub(crate) fn at_most_one_row(plan: &LogicalPlan) -> bool {
             | JoinKind::Anti
             | JoinKind::NullAwareAnti
             | JoinKind::Mark
+            | JoinKind::Group
             | JoinKind::Single => at_most_one_row(&n.left),
             JoinKind::Right | JoinKind::Full => false,
         },
@@ -163,7 +164,7 @@ pub(crate) fn exactly_one_row(plan: &LogicalPlan) -> bool {
                     && exactly_one_row(&n.left)
                     && exactly_one_row(&n.right)
             }
-            JoinKind::Mark => exactly_one_row(&n.left),
+            JoinKind::Mark | JoinKind::Group => exactly_one_row(&n.left),
             _ => false,
         },
         _ => false,

@@ -167,6 +167,7 @@ impl<'a> PlanBuilder<'a> {
                 filter: condition,
                 mark: None,
                 null_aware_mark: false,
+                aggregates: Vec::new(),
                 left_first: false,
             })
         })

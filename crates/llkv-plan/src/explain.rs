@@ -276,6 +276,10 @@ impl<'a> Printer<'a> {
             };
             let _ = write!(text, " {}{aware}", self.name(mark.id));
         }
+        for (column, call) in &n.aggregates {
+            let call = self.named(&call.to_string());
+            let _ = write!(text, " {} := {call}", self.name(column.id));
+        }
         for (i, ((left, right), null_equal)) in n.on.iter().zip(&n.null_equal).enumerate() {
             let word = if i == 0 { "on" } else { "and" };
             let op = if *null_equal {
@@ -446,7 +450,9 @@ fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
         LogicalPlan::Window(n) => {
             names.extend(n.functions.iter().map(|(c, _)| (c.id, c.name.to_string())));
         }
-        LogicalPlan::Join(n) => names.extend(n.mark.iter().map(|c| (c.id, c.name.to_string()))),
+        LogicalPlan::Join(n) => {
+            names.extend(n.own_columns().map(|c| (c.id, c.name.to_string())));
+        }
         LogicalPlan::Apply(n) => {
             if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {
                 names.push((mark.id, mark.name.to_string()));

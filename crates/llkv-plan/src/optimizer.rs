@@ -35,6 +35,11 @@ pub trait Rule: Sync {
         false
     }
 
+    /// True where the rule looks at expressions one by one, wherever they stand.
+    fn looks_at_expressions(&self) -> bool {
+        false
+    }
+
     /// True where plans cannot be executed without it.
     fn is_required(&self) -> bool {
         false
@@ -54,6 +59,8 @@ pub struct RuleContext<'a> {
     pub estimator: Estimator<'a>,
     /// When an index is taken.
     pub index_use: IndexUse,
+    /// Set by a rule that has only moved expressions: rules that look at each on its own find nothing new.
+    pub moves_only: bool,
     next_column: u32,
 }
 
@@ -173,6 +180,7 @@ fn apply_rules(
     let mut context = RuleContext {
         estimator: Estimator::new(catalog),
         index_use: options.index_use,
+        moves_only: false,
         next_column: shape.next_column,
     };
     let mut trace = Vec::new();
@@ -188,20 +196,21 @@ fn apply_rules(
     }
     let mut kinds = shape.kinds;
     // Rules that found nothing to do in the plan as it is.
-    let mut idle: SmallVec<[&'static str; 16]> = SmallVec::new();
+    let mut idle: SmallVec<[&dyn Rule; 16]> = SmallVec::new();
     for rule in RULES {
-        let wanted =
-            rule.needs().intersects(kinds) && options.runs(*rule) && !idle.contains(&rule.name());
+        let is_idle = idle.iter().any(|idle| idle.name() == rule.name());
+        let wanted = rule.needs().intersects(kinds) && options.runs(*rule) && !is_idle;
         if !wanted {
             continue;
         }
+        context.moves_only = false;
         if !rule.rewrite(&mut plan, &mut context)? {
-            idle.push(rule.name());
+            idle.push(*rule);
             continue;
         }
-        idle.clear();
+        idle.retain(|idle| context.moves_only && idle.looks_at_expressions());
         if rule.is_settled_at_once() {
-            idle.push(rule.name());
+            idle.push(*rule);
         }
         kinds = NodeKinds::within(&plan);
         if options.trace {

@@ -155,6 +155,9 @@ pub enum JoinKind {
     Mark,
     /// Like `Left`, but more than one match is an error: scalar subqueries.
     Single,
+    /// Every left row once, with values over its matches ([`Join::aggregates`]); over no rows where there is none.
+    /// Columns of the left side and the values.
+    Group,
 }
 
 /// Pairs of rows.
@@ -176,6 +179,9 @@ pub struct Join {
     pub mark: Option<PlanColumn>,
     /// For mark joins: three-valued as IN is, on the *last* pair of `on` (the others correlate).
     pub null_aware_mark: bool,
+    /// What a [`JoinKind::Group`] join computes of the matches of a left row: calls over right columns whose result does
+    /// not depend on an order.
+    pub aggregates: Vec<(PlanColumn, AggregateExpr)>,
     /// The left side is far smaller: its rows are gathered first, and their keys leave out rows of the right
     /// side before that is read. For kinds to which a right row without a match means nothing.
     pub left_first: bool,
@@ -473,6 +479,13 @@ fn all_nullable(columns: Vec<PlanColumn>) -> impl Iterator<Item = PlanColumn> {
 }
 
 impl Join {
+    /// The columns that the join makes: its mark, or its values.
+    pub(crate) fn own_columns(&self) -> impl Iterator<Item = &PlanColumn> {
+        self.mark
+            .iter()
+            .chain(self.aggregates.iter().map(|(c, _)| c))
+    }
+
     fn columns(&self) -> Vec<PlanColumn> {
         let left = self.left.columns();
         match self.kind {
@@ -487,6 +500,10 @@ impl Join {
                 .collect(),
             JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti => left,
             JoinKind::Mark => left.into_iter().chain(self.mark.clone()).collect(),
+            JoinKind::Group => {
+                let values = self.aggregates.iter().map(|(c, _)| c.clone());
+                left.into_iter().chain(values).collect()
+            }
         }
     }
 }

@@ -260,7 +260,18 @@ impl Checker {
         if n.null_aware_mark && n.on.is_empty() {
             return Err(Error::internal("Join: a null-aware mark needs a key"));
         }
-        n.mark.iter().try_for_each(|c| self.define("Join", c))
+        if (n.kind == JoinKind::Group) == n.aggregates.is_empty() {
+            return Err(Error::internal("Join: values go with a group join"));
+        }
+        for (_, call) in &n.aggregates {
+            if !call.order_by.is_empty() {
+                return Err(Error::internal("Join: a value has an order"));
+            }
+            for expr in call.args.iter().chain(&call.filter) {
+                self.expr("Join (value)", expr, &right)?;
+            }
+        }
+        n.own_columns().try_for_each(|c| self.define("Join", c))
     }
 
     fn apply(&mut self, n: &crate::Apply, outer: &ColumnSet) -> Result<()> {

@@ -29,6 +29,7 @@ impl LogicalPlan {
                 match n.kind {
                     JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti => {}
                     JoinKind::Mark => n.mark.iter().for_each(f),
+                    JoinKind::Group => n.aggregates.iter().for_each(|(c, _)| f(c)),
                     _ => n.right.for_each_column(f),
                 }
             }
@@ -167,7 +168,10 @@ impl LogicalPlan {
                     f(left);
                     f(right);
                 }
-                n.filter.iter().for_each(f);
+                n.filter.iter().for_each(&mut *f);
+                n.aggregates.iter().for_each(|(_, call)| {
+                    call.args.iter().chain(&call.filter).for_each(&mut *f);
+                });
             }
             Self::Apply(n) => {
                 if let ApplyKind::In {
@@ -216,7 +220,13 @@ impl LogicalPlan {
                     f(left);
                     f(right);
                 }
-                n.filter.iter_mut().for_each(f);
+                n.filter.iter_mut().for_each(&mut *f);
+                for (_, call) in &mut n.aggregates {
+                    call.args
+                        .iter_mut()
+                        .chain(&mut call.filter)
+                        .for_each(&mut *f);
+                }
             }
             Self::Apply(n) => {
                 if let ApplyKind::In {
@@ -295,7 +305,7 @@ fn collect(plan: &LogicalPlan, used: &mut ColumnSet, produced: &mut ColumnSet) {
         LogicalPlan::Window(n) => n.functions.iter().for_each(|(c, _)| {
             produced.insert(c.id);
         }),
-        LogicalPlan::Join(n) => n.mark.iter().for_each(|c| {
+        LogicalPlan::Join(n) => n.own_columns().for_each(|c| {
             produced.insert(c.id);
         }),
         LogicalPlan::Apply(n) => {
@@ -441,7 +451,7 @@ impl Shape {
     /// Columns that the node itself makes; those of its inputs are seen there.
     fn see_columns(&mut self, node: &LogicalPlan) {
         match node {
-            LogicalPlan::Join(n) => n.mark.iter().for_each(|c| self.see(c.id)),
+            LogicalPlan::Join(n) => n.own_columns().for_each(|c| self.see(c.id)),
             LogicalPlan::Apply(n) => {
                 if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &n.kind {
                     self.see(mark.id);

@@ -1,7 +1,7 @@
 //! Joins: which side a column comes from, and what of both sides is put out.
 
 use super::{Required, columns_of, compile, picked, positions};
-use crate::operators::{JoinOperator, JoinSpec, Operator, OperatorInfo, PairFilter};
+use crate::operators::{JoinOperator, JoinSpec, Operator, OperatorInfo, PairCalls, PairFilter};
 use crate::resolve::{Column, Prepared, prepare_all};
 use llkv_expr::Expr;
 use llkv_plan::{Join, JoinKind};
@@ -22,7 +22,11 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
     }
     let gives_right = !matches!(
         node.kind,
-        JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti | JoinKind::Mark
+        JoinKind::Semi
+            | JoinKind::Anti
+            | JoinKind::NullAwareAnti
+            | JoinKind::Mark
+            | JoinKind::Group
     );
     let below = required.map(|ids| {
         let mut ids = ids.clone();
@@ -36,6 +40,7 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
     } else {
         let mut ids = columns_of(node.on.iter().map(|(_, r)| r));
         ids.extend(&columns_of(&node.filter));
+        ids.extend(&columns_of(values_read(node)));
         compile(&node.right, Some(&ids))?
     };
     let left_output = positions(&left.info().columns, required);
@@ -49,6 +54,7 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
         right_keys: prepare_all(node.on.iter().map(|(_, r)| r), &right.info().columns)?,
         null_equal: node.null_equal.clone(),
         filter: pair_filter(node, left.as_ref(), right.as_ref())?,
+        calls: pair_calls(node, right.as_ref())?,
         left_output,
         right_output,
         null_aware,
@@ -56,8 +62,10 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
     };
     let columns = output_columns(node, &spec, left.as_ref(), right.as_ref())?;
     let kind = match (node.on.is_empty(), node.kind, &node.filter) {
+        (false, JoinKind::Group, _) => "hash group join",
         (false, ..) => "hash join",
         (true, JoinKind::Inner, None) => "cross join",
+        (true, JoinKind::Group, _) => "nested loop group join",
         (true, ..) => "nested loop join",
     };
     Ok(Box::new(JoinOperator {
@@ -66,6 +74,23 @@ pub(super) fn join(node: &Join, required: Required<'_>) -> Result<Box<dyn Operat
         right,
         spec: Arc::new(spec),
     }))
+}
+
+/// What the values of a group join are computed of.
+fn values_read(node: &Join) -> impl Iterator<Item = &Expr> {
+    let calls = node.aggregates.iter().map(|(_, call)| call);
+    calls.flat_map(|call| call.args.iter().chain(&call.filter))
+}
+
+fn pair_calls(node: &Join, right: &dyn Operator) -> Result<Option<PairCalls>> {
+    if node.kind != JoinKind::Group {
+        return Ok(None);
+    }
+    let right = &right.info().columns;
+    let read = positions(right, Some(&columns_of(values_read(node))));
+    let columns = picked(right, &read);
+    let calls = node.aggregates.iter().map(|(_, call)| call);
+    PairCalls::new(calls, &columns, read).map(Some)
 }
 
 fn pair_filter(
@@ -113,5 +138,10 @@ fn output_columns(
         let mark = node.mark.as_ref().map(Column::from);
         columns.push(mark.ok_or_else(|| Error::internal("a mark join without a mark"))?);
     }
+    columns.extend(
+        node.aggregates
+            .iter()
+            .map(|(column, _)| Column::from(column)),
+    );
     Ok(columns)
 }

@@ -14,7 +14,7 @@ use crate::resolve::{Prepared, prepare_all};
 use crate::run::Run;
 use crate::spill::Spiller;
 use arrow::datatypes::DataType;
-use call::Call;
+pub(super) use call::Call;
 use llkv_expr::AggregateExpr;
 use llkv_plan::Projection;
 use llkv_result::Result;

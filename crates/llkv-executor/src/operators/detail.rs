@@ -73,6 +73,7 @@ fn of_join(node: &Join) -> String {
         JoinKind::Anti => "anti",
         JoinKind::NullAwareAnti => "null-aware anti",
         JoinKind::Mark => "mark",
+        JoinKind::Group => "group",
         JoinKind::Single => "single",
     };
     let on = list(node.on.iter().map(|(l, r)| format!("{l} = {r}")));

@@ -8,6 +8,7 @@
 mod chains;
 mod dense;
 mod grace;
+mod group;
 mod index;
 mod null_aware;
 mod probe;
@@ -26,6 +27,7 @@ use arrow::compute::concat;
 use arrow::datatypes::DataType;
 pub(super) use dense::extremes;
 use grace::{Grace, GraceSource};
+pub(crate) use group::PairCalls;
 use index::JoinIndex;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, Result};
@@ -47,6 +49,8 @@ pub(crate) struct JoinSpec {
     pub(crate) null_equal: Vec<bool>,
     /// What a pair must satisfy besides.
     pub(crate) filter: Option<PairFilter>,
+    /// What a group join computes of the matches of a left row.
+    pub(crate) calls: Option<PairCalls>,
     /// Left columns put out.
     pub(crate) left_output: Vec<usize>,
     /// Right columns put out, after the left ones.

@@ -373,11 +373,15 @@ fn join(n: &Join, left: &Estimate, right: &Estimate) -> Estimate {
         JoinKind::Full => inner.max(left.rows).max(right.rows),
         JoinKind::Semi => left.rows * matched,
         JoinKind::Anti | JoinKind::NullAwareAnti => left.rows * (1.0 - matched).max(0.1),
-        JoinKind::Mark | JoinKind::Single => left.rows,
+        JoinKind::Mark | JoinKind::Single | JoinKind::Group => left.rows,
     };
     if matches!(
         n.kind,
-        JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti | JoinKind::Mark
+        JoinKind::Semi
+            | JoinKind::Anti
+            | JoinKind::NullAwareAnti
+            | JoinKind::Mark
+            | JoinKind::Group
     ) {
         return left.clone().with_rows(rows);
     }

@@ -78,6 +78,7 @@ pub(super) fn join(
         filter: conjunction(filter),
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     }
 }

@@ -1,12 +1,12 @@
 //! Parts of a plan that cannot give a row vanish, and what depends on them with them.
 
 use super::build::{empty, pass, project, replace};
-use crate::analysis::{is_always_true, is_never_true};
+use crate::analysis::{aggregate_of_no_rows, is_always_true, is_never_true};
 use crate::walk::{NodeKinds, take};
 use crate::{
     Join, JoinKind, LogicalPlan, PlanColumn, Projection, Rule, RuleContext, SetOpKind, UnionAll,
 };
-use llkv_expr::Expr;
+use llkv_expr::{AggregateExpr, Expr};
 use llkv_result::Result;
 use llkv_types::Scalar;
 
@@ -118,6 +118,7 @@ fn join_is_empty(n: &Join) -> bool {
         JoinKind::Left
         | JoinKind::Single
         | JoinKind::Mark
+        | JoinKind::Group
         | JoinKind::Anti
         | JoinKind::NullAwareAnti => left,
         JoinKind::Right => right,
@@ -156,6 +157,17 @@ fn without_a_side(plan: &mut LogicalPlan) -> bool {
                 expr: Expr::boolean(false),
             }))
             .collect(),
+        JoinKind::Group => {
+            let of_none = |(column, call): &(PlanColumn, AggregateExpr)| {
+                let expr = aggregate_of_no_rows(call.function, call.ty)?;
+                let column = column.clone();
+                Some(Projection { column, expr })
+            };
+            let Some(values) = n.aggregates.iter().map(of_none).collect::<Option<Vec<_>>>() else {
+                return false;
+            };
+            own.chain(values).collect()
+        }
         _ => own.collect(),
     };
     let kept = take(kept);

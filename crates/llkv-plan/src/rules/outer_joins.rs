@@ -111,9 +111,11 @@ fn join(n: &mut Join, mut rejected: ColumnSet, changed: &mut bool) {
         JoinKind::Left => (rejected, condition),
         JoinKind::Right => (condition, rejected),
         JoinKind::Anti | JoinKind::Mark if !n.null_aware_mark => (rejected, condition),
-        JoinKind::Single | JoinKind::Mark | JoinKind::NullAwareAnti | JoinKind::Anti => {
-            (rejected, ColumnSet::new())
-        }
+        JoinKind::Single
+        | JoinKind::Mark
+        | JoinKind::NullAwareAnti
+        | JoinKind::Anti
+        | JoinKind::Group => (rejected, ColumnSet::new()),
         JoinKind::Full => (ColumnSet::new(), ColumnSet::new()),
     };
     walk(&mut n.left, left, changed);

@@ -159,6 +159,7 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
             }
         }
         LogicalPlan::Join(n) => {
+            n.aggregates.retain(|(c, _)| needed.contains(c.id));
             if drops_right(n, needed) {
                 let mut left = take(&mut n.left);
                 prune(&mut left, needed);
@@ -171,6 +172,10 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
                 below.insert_expr(r);
             }
             n.filter.iter().for_each(|f| below.insert_expr(f));
+            for (_, call) in &n.aggregates {
+                let exprs = call.args.iter().chain(&call.filter);
+                exprs.for_each(|e| below.insert_expr(e));
+            }
             prune(&mut n.left, &below);
             prune(&mut n.right, &below);
         }
@@ -259,6 +264,7 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
 fn drops_right(n: &Join, needed: &ColumnSet) -> bool {
     match n.kind {
         JoinKind::Mark => n.mark.as_ref().is_some_and(|m| !needed.contains(m.id)),
+        JoinKind::Group => n.aggregates.is_empty(),
         JoinKind::Left | JoinKind::Single => {
             at_most_one_row(&n.right) && !n.right.column_set().intersects(needed)
         }

@@ -29,9 +29,24 @@ impl Rule for PushDownFilters {
         NodeKinds::FILTER.or(NodeKinds::JOIN)
     }
 
-    fn rewrite(&self, plan: &mut LogicalPlan, _context: &mut RuleContext<'_>) -> Result<bool> {
+    fn rewrite(&self, plan: &mut LogicalPlan, context: &mut RuleContext<'_>) -> Result<bool> {
+        context.moves_only = only_moves(plan);
         replace(plan, |plan| push(plan, Vec::new()));
         Ok(true)
+    }
+}
+
+/// Are there only filters right above scans, whose conjuncts go into these as they are?
+fn only_moves(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Filter(n) => matches!(*n.input, LogicalPlan::Scan(_)),
+        LogicalPlan::Scan(_) | LogicalPlan::Values(_) => true,
+        LogicalPlan::Project(n) => only_moves(&n.input),
+        LogicalPlan::Aggregate(n) => only_moves(&n.input),
+        LogicalPlan::Distinct(n) => only_moves(&n.input),
+        LogicalPlan::Sort(n) => only_moves(&n.input),
+        LogicalPlan::Limit(n) => only_moves(&n.input),
+        _ => false,
     }
 }
 
@@ -286,7 +301,7 @@ fn through_join(mut n: Join, predicates: Vec<Expr>) -> LogicalPlan {
     for predicate in predicates {
         match sides.of(&predicate) {
             _ if n.kind == JoinKind::Inner => place_inner(predicate, &sides, &mut places),
-            Side::Left if keeps_left(n.kind) && !reads_mark(&n, &predicate) => {
+            Side::Left if keeps_left(n.kind) && !reads_own(&n, &predicate) => {
                 places.left.push(predicate);
             }
             Side::Right if n.kind == JoinKind::Right => places.right.push(predicate),
@@ -320,10 +335,13 @@ fn keeps_left(kind: JoinKind) -> bool {
     !matches!(kind, JoinKind::Right | JoinKind::Full)
 }
 
-fn reads_mark(n: &Join, predicate: &Expr) -> bool {
-    n.mark
-        .as_ref()
-        .is_some_and(|mark| ColumnSet::of_expr(predicate).contains(mark.id))
+/// Does the predicate read a column that the join makes?
+fn reads_own(n: &Join, predicate: &Expr) -> bool {
+    let mut own = n.own_columns().peekable();
+    own.peek().is_some() && {
+        let read = ColumnSet::of_expr(predicate);
+        own.any(|column| read.contains(column.id))
+    }
 }
 
 /// An inner join: what stands above it and what stands in it is the same.

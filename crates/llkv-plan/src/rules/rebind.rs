@@ -84,7 +84,10 @@ fn definitions(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut PlanColumn)) {
             n.groups.iter_mut().for_each(|g| f(&mut g.column));
             n.aggregates.iter_mut().for_each(|(c, _)| f(c));
         }
-        LogicalPlan::Join(n) => n.mark.iter_mut().for_each(&mut *f),
+        LogicalPlan::Join(n) => {
+            n.mark.iter_mut().for_each(&mut *f);
+            n.aggregates.iter_mut().for_each(|(c, _)| f(c));
+        }
         LogicalPlan::Apply(n) => {
             if let ApplyKind::Exists { mark } | ApplyKind::In { mark, .. } = &mut n.kind {
                 f(mark);

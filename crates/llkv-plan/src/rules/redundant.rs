@@ -124,6 +124,7 @@ fn key(plan: &LogicalPlan) -> Option<ColumnSet> {
                     | JoinKind::Anti
                     | JoinKind::NullAwareAnti
                     | JoinKind::Mark
+                    | JoinKind::Group
                     | JoinKind::Single
             ) =>
         {

@@ -4,7 +4,9 @@
 //! for each outer row.
 
 use hashbrown::HashMap;
-use llkv_expr::{AggregateFunction, BinaryOp, ColumnId, Expr, InList, SortKey, UnaryOp};
+use llkv_expr::{
+    AggregateExpr, AggregateFunction, BinaryOp, ColumnId, Expr, InList, SortKey, UnaryOp,
+};
 use llkv_plan::{Aggregate, Apply, ApplyKind, Join, JoinKind, LogicalPlan, SetOpKind, Window};
 use llkv_types::{FieldId, Scalar, TableId};
 
@@ -334,6 +336,12 @@ fn join(n: &Join, env: &Env, data: &Data) -> Rows {
             JoinKind::Anti if matches.is_empty() => out.push(l.clone()),
             JoinKind::NullAwareAnti if verdict == Some(0) => out.push(l.clone()),
             JoinKind::Mark => out.push(l.iter().copied().chain([verdict]).collect()),
+            JoinKind::Group => {
+                let rows: Vec<Row> = matches.into_iter().cloned().collect();
+                let calls = n.aggregates.iter();
+                let values = calls.map(|(_, call)| call_value(call, &rows, &right_ids, &left_env));
+                out.push(l.iter().copied().chain(values).collect());
+            }
             _ => {}
         }
     }
@@ -390,6 +398,38 @@ fn apply(n: &Apply, env: &Env, data: &Data) -> Rows {
     Ok(out)
 }
 
+/// The value of a call over rows of the columns `own`.
+fn call_value(call: &AggregateExpr, rows: &[Row], own: &[ColumnId], env: &Env) -> Value {
+    let rows = sorted(rows.to_vec(), own, &call.order_by, env);
+    let scopes: Vec<Env> = rows
+        .iter()
+        .map(|row| bind(env, own, row))
+        .filter(|scope| {
+            call.filter
+                .as_ref()
+                .is_none_or(|f| eval(f, scope) == Some(1))
+        })
+        .collect();
+    let mut values: Vec<Value> = match call.args.first() {
+        Some(arg) => scopes.iter().map(|scope| eval(arg, scope)).collect(),
+        None => vec![Some(1); scopes.len()],
+    };
+    if call.distinct {
+        values.sort();
+        values.dedup();
+    }
+    let known = || values.iter().copied().flatten();
+    match call.function {
+        AggregateFunction::CountStar => Some(scopes.len() as i64),
+        AggregateFunction::Count => Some(known().count() as i64),
+        AggregateFunction::Sum => known().reduce(i64::wrapping_add),
+        AggregateFunction::Min => known().min(),
+        AggregateFunction::Max => known().max(),
+        AggregateFunction::First => values.first().copied().flatten(),
+        other => panic!("no aggregate {other:?}"),
+    }
+}
+
 fn aggregate(n: &Aggregate, env: &Env, data: &Data) -> Rows {
     let own = ids(&n.input);
     let mut groups: Vec<(Row, Vec<Row>)> = Vec::new();
@@ -407,34 +447,7 @@ fn aggregate(n: &Aggregate, env: &Env, data: &Data) -> Rows {
     let mut out = Vec::new();
     for (mut key, rows) in groups {
         for (_, call) in &n.aggregates {
-            let rows = sorted(rows.clone(), &own, &call.order_by, env);
-            let scopes: Vec<Env> = rows
-                .iter()
-                .map(|row| bind(env, &own, row))
-                .filter(|scope| {
-                    call.filter
-                        .as_ref()
-                        .is_none_or(|f| eval(f, scope) == Some(1))
-                })
-                .collect();
-            let mut values: Vec<Value> = match call.args.first() {
-                Some(arg) => scopes.iter().map(|scope| eval(arg, scope)).collect(),
-                None => vec![Some(1); scopes.len()],
-            };
-            if call.distinct {
-                values.sort();
-                values.dedup();
-            }
-            let known = || values.iter().copied().flatten();
-            key.push(match call.function {
-                AggregateFunction::CountStar => Some(scopes.len() as i64),
-                AggregateFunction::Count => Some(known().count() as i64),
-                AggregateFunction::Sum => known().reduce(i64::wrapping_add),
-                AggregateFunction::Min => known().min(),
-                AggregateFunction::Max => known().max(),
-                AggregateFunction::First => values.first().copied().flatten(),
-                other => panic!("no aggregate {other:?}"),
-            });
+            key.push(call_value(call, &rows, &own, env));
         }
         out.push(key);
     }

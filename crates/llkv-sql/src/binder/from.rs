@@ -271,6 +271,7 @@ pub(super) fn cross(left: Rows, right: Rows) -> Rows {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     });
     (plan, left.1.join(right.1))

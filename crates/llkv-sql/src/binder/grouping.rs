@@ -432,6 +432,7 @@ fn full_join(
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     }
 }

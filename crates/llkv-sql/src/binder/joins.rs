@@ -261,6 +261,7 @@ fn joined(left: Rows, right: Rows, kind: JoinKind, predicate: Option<Expr>) -> R
         filter: predicate,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     });
     let scope = match kind {

@@ -9,7 +9,7 @@ use llkv_expr::AggregateExpr;
 use llkv_result::Result;
 
 /// A call over the input's columns.
-pub(super) struct Call {
+pub(in crate::operators) struct Call {
     call: AggregateExpr,
     args: Vec<Prepared>,
     filter: Option<Prepared>,
@@ -19,16 +19,16 @@ pub(super) struct Call {
 
 /// Rows for an accumulator.
 #[derive(Default)]
-pub(super) struct Fed {
-    pub(super) args: Vec<ArrayRef>,
+pub(in crate::operators) struct Fed {
+    pub(in crate::operators) args: Vec<ArrayRef>,
     /// The rows that count; all where it is absent.
-    pub(super) mask: Option<BooleanArray>,
+    pub(in crate::operators) mask: Option<BooleanArray>,
     /// The groups of the rows, where they are not those of the batch.
-    pub(super) groups: Option<Vec<u32>>,
+    pub(in crate::operators) groups: Option<Vec<u32>>,
 }
 
 impl Call {
-    pub(super) fn new(call: &AggregateExpr, columns: &[Column]) -> Result<Self> {
+    pub(in crate::operators) fn new(call: &AggregateExpr, columns: &[Column]) -> Result<Self> {
         let filter = call.filter.as_ref();
         Ok(Self {
             args: prepare_all(&call.args, columns)?,
@@ -39,34 +39,34 @@ impl Call {
     }
 
     /// An accumulator without any group.
-    pub(super) fn accumulator(&self) -> Result<Box<dyn GroupsAccumulator>> {
+    pub(in crate::operators) fn accumulator(&self) -> Result<Box<dyn GroupsAccumulator>> {
         create_accumulator(&self.call)
     }
 
     /// The result depends on the order in which rows come in, as no ORDER BY within the call decides.
-    pub(super) fn depends_on_order(&self) -> bool {
+    pub(in crate::operators) fn depends_on_order(&self) -> bool {
         self.call.function.depends_on_order() && self.is_direct()
     }
 
     /// Rows are fed as they come: there is no ORDER BY within the call.
-    pub(super) fn is_direct(&self) -> bool {
+    pub(in crate::operators) fn is_direct(&self) -> bool {
         self.order.is_empty()
     }
 
     /// Whether the call reads the column at a position.
-    pub(super) fn reads(&self, position: usize) -> bool {
+    pub(in crate::operators) fn reads(&self, position: usize) -> bool {
         let exprs = self.args.iter().chain(&self.filter).chain(&self.order);
         exprs.into_iter().any(|expr| expr.reads(position))
     }
 
     /// How many arguments.
-    pub(super) fn arity(&self) -> usize {
+    pub(in crate::operators) fn arity(&self) -> usize {
         self.args.len()
     }
 
     /// What an accumulator is to be fed of a batch. Arguments that are computed are computed only for the
     /// rows that pass the call's filter: `sum(1 / x) FILTER (WHERE x <> 0)` does not fail.
-    pub(super) fn fed(&self, batch: &Batch, groups: &[u32]) -> Result<Fed> {
+    pub(in crate::operators) fn fed(&self, batch: &Batch, groups: &[u32]) -> Result<Fed> {
         let Some(filter) = &self.filter else {
             return Ok(Fed {
                 args: self.arguments(batch)?,
@@ -98,7 +98,7 @@ impl Call {
 
     /// What is kept of a batch until all rows are there: the group keys, the arguments, the keys of the
     /// order, of the rows that count.
-    pub(super) fn buffered(&self, batch: &Batch, keys: &[ArrayRef]) -> Result<Batch> {
+    pub(in crate::operators) fn buffered(&self, batch: &Batch, keys: &[ArrayRef]) -> Result<Batch> {
         let mut kept = Batch::new(keys.to_vec(), batch.rows);
         let mut rows = batch.clone();
         if let Some(filter) = &self.filter {
@@ -114,12 +114,12 @@ impl Call {
     }
 
     /// Columns that [`Self::buffered`] gives after the group keys.
-    pub(super) fn buffered_columns(&self) -> usize {
+    pub(in crate::operators) fn buffered_columns(&self) -> usize {
         self.args.len() + self.order.len()
     }
 
     /// The order of buffered rows, whose key columns begin at `position`.
-    pub(super) fn buffered_order(&self, position: usize) -> Result<SortKeys> {
+    pub(in crate::operators) fn buffered_order(&self, position: usize) -> Result<SortKeys> {
         SortKeys::from_position(&self.call.order_by, position)
     }
 }

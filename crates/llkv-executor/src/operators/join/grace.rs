@@ -3,11 +3,12 @@
 //! that does not help (one key has too many rows, or there are no keys), the build side is taken in chunks and the
 //! probe side goes by each of them.
 
+use super::group::PairStates;
 use super::null_aware::NullAware;
-use super::probe::{ProbeState, left_rows};
+use super::probe::{ProbeState, left_rows, with_values};
 use super::side::{SideKeys, SpilledSide};
 use super::unmatched::UnmatchedReader;
-use super::{BuiltJoin, JoinSpec, build_join};
+use super::{BuiltJoin, JoinSpec, PairCalls, build_join};
 use crate::batch::Batch;
 use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Source, StepState, slices};
@@ -189,6 +190,8 @@ struct Chunks {
     right: VecDeque<Segment>,
     /// For each left segment, rows that had a match with any chunk, and rows for which a comparison was unknown.
     flags: Vec<(Vec<bool>, Vec<bool>)>,
+    /// For each left segment of a group join, what was computed of its rows.
+    groups: Vec<PairStates>,
 }
 
 impl Iterator for GraceReader {
@@ -240,12 +243,17 @@ impl GraceReader {
             (none.clone(), none)
         });
         let flags: Vec<_> = flags.collect();
-        grace
-            .spiller
-            .settle(&mut self.memory, 2 * rows(&pair.left) as u64)?;
+        let left_rows = rows(&pair.left);
+        let calls = grace.spec.calls.as_ref();
+        let group_bytes = calls.map_or(0, |calls| calls.state_bytes(left_rows));
+        let bytes = 2 * left_rows as u64 + group_bytes;
+        grace.spiller.settle(&mut self.memory, bytes)?;
+        let groups = pair.left.iter();
+        let groups = groups.filter_map(|_| calls.map(PairCalls::states));
         let chunks = Chunks {
             right: pair.right.into(),
             flags,
+            groups: groups.collect::<Result<_>>()?,
         };
         self.begin_chunk(pair.left, chunks)
     }
@@ -316,6 +324,13 @@ impl GraceReader {
         // Nothing matches the empty build side: what is left over goes by it, and gets NULLs.
         let memory = grace.run.reserve(grace.spiller.operator);
         let none = grace.build(&[], memory, false)?;
+        for (segment, mut states) in left.iter().zip(chunks.groups) {
+            self.put_out(with_values(spec, &segment.read()?, &mut states)?);
+        }
+        if spec.calls.is_some() {
+            self.memory.shrink(0);
+            return Ok(None);
+        }
         for (segment, (seen, unknown)) in left.iter().zip(&chunks.flags) {
             let batch = segment.read()?;
             if !spec.gives_pairs() {
@@ -376,13 +391,16 @@ impl Pass {
             return Ok(());
         };
         let (seen, unknown) = self.probe.take_flags();
-        let first = self.row;
-        self.row += seen.len();
-        let Some((all_seen, all_unknown)) = self
-            .next
-            .checked_sub(1)
-            .and_then(|at| chunks.flags.get_mut(at))
-        else {
+        let (first, rows) = (self.row, seen.len());
+        self.row += rows;
+        let Some(at) = self.next.checked_sub(1) else {
+            return Ok(());
+        };
+        if let (Some(found), Some(all)) = (self.probe.take_groups(), chunks.groups.get_mut(at)) {
+            let all_rows = self.left.get(at).map_or(0, |segment| segment.rows);
+            return all.merge(found, (first, rows), all_rows);
+        }
+        let Some((all_seen, all_unknown)) = chunks.flags.get_mut(at) else {
             return Ok(());
         };
         for (all, seen) in all_seen.iter_mut().skip(first).zip(seen) {

@@ -1,5 +1,6 @@
 //! The probe side: batches go in, pairs or left rows come out.
 
+use super::group::PairStates;
 use super::index::Probe;
 use super::null_aware::NullProbe;
 use super::{BuiltJoin, JoinSpec};
@@ -46,6 +47,8 @@ pub(super) struct ProbeState {
     seen: Vec<bool>,
     /// Probe rows for which a comparison with NULL was met.
     unknown: Vec<bool>,
+    /// What a group join has computed of the batch's rows.
+    groups: Option<PairStates>,
 }
 
 /// The values of a dictionary looked up: the first build row of each, plus one.
@@ -90,6 +93,9 @@ impl StepState for ProbeState {
         let Some(batch) = self.batch.take() else {
             return Ok(None);
         };
+        if self.join.spec.calls.is_some() {
+            return self.grouped(&batch);
+        }
         if !self.join.spec.gives_pairs() {
             self.find_existence(&batch)?;
             if self.join.is_partial {
@@ -120,6 +126,7 @@ impl ProbeState {
             build_numbers: Vec::new(),
             seen: Vec::new(),
             unknown: Vec::new(),
+            groups: None,
         }
     }
 
@@ -175,6 +182,39 @@ impl ProbeState {
             std::mem::take(&mut self.seen),
             std::mem::take(&mut self.unknown),
         )
+    }
+
+    /// For a part of a build side: what a group join has computed of the rows of the last batch.
+    pub(super) const fn take_groups(&mut self) -> Option<PairStates> {
+        self.groups.take()
+    }
+
+    /// The rows of a batch with what is computed of their matches; `None` where these are only a part.
+    fn grouped(&mut self, batch: &Batch) -> Result<Option<Batch>> {
+        let join = Arc::clone(&self.join);
+        let Some(calls) = &join.spec.calls else {
+            return Err(Error::internal("a group join without calls"));
+        };
+        let mut states = match self.groups.take() {
+            Some(states) => states,
+            None => calls.states()?,
+        };
+        while self.row < batch.rows {
+            join.run.check()?;
+            self.fill(batch.rows, Fill::Matches)?;
+            self.filter_pairs(batch)?;
+            if !self.probe_rows.is_empty() {
+                let build = self.build_indices();
+                let left = (self.probe_rows.as_slice(), batch.rows);
+                states.feed(calls, left, (&join.build, &build))?;
+            }
+        }
+        let output = match join.is_partial {
+            true => None,
+            false => Some(with_values(&join.spec, batch, &mut states)?),
+        };
+        self.groups = Some(states);
+        Ok(output)
     }
 
     /// The next batch of pairs, `None` when all have been put out.
@@ -451,6 +491,19 @@ impl ProbeState {
         });
         Ok(())
     }
+}
+
+/// Left rows, and what is computed of their matches.
+pub(super) fn with_values(
+    spec: &JoinSpec,
+    batch: &Batch,
+    states: &mut PairStates,
+) -> Result<Batch> {
+    let output = spec.left_output.iter();
+    let columns: Result<Vec<ArrayRef>> = output.map(|p| batch.column(*p).cloned()).collect();
+    let mut columns = columns?;
+    columns.extend(states.finish(batch.rows)?);
+    Ok(Batch::new(columns, batch.rows))
 }
 
 /// What the kinds that put out left rows make of a batch whose rows have a match or not.

@@ -31,6 +31,14 @@ impl Rule for Simplify {
         NodeKinds::COMPUTED.or(NodeKinds::FILTER)
     }
 
+    fn is_settled_at_once(&self) -> bool {
+        true
+    }
+
+    fn looks_at_expressions(&self) -> bool {
+        true
+    }
+
     fn rewrite(&self, plan: &mut LogicalPlan, _context: &mut RuleContext<'_>) -> Result<bool> {
         Ok(walk(plan))
     }

@@ -209,9 +209,17 @@ fn evaluate_join(
         on.push((domain.over(l, &values), domain.over(r, &far), flag));
     }
     let filter = n.filter.map(|f| domain.over(f, &values));
+    let mut aggregates = n.aggregates;
+    for (_, call) in &mut aggregates {
+        for expr in call.args.iter_mut().chain(&mut call.filter) {
+            let taken = std::mem::replace(expr, Expr::boolean(false));
+            *expr = domain.over(taken, &far);
+        }
+    }
     let joined = LogicalPlan::Join(Join {
         mark: n.mark,
         null_aware_mark: n.null_aware_mark,
+        aggregates,
         ..join(
             left_plan,
             right_plan,

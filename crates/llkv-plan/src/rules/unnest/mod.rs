@@ -1,7 +1,8 @@
 //! Subqueries become joins, correlated or not; no plan runs a subquery row by row.
 //!
 //! Innermost subqueries come first. Where the correlation is made of predicates that can be lifted
-//! to the top of the subquery, they become the condition of the join ([`pull_up`]). Everything
+//! to the top of the subquery, they become the condition of the join ([`pull_up`]). An aggregate of rows that
+//! more than equalities tie to few outer rows is computed as these meet ([`mod@group`]). Everything
 //! else is done by the general method of Neumann and Kemper ("Unnesting Arbitrary Queries", 2015):
 //! the subquery is evaluated at once for the set of all different values that the outer rows put
 //! into it ([`domain`]), and its rows are joined back to the outer ones.
@@ -9,6 +10,7 @@
 mod attach;
 mod domain;
 mod first_row;
+mod group;
 mod pull_up;
 
 use crate::column_set::ColumnSet;
@@ -78,6 +80,10 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         let link = pulled.link(&around);
         return attach(outer, pulled.plan, kind, link, context);
     }
+    let (outer, inner) = match group::group(outer, inner, &kind, &around, context) {
+        Ok(plan) => return Ok(plan),
+        Err(unchanged) => unchanged,
+    };
     let columns: Vec<_> = outer
         .columns()
         .into_iter()

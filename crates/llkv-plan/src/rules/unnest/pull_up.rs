@@ -31,6 +31,11 @@ impl Pulled {
         !(self.default.is_some() && matches!(kind, ApplyKind::In { .. }))
     }
 
+    /// Is an outer row without rows that satisfy the predicates a row without rows?
+    pub(super) const fn has_no_default(&self) -> bool {
+        self.default.is_none()
+    }
+
     pub(super) fn link(&self, outer: &ColumnSet) -> Link {
         let default = self
             .default
