@@ -314,11 +314,11 @@ pub(crate) fn after(tail: &[Arc<RowGroup>], applied: TxnId) -> Vec<Arc<RowGroup>
 mod tests {
     use super::*;
     use arrow::array::Int64Array;
-    use llkv_types::SqlType;
+    use llkv_types::{FieldId, SqlType};
     use proptest::prelude::*;
 
     fn run_of(first_row_id: RowId, rows: usize, created_by: TxnId) -> RowGroup {
-        let layout: Arc<Layout> = Arc::from([(1, SqlType::Int64)]);
+        let layout: Arc<Layout> = Arc::from([(FieldId(1), SqlType::Int64)]);
         let values = (0..rows).map(|row| first_row_id as i64 + row as i64);
         let column: ArrayRef = Arc::new(values.collect::<Int64Array>());
         let batch = batch_of(&layout, vec![column], rows).unwrap();

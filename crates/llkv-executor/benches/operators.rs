@@ -90,6 +90,7 @@ fn join(left: Box<LogicalPlan>, right: Box<LogicalPlan>) -> Box<LogicalPlan> {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     }))
 }

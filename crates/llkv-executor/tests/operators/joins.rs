@@ -151,6 +151,7 @@ fn plan(case: &Case) -> LogicalPlan {
         filter,
         mark: (case.kind == JoinKind::Mark).then(|| column(20, SqlType::Boolean)),
         null_aware_mark: case.null_aware,
+        aggregates: Vec::new(),
         left_first: case.left_first,
     })
 }
@@ -209,6 +210,7 @@ fn int_join(kind: JoinKind, left: Box<LogicalPlan>, right: Box<LogicalPlan>) -> 
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     })
 }
@@ -260,6 +262,7 @@ fn floats_join_by_value_whatever_their_sign_bit_or_nan_says() {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     });
     assert_eq!(run_ordered(&plan).len(), 2);

@@ -187,6 +187,7 @@ fn join(kind: JoinKind, left: LogicalPlan, right: LogicalPlan) -> LogicalPlan {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     })
 }

@@ -119,6 +119,7 @@ fn the_keys_of_a_build_side_are_pushed_into_the_probe_side() {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     });
     let (rows, statistics) = run(&plan);
@@ -143,6 +144,7 @@ fn the_keys_of_a_left_side_that_is_read_first_are_pushed_into_the_right_side() {
             filter: None,
             mark: None,
             null_aware_mark: false,
+            aggregates: Vec::new(),
             left_first: true,
         })
     };
@@ -169,6 +171,7 @@ fn an_empty_build_side_spares_the_probe_side() {
         filter: None,
         mark: None,
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     });
     let (rows, statistics) = run(&plan);

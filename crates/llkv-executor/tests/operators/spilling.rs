@@ -123,6 +123,7 @@ fn join(
         filter: key.is_none().then_some(filter),
         mark: (kind == JoinKind::Mark).then(|| column(20, SqlType::Boolean)),
         null_aware_mark: false,
+        aggregates: Vec::new(),
         left_first: false,
     })
 }

@@ -196,6 +196,7 @@ impl<'a> Generator<'a> {
             filter,
             mark: (kind == JoinKind::Mark).then(|| self.fresh(SqlType::Boolean)),
             null_aware_mark: false,
+            aggregates: Vec::new(),
             left_first: false,
             on,
         })
