@@ -120,7 +120,7 @@ mod tests {
         for text in [
             "a + b * 2 - (c / d) % 3 || e",
             "CASE a + 1 WHEN b THEN 111 WHEN c THEN 222 ELSE 555 END",
-            "CASE WHEN a < b AND c THEN 'x' END = \"q\" << 1",
+            "CASE WHEN a < b AND c THEN 'x' END = \"q\" & 1",
             "- a + abs(b) * t.c",
             "a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + ab",
         ] {

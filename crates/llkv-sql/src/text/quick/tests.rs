@@ -1,3 +1,5 @@
+//! The tree of the quick parser is that of the library.
+
 use super::*;
 use crate::text::grammar::Grammar;
 use crate::text::hints::without_hints;
