@@ -5,7 +5,7 @@ use crate::{
     Triggers, ViewChange,
 };
 use llkv_expr::Expr;
-use llkv_types::{FieldId, Scalar, SqlType, TableId};
+use llkv_types::{DatabaseNumber, FieldId, Scalar, SqlType, TableId};
 use std::path::PathBuf;
 
 /// A bound statement.
@@ -171,6 +171,13 @@ pub enum PlanStatement {
     Backup(PathBuf),
     /// The integrity check: what is wrong, or `ok`.
     IntegrityCheck,
+    /// A number that an application keeps in the file, read or set.
+    DatabaseNumber {
+        /// Which one.
+        number: DatabaseNumber,
+        /// What it shall be; none to read it.
+        value: Option<i32>,
+    },
     /// SET; settings that concern the binder alone (`dialect`) do not come here.
     Set {
         /// Name, lower case.

@@ -260,6 +260,12 @@ impl Transaction {
         for object in &diff.changed {
             self.check_same(object, catalog)?;
         }
+        for (number, _) in &diff.numbers {
+            if self.base_catalog().number(*number) != catalog.number(*number) {
+                let detail = "a concurrent transaction has set it";
+                return Err(conflict(number.name(), detail));
+            }
+        }
         for table in self.tables_read_whole() {
             let last_write = queue.last_writes.get(table).copied();
             if last_write.is_some_and(|id| id > self.snapshot().snapshot_id) {

@@ -2,8 +2,8 @@
 
 use crate::transaction::Transaction;
 use crate::{
-    RuntimeSession, alter, copy, ddl, dml, explain, foreign_keys, indexes, integrity, query,
-    row_by_row, schemas, sequences, triggers,
+    RuntimeSession, alter, copy, database_numbers, ddl, dml, explain, foreign_keys, indexes,
+    integrity, query, row_by_row, schemas, sequences, triggers,
 };
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
@@ -116,6 +116,9 @@ impl RuntimeSession {
                 let rows = findings.iter().map(String::as_str);
                 let all_well = findings.is_empty().then_some("ok");
                 explain::text_rows("integrity_check", rows.chain(all_well))
+            }
+            PlanStatement::DatabaseNumber { number, value } => {
+                database_numbers::read_or_set(transaction, number, value)
             }
             PlanStatement::Explain {
                 statement,

@@ -44,10 +44,14 @@ pub(crate) fn text_rows<'a>(
     rows: impl IntoIterator<Item = &'a str>,
 ) -> Result<StatementResult> {
     let rows: ArrayRef = Arc::new(StringViewArray::from_iter_values(rows));
-    let batch = RecordBatch::try_from_iter([(column, rows)])?;
+    Ok(one_batch(RecordBatch::try_from_iter([(column, rows)])?))
+}
+
+/// A batch as the result of a statement.
+pub(crate) fn one_batch(batch: RecordBatch) -> StatementResult {
     let schema = batch.schema();
     let reader = RecordBatchIterator::new([Ok(batch)], schema);
-    Ok(StatementResult::Select(Box::new(reader)))
+    StatementResult::Select(Box::new(reader))
 }
 
 /// `EXPLAIN QUERY PLAN`: a row a step.
@@ -70,9 +74,7 @@ fn query_steps(
         ("notused", numbers(|_| 0)),
         ("detail", details),
     ])?;
-    let schema = batch.schema();
-    let reader = RecordBatchIterator::new([Ok(batch)], schema);
-    Ok(StatementResult::Select(Box::new(reader)))
+    Ok(one_batch(batch))
 }
 
 fn describe(

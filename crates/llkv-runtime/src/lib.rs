@@ -60,6 +60,7 @@ mod checks;
 mod commit;
 mod context;
 mod copy;
+mod database_numbers;
 mod ddl;
 mod definition_sql;
 mod dispatch;

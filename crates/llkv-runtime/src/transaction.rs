@@ -15,7 +15,7 @@ use llkv_table::{
     ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
-use llkv_types::{RowId, Scalar, TableId, TxnId};
+use llkv_types::{DatabaseNumber, RowId, Scalar, TableId, TxnId};
 use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -546,6 +546,13 @@ impl Transaction {
         Arc::make_mut(&mut self.catalog).change(object)?;
         self.follow_catalog()?;
         self.lock_gone(&before)
+    }
+
+    /// Sets a number of the file.
+    pub(crate) fn set_number(&mut self, number: DatabaseNumber, value: i32) -> Result<()> {
+        self.check_writable("PRAGMA")?;
+        Arc::make_mut(&mut self.catalog).set_number(number, value);
+        Ok(())
     }
 
     /// Takes note of a table all of whose rows were looked at: no other transaction may write to it

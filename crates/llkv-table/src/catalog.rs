@@ -1,5 +1,6 @@
 //! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
+use crate::catalog_numbers::StoredNumber;
 use crate::meta::{damaged, decode, decode_index, decode_table, decode_view};
 use crate::triggers::key_of;
 use crate::{
@@ -10,7 +11,7 @@ use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, 
 use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
 use llkv_result::{CatalogError, ObjectKind, Result};
-use llkv_types::{Column, FieldId, RowId, SqlType, TableId, TableSchema, TxnId};
+use llkv_types::{Column, DatabaseNumber, FieldId, RowId, SqlType, TableId, TableSchema, TxnId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub(crate) enum RowKind {
     Trigger = 5,
     Schema = 6,
     Sequence = 7,
+    /// A number that an application keeps in the file.
+    Number = 8,
 }
 
 /// The schema of an object and its lower-case name.
@@ -44,7 +47,7 @@ pub(crate) fn key_in(kind: ObjectKind, schema: TableId, name: &str) -> ObjectKey
 pub(crate) struct CatalogEntry {
     pub(crate) object: CatalogObject,
     /// Its row in table 0; none while its creator has not committed.
-    row_id: Option<RowId>,
+    pub(crate) row_id: Option<RowId>,
 }
 
 /// All objects at one moment. Immutable for its readers; a transaction that changes the catalog changes a
@@ -52,7 +55,7 @@ pub(crate) struct CatalogEntry {
 #[derive(Debug, Clone, Default)]
 pub struct CatalogState {
     /// The commit that this is the state of.
-    as_of: TxnId,
+    pub(crate) as_of: TxnId,
     pub(crate) by_name: BTreeMap<ObjectKey, CatalogEntry>,
     pub(crate) tables: HashMap<TableId, Arc<Table>>,
     /// Triggers by their table or view, the newest first; most databases have none.
@@ -60,33 +63,11 @@ pub struct CatalogState {
     /// Tables that have, or had, foreign keys.
     referring: Arc<BTreeSet<TableId>>,
     /// The row that keeps the highest id of dropped objects, and that id.
-    highest_id: Option<(RowId, u32)>,
+    pub(crate) highest_id: Option<(RowId, u32)>,
+    /// The numbers of the file that were ever set.
+    pub(crate) numbers: BTreeMap<DatabaseNumber, StoredNumber>,
     /// What one session alone sees; empty in the state that all share.
     pub(crate) temporary: Arc<TemporaryObjects>,
-}
-
-/// What a transaction changed in the catalog.
-#[derive(Debug, Clone, Default)]
-pub struct CatalogDiff {
-    /// Objects created.
-    pub added: Vec<CatalogObject>,
-    /// Objects that went, with their rows.
-    pub removed: Vec<(CatalogObject, RowId)>,
-    /// Tables that existed before and have another definition or other indexes now.
-    pub altered: Vec<Arc<Table>>,
-    /// Other objects that existed before and are described anew.
-    pub changed: Vec<CatalogObject>,
-}
-
-impl CatalogDiff {
-    /// True when nothing changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty()
-            && self.removed.is_empty()
-            && self.altered.is_empty()
-            && self.changed.is_empty()
-    }
 }
 
 impl SysCatalog {
@@ -149,7 +130,7 @@ impl SysCatalog {
         Ok(state)
     }
 
-    fn rows(rows: &[(RowKind, TableId, Vec<u8>)]) -> Result<RecordBatch> {
+    pub(crate) fn rows(rows: &[(RowKind, TableId, Vec<u8>)]) -> Result<RecordBatch> {
         let kinds = rows.iter().map(|(kind, _, _)| *kind as u8);
         let ids = rows.iter().map(|(_, id, _)| id.0);
         let payloads = rows.iter().map(|(_, _, payload)| payload.as_slice());
@@ -429,7 +410,7 @@ impl CatalogState {
         Ok((entry.object, entry.row_id))
     }
 
-    fn insert(&mut self, object: CatalogObject, row_id: Option<RowId>) {
+    pub(crate) fn insert(&mut self, object: CatalogObject, row_id: Option<RowId>) {
         if let CatalogObject::Table(table) = &object {
             self.know_references(table);
             self.tables.insert(table.id(), Arc::clone(table));
@@ -438,165 +419,14 @@ impl CatalogState {
         self.by_name.insert(entry.object.key(), entry);
     }
 
-    fn altered(&self, base: &Self) -> Vec<Arc<Table>> {
-        let tables = self.tables.values().filter(|table| {
-            let before = base.tables.get(&table.id());
-            before.is_some_and(|before| !Arc::ptr_eq(before, table))
-                && !self.is_temporary(table.id())
-        });
-        tables.cloned().collect()
-    }
-
-    /// What a transaction changed that began with `base`.
-    #[must_use]
-    pub fn diff(&self, base: &Self) -> CatalogDiff {
-        let by_id = |state: &Self| -> HashMap<TableId, CatalogObject> {
-            let objects = state.by_name.values().map(|entry| &entry.object);
-            objects
-                .map(|object| (object.id(), object.clone()))
-                .collect()
-        };
-        let (before, now) = (by_id(base), by_id(self));
-        let added = self.by_name.values().filter(|e| e.row_id.is_none());
-        let removed = base.by_name.values().filter_map(|entry| {
-            let is_gone = !now.contains_key(&entry.object.id());
-            is_gone.then_some((entry.object.clone(), entry.row_id?))
-        });
-        let changed = self.by_name.values().filter(|entry| {
-            let known = before.get(&entry.object.id());
-            let is_table = matches!(entry.object, CatalogObject::Table(_));
-            !is_table && known.is_some_and(|known| !known.is(&entry.object))
-        });
-        CatalogDiff {
-            added: added.map(|e| e.object.clone()).collect(),
-            removed: removed.collect(),
-            altered: self.altered(base),
-            changed: changed.map(|e| e.object.clone()).collect(),
-        }
-    }
-
-    /// The state after a commit that brings `diff`, and the changes of table 0 (and of the tables that
-    /// come and go) that make it so.
-    ///
-    /// # Errors
-    /// When a record cannot be built.
-    pub fn apply(
-        &self,
-        diff: &CatalogDiff,
-        commit_id: TxnId,
-        first_row_id: RowId,
-    ) -> Result<(Self, Vec<TableChange>)> {
-        let mut next = self.clone();
-        next.as_of = commit_id;
-        let mut changes = Vec::new();
-        let mut row_ids = Vec::new();
-        let mut rows = Vec::new();
-        let mut rows_of = Vec::new();
-        for (object, row_id) in &diff.removed {
-            let row_of = next.forget(object.id());
-            row_ids.push(row_of.unwrap_or(*row_id));
-            match object {
-                CatalogObject::Table(table) => {
-                    changes.push(TableChange::Drop { table: table.id() });
-                }
-                CatalogObject::Index(index) if next.tables.contains_key(&index.table) => {
-                    changes.push(TableChange::DropIndex {
-                        table: index.table,
-                        index: index.index_id(),
-                    });
-                }
-                _ => {}
-            }
-        }
-        // First all out, then all in: names may change hands.
-        let altered = diff.altered.iter().cloned().map(CatalogObject::Table);
-        let again: Vec<CatalogObject> = altered.chain(diff.changed.iter().cloned()).collect();
-        for object in &again {
-            if let CatalogObject::Table(table) = object
-                && let Some(before) = next.tables.get(&table.id())
-            {
-                changes.extend(alterations(before, table));
-            }
-            rows_of.push(next.forget(object.id()));
-        }
-        for (object, row_of) in again.into_iter().zip(rows_of) {
-            let mut row_id = row_of;
-            if self.is_described_anew(&object) {
-                row_ids.extend(row_of);
-                row_id = Some(first_row_id + rows.len() as u64);
-                rows.push(object.record());
-            }
-            next.insert(object, row_id);
-        }
-        for object in &diff.added {
-            let row_id = first_row_id + rows.len() as u64;
-            rows.push(object.record());
-            if let CatalogObject::Table(table) = object {
-                let (id, columns) = (table.id(), table.meta().layout());
-                changes.push(TableChange::Create { table: id, columns });
-                changes.extend(table.meta().key_indexes().map(|index| {
-                    let table = id;
-                    TableChange::CreateIndex { table, index }
-                }));
-            }
-            next.insert(object.clone(), Some(row_id));
-        }
-        // After the tables: their ids are no guide to which came first.
-        for object in &diff.added {
-            if let CatalogObject::Index(index) = object {
-                changes.push(TableChange::CreateIndex {
-                    table: index.table,
-                    index: index.definition(),
-                });
-            }
-        }
-        let is_trigger = |object: &CatalogObject| matches!(object, CatalogObject::Trigger(_));
-        let mut touched = diff.added.iter().chain(diff.removed.iter().map(|(o, _)| o));
-        if touched.any(is_trigger) {
-            next.attach_triggers();
-        }
-        if !diff.removed.is_empty() {
-            let highest = self.highest_id().max(next.highest_id());
-            row_ids.extend(self.highest_id.map(|(row_id, _)| row_id));
-            next.highest_id = Some((first_row_id + rows.len() as u64, highest));
-            rows.push((RowKind::HighestId, TableId(highest), Vec::new()));
-        }
-        let table = TableId::CATALOG;
-        if !row_ids.is_empty() {
-            row_ids.sort_unstable();
-            changes.push(TableChange::Delete { table, row_ids });
-        }
-        if !rows.is_empty() {
-            let batch = SysCatalog::rows(&rows)?;
-            changes.push(TableChange::Append {
-                table,
-                first_row_id,
-                batch,
-            });
-        }
-        Ok((next, changes))
-    }
-
     /// Takes out an object alone and gives back its row.
-    fn forget(&mut self, id: TableId) -> Option<RowId> {
+    pub(crate) fn forget(&mut self, id: TableId) -> Option<RowId> {
         self.tables.remove(&id);
         let has_id = |(key, entry): (&ObjectKey, &CatalogEntry)| {
             (entry.object.id() == id).then(|| key.clone())
         };
         let key = self.by_name.iter().find_map(has_id)?;
         self.by_name.remove(&key)?.row_id
-    }
-
-    /// True for an object whose record here is not what it is now.
-    fn is_described_anew(&self, object: &CatalogObject) -> bool {
-        match object {
-            // A table whose indexes alone are others keeps its record.
-            CatalogObject::Table(table) => self
-                .tables
-                .get(&table.id())
-                .is_none_or(|before| before.meta() != table.meta()),
-            _ => true,
-        }
     }
 
     fn read_rows(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -635,35 +465,12 @@ impl CatalogState {
                 kind if kind == RowKind::HighestId as u8 => {
                     self.highest_id = Some((row_id, ids.value(row)));
                 }
+                kind if kind == RowKind::Number as u8 => {
+                    self.read_number(ids.value(row), payload, row_id)?;
+                }
                 other => return Err(damaged(format!("a record of kind {other}"))),
             }
         }
         Ok(())
     }
-}
-
-/// What the column store has to do for another definition of a table.
-fn alterations(before: &Table, after: &Table) -> Vec<TableChange> {
-    let table = after.id();
-    let (layout, columns) = (before.meta().layout(), after.meta().layout());
-    let mut changes = Vec::new();
-    let has = |keys: &Table, index| keys.meta().keys.iter().any(|key| key.index == index);
-    for key in &before.meta().keys {
-        if !has(after, key.index) {
-            let index = key.index_id();
-            changes.push(TableChange::DropIndex { table, index });
-        }
-    }
-    if layout != columns {
-        let fills = after.fills();
-        changes.push(TableChange::Alter {
-            table,
-            columns,
-            fills,
-        });
-    }
-    let new = after.meta().key_indexes();
-    let new = new.filter(|index| !has(before, index.id.0));
-    changes.extend(new.map(|index| TableChange::CreateIndex { table, index }));
-    changes
 }

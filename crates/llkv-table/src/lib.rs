@@ -63,6 +63,8 @@
 
 mod append_row;
 mod catalog;
+mod catalog_diff;
+mod catalog_numbers;
 mod catalog_object;
 mod filter;
 mod group_encoder;
@@ -91,7 +93,8 @@ mod triggers;
 mod unique_check;
 mod upsert;
 
-pub use catalog::{CatalogDiff, CatalogState, SysCatalog};
+pub use catalog::{CatalogState, SysCatalog};
+pub use catalog_diff::CatalogDiff;
 pub use catalog_object::CatalogObject;
 pub use handle::{OWN_ROW_ID_BASE, ROW_ID_NAME, TableHandle};
 pub use insert::{Appended, OnConflict};

@@ -12,6 +12,7 @@
 
 pub mod calendar;
 mod clock;
+mod database_number;
 mod horizon;
 mod ids;
 mod native;
@@ -23,6 +24,7 @@ mod trigger;
 pub mod variant;
 
 pub use clock::{Clock, SimClock, SystemClock};
+pub use database_number::DatabaseNumber;
 pub use horizon::Horizon;
 pub use ids::{
     FieldId, IndexId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT,

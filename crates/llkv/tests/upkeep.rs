@@ -28,6 +28,7 @@ CREATE VIEW fewer (m) AS SELECT n FROM few WHERE n < 4;
 SET dialect = 'sqlite';
 CREATE TABLE mixed (a, b INTEGER);
 INSERT INTO mixed VALUES (1, 2), (1.0, 3), ('text', 4), (x'00', 5), (NULL, 6), (-9223372036854775807 - 1, 7), (9e999, 8);
+PRAGMA user_version = 42;
 "#;
 
 fn llkv(arguments: &[&str]) -> Output {
@@ -62,6 +63,7 @@ fn a_dump_makes_the_database_again() {
         "SELECT count(*), sum(\"select\"), max(\"B c\") FROM \"Odd \"\"Name\"",
         "SELECT * FROM fewer ORDER BY m",
         "SET dialect = 'sqlite'; SELECT typeof(a), a, b FROM mixed ORDER BY b",
+        "PRAGMA user_version",
         "SELECT table_name, index_name, columns FROM llkv_indexes ORDER BY 1, 2",
     ] {
         let answer = |path: &Path| run(&[text(path), "--format", "csv", "-c", question]);

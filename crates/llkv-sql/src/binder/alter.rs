@@ -576,7 +576,9 @@ impl Binder<'_> {
             self.apart(dialect, |binder| {
                 let bound = binder.bind_expr(expr)?;
                 let castable = llkv_compute::coercion::can_cast(bound.ty(), column.ty);
-                if bound.ty() != column.ty && !castable {
+                // Where values carry their types, the row that takes it decides, as for any other value.
+                let is_free = dialect.values_carry_types();
+                if bound.ty() != column.ty && !castable && !is_free {
                     return Err(BindError::TypeMismatch {
                         message: format!(
                             "the default of \"{}\" is {}, the column {}",
@@ -588,7 +590,10 @@ impl Binder<'_> {
                     }
                     .into());
                 }
-                let value = binder.coerce(bound, column.ty);
+                let value = match is_free {
+                    true => bound,
+                    false => binder.coerce(bound, column.ty),
+                };
                 if value.is_constant() && value.as_literal().is_none() {
                     llkv_compute::fold(&value)?;
                 }

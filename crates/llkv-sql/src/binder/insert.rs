@@ -449,7 +449,7 @@ impl Binder<'_> {
         let bound = parse_expression(sql, dialect, |expr| {
             self.apart(dialect, |binder| binder.bind_expr(expr))
         })?;
-        self.assign(bound, column.ty)
+        self.assign_into(bound, Target::new(info, column))
     }
 
     /// CHECK constraints over the rows that a statement writes.

@@ -1,13 +1,15 @@
 //! JOIN: kinds, ON, USING, NATURAL.
 
 use super::Binder;
-use super::frame::{Clause, Frame};
+use super::frame::{Clause, Frame, PendingApply};
 use super::from::{Rows, cross, is_lateral};
 use super::scope::{Lookup, Scope, ScopeColumn};
 use super::select::filter;
 use super::subquery::apply_all;
 use llkv_expr::{Expr, UnaryOp};
-use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection};
+use llkv_plan::{
+    Apply, ApplyKind, ColumnSet, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection,
+};
 use llkv_result::{BindError, ObjectKind, Result};
 use sqlparser::ast::{self, JoinConstraint, JoinOperator};
 
@@ -142,7 +144,14 @@ impl Binder<'_> {
                 left_scope.set_nullable();
                 Ok((matches_of(right.0, left_plan), left_scope.join(right.1)))
             }
-            _ => self.unsupported("a subquery in ON of this kind of join", condition),
+            _ => {
+                let sides = apply_to_sides(left, right, frame.pending);
+                let Some((left, right)) = sides else {
+                    let what = "a subquery over both sides in ON of this kind of join";
+                    return self.unsupported(what, condition);
+                };
+                Ok(joined(left, right, kind, Some(predicate)))
+            }
         }
     }
 
@@ -241,6 +250,33 @@ fn matches_of(outer: LogicalPlan, matching: LogicalPlan) -> LogicalPlan {
         inner: Box::new(matching),
         kind: ApplyKind::Left,
     })
+}
+
+/// The sides of a join with the subqueries of its condition, each of which looks at one side alone at most; `None`
+/// where one looks at both.
+fn apply_to_sides(
+    mut left: Rows,
+    mut right: Rows,
+    pending: Vec<PendingApply>,
+) -> Option<(Rows, Rows)> {
+    let reads = |columns: &ColumnSet, side: &Rows| {
+        let mut of_side = side.0.columns().into_iter();
+        of_side.any(|column| columns.contains(column.id))
+    };
+    for subquery in pending {
+        let mut applied = apply_all(LogicalPlan::one_row(), vec![subquery]);
+        let columns = applied.free_columns();
+        let side = match (reads(&columns, &left), reads(&columns, &right)) {
+            (_, false) => &mut left,
+            (false, true) => &mut right,
+            (true, true) => return None,
+        };
+        if let LogicalPlan::Apply(apply) = &mut applied {
+            std::mem::swap(apply.outer.as_mut(), &mut side.0);
+        }
+        side.0 = applied;
+    }
+    Some((left, right))
 }
 
 /// A join, and the scope with the NULLs that it brings.

@@ -9,7 +9,7 @@ use llkv_plan::{
     ForeignKeyAction, IndexInfo, IndexOrigin, LogicalPlan, PlanStatement, TableInfo, TableRef,
 };
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
+use llkv_types::{DatabaseNumber, Scalar, SqlType};
 use sqlparser::ast;
 use std::sync::Arc;
 
@@ -121,11 +121,7 @@ const PRAGMAS: &[Pragma] = &[
 const ANSWERS: &[(&str, &str)] = &[("encoding", "UTF-8"), ("journal_mode", "wal")];
 
 /// The same, for numbers.
-const NUMBERS: &[(&str, i64)] = &[
-    ("application_id", 0),
-    ("synchronous", 2),
-    ("user_version", 0),
-];
+const NUMBERS: &[(&str, i64)] = &[("synchronous", 2)];
 
 impl Binder<'_> {
     /// `PRAGMA name`, `PRAGMA name(value)`, `PRAGMA name = value`
@@ -142,6 +138,11 @@ impl Binder<'_> {
         let value = value.map(|value| text_of(&value.value));
         if let Some(plan) = self.pragma_rows(&pragma, value.as_deref(), name)? {
             return Ok(bound(PlanStatement::Query(plan)));
+        }
+        if self.dialect != SqlDialect::DuckDb
+            && let Some(number) = DatabaseNumber::by_name(&pragma)
+        {
+            return self.database_number(number, value.as_deref(), name);
         }
         match (pragma.as_str(), value) {
             ("show_tables", None) => self.bind_show_tables().map(bound),
@@ -179,8 +180,23 @@ impl Binder<'_> {
         Ok(BoundStatement::Nothing)
     }
 
+    /// A number of the file, read or set.
+    fn database_number(
+        &self,
+        number: DatabaseNumber,
+        value: Option<&str>,
+        node: &ast::ObjectName,
+    ) -> Result<BoundStatement> {
+        let value = value.map(str::parse).transpose();
+        let Ok(value) = value else {
+            let name = number.name();
+            return self.invalid(format!("{name} is an integer of 32 bits"), node);
+        };
+        Ok(bound(PlanStatement::DatabaseNumber { number, value }))
+    }
+
     /// In DuckDB a pragma is another way to change a setting. In SQLite one that is not known does nothing,
-    /// and those that are concern how it works; but numbers that it would keep are not kept here.
+    /// and those that are concern how it works.
     fn bind_pragma_setting(
         &self,
         pragma: String,
@@ -195,7 +211,6 @@ impl Binder<'_> {
             "max_temp_directory_size",
             "default_null_order",
         ];
-        let kept = ["user_version", "application_id"];
         match (self.dialect, value) {
             (_, Some(value)) if of_all.contains(&pragma.as_str()) => {
                 return self.setting(pragma, value);
@@ -206,9 +221,7 @@ impl Binder<'_> {
             (SqlDialect::DuckDb, _) if super::tuning::is_without_effect(&pragma) => {
                 return Ok(BoundStatement::Nothing);
             }
-            (SqlDialect::Sqlite, _) if !kept.contains(&pragma.as_str()) => {
-                return Ok(BoundStatement::Nothing);
-            }
+            (SqlDialect::Sqlite, _) => return Ok(BoundStatement::Nothing),
             _ => {}
         }
         self.unsupported(format!("PRAGMA {pragma}"), node)

@@ -2,6 +2,7 @@
 
 use crate::cli::Stop;
 use arrow::array::{Array, RecordBatch};
+use llkv::types::DatabaseNumber;
 use llkv::types::variant::Variant;
 use llkv::{Connection, Error, Result, Scalar, SqlDialect};
 use std::io::{BufWriter, Write};
@@ -49,9 +50,22 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
     if dialect != SqlDialect::Llkv.name() {
         writeln!(out, "SET dialect = '{}';", SqlDialect::Llkv.name())?;
     }
+    numbers(connection, &mut out)?;
     writeln!(out, "COMMIT;")?;
     out.flush()?;
     connection.execute("ROLLBACK")?;
+    Ok(())
+}
+
+/// The numbers of the file that are not what they are in a new one.
+fn numbers(connection: &mut Connection, out: &mut impl Write) -> Result<(), Stop> {
+    for number in DatabaseNumber::ALL.map(DatabaseNumber::name) {
+        let rows = connection.rows(&format!("PRAGMA {number}"))?;
+        let value: i64 = rows.first().map_or(Ok(0), |row| row.get(number))?;
+        if value != 0 {
+            writeln!(out, "PRAGMA {number} = {value};")?;
+        }
+    }
     Ok(())
 }
 
