@@ -1,6 +1,7 @@
 //! `format`: PostgreSQL's with `%s`, `%I` and `%L`, DuckDB's with `{}`.
 
 use super::args::{array, build_text, invalid, is_constant, signature, texts};
+use super::decimals::Decimals;
 use super::quoting::{write_identifier, write_literal};
 use arrow::array::ArrayRef;
 use llkv_expr::{Dialects, FunctionArgs, ScalarFunction, Signature};
@@ -257,7 +258,7 @@ fn real(spec: &Spec, x: f64) -> Result<(String, bool)> {
         Some('e' | 'E') => super::printf::exponent(&format!("{size:.precision$e}")),
         None | Some('g' | 'G') => match spec.precision {
             None => text::Shown(|out| text::write_f64(out, size)).to_string(),
-            Some(precision) => super::printf::general(size, precision, false),
+            Some(precision) => super::printf::general(size, precision, false, Decimals::Exact),
         },
         Some(other) => return Err(invalid(NAME, format!("a number as '{other}'"))),
     };

@@ -2,6 +2,7 @@
 
 use super::args::{array, build_text, exactly, invalid, is_constant, signature, texts};
 use super::conditional::custom;
+use super::decimals::Decimals;
 use super::numeric::function;
 use super::printf;
 use crate::arrays::sql_type;
@@ -158,7 +159,7 @@ fn format(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         let values = (1..args.arrays.len())
             .map(|at| scalar(args, at, row))
             .collect::<Result<Vec<_>>>()?;
-        printf::write(out, pattern, values.into_iter())?;
+        printf::write(out, pattern, values.into_iter(), Decimals::Exact)?;
         Ok(Some(()))
     })
 }

@@ -14,6 +14,7 @@ mod datetime_interval;
 mod datetime_make;
 mod datetime_parts;
 mod datetime_zone;
+mod decimals;
 mod digest;
 mod encoding;
 mod format;

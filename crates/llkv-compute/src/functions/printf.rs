@@ -1,6 +1,7 @@
 //! The format of `printf`: `%` with flags, width, precision and a letter, as in C and SQLite.
 
 use super::args::invalid;
+use super::decimals::Decimals;
 use crate::cast::sqlite::{integer_prefix, number_prefix};
 use llkv_result::Result;
 use llkv_types::Scalar;
@@ -21,11 +22,15 @@ struct Field {
     plus: bool,
     space: bool,
     comma: bool,
+    /// `!`: all digits of a double.
+    exact: bool,
+    /// `#`: a hexadecimal number with `0x`, an octal one with `0`.
+    prefix: bool,
     width: usize,
     precision: Option<usize>,
 }
 
-/// Writes arguments by a format; arguments that are missing are NULL.
+/// Writes arguments by a format; arguments that are missing are NULL. Doubles are rounded as `decimals` says.
 ///
 /// # Errors
 /// `InvalidArgument` for a field that means nothing.
@@ -33,6 +38,7 @@ pub(super) fn write(
     out: &mut String,
     format: &str,
     mut args: impl Iterator<Item = Scalar>,
+    decimals: Decimals,
 ) -> Result<()> {
     let mut chars = format.chars().peekable();
     while let Some(c) = chars.next() {
@@ -56,7 +62,12 @@ pub(super) fn write(
         let value = args
             .next()
             .unwrap_or(Scalar::Null(llkv_types::SqlType::Null));
-        let body = body(letter, &field, &value)?;
+        let decimals = if field.exact {
+            Decimals::Exact
+        } else {
+            decimals
+        };
+        let body = body(letter, &field, &value, decimals)?;
         pad(
             out,
             &field,
@@ -79,8 +90,8 @@ fn field(
             Some('+') => field.plus = true,
             Some(' ') => field.space = true,
             Some(',') => field.comma = true,
-            // More digits than a double has are not known.
-            Some('!' | '#') => {}
+            Some('!') => field.exact = true,
+            Some('#') => field.prefix = true,
             _ => break,
         }
         chars.next();
@@ -169,8 +180,12 @@ pub(super) fn float(value: &Scalar) -> f64 {
     }
 }
 
-fn body(letter: char, field: &Field, value: &Scalar) -> Result<String> {
+fn body(letter: char, field: &Field, value: &Scalar, decimals: Decimals) -> Result<String> {
     let precision = field.precision.unwrap_or(6);
+    let prefixed = |prefix: &str, digits: String| match field.prefix && integer(value) != 0 {
+        true => format!("{prefix}{digits}"),
+        false => digits,
+    };
     Ok(match letter {
         'd' | 'i' => signed(
             field,
@@ -178,20 +193,17 @@ fn body(letter: char, field: &Field, value: &Scalar) -> Result<String> {
             grouped(field, integer(value).unsigned_abs().to_string()),
         ),
         'u' => grouped(field, (integer(value) as u64).to_string()),
-        'x' => format!("{:x}", integer(value) as u64),
-        'X' => format!("{:X}", integer(value) as u64),
-        'o' => format!("{:o}", integer(value) as u64),
+        'x' => prefixed("0x", format!("{:x}", integer(value) as u64)),
+        'X' => prefixed("0X", format!("{:X}", integer(value) as u64)),
+        'o' => prefixed("0", format!("{:o}", integer(value) as u64)),
         'f' | 'F' => {
             let x = float(value);
-            signed(
-                field,
-                x.is_sign_negative(),
-                format!("{:.precision$}", x.abs()),
-            )
+            let text = decimals.fixed(x.abs(), precision);
+            signed(field, x.is_sign_negative(), text)
         }
         'e' | 'E' => {
             let x = float(value);
-            let text = exponent(&format!("{:.precision$e}", x.abs()));
+            let text = exponent(&decimals.scientific(x.abs(), precision));
             let text = if letter == 'E' {
                 text.to_uppercase()
             } else {
@@ -201,13 +213,13 @@ fn body(letter: char, field: &Field, value: &Scalar) -> Result<String> {
         }
         'g' | 'G' => {
             let x = float(value);
-            let text = general(x.abs(), precision, letter == 'G');
+            let text = general(x.abs(), precision, letter == 'G', decimals);
             signed(field, x.is_sign_negative() && x != 0.0, text)
         }
         'q' | 'Q' | 'w' => quoted(letter, value),
         's' | 'z' | 'c' if value.is_null() => String::new(),
         's' | 'z' | 'c' => {
-            let shown = value.to_string();
+            let shown = shown(value);
             let limit = if letter == 'c' {
                 Some(1)
             } else {
@@ -224,14 +236,24 @@ fn quoted(letter: char, value: &Scalar) -> String {
     match (letter, value.is_null()) {
         ('Q', true) => "NULL".to_owned(),
         (_, true) => "(NULL)".to_owned(),
-        ('w', false) => value.to_string().replace('"', "\"\""),
-        ('Q', false) => format!("'{}'", value.to_string().replace('\'', "''")),
-        _ => value.to_string().replace('\'', "''"),
+        ('w', false) => shown(value).replace('"', "\"\""),
+        ('Q', false) => format!("'{}'", shown(value).replace('\'', "''")),
+        _ => shown(value).replace('\'', "''"),
+    }
+}
+
+/// The text of a value, as a cast gives it.
+fn shown(value: &Scalar) -> String {
+    match value {
+        Scalar::Variant(bytes) => {
+            Variant::decode(bytes).map_or_else(|| value.to_string(), |value| value.to_string())
+        }
+        _ => value.to_string(),
     }
 }
 
 /// C's `%g`: so many significant digits, with an exponent below `0.0001` and where they do not reach the point.
-pub(super) fn general(x: f64, precision: usize, upper: bool) -> String {
+pub(super) fn general(x: f64, precision: usize, upper: bool, decimals: Decimals) -> String {
     if !x.is_finite() {
         return if x.is_nan() {
             "nan".into()
@@ -240,7 +262,7 @@ pub(super) fn general(x: f64, precision: usize, upper: bool) -> String {
         };
     }
     let significant = precision.max(1);
-    let scientific = format!("{x:.*e}", significant - 1);
+    let scientific = decimals.scientific(x, significant - 1);
     let power: i32 = scientific
         .split_once('e')
         .and_then(|(_, power)| power.parse().ok())
@@ -253,8 +275,8 @@ pub(super) fn general(x: f64, precision: usize, upper: bool) -> String {
         let (mantissa, digits) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         exponent(&format!("{}e{digits}", trimmed(mantissa)))
     } else {
-        let decimals = (significant as i32 - 1 - power).max(0) as usize;
-        trimmed(&format!("{x:.decimals$}"))
+        let places = (significant as i32 - 1 - power).max(0) as usize;
+        trimmed(&decimals.fixed(x, places))
     };
     if upper { text.to_uppercase() } else { text }
 }

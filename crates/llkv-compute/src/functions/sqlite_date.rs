@@ -121,8 +121,8 @@ pub(super) fn clock(text: &str) -> Option<(i64, &str)> {
         }
     }
     let millis = (second * 1_000) as f64 + fraction * 1_000.0;
-    // Rounded as the seconds of a Julian day are.
-    Some((whole + (millis + 0.5) as i64, rest))
+    // Rounded as the seconds of a Julian day are, but never into the next minute.
+    Some((whole + ((millis + 0.5) as i64).min(59_999), rest))
 }
 
 /// Nothing, `Z`, or `+HH:MM` in minutes.

@@ -2,6 +2,7 @@
 
 use super::args::{array, build, build_text, is_constant, signature};
 use super::datetime_parts::{Moment, Part};
+use super::decimals::Decimals;
 use super::sqlite_date::{JulianMoment, MILLIS_PER_DAY, now};
 use super::sqlite_modifier::moment;
 use super::strftime::week_from;
@@ -181,7 +182,7 @@ fn format(out: &mut String, format: &str, moment: JulianMoment) -> Option<()> {
             'j' => put(out, format_args!("{:03}", Part::DayOfYear.of(at))),
             'J' => {
                 let days = moment.millis() as f64 / MILLIS_PER_DAY as f64;
-                out.push_str(&super::printf::general(days, 16, false));
+                out.push_str(&super::printf::general(days, 16, false, Decimals::HalfUp));
             }
             'k' => put(out, format_args!("{hour:2}")),
             'l' => put(out, format_args!("{hour_12:2}")),

@@ -1,6 +1,7 @@
 //! SQLite's functions of texts.
 
 use super::args::{build, build_boolean, build_text, exactly, invalid, texts};
+use super::decimals::Decimals;
 use super::printf;
 use super::sqlite_datetime::{Values, values};
 use crate::cast::sqlite::integer_prefix;
@@ -35,7 +36,8 @@ fn format(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        printf::write(out, &pattern.to_string(), scalars.into_iter())?;
+        let pattern = pattern.to_string();
+        printf::write(out, &pattern, scalars.into_iter(), Decimals::HalfUp)?;
         Ok(Some(()))
     })
 }
