@@ -1,14 +1,17 @@
 //! Doubles as so many decimal digits.
 
-/// Digits that SQLite takes from a double before it rounds.
+/// Digits of a double that SQLite shows; zeros follow.
 const SQLITE_DIGITS: i32 = 16;
+
+/// Digits of a double to round from: what follows can no more be a half.
+const EXACT_DIGITS: usize = 60;
 
 /// How a double is rounded to the digits that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decimals {
-    /// By its exact value, as in C: `2.5` and no digits are `2`, `1.005` and two are `1.00`.
+    /// Halves to the even digit, as in C: `2.5` and no digits are `2`.
     Exact,
-    /// By its first sixteen digits, halves away from zero, as in SQLite: `3` and `1.01`.
+    /// Halves away from zero, as in SQLite: `2.5` and no digits are `3`; sixteen digits at most.
     HalfUp,
 }
 
@@ -61,33 +64,31 @@ fn power_of(scientific: &str) -> i32 {
     power.and_then(Result::ok).unwrap_or(0)
 }
 
-/// The first digits of `x`, `kept` of them at most, rounded from sixteen, halves up; and the power of ten of the first.
+/// The first digits of `x`, `kept` of them at most, halves rounded up; and the power of ten of the first.
 fn significant(x: f64, kept: i32) -> (String, i32) {
-    let text = format!("{x:.*e}", SQLITE_DIGITS as usize - 1);
+    let text = format!("{x:.EXACT_DIGITS$e}");
     let mut power = power_of(&text);
     let mantissa = text.split('e').next().unwrap_or_default();
     let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-    if kept < SQLITE_DIGITS {
-        // Where not even the first digit is kept, it decides whether there is one before it.
-        let kept = usize::try_from(kept).ok();
-        let carries = kept.is_some_and(|kept| digits.get(kept).is_some_and(|next| *next >= b'5'));
-        digits.truncate(kept.unwrap_or(0));
-        if carries {
-            let mut rest = digits.iter_mut().rev();
-            let stopped = rest.find_map(|digit| match *digit {
-                b'9' => {
-                    *digit = b'0';
-                    None
-                }
-                _ => {
-                    *digit += 1;
-                    Some(())
-                }
-            });
-            if stopped.is_none() {
-                digits.insert(0, b'1');
-                power += 1;
+    // Where not even the first digit is kept, it decides whether there is one before it.
+    let kept = usize::try_from(kept.min(SQLITE_DIGITS)).ok();
+    let carries = kept.is_some_and(|kept| digits.get(kept).is_some_and(|next| *next >= b'5'));
+    digits.truncate(kept.unwrap_or(0));
+    if carries {
+        let mut rest = digits.iter_mut().rev();
+        let stopped = rest.find_map(|digit| match *digit {
+            b'9' => {
+                *digit = b'0';
+                None
             }
+            _ => {
+                *digit += 1;
+                Some(())
+            }
+        });
+        if stopped.is_none() {
+            digits.insert(0, b'1');
+            power += 1;
         }
     }
     (digits.into_iter().map(char::from).collect(), power)
@@ -99,14 +100,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn halves_go_up_by_the_first_sixteen_digits() {
+    fn halves_go_up() {
         let cases = [
             (0.0, 2, "0.00"),
             (0.5, 0, "1"),
             (2.5, 0, "3"),
             (0.25, 1, "0.3"),
-            (1.005, 2, "1.01"),
-            (9.995, 2, "10.00"),
+            (1.005, 2, "1.00"),
+            (9.996, 2, "10.00"),
             (0.04, 1, "0.0"),
             (0.05, 1, "0.1"),
             (0.004, 1, "0.0"),
