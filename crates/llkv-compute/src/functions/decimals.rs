@@ -21,7 +21,7 @@ impl Decimals {
         if self == Self::Exact || !x.is_finite() {
             return format!("{x:.places$}");
         }
-        let power = power_of(&format!("{x:.15e}"));
+        let power = power_of(&format!("{x:.EXACT_DIGITS$e}"));
         let wanted = i32::try_from(places).unwrap_or(i32::MAX);
         let (digits, power) = significant(x, power.saturating_add(1).saturating_add(wanted));
         let whole = usize::try_from(power + 1).unwrap_or(0);
