@@ -27,10 +27,8 @@ pub(super) fn with_values(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
                 let space = Token::Whitespace(Whitespace::Space);
                 sign = Some(std::mem::replace(&mut token.token, space));
             }
-            Token::Number(digits, _) => {
-                if sign.take() == Some(Token::Minus) {
-                    token.token = Token::SingleQuotedString(format!("-{digits}"));
-                }
+            Token::Number(digits, _) if sign.take() == Some(Token::Minus) => {
+                token.token = Token::SingleQuotedString(format!("-{digits}"));
             }
             _ => {}
         }
