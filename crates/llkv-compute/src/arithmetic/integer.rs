@@ -47,6 +47,19 @@ macro_rules! checked_integer {
 
 checked_integer!(i8, i16, i32, i64, u8, u16, u32, u64);
 
+/// What the loops of [`integer`] compute of one row; `None` where they refuse it, and for other operators.
+pub(crate) fn of_two(op: BinaryOp, left: i64, right: i64) -> Option<i64> {
+    let (value, is_invalid) = match op {
+        BinaryOp::Add => CheckedInteger::add(left, right),
+        BinaryOp::Subtract => CheckedInteger::sub(left, right),
+        BinaryOp::Multiply => CheckedInteger::mul(left, right),
+        BinaryOp::Divide => CheckedInteger::div(left, right),
+        BinaryOp::Modulo => CheckedInteger::rem(left, right),
+        _ => return None,
+    };
+    (!is_invalid).then_some(value)
+}
+
 /// Applies an operator to two operands of the Arrow type `T`.
 pub(super) fn integer<T>(op: BinaryOp, pair: Pair<'_>, ty: SqlType) -> Result<Value>
 where

@@ -7,7 +7,7 @@ mod bits;
 mod concat;
 pub(crate) mod decimal;
 mod float;
-mod integer;
+pub(crate) mod integer;
 pub(crate) mod pair;
 pub(crate) mod temporal;
 mod variant;

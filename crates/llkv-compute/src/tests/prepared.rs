@@ -474,3 +474,28 @@ fn a_cast_in_a_branch_that_no_row_reaches_does_not_fail() {
     )]);
     assert_eq!(values(&case, &rows), ["7", "NULL"]);
 }
+
+proptest! {
+    /// Literals are folded to what a row of the same values gives, errors included.
+    #[test]
+    fn integers_fold_as_rows_do(
+        left in prop_oneof![any::<i64>(), -9_i64..9, Just(i64::MIN), Just(i64::MAX)],
+        right in prop_oneof![any::<i64>(), -9_i64..9],
+        op in prop::sample::select(&[
+            BinaryOp::Add, BinaryOp::Subtract, BinaryOp::Multiply, BinaryOp::Divide, BinaryOp::Modulo,
+        ][..]),
+    ) {
+        let big = SqlType::Int64;
+        let row = batch(vec![column(big, &[Scalar::Int64(left)]), column(big, &[Scalar::Int64(right)])]);
+        let folded = |expr: &Expr| fold(expr).map(|value| vec![value]).map_err(|e| e.to_string());
+        let of_row = |expr: &Expr| evaluate(expr, &row).map(|array| scalars(&array)).map_err(|e| e.to_string());
+        let literal = |value: i64| lit(Scalar::Int64(value));
+        let operation = |l: Expr, r: Expr| Expr::binary(op, l, r, big);
+        prop_assert_eq!(
+            folded(&operation(literal(left), literal(right))),
+            of_row(&operation(col(0, big), col(1, big)))
+        );
+        let negated = |e: Expr| Expr::unary(UnaryOp::Negate, e);
+        prop_assert_eq!(folded(&negated(literal(left))), of_row(&negated(col(0, big))));
+    }
+}

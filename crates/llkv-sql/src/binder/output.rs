@@ -38,6 +38,17 @@ fn write_expr(text: &mut Cut, expr: &ast::Expr) -> fmt::Result {
             write_expr(text, inner)?;
             text.write_str(")")
         }
+        ast::Expr::UnaryOp {
+            op: op @ (ast::UnaryOperator::Minus | ast::UnaryOperator::Plus),
+            expr,
+        } => {
+            let sign = match op {
+                ast::UnaryOperator::Minus => "-",
+                _ => "+",
+            };
+            text.write_str(sign)?;
+            write_expr(text, expr)
+        }
         ast::Expr::BinaryOp { left, op, right } => {
             write_expr(text, left)?;
             match op {
@@ -122,6 +133,7 @@ mod tests {
             "CASE a + 1 WHEN b THEN 111 WHEN c THEN 222 ELSE 555 END",
             "CASE WHEN a < b AND c THEN 'x' END = \"q\" & 1",
             "- a + abs(b) * t.c",
+            "- + 45 * - (+ a) / ~ b",
             "a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + ab",
         ] {
             let mut parser = Parser::new(&SQLiteDialect {}).try_with_sql(text).unwrap();
