@@ -1,8 +1,12 @@
-//! Keys of joins and groups: several columns packed into one integer where they fit, rows of bytes else.
+//! Keys of joins and groups: several columns packed into one integer where they fit; else columns beside an index of hashes
+//! (groups), or rows of bytes (joins).
 
 mod coded_keys;
 mod codes;
+mod column_store;
 mod group_table;
+mod hash_index;
+mod key_columns;
 mod originals;
 mod packed;
 mod row_keys;

@@ -1,12 +1,12 @@
 //! DISTINCT: each value reaches the aggregate once per group.
 //!
-//! Values of up to 64 bits are kept as integers in a hash set; others as Arrow row bytes in an arena.
+//! Values of up to 64 bits are kept as integers in a hash set; texts as their bytes in an arena, others as Arrow row bytes.
 
 use super::GroupsAccumulator;
 use super::collected::{Collected, flattened};
 use super::groups::Groups;
 use super::rows::{argument, counted, feed, for_each};
-use crate::arrays::sql_type;
+use crate::arrays::{sql_type, text};
 use crate::keys::{normalized, with_small_keys};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::buffer::NullBuffer;
@@ -151,6 +151,15 @@ impl Distinct {
                             rows.push(row as u32);
                         }
                     });
+                });
+            }
+            // Equal texts are equal bytes.
+            SeenPairs::Bytes(seen) if *array.data_type() == DataType::Utf8View => {
+                let texts = text(array.as_ref())?;
+                for_each(groups, counted, |row, group| {
+                    if seen.insert(group as u32, texts.value(row).as_bytes()) {
+                        rows.push(row as u32);
+                    }
                 });
             }
             SeenPairs::Bytes(seen) => {

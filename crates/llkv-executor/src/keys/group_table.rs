@@ -2,21 +2,20 @@
 
 use super::Word;
 use super::coded_keys::{CodedKeys, decoded, is_coded};
+use super::column_store::ColumnStore;
 use super::originals::Originals;
 use super::packed::{PackedLayout, Packing};
-use super::row_keys::{RowKeys, hash_rows};
 use super::word_table::WordTable;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
-use arrow_row::Rows;
-use hashbrown::HashTable;
 use llkv_compute::{key_type, normalized};
-use llkv_result::Result;
+use llkv_result::{Error, Result};
 use llkv_types::SqlType;
 
 /// Gives equal keys equal numbers, counted from zero in order of first appearance. NULLs are equal.
 pub(crate) struct GroupTable {
-    types: Vec<DataType>,
+    /// Types of the normalized keys, and whether NULL may be among them.
+    columns: Vec<(DataType, bool)>,
     store: Store,
     coded: CodedKeys,
     originals: Originals,
@@ -29,22 +28,13 @@ enum Store {
     },
     Narrow(PackedStore<u64>),
     Wide(PackedStore<u128>),
-    Rows(RowStore),
+    Columns(ColumnStore),
 }
 
 struct PackedStore<W> {
     layout: PackedLayout,
     table: WordTable<W>,
     packing: Packing<W>,
-}
-
-struct RowStore {
-    keys: RowKeys,
-    /// Keys by group number.
-    rows: Rows,
-    index: HashTable<(u64, u32)>,
-    scratch: Rows,
-    hashes: Vec<u64>,
 }
 
 impl GroupTable {
@@ -55,15 +45,18 @@ impl GroupTable {
             .iter()
             .map(|(data_type, nullable)| (normal_type(data_type), *nullable))
             .collect();
-        let types: Vec<DataType> = columns.iter().map(|(t, _)| t.clone()).collect();
-        let store = match PackedLayout::new(&columns) {
+        let without_nulls: Vec<(DataType, bool)> =
+            columns.iter().map(|(t, _)| (t.clone(), false)).collect();
+        let narrow = [&columns, &without_nulls].into_iter();
+        let narrow = narrow.filter_map(|columns| PackedLayout::new(columns));
+        // Mostly there are no NULLs, and a NULL that comes all the same makes the keys wider.
+        let store = match narrow.into_iter().find(|layout| layout.bits() <= 64) {
             _ if columns.is_empty() => Store::One { seen: false },
-            Some(layout) if layout.bits() <= 64 => Store::Narrow(PackedStore::new(layout)),
-            Some(layout) => Store::Wide(PackedStore::new(layout)),
-            None => Store::Rows(RowStore::new(&types)?),
+            Some(layout) => Store::Narrow(PackedStore::new(layout)),
+            None => wider(&columns)?,
         };
         Ok(Self {
-            types,
+            columns,
             store,
             coded: CodedKeys::default(),
             originals,
@@ -76,7 +69,41 @@ impl GroupTable {
             Store::One { seen } => usize::from(*seen),
             Store::Narrow(store) => store.table.words().len(),
             Store::Wide(store) => store.table.words().len(),
-            Store::Rows(store) => store.rows.num_rows(),
+            Store::Columns(store) => store.len(),
+        }
+    }
+
+    /// Forgets all groups, and keeps the memory for others.
+    pub(crate) fn clear(&mut self) {
+        match &mut self.store {
+            Store::One { seen } => *seen = false,
+            Store::Narrow(store) => store.table.clear(),
+            Store::Wide(store) => store.table.clear(),
+            Store::Columns(store) => store.clear(),
+        }
+        self.coded = CodedKeys::default();
+        self.originals.clear();
+    }
+
+    /// Makes room for so many more groups: a table that grows step by step copies its keys again and again.
+    pub(crate) fn reserve(&mut self, groups: usize) {
+        if let Store::Columns(store) = &mut self.store {
+            store.reserve(groups);
+        }
+    }
+
+    /// Readies the keys for being put out: [`Self::keys`] copies less then.
+    pub(crate) fn settle(&mut self) {
+        if let Store::Columns(store) = &mut self.store {
+            store.settle();
+        }
+    }
+
+    /// The hashes of the keys by group number, those of `hash_columns`, where the table has them.
+    pub(crate) fn hashes(&self) -> Option<&[u64]> {
+        match &self.store {
+            Store::Columns(store) => Some(store.hashes()),
+            _ => None,
         }
     }
 
@@ -86,9 +113,7 @@ impl GroupTable {
             Store::One { .. } => 0,
             Store::Narrow(store) => store.table.size_bytes(),
             Store::Wide(store) => store.table.size_bytes(),
-            Store::Rows(store) => {
-                store.rows.size() + store.index.capacity() * size_of::<(u64, u32)>()
-            }
+            Store::Columns(store) => store.size_bytes(),
         }
     }
 
@@ -98,12 +123,23 @@ impl GroupTable {
             Store::One { .. } => 0,
             Store::Narrow(store) => store.table.growth_bytes(rows),
             Store::Wide(store) => store.table.growth_bytes(rows),
-            Store::Rows(store) if store.rows.num_rows() + rows > store.index.capacity() => {
-                // The new index stands beside the old one while entries move.
-                2 * store.index.capacity().max(rows) * size_of::<(u64, u32)>()
-            }
-            Store::Rows(_) => 0,
+            Store::Columns(store) => store.growth_bytes(rows),
         }
+    }
+
+    /// [`Self::intern`] of plain keys whose hashes are known, those of `hash_columns`.
+    pub(crate) fn intern_hashed(
+        &mut self,
+        keys: &[ArrayRef],
+        hashes: &[u64],
+        groups: &mut Vec<u32>,
+    ) -> Result<()> {
+        let Store::Columns(store) = &mut self.store else {
+            return self.intern_plain(keys, hashes.len(), groups);
+        };
+        let columns: Vec<ArrayRef> = keys.iter().map(normalized).collect::<Result<_>>()?;
+        store.intern_rows(&columns, Some(hashes), groups)?;
+        self.originals.note(keys, groups)
     }
 
     /// The group number of each row. Columns of text may be dictionary arrays.
@@ -139,25 +175,8 @@ impl GroupTable {
         groups: &mut Vec<u32>,
     ) -> Result<()> {
         let columns: Vec<ArrayRef> = keys.iter().map(normalized).collect::<Result<_>>()?;
-        let fits = match &mut self.store {
-            Store::One { seen } => {
-                *seen |= rows > 0;
-                groups.clear();
-                groups.resize(rows, 0);
-                true
-            }
-            Store::Narrow(store) => store.intern(&columns, rows, groups)?,
-            Store::Wide(store) => store.intern(&columns, rows, groups)?,
-            Store::Rows(store) => {
-                store.intern(&columns, groups)?;
-                true
-            }
-        };
-        if !fits {
-            self.unpack()?;
-            if let Store::Rows(store) = &mut self.store {
-                store.intern(&columns, groups)?;
-            }
+        while !self.store.intern(&columns, rows, groups)? {
+            self.widen()?;
         }
         self.originals.note(keys, groups)
     }
@@ -169,22 +188,67 @@ impl GroupTable {
         Ok(keys)
     }
 
+    /// The keys of all groups, which are forgotten.
+    pub(crate) fn take_keys(&mut self) -> Result<Vec<ArrayRef>> {
+        let groups = self.len();
+        let mut keys = match &mut self.store {
+            Store::Columns(store) => store.take_keys()?,
+            _ => self.normal_keys(0, groups)?,
+        };
+        self.originals.restore(&mut keys, 0, groups)?;
+        self.clear();
+        Ok(keys)
+    }
+
     fn normal_keys(&self, start: usize, count: usize) -> Result<Vec<ArrayRef>> {
         match &self.store {
             Store::One { .. } => Ok(Vec::new()),
             Store::Narrow(store) => store.keys(start, count),
             Store::Wide(store) => store.keys(start, count),
-            Store::Rows(store) => store.keys.decode(&store.rows, start, count),
+            Store::Columns(store) => store.keys(start, count),
         }
     }
 
-    /// Goes over to rows of bytes once a key comes that has no packed form. Numbers stay.
-    fn unpack(&mut self) -> Result<()> {
-        let keys = self.normal_keys(0, self.len())?;
-        let mut store = RowStore::new(&self.types)?;
-        store.intern(&keys, &mut Vec::new())?;
-        self.store = Store::Rows(store);
+    /// Goes over to a wider form once a key comes that has none in this one. Numbers stay.
+    fn widen(&mut self) -> Result<()> {
+        let groups = self.len();
+        let keys = self.normal_keys(0, groups)?;
+        let types = self.columns.iter().map(|(t, _)| t.clone());
+        let mut store = match &self.store {
+            Store::Narrow(_) => wider(&self.columns)?,
+            _ => Store::Columns(ColumnStore::new(&types.collect::<Vec<_>>())?),
+        };
+        if !store.intern(&keys, groups, &mut Vec::new())? {
+            return Err(Error::internal("keys have no form in a wider table"));
+        }
+        self.store = store;
         Ok(())
+    }
+}
+
+/// The store for keys that are not narrow.
+fn wider(columns: &[(DataType, bool)]) -> Result<Store> {
+    let types = columns.iter().map(|(t, _)| t.clone());
+    Ok(match PackedLayout::new(columns) {
+        Some(layout) if layout.bits() > 64 => Store::Wide(PackedStore::new(layout)),
+        _ => Store::Columns(ColumnStore::new(&types.collect::<Vec<_>>())?),
+    })
+}
+
+impl Store {
+    /// The group number of each row; false, and nothing done, where a key has no form here.
+    fn intern(&mut self, keys: &[ArrayRef], rows: usize, groups: &mut Vec<u32>) -> Result<bool> {
+        match self {
+            Self::One { seen } => {
+                *seen |= rows > 0;
+                groups.clear();
+                groups.resize(rows, 0);
+                Ok(true)
+            }
+            Self::Narrow(store) => store.intern(keys, rows, groups),
+            Self::Wide(store) => store.intern(keys, rows, groups),
+            Self::Columns(store) => store.intern(keys, rows, groups).map(|()| true),
+        }
     }
 }
 
@@ -220,44 +284,6 @@ impl<W: Word> PackedStore<W> {
     }
 }
 
-impl RowStore {
-    fn new(types: &[DataType]) -> Result<Self> {
-        let keys = RowKeys::new(types)?;
-        Ok(Self {
-            rows: keys.empty(),
-            scratch: keys.empty(),
-            keys,
-            index: HashTable::new(),
-            hashes: Vec::new(),
-        })
-    }
-
-    fn intern(&mut self, columns: &[ArrayRef], groups: &mut Vec<u32>) -> Result<()> {
-        self.keys.encode(columns, &mut self.scratch)?;
-        hash_rows(&self.scratch, &mut self.hashes);
-        groups.clear();
-        groups.reserve(self.hashes.len());
-        for (row, hash) in self.scratch.iter().zip(&self.hashes) {
-            let rows = &self.rows;
-            let found = self.index.find(*hash, |(other, group)| {
-                other == hash && rows.row(*group as usize) == row
-            });
-            let group = match found {
-                Some((_, group)) => *group,
-                None => {
-                    let group = self.rows.num_rows() as u32;
-                    self.rows.push(row);
-                    self.index
-                        .insert_unique(*hash, (*hash, group), |(hash, _)| *hash);
-                    group
-                }
-            };
-            groups.push(group);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +291,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn numbers_survive_the_change_to_rows() {
+    fn numbers_survive_the_change_to_columns() {
         let mut table = GroupTable::new(&[(DataType::Utf8View, true)]).unwrap();
         let mut groups = Vec::new();
         let short: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a"), None, Some("b")]));
@@ -284,6 +310,47 @@ mod tests {
             keys,
             [None, Some("b"), Some("a text too long to be packed")]
         );
+    }
+
+    #[test]
+    fn a_cleared_table_begins_anew() {
+        let texts =
+            |texts: [&str; 3]| -> ArrayRef { Arc::new(StringViewArray::from(texts.to_vec())) };
+        let numbers = |n: [i64; 3]| -> ArrayRef { Arc::new(Int64Array::from(n.to_vec())) };
+        let long = texts(["a text too long to be packed", "b", "b"]);
+        for batches in [
+            [texts(["a", "b", "a"]), texts(["b", "c", "b"])],
+            [long, texts(["b", "a text too long to be packed", "b"])],
+            [numbers([1, 2, 1]), numbers([2, 3, 2])],
+        ] {
+            let data_type = batches[0].data_type().clone();
+            let mut table = GroupTable::new(&[(data_type, false)]).unwrap();
+            table.reserve(10);
+            let mut groups = Vec::new();
+            for batch in batches {
+                table.intern(&[Arc::clone(&batch)], 3, &mut groups).unwrap();
+                assert_eq!((groups[0], table.len()), (0, 2));
+                let first = table.keys(0, 1).unwrap();
+                assert_eq!(first[0].as_ref(), batch.slice(0, 1).as_ref());
+                table.clear();
+                assert_eq!(table.len(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_null_that_was_not_expected_widens_the_keys() {
+        let mut table = GroupTable::new(&[(DataType::Int64, true)]).unwrap();
+        assert!(matches!(table.store, Store::Narrow(_)));
+        let mut groups = Vec::new();
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![7, -1, 7]));
+        table.intern(&[keys], 3, &mut groups).unwrap();
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![None, Some(-1), Some(0), None]));
+        table.intern(&[keys], 4, &mut groups).unwrap();
+        assert!(matches!(table.store, Store::Wide(_)));
+        assert_eq!(groups, [2, 1, 3, 2]);
+        let expected: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), Some(-1), None, Some(0)]));
+        assert_eq!(table.keys(0, 4).unwrap(), [expected]);
     }
 
     #[test]

@@ -39,6 +39,16 @@ impl Originals {
         }
     }
 
+    /// Forgets all groups.
+    pub(super) fn clear(&mut self) {
+        for column in &mut self.columns {
+            match &mut column.first {
+                First::Intervals(first) => first.clear(),
+                First::Variants(first) => first.clear(),
+            }
+        }
+    }
+
     /// Notes the keys of groups that are new: their numbers are counted from zero as they appear.
     pub(super) fn note(&mut self, keys: &[ArrayRef], groups: &[u32]) -> Result<()> {
         for Column { position, first } in &mut self.columns {

@@ -1,6 +1,5 @@
 //! Keys of any type as comparable rows of bytes.
 
-use super::hash_bytes;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow_row::{RowConverter, Rows, SortField};
@@ -29,16 +28,4 @@ impl RowKeys {
         out.clear();
         Ok(self.converter.append(out, columns)?)
     }
-
-    /// The columns that gave the rows at `start .. start + count`.
-    pub(crate) fn decode(&self, rows: &Rows, start: usize, count: usize) -> Result<Vec<ArrayRef>> {
-        let range = rows.iter().skip(start).take(count);
-        Ok(self.converter.convert_rows(range)?)
-    }
-}
-
-/// The hashes of all rows.
-pub(crate) fn hash_rows(rows: &Rows, out: &mut Vec<u64>) {
-    out.clear();
-    out.extend(rows.iter().map(|row| hash_bytes(row.data())));
 }

@@ -30,6 +30,12 @@ impl<W: Word> WordTable<W> {
         }
     }
 
+    /// Forgets all words.
+    pub(crate) fn clear(&mut self) {
+        self.words.clear();
+        self.slots.fill(Slot::default());
+    }
+
     /// The keys by group number.
     pub(crate) fn words(&self) -> &[W] {
         &self.words

@@ -5,6 +5,7 @@
 mod call;
 mod finish;
 mod local;
+mod merged;
 mod spilled;
 
 use super::{Hints, Operator, OperatorInfo, open_input};

@@ -4,6 +4,7 @@ mod build;
 mod build_sides;
 mod choose_indexes;
 mod empty_relations;
+mod group_distinct;
 mod infer_predicates;
 mod limit_partitions;
 mod limits;
@@ -39,6 +40,7 @@ pub static RULES: &[&dyn Rule] = &[
     &split_sums::SplitSums,
     &redundant::RemoveRedundantWork,
     &limits::PushDownLimits,
+    &group_distinct::GroupDistinct,
     &merge_projections::MergeProjections,
     &prune_columns::PruneColumns,
     &push_down_semi_joins::PushDownSemiJoins,

@@ -1,15 +1,14 @@
 //! Puts the workers' groups together.
 
 use super::AggregateSpec;
-use super::local::{Partial, PartialGroups};
+use super::local::{FLUSH_BITS, Partial, PartialGroups};
+use super::merged::{MergedSource, merge};
 use super::spilled::SpilledSource;
 use crate::batch::Batch;
 use crate::memory::MemoryReservation;
 use crate::pipeline::{BufferedSource, Source, slices};
 use crate::run::Run;
 use crate::spill::Spiller;
-use arrow::array::UInt32Array;
-use llkv_compute::hash_columns;
 use llkv_result::Result;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -17,12 +16,15 @@ use std::sync::Arc;
 /// Groups up to which one thread merges them all: cheaper than partitioning.
 const SERIAL_MERGE_GROUPS: usize = 1 << 14;
 
+/// Bits of the hash that tell the partition of groups which no worker has put aside.
+const MERGE_BITS: u32 = 4;
+
 /// Bytes of groups above which as few as these are merged in partitions: their states are what takes time.
 const SERIAL_MERGE_BYTES: u64 = 32 << 20;
 const FEW_GROUPS: usize = 64;
 
-/// Partitions of a parallel merge, a power of two.
-const PARTITION_BITS: u32 = 4;
+/// Groups from which on a partition is merged when it is read.
+const STREAMED_GROUPS: u64 = 1 << 17;
 
 /// The result of all workers.
 pub(super) fn finish(
@@ -50,11 +52,10 @@ pub(super) fn finish(
     if locals.iter().any(Partial::is_spilled) {
         return Ok(Arc::new(SpilledSource::new(run, spiller, spec, locals)?));
     }
-    let (batches, memory) = if in_partitions {
-        merge_partitions(run, spiller, spec, locals)?
-    } else {
-        merge_all(run, spiller, spec, locals)?
-    };
+    if in_partitions {
+        return merge_partitions(run, spiller, spec, locals);
+    }
+    let (batches, memory) = merge_all(run, spiller, spec, locals)?;
     let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
     Ok(Arc::new(source))
 }
@@ -83,66 +84,57 @@ fn merge_all(
     Ok((slices(batch, run.batch_rows()).collect(), memory))
 }
 
-/// Cuts all groups into partitions by their hash and merges each on its own.
+/// Merges each partition of the groups on its own: as it is read where there are many groups, else at once.
 fn merge_partitions(
-    run: &Run,
+    run: &Arc<Run>,
     spiller: &Spiller,
-    spec: &AggregateSpec,
+    spec: &Arc<AggregateSpec>,
     locals: Vec<Partial>,
-) -> Result<(Vec<Batch>, MemoryReservation)> {
+) -> Result<Arc<dyn Source>> {
     let mut memory = run.reserve(spiller.operator);
-    let mut pieces = Vec::new();
-    for mut local in locals {
-        local.flush(spec)?;
-        pieces.append(&mut local.flushed);
-        memory.absorb(local.memory);
-    }
-    let rows: u64 = pieces.iter().map(|piece| piece.rows as u64).sum();
-    let pieces: Vec<_> = pieces.into_iter().map(|p| Mutex::new(Some(p))).collect();
-    let cut = run.for_each_part(pieces.len(), rows, |number| {
-        let piece = pieces.get(number).and_then(|piece| piece.lock().take());
-        piece.map_or(Ok(Vec::new()), |piece| partition(&piece))
+    let fine = locals.iter().any(|local| !local.flushed.is_empty());
+    let bits = if fine { FLUSH_BITS } else { MERGE_BITS };
+    let locals: Vec<_> = locals.into_iter().map(|l| Mutex::new(Some(l))).collect();
+    let groups = locals
+        .iter()
+        .flat_map(|local| local.lock().as_ref().map(Partial::len));
+    let loose = groups.sum::<usize>() as u64;
+    // What no worker has put aside yet is cut by as many threads.
+    let locals = run.for_each_part(locals.len(), loose, |number| {
+        let local = locals.get(number).and_then(|local| local.lock().take());
+        local.map_or(Ok(None), |mut local| {
+            local.flush(bits)?;
+            Ok(Some(local))
+        })
     })?;
     let mut partitions: Vec<Vec<PartialGroups>> = Vec::new();
-    partitions.resize_with(1 << PARTITION_BITS, Vec::new);
-    for parts in cut {
-        for (partition, part) in partitions.iter_mut().zip(parts) {
-            partition.push(part);
+    partitions.resize_with(1 << bits, Vec::new);
+    for local in locals.into_iter().flatten() {
+        for parts in local.flushed {
+            for (partition, part) in partitions.iter_mut().zip(parts) {
+                partition.push(part);
+            }
         }
+        memory.absorb(local.memory);
+    }
+    let groups = partitions.iter().flatten().map(|part| part.rows as u64);
+    let groups: u64 = groups.sum();
+    if groups >= STREAMED_GROUPS {
+        let source = MergedSource::new(run, spiller, spec, partitions, memory);
+        return Ok(Arc::new(source));
     }
     let partitions: Vec<_> = partitions
         .into_iter()
         .map(|p| Mutex::new(Some(p)))
         .collect();
-    let merged = run.for_each_part(partitions.len(), rows, |number| {
+    let merged = run.for_each_part(partitions.len(), groups, |number| {
         let parts = partitions.get(number).and_then(|parts| parts.lock().take());
-        let mut merged = Partial::new(run, spiller, spec)?;
-        for part in parts.unwrap_or_default() {
-            merged.merge_groups(&part)?;
-        }
+        let merged = merge(run, spiller, spec, parts.unwrap_or_default())?;
         Ok(merged.finish(spec)?.0)
     })?;
-    let bytes = merged.iter().map(Batch::memory_bytes).sum();
-    spiller.settle(&mut memory, bytes)?;
+    spiller.settle(&mut memory, merged.iter().map(Batch::memory_bytes).sum())?;
     let batches = merged.into_iter();
-    Ok((
-        batches.flat_map(|b| slices(b, run.batch_rows())).collect(),
-        memory,
-    ))
-}
-
-/// The groups of each partition.
-fn partition(groups: &PartialGroups) -> Result<Vec<PartialGroups>> {
-    let mut hashes = Vec::new();
-    hash_columns(&groups.keys, &mut hashes)?;
-    let mut rows: Vec<Vec<u32>> = Vec::new();
-    rows.resize_with(1 << PARTITION_BITS, Vec::new);
-    for (row, hash) in hashes.iter().enumerate() {
-        if let Some(rows) = rows.get_mut((hash >> (64 - PARTITION_BITS)) as usize) {
-            rows.push(row as u32);
-        }
-    }
-    let rows = rows.into_iter();
-    rows.map(|rows| groups.take(&UInt32Array::from(rows)))
-        .collect()
+    let batches = batches.flat_map(|b| slices(b, run.batch_rows())).collect();
+    let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
+    Ok(Arc::new(source))
 }

@@ -11,7 +11,7 @@ use crate::run::Run;
 use crate::spill::Spiller;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::lexsort_to_indices;
-use llkv_compute::{Groups, GroupsAccumulator, RowsByGroup};
+use llkv_compute::{Groups, GroupsAccumulator, RowsByGroup, hash_columns};
 use llkv_result::Result;
 
 /// Groups above which a worker's table leaves the cache: it then puts its groups aside as partial results
@@ -22,6 +22,9 @@ const FLUSH_GROUPS: usize = 1 << 16;
 /// these aside would make each of them anew.
 const RETURNING_GROUPS: usize = 4 * FLUSH_GROUPS;
 
+/// Bits of the hash that tell the partition of groups which are put aside.
+pub(super) const FLUSH_BITS: u32 = 7;
+
 /// Groups and their states.
 pub(super) struct Partial {
     table: GroupTable,
@@ -29,8 +32,8 @@ pub(super) struct Partial {
     /// Group numbers of the batch at hand.
     groups: Vec<u32>,
     by_group: RowsByGroup,
-    /// Groups put aside.
-    pub(super) flushed: Vec<PartialGroups>,
+    /// Groups put aside, by partition.
+    pub(super) flushed: Vec<Vec<PartialGroups>>,
     flushed_bytes: u64,
     may_flush: bool,
     /// Groups above which they are put aside.
@@ -55,6 +58,8 @@ enum State {
 pub(super) struct PartialGroups {
     pub(super) rows: usize,
     pub(super) keys: Vec<ArrayRef>,
+    /// The hashes of the keys, where they are known.
+    pub(super) hashes: Option<Vec<u64>>,
     pub(super) states: Vec<Vec<ArrayRef>>,
 }
 
@@ -68,11 +73,39 @@ impl PartialGroups {
                 .collect()
         };
         let states: Result<Vec<_>> = self.states.iter().map(|s| take(s)).collect();
+        let hashes = self.hashes.as_ref().map(|hashes| {
+            let hash = |row: &u32| hashes.get(*row as usize).copied().unwrap_or_default();
+            indices.values().iter().map(hash).collect()
+        });
         Ok(Self {
             rows: indices.len(),
             keys: take(&self.keys)?,
+            hashes,
             states: states?,
         })
+    }
+
+    /// The groups in partitions by the highest bits of their hash.
+    fn partition(mut self, bits: u32) -> Result<Vec<Self>> {
+        let hashes = match self.hashes.take() {
+            Some(hashes) => hashes,
+            None => {
+                let mut hashes = Vec::new();
+                hash_columns(&self.keys, &mut hashes)?;
+                hashes
+            }
+        };
+        let mut rows: Vec<Vec<u32>> = Vec::new();
+        rows.resize_with(1 << bits, || Vec::with_capacity(hashes.len() >> bits));
+        for (row, hash) in hashes.iter().enumerate() {
+            if let Some(rows) = rows.get_mut((hash >> (64 - bits)) as usize) {
+                rows.push(row as u32);
+            }
+        }
+        self.hashes = Some(hashes);
+        let rows = rows.into_iter();
+        rows.map(|rows| self.take(&UInt32Array::from(rows)))
+            .collect()
     }
 
     /// Groups whose columns are keys, then states; `states` tells how many each call has.
@@ -82,6 +115,7 @@ impl PartialGroups {
         Self {
             rows,
             keys: columns.by_ref().take(keys).collect(),
+            hashes: None,
             states: states
                 .iter()
                 .map(|count| columns.by_ref().take(*count).collect())
@@ -98,7 +132,9 @@ impl PartialGroups {
 
     fn size_bytes(&self) -> u64 {
         let columns = self.keys.iter().chain(self.states.iter().flatten());
-        columns.map(|c| c.get_array_memory_size() as u64).sum()
+        let hashes = self.hashes.as_ref().map_or(0, Vec::capacity) * size_of::<u64>();
+        let columns = columns.map(|c| c.get_array_memory_size() as u64);
+        columns.sum::<u64>() + hashes as u64
     }
 }
 
@@ -166,7 +202,7 @@ impl Partial {
             if self.flush_groups < RETURNING_GROUPS && self.rows_return() {
                 self.flush_groups = RETURNING_GROUPS;
             } else {
-                self.flush(spec)?;
+                self.flush(FLUSH_BITS)?;
             }
         }
         let bytes = self.size_bytes();
@@ -216,8 +252,10 @@ impl Partial {
         spec: &AggregateSpec,
         spilled: &mut SpilledGroups,
     ) -> Result<()> {
-        for groups in std::mem::take(&mut self.flushed) {
-            spilled.write_groups(&groups.slice(0, groups.rows))?;
+        for groups in std::mem::take(&mut self.flushed).into_iter().flatten() {
+            if groups.rows > 0 {
+                spilled.write_groups(&groups.slice(0, groups.rows))?;
+            }
         }
         self.flushed_bytes = 0;
         self.write_table(spilled)?;
@@ -241,9 +279,11 @@ impl Partial {
         const SOME_GROUPS: usize = 1 << 13;
         let rows = self.table.len();
         let states = self.take_states(rows)?;
+        self.table.settle();
         let states = PartialGroups {
             rows,
             keys: Vec::new(),
+            hashes: None,
             states,
         };
         let mut start = 0;
@@ -257,24 +297,26 @@ impl Partial {
         Ok(())
     }
 
-    /// Puts the groups aside.
-    pub(super) fn flush(&mut self, spec: &AggregateSpec) -> Result<()> {
+    /// Puts the groups aside, in partitions by so many bits of their hash.
+    pub(super) fn flush(&mut self, bits: u32) -> Result<()> {
         if self.table.len() == 0 {
             return Ok(());
         }
         let groups = self.take_groups()?;
         self.flushed_bytes += groups.size_bytes();
-        self.flushed.push(groups);
-        self.table = GroupTable::new(&spec.key_types)?;
+        self.flushed.push(groups.partition(bits)?);
+        self.table.clear();
         Ok(())
     }
 
     fn take_groups(&mut self) -> Result<PartialGroups> {
         let rows = self.table.len();
         let states = self.take_states(rows)?;
+        self.table.settle();
         Ok(PartialGroups {
             rows,
             keys: self.table.keys(0, rows)?,
+            hashes: self.table.hashes().map(<[u64]>::to_vec),
             states,
         })
     }
@@ -328,13 +370,24 @@ impl Partial {
         Ok(())
     }
 
+    /// Makes room for the groups of some partial results, should all of them differ.
+    pub(super) fn reserve(&mut self, parts: &[PartialGroups]) {
+        self.table.reserve(parts.iter().map(|part| part.rows).sum());
+    }
+
     /// Adds partial results.
     pub(super) fn merge_groups(&mut self, groups: &PartialGroups) -> Result<()> {
         if groups.rows == 0 {
             return Ok(());
         }
-        self.table
-            .intern(&groups.keys, groups.rows, &mut self.groups)?;
+        match &groups.hashes {
+            Some(hashes) => self
+                .table
+                .intern_hashed(&groups.keys, hashes, &mut self.groups)?,
+            None => self
+                .table
+                .intern(&groups.keys, groups.rows, &mut self.groups)?,
+        }
         let mut partial = groups.states.iter();
         for state in &mut self.states {
             if let State::Direct(accumulator) = state
@@ -361,7 +414,7 @@ impl Partial {
         } else {
             self.table.len()
         };
-        let mut columns = self.table.keys(0, self.table.len())?;
+        let mut columns = self.table.take_keys()?;
         for (state, sorted) in states.into_iter().zip(finished) {
             let mut accumulator = match (state, sorted) {
                 (State::Direct(accumulator), _) | (_, Some(accumulator)) => accumulator,

@@ -130,6 +130,7 @@ impl Counts {
     /// Writes all counts.
     pub(super) fn spill_into(&mut self, writer: &mut PartitionWriter) -> Result<()> {
         const SOME_ROWS: usize = 1 << 13;
+        self.table.settle();
         let mut start = 0;
         while start < self.table.len() {
             let count = SOME_ROWS.min(self.table.len() - start);
@@ -206,7 +207,8 @@ pub(super) struct CountedSource {
 const MORSEL_BATCHES: usize = 8;
 
 impl CountedSource {
-    pub(super) fn new(counts: Counts, rule: Rule, batch_rows: usize) -> Self {
+    pub(super) fn new(mut counts: Counts, rule: Rule, batch_rows: usize) -> Self {
+        counts.table.settle();
         Self {
             counts: Arc::new(counts),
             rule,
@@ -248,7 +250,8 @@ pub(super) struct CountedReader {
 
 impl CountedReader {
     /// All rows of counts.
-    pub(super) fn all(counts: Counts, rule: &Rule, batch_rows: usize) -> Self {
+    pub(super) fn all(mut counts: Counts, rule: &Rule, batch_rows: usize) -> Self {
+        counts.table.settle();
         Self {
             end: counts.len(),
             counts: Arc::new(counts),
