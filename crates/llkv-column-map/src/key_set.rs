@@ -146,21 +146,25 @@ impl KeySet {
     }
 
     /// Whether `value` may be a key.
+    #[inline]
     #[must_use]
     pub fn contains(&self, value: i64) -> bool {
         match &self.form {
-            Form::Bitmap(words) => {
-                // Wrapping: what lies below the least key becomes too large.
-                let at = value.wrapping_sub(self.low) as u64;
-                let word = usize::try_from(at / 64).ok().and_then(|i| words.get(i));
-                word.is_some_and(|word| word >> (at % 64) & 1 == 1)
-            }
+            Form::Bitmap(words) => has_bit(words, self.low, value),
             Form::Bloom { words, shift } => {
                 let (at, bits) = place(value, *shift);
                 words.get(at).is_some_and(|word| word & bits == bits)
                     && self.low <= value
                     && value <= self.high
             }
+        }
+    }
+
+    /// The words of a bitmap and the key of its first bit, for [`has_bit`]: loops over many values ask for them once.
+    pub(crate) fn bitmap(&self) -> Option<(&[u64], i64)> {
+        match &self.form {
+            Form::Bitmap(words) => Some((words, self.low)),
+            Form::Bloom { .. } => None,
         }
     }
 
@@ -198,6 +202,15 @@ impl KeySet {
             Form::Bitmap(words) | Form::Bloom { words, .. } => size_of_val(words.as_slice()),
         }
     }
+}
+
+/// Whether the bit of a value is set in a bitmap whose first bit is that of `low`.
+#[inline]
+pub(crate) fn has_bit(words: &[u64], low: i64, value: i64) -> bool {
+    // Wrapping: what lies below the least key becomes too large.
+    let at = value.wrapping_sub(low) as u64;
+    let word = usize::try_from(at / 64).ok().and_then(|i| words.get(i));
+    word.is_some_and(|word| word >> (at % 64) & 1 == 1)
 }
 
 /// The word of a key, and its four bits there.

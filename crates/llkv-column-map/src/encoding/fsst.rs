@@ -151,12 +151,11 @@ fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn Co
     if words.len() != symbol_lengths.len() || words.len() > 255 || !rest.is_empty() {
         return Err(damaged("a symbol table of the wrong size"));
     }
-    let mut table = Box::new([Symbol::default(); 256]);
-    for ((slot, bytes), len) in table.iter_mut().zip(words).zip(symbol_lengths.as_slice()) {
-        *slot = Symbol {
-            bytes: *bytes,
-            len: (*len).min(8),
-        };
+    let mut symbols = Box::new(Symbols::default());
+    let slots = symbols.words.iter_mut().zip(&mut symbols.lengths);
+    for ((slot, length), (bytes, len)) in slots.zip(words.iter().zip(symbol_lengths.as_slice())) {
+        *slot = u64::from_le_bytes(*bytes);
+        *length = (*len).min(SYMBOL_BYTES as u8);
     }
     let lengths = Packed::open(rows, body)?;
     let code_lengths = Packed::open(rows, body)?;
@@ -165,7 +164,7 @@ fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn Co
     Ok(Box::new(FsstReader {
         utf8,
         rows,
-        table,
+        symbols,
         lengths,
         code_lengths,
         starts,
@@ -173,17 +172,54 @@ fn open(kind: Kind, rows: usize, body: &mut BodyReader<'_>) -> Result<Box<dyn Co
     }))
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Symbol {
-    bytes: [u8; 8],
-    len: u8,
+/// Bytes of the longest symbol.
+const SYMBOL_BYTES: usize = 8;
+/// Codes that are decoded together.
+const CODES: usize = 4;
+
+/// The pieces of strings that codes stand for.
+#[derive(Debug)]
+struct Symbols {
+    /// Their bytes, from the lowest on.
+    words: [u64; 256],
+    lengths: [u8; 256],
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        Self {
+            words: [0; 256],
+            lengths: [0; 256],
+        }
+    }
+}
+
+impl Symbols {
+    /// Writes what some codes stand for, none of them an escape, and gives its length.
+    fn decode(&self, codes: [u8; CODES], room: &mut [u8; CODES * SYMBOL_BYTES]) -> usize {
+        let mut at = 0;
+        for code in codes {
+            let slot = room.get_mut(at..);
+            if let Some(slot) = slot.and_then(<[u8]>::first_chunk_mut::<SYMBOL_BYTES>) {
+                *slot = self.words[usize::from(code)].to_le_bytes();
+            }
+            at += usize::from(self.lengths[usize::from(code)]);
+        }
+        at
+    }
+}
+
+/// Whether one of the codes is an escape, whose bits are all set.
+fn has_escape(codes: [u8; CODES]) -> bool {
+    let zeros = !u32::from_le_bytes(codes);
+    zeros.wrapping_sub(0x0101_0101) & !zeros & 0x8080_8080 != 0
 }
 
 #[derive(Debug)]
 struct FsstReader {
     utf8: bool,
     rows: usize,
-    table: Box<[Symbol; 256]>,
+    symbols: Box<Symbols>,
     /// Bytes of each string.
     lengths: Packed,
     /// Codes of each string.
@@ -269,30 +305,39 @@ impl FsstReader {
             return Err(damaged("a string is longer than its codes can make it"));
         }
         let base = out.len();
-        // A symbol is copied as eight bytes, whatever its length.
-        out.resize(base + len + 8, 0);
+        // A symbol is copied as eight bytes, whatever its length, and several together.
+        out.resize(base + len + CODES * SYMBOL_BYTES, 0);
         let room = out.get_mut(base..).unwrap_or_default();
         let mut at = 0;
-        let mut codes = codes.iter();
-        while let Some(code) = codes.next() {
-            if *code == ESCAPE_CODE {
-                match (codes.next(), room.get_mut(at)) {
-                    (Some(literal), Some(slot)) => *slot = *literal,
-                    _ => return Err(damaged("a code after the end of a string")),
-                }
-                at += 1;
-            } else {
-                let symbol = self
-                    .table
-                    .get(usize::from(*code))
-                    .copied()
-                    .unwrap_or_default();
-                match room.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<8>) {
-                    Some(slot) => *slot = symbol.bytes,
+        let mut rest = codes;
+        while let Some((code, after)) = rest.split_first() {
+            let slots = room.get_mut(at..).unwrap_or_default();
+            if let (Some((codes, after)), Some(slots)) =
+                (rest.split_first_chunk(), slots.first_chunk_mut())
+                && !has_escape(*codes)
+            {
+                at += self.symbols.decode(*codes, slots);
+                rest = after;
+                continue;
+            }
+            rest = after;
+            if *code != ESCAPE_CODE {
+                let symbol = self.symbols.words[usize::from(*code)];
+                match slots.first_chunk_mut::<SYMBOL_BYTES>() {
+                    Some(slot) => *slot = symbol.to_le_bytes(),
                     None => return Err(damaged("a string is longer than its length")),
                 }
-                at += usize::from(symbol.len);
+                at += usize::from(self.symbols.lengths[usize::from(*code)]);
+                continue;
             }
+            match (rest.split_first(), slots.first_mut()) {
+                (Some((literal, after)), Some(slot)) => {
+                    *slot = *literal;
+                    rest = after;
+                }
+                _ => return Err(damaged("a code after the end of a string")),
+            }
+            at += 1;
         }
         if at != len {
             return Err(damaged(format!("a string of {at} bytes for {len}")));

@@ -151,20 +151,10 @@ impl Input {
                 }
             }
             InputValues::Bytes(strings) => {
-                let mut valid = (start..start + rows)
-                    .filter(|row| !self.is_null(*row))
-                    .map(|row| strings.get(row));
-                let Some(first) = valid.next() else {
+                let valid = (start..start + rows).filter(|row| !self.is_null(*row));
+                let Some((min, max)) = strings.least_and_greatest(valid) else {
                     return Bounds::Unknown;
                 };
-                let (mut min, mut max) = (first, first);
-                for bytes in valid {
-                    if bytes < min {
-                        min = bytes;
-                    } else if bytes > max {
-                        max = bytes;
-                    }
-                }
                 Bounds::of_bytes(min, max)
             }
             InputValues::Fixed(_) => match self.wide_bounds(start, rows) {
@@ -215,6 +205,33 @@ impl Strings {
             .get(row)
             .and_then(|view| view_bytes(view, &self.buffers))
             .unwrap_or_default()
+    }
+
+    /// The first four bytes of a row, ordered as the strings are: a string's end counts as zero.
+    fn prefix(&self, row: usize) -> u32 {
+        let view = self.views.get(row).copied().unwrap_or_default();
+        ((view >> 32) as u32).swap_bytes()
+    }
+
+    /// The least and the greatest string of rows; `None` where there are no rows. Most rows are between the two by their
+    /// first bytes.
+    fn least_and_greatest(&self, mut rows: impl Iterator<Item = usize>) -> Option<(&[u8], &[u8])> {
+        let first = rows.next()?;
+        let (mut min, mut max) = (self.get(first), self.get(first));
+        let (mut least, mut greatest) = (self.prefix(first), self.prefix(first));
+        for row in rows {
+            let prefix = self.prefix(row);
+            if least < prefix && prefix < greatest {
+                continue;
+            }
+            let bytes = self.get(row);
+            if bytes < min {
+                (min, least) = (bytes, prefix);
+            } else if bytes > max {
+                (max, greatest) = (bytes, prefix);
+            }
+        }
+        Some((min, max))
     }
 }
 
@@ -310,8 +327,24 @@ fn wide(raw: &Buffer, rows: usize, nulls: Option<&NullBuffer>) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Float64Array, Int32Array, UInt64Array};
+    use arrow::array::{Float64Array, Int32Array, StringViewArray, UInt64Array};
+    use proptest::prelude::*;
     use std::sync::Arc;
+
+    proptest! {
+        #[test]
+        fn bounds_of_strings_are_the_least_and_the_greatest(
+            texts in prop::collection::vec("(id|http://a)?[a-c\\x00]{0,6}é?", 1..40),
+        ) {
+            let array: ArrayRef = Arc::new(StringViewArray::from_iter_values(&texts));
+            let InputValues::Bytes(strings) = Input::new(SqlType::Text, &array).unwrap().values else {
+                panic!("texts are strings");
+            };
+            let (min, max) = strings.least_and_greatest(0..texts.len()).unwrap();
+            prop_assert_eq!(min, texts.iter().min().unwrap().as_bytes());
+            prop_assert_eq!(max, texts.iter().max().unwrap().as_bytes());
+        }
+    }
 
     fn ints_of(ty: SqlType, array: ArrayRef) -> Ints {
         match Input::new(ty, &array).unwrap().values {

@@ -7,7 +7,7 @@ use super::plain::out_of_range;
 use crate::bytes::damaged;
 use crate::chunk::{BodyReader, ChunkWriter};
 use crate::column_buffer::typed;
-use crate::key_set::KeySet;
+use crate::key_set::{KeySet, has_bit};
 use crate::scan::selection::{BLOCK_ROWS, Positions, Selection, WINDOW_ROWS, narrow, retain_words};
 use arrow::buffer::Buffer;
 use llkv_result::Result;
@@ -454,9 +454,11 @@ pub(super) fn filter_lanes<L: Lane>(
         }
         PackedTest::Keys { keys, base: offset } => {
             let base = offset.wrapping_add(base as i64);
-            narrow(words, lanes, |v: L| {
-                keys.contains(base.wrapping_add(v.widen() as i64))
-            });
+            let key = |v: L| base.wrapping_add(v.widen() as i64);
+            match keys.bitmap() {
+                Some((bits, low)) => narrow(words, lanes, |v: L| has_bit(bits, low, key(v))),
+                None => narrow(words, lanes, |v: L| keys.contains(key(v))),
+            }
         }
         PackedTest::Table(table) => {
             let table = usize::try_from(base)
