@@ -10,8 +10,8 @@ use arrow::array::{
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use llkv_column_map::{
-    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, ScanSpec, StoreOptions, TableChange,
-    TableVersion,
+    ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, Lifetime, ScanSpec, StoreOptions,
+    TableChange, TableVersion,
 };
 use llkv_storage::MemPager;
 use llkv_types::{FieldId, ROW_GROUP_ROWS, Scalar, SqlType, TableId};
@@ -103,7 +103,11 @@ fn batch(seed: u64) -> RecordBatch {
 fn loaded() -> Arc<TableVersion> {
     let store = ColumnStore::open(Arc::new(MemPager::new()), StoreOptions::default()).unwrap();
     let groups = (0..GROUPS as u64)
-        .map(|seed| store.stage_row_group(&LAYOUT, &[batch(seed)]).unwrap())
+        .map(|seed| {
+            store
+                .stage_row_group(&LAYOUT, &[batch(seed)], Lifetime::Lasting)
+                .unwrap()
+        })
         .collect();
     store
         .commit(&CommitRecord {
@@ -198,7 +202,11 @@ fn encoding(c: &mut Criterion) {
         group.bench_function(*name, |b| {
             b.iter_batched(
                 || batch.project(&[index]).unwrap(),
-                |column| store.stage_row_group(&layout, &[column]).unwrap(),
+                |column| {
+                    store
+                        .stage_row_group(&layout, &[column], Lifetime::Lasting)
+                        .unwrap()
+                },
                 BatchSize::LargeInput,
             );
         });

@@ -3,6 +3,7 @@
 use crate::bytes::damaged;
 use crate::chunk::Chunk;
 use crate::column_buffer::ColumnBuffer;
+use crate::encoding::Lifetime;
 use crate::encoding::{self, Scratch};
 use crate::stats::Stats;
 use crate::summary::Summary;
@@ -60,7 +61,7 @@ impl Fill {
                 "the value of a new column is not one row of it",
             ));
         }
-        let encoded = encoding::encode(ty, value, None)?;
+        let encoded = encoding::encode(ty, value, None, Lifetime::Lasting)?;
         Ok(Self {
             ty,
             value: Arc::clone(value),
@@ -110,7 +111,7 @@ impl Fill {
         }
         let rows = UInt32Array::from(vec![0; ROW_GROUP_ROWS]);
         let values = take(&self.value, &rows, None)?;
-        let encoded = encoding::encode(self.ty, &values, None)?;
+        let encoded = encoding::encode(self.ty, &values, None, Lifetime::Lasting)?;
         let blob = Blob::from_bytes(&encoded.bytes);
         let chunk = Arc::new(Chunk::open(self.ty, &blob.buffer(), ROW_GROUP_ROWS)?);
         Ok(Arc::clone(self.chunk.get_or_init(|| chunk)))

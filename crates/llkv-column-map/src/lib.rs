@@ -40,6 +40,7 @@ mod tail;
 mod views;
 
 pub use commit::{CommitRecord, CommitTicket, StagedRowGroup, TableChange};
+pub use encoding::Lifetime;
 pub use index::{
     IndexAccess, IndexDefinition, IndexMorsel, IndexScan, IntegerKey, KeyEncoder, KeyRange,
     PointRequest, PointRows, after_prefix,

@@ -11,7 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringView
 use arrow::datatypes::{Int64Type, UInt64Type};
 use llkv_column_map::{
     ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, IndexAccess, IndexDefinition,
-    KeyEncoder, KeyRange, ScanSpec, StoreOptions, TableChange, TableVersion,
+    KeyEncoder, KeyRange, Lifetime, ScanSpec, StoreOptions, TableChange, TableVersion,
 };
 use llkv_storage::{BoxedPager, MemPager};
 use llkv_types::{FieldId, Horizon, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
@@ -182,7 +182,10 @@ impl Model {
             }
             Step::Stage(count, seed) => {
                 let (first_row_id, batch) = self.new_rows(*count, *seed);
-                let group = self.store.stage_row_group(&LAYOUT, &[batch]).unwrap();
+                let group = self
+                    .store
+                    .stage_row_group(&LAYOUT, &[batch], Lifetime::Lasting)
+                    .unwrap();
                 self.commit(TableChange::AppendStaged {
                     table: TABLE,
                     first_row_id,

@@ -9,7 +9,7 @@
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray};
 use llkv_column_map::{
-    ColumnStore, CommitRecord, ScanSpec, StoreOptions, TableChange, TableVersion,
+    ColumnStore, CommitRecord, Lifetime, ScanSpec, StoreOptions, TableChange, TableVersion,
 };
 use llkv_storage::disk::{LockMode, OpenMode};
 use llkv_storage::{Disk, DiskFile, FilePager, FilePagerOptions, SimDisk};
@@ -149,7 +149,10 @@ impl Fixture {
         };
         let groups = (0..table_rows).step_by(ROW_GROUP_ROWS).map(|from| {
             let batch = rows(from, ROW_GROUP_ROWS.min(table_rows - from));
-            fixture.store.stage_row_group(&layout(), &[batch]).unwrap()
+            fixture
+                .store
+                .stage_row_group(&layout(), &[batch], Lifetime::Lasting)
+                .unwrap()
         });
         let groups = groups.collect();
         fixture.commit(vec![

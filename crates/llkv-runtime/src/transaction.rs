@@ -7,7 +7,7 @@ use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use llkv_column_map::ColumnStore;
+use llkv_column_map::{ColumnStore, Lifetime};
 use llkv_plan::TableRef;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
@@ -425,11 +425,13 @@ impl Transaction {
             transactions: &self.context.transactions,
             snapshot: self.snapshot.snapshot(),
         };
+        let lifetime = match self.catalog.is_temporary(table.id()) {
+            true => Lifetime::Temporary,
+            false => Lifetime::Lasting,
+        };
         let staged = self.tables.entry(table.id());
-        (
-            context,
-            staged.or_insert_with(|| StagedTable::new(Arc::clone(table))),
-        )
+        let staged = staged.or_insert_with(|| StagedTable::new(Arc::clone(table), lifetime));
+        (context, staged)
     }
 
     fn remember(&mut self, table: TableId, deleted: &RoaringTreemap) {

@@ -1,7 +1,7 @@
 //! Row groups of a transaction that are being encoded and written while it goes on.
 
 use arrow::array::RecordBatch;
-use llkv_column_map::{ColumnStore, StagedRowGroup};
+use llkv_column_map::{ColumnStore, Lifetime, StagedRowGroup};
 use llkv_result::{Error, Result};
 use llkv_types::{FieldId, RowId, SqlType};
 use std::collections::VecDeque;
@@ -29,12 +29,13 @@ impl GroupEncoder {
         layout: Vec<(FieldId, SqlType)>,
         first_row_id: RowId,
         rows: Vec<RecordBatch>,
+        lifetime: Lifetime,
     ) {
         let (sender, group) = sync_channel(1);
         let store = Arc::clone(store);
         rayon::spawn(move || {
             // Nobody listens when the transaction was rolled back: the group's space is free again.
-            let _ = sender.send(store.stage_row_group(&layout, &rows));
+            let _ = sender.send(store.stage_row_group(&layout, &rows, lifetime));
         });
         self.in_flight.push_back(InFlight {
             first_row_id,

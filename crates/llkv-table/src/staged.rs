@@ -9,7 +9,7 @@ use crate::{OWN_ROW_ID_BASE, Table, TableHandle};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::DataType;
-use llkv_column_map::{ColumnStore, StagedRowGroup, TableChange, TableVersion};
+use llkv_column_map::{ColumnStore, Lifetime, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
 use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
 use llkv_types::{ROW_GROUP_ROWS, RowId, Scalar, TxnId, variant};
@@ -47,6 +47,7 @@ pub struct StagedTable {
     /// Rows in memory, those that are being encoded first.
     batches: Vec<OwnRows>,
     encoder: GroupEncoder,
+    lifetime: Lifetime,
     /// Rows that came one by one; [`Self::flush`] makes them a batch.
     single: Option<RowBuffer>,
     /// From this row on, rows are not being encoded.
@@ -95,7 +96,7 @@ pub struct StagedMark {
 impl StagedTable {
     /// Nothing written yet.
     #[must_use]
-    pub fn new(table: Arc<Table>) -> Self {
+    pub fn new(table: Arc<Table>, lifetime: Lifetime) -> Self {
         Self {
             keys: table.keys().iter().map(|_| OwnKeys::default()).collect(),
             table,
@@ -103,6 +104,7 @@ impl StagedTable {
             groups_version: OnceLock::new(),
             batches: Vec::new(),
             encoder: GroupEncoder::default(),
+            lifetime,
             single: None,
             loose_from: OWN_ROW_ID_BASE,
             next_row_id: OWN_ROW_ID_BASE,
@@ -322,7 +324,9 @@ impl StagedTable {
         }
         self.loose_from = first_row_id + rows as u64;
         let layout = table.meta().layout();
-        self.encoder.start(store, layout, first_row_id, parts);
+        let lifetime = self.lifetime;
+        self.encoder
+            .start(store, layout, first_row_id, parts, lifetime);
         Ok(())
     }
 

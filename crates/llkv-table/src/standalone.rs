@@ -4,7 +4,7 @@ use crate::{
     OnConflict, ScanRequest, StagedTable, Table, TableHandle, TableMeta, TableScan, WriteContext,
 };
 use arrow::array::RecordBatch;
-use llkv_column_map::{ColumnStore, CommitRecord, TableChange};
+use llkv_column_map::{ColumnStore, CommitRecord, Lifetime, TableChange};
 use llkv_result::Result;
 use llkv_transaction::{TransactionSnapshot, TxnId, TxnIdManager};
 use llkv_types::RowId;
@@ -78,7 +78,7 @@ impl Table {
             transactions,
             snapshot: registered.snapshot(),
         };
-        let mut staged = StagedTable::new(Arc::clone(self));
+        let mut staged = StagedTable::new(Arc::clone(self), Lifetime::Lasting);
         let committed = change(&mut staged, &context).and_then(|()| {
             staged.settle(store)?;
             let version = store.table(self.id())?;

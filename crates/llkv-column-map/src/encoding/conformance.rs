@@ -1,5 +1,6 @@
 //! The suite that every encoding passes: identity, windows, positions, tests, garbled bytes.
 
+use super::Lifetime;
 use super::input::Input;
 use super::profile::Profile;
 use super::{ENCODINGS, Scratch, encode, encode_as, find};
@@ -338,7 +339,7 @@ proptest! {
         let array = array(ty, &shape, rows, null_every);
         let tests = tests(ty, &array, seed);
         let input = Input::new(ty, &array).unwrap();
-        let profile = Profile::new(&input);
+        let profile = Profile::new(&input, Lifetime::Lasting);
         for encoding in ENCODINGS {
             if (encoding.estimate)(&input, &profile).is_some() {
                 let encoded = encode_as(encoding, &input, &profile).unwrap();
@@ -359,7 +360,7 @@ proptest! {
     ) {
         let array = array(ty, &shape, rows, 7);
         let input = Input::new(ty, &array).unwrap();
-        let profile = Profile::new(&input);
+        let profile = Profile::new(&input, Lifetime::Lasting);
         for encoding in ENCODINGS {
             if (encoding.estimate)(&input, &profile).is_none() {
                 continue;
@@ -393,23 +394,22 @@ fn a_block_at_the_end_of_the_range_opens_again() {
     let array: ArrayRef = Arc::new(values.collect::<Int64Array>());
     let tests = tests(SqlType::Int64, &array, 3);
     let input = Input::new(SqlType::Int64, &array).unwrap();
-    let profile = Profile::new(&input);
+    let profile = Profile::new(&input, Lifetime::Lasting);
     let encoded = encode_as(find(4).unwrap(), &input, &profile).unwrap();
     let chunk = open(SqlType::Int64, &encoded.bytes, array.len()).unwrap();
     check(SqlType::Int64, &array, &chunk, &tests, 9);
 }
 
-fn chosen(ty: SqlType, array: &ArrayRef) -> &'static str {
-    find(encode(ty, array, None).unwrap().encoding)
-        .unwrap()
-        .name
+fn chosen(ty: SqlType, array: &ArrayRef, lifetime: Lifetime) -> &'static str {
+    let encoded = encode(ty, array, None, lifetime).unwrap();
+    find(encoded.encoding).unwrap().name
 }
 
 #[test]
 fn the_encoding_follows_the_shape() {
     let rows = 50_000;
     let of = |shape: &Shape| array(SqlType::Int64, shape, rows, 0);
-    let int = |shape: Shape| chosen(SqlType::Int64, &of(&shape));
+    let int = |shape: Shape| chosen(SqlType::Int64, &of(&shape), Lifetime::Lasting);
     assert_eq!(int(Shape::Same(7)), "constant");
     assert_eq!(int(Shape::Counting(5, 3)), "sequence");
     assert_eq!(int(Shape::Runs(vec![(1, 300), (900, 300)])), "run-end");
@@ -420,8 +420,33 @@ fn the_encoding_follows_the_shape() {
     // Keys with small gaps: unpacking them fast is worth more than a few bits.
     assert_eq!(int(Shape::Rising(0, 4, 1)), "bit-packed");
     assert_eq!(int(Shape::Any(1)), "plain");
-    let text = |shape: Shape| chosen(SqlType::Text, &array(SqlType::Text, &shape, rows, 0));
+    let of = |shape: &Shape| array(SqlType::Text, shape, rows, 0);
+    let text = |shape: Shape| chosen(SqlType::Text, &of(&shape), Lifetime::Lasting);
     assert_eq!(text(Shape::Few(vec![1, 2, 3, 4], 1)), "dictionary");
     assert_eq!(text(Shape::Any(1)), "fsst");
     assert_eq!(text(Shape::Same(1)), "constant");
+}
+
+#[test]
+fn what_is_soon_dropped_is_encoded_fast() {
+    let chosen = |ty: SqlType, shape: Shape| {
+        let array = array(ty, &shape, 50_000, 0);
+        chosen(ty, &array, Lifetime::Temporary)
+    };
+    assert_eq!(chosen(SqlType::Text, Shape::Any(1)), "plain");
+    let few = Shape::Few(vec![1, 2, 3, 4], 1);
+    assert_eq!(chosen(SqlType::Text, few), "dictionary");
+    let rising = Shape::Rising(1 << 50, 1_000_000, 1);
+    assert_eq!(chosen(SqlType::Int64, rising), "bit-packed");
+}
+
+#[test]
+fn thousands_of_texts_that_repeat_are_a_dictionary() {
+    let texts =
+        (0..100_000_u32).map(|row| format!("id{}", row.wrapping_mul(2_654_435_761) % 10_000));
+    let array: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+    assert_eq!(
+        chosen(SqlType::Text, &array, Lifetime::Lasting),
+        "dictionary"
+    );
 }

@@ -136,6 +136,16 @@ pub(crate) struct EncodedChunk {
     pub(crate) distinct_estimate: u32,
 }
 
+/// How long rows are kept, which decides how much work it is worth to make them small.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// In the database.
+    #[default]
+    Lasting,
+    /// In a temporary table: they are read once or twice and dropped, so writing them fast counts.
+    Temporary,
+}
+
 /// A way to lay out the values of a chunk.
 pub(crate) struct Encoding {
     /// Its number in files.
@@ -206,9 +216,10 @@ pub(crate) fn encode(
     ty: SqlType,
     array: &ArrayRef,
     wanted: Option<&Encoding>,
+    lifetime: Lifetime,
 ) -> Result<EncodedChunk> {
     let input = Input::new(ty, array)?;
-    let profile = Profile::new(&input);
+    let profile = Profile::new(&input, lifetime);
     if let Some(wanted) = wanted.filter(|e| (e.estimate)(&input, &profile).is_some()) {
         return encode_as(wanted, &input, &profile);
     }

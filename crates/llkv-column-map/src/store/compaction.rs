@@ -4,6 +4,7 @@ use super::Shape;
 use super::stage::{GroupWriter, assign_keys};
 use crate::column_buffer::ColumnBuffer;
 use crate::descriptor::{CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::encoding::Lifetime;
 use crate::encoding::{self, Scratch};
 use crate::marks::{Mark, Marks};
 use crate::row_group::{GroupData, RowGroup};
@@ -454,7 +455,7 @@ fn write_group(
             let chunk = window.segment.chunk(&stored)?;
             chunk.append_at(window.start, &window.positions, &mut column, &mut scratch)?;
         }
-        let chunk = encoding::encode(*ty, &column.finish()?, shape.encoding)?;
+        let chunk = encoding::encode(*ty, &column.finish()?, shape.encoding, Lifetime::Lasting)?;
         writer.add(*field, chunk)?;
     }
     let staged = writer.finish(&layout);

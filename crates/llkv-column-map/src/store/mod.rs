@@ -19,6 +19,7 @@ mod verify;
 
 pub use rows::ROW_ID_FIELD;
 
+use crate::Lifetime;
 use crate::bytes::damaged_key;
 use crate::commit::{CommitRecord, CommitTicket, ReadyChange, StagedRowGroup, TableChange};
 use crate::descriptor::{CreatedRun, GroupMeta, IdRun, STORE, StoreHeader, seal, unseal};
@@ -333,9 +334,11 @@ impl ColumnStore {
         &self,
         layout: &[(FieldId, SqlType)],
         batches: &[RecordBatch],
+        lifetime: Lifetime,
     ) -> Result<StagedRowGroup> {
         self.ensure_header()?;
-        stage::stage(self.pager.as_ref(), self.shape, layout, batches)
+        let pager = self.pager.as_ref();
+        stage::stage(pager, self.shape, layout, batches, lifetime)
     }
 
     /// The header's key bounds the keys that the pager allocates, so it is there before the first.

@@ -5,6 +5,7 @@
 //! snapshots keep the row that they see, and changing one row costs that row.
 
 use super::ColumnStore;
+use crate::Lifetime;
 use crate::commit::{CommitRecord, TableChange};
 use crate::predicate::{ColumnPredicate, ColumnTest};
 use crate::scan::ScanSpec;
@@ -62,7 +63,7 @@ impl ColumnStore {
                 .step_by(ROW_GROUP_ROWS)
                 .map(|from| {
                     let part = rows.slice(from, ROW_GROUP_ROWS);
-                    self.stage_row_group(version.layout(), &[part])
+                    self.stage_row_group(version.layout(), &[part], Lifetime::Lasting)
                 })
                 .collect::<Result<_>>()?;
             changes.push(TableChange::AppendStaged {

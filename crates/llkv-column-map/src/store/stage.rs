@@ -3,7 +3,7 @@
 use super::Shape;
 use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, ChunkRef, DeleteMeta, GroupMeta};
-use crate::encoding::{self, EncodedChunk};
+use crate::encoding::{self, EncodedChunk, Lifetime};
 use crate::row_group::Layout;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
@@ -27,6 +27,7 @@ pub(super) fn stage(
     shape: Shape,
     layout: &Layout,
     batches: &[RecordBatch],
+    lifetime: Lifetime,
 ) -> Result<StagedRowGroup> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     if rows == 0 || rows > ROW_GROUP_ROWS {
@@ -35,7 +36,7 @@ pub(super) fn stage(
     let mut writer = GroupWriter::new(pager, rows);
     let encode = |(index, (_, ty)): (usize, &(FieldId, SqlType))| {
         let array = column_of(batches, index, layout)?;
-        encoding::encode(*ty, &array, shape.encoding)
+        encoding::encode(*ty, &array, shape.encoding, lifetime)
     };
     if rows < PARALLEL_ROWS {
         for column in layout.iter().enumerate() {
