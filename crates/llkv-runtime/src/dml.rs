@@ -8,13 +8,14 @@ use crate::row_walk::on_conflict;
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, query, upsert};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt64Type;
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update, Upsert};
 use llkv_result::{Error, Result, StatementResult};
 use llkv_table::Table;
 use llkv_types::RowId;
-use roaring::RoaringTreemap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 use std::sync::Arc;
 
 /// INSERT and COPY FROM.
@@ -259,6 +260,9 @@ fn update_in_bulk(
     Ok(rows)
 }
 
+/// Bits of a bitmap for each row id, at most: with more, inserting is as fast.
+const SPARSE_BITS: u64 = 32;
+
 /// DELETE.
 pub(crate) fn delete(
     session: &mut RuntimeSession,
@@ -299,7 +303,33 @@ fn as_set(row_ids: &UInt64Array) -> Option<RoaringTreemap> {
     if row_ids.len() < 64 || row_ids.null_count() > 0 {
         return None;
     }
-    RoaringTreemap::from_sorted_iter(row_ids.values().iter().copied()).ok()
+    let row_ids = row_ids.values();
+    if let Some(set) = as_bits(row_ids) {
+        return Some(set);
+    }
+    RoaringTreemap::from_sorted_iter(row_ids.iter().copied()).ok()
+}
+
+/// A set of ids that lie close together, by way of a bitmap. In any order, each once.
+fn as_bits(row_ids: &[RowId]) -> Option<RoaringTreemap> {
+    let (first, last) = (*row_ids.first()?, *row_ids.last()?);
+    let (high, base) = ((first >> 32) as u32, first & !(u64::from(u64::BITS) - 1));
+    let span = last.checked_sub(base)?;
+    if last >> 32 != first >> 32 || span / SPARSE_BITS >= row_ids.len() as u64 {
+        return None;
+    }
+    let mut words = vec![0_u64; (span / 64) as usize + 1];
+    for row_id in row_ids {
+        let at = row_id.checked_sub(base)?;
+        *words.get_mut((at / 64) as usize)? |= 1 << (at % 64);
+    }
+    let ones: u32 = words.iter().map(|word| word.count_ones()).sum();
+    if ones as usize != row_ids.len() {
+        return None;
+    }
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let low = RoaringBitmap::from_lsb0_bytes(base as u32, &bytes);
+    Some(RoaringTreemap::from_bitmaps([(high, low)]))
 }
 
 /// Adds the row ids of the first column to `seen` and gives back the other columns, without the rows
@@ -307,7 +337,7 @@ fn as_set(row_ids: &UInt64Array) -> Option<RoaringTreemap> {
 fn take_row_ids(
     batch: &RecordBatch,
     seen: &mut RoaringTreemap,
-) -> Result<(RecordBatch, Vec<RowId>)> {
+) -> Result<(RecordBatch, ScalarBuffer<RowId>)> {
     let row_ids = batch
         .columns()
         .first()
@@ -317,7 +347,7 @@ fn take_row_ids(
     let rows = batch.project(&rest)?;
     if let Some(new) = as_set(row_ids).filter(|new| seen.is_disjoint(new)) {
         *seen |= new;
-        return Ok((rows, row_ids.values().to_vec()));
+        return Ok((rows, row_ids.values().clone()));
     }
     let fresh: Vec<bool> = (0..row_ids.len())
         .map(|row| row_ids.is_valid(row) && seen.insert(row_ids.value(row)))
@@ -328,5 +358,30 @@ fn take_row_ids(
         let ids = ids.collect();
         return Ok((filter_record_batch(&rows, &BooleanArray::from(fresh))?, ids));
     }
-    Ok((rows, row_ids.values().to_vec()))
+    Ok((rows, row_ids.values().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_row_ids_is_the_same_however_it_is_made() {
+        let high = 5_u64 << 32;
+        for (first, step, count) in [
+            (0, 3, 5_000),
+            (77, 1, 200),
+            (high - 300, 2, 500),
+            (high + 63, 31, 4_000),
+            (high + 9, 1_000, 90),
+        ] {
+            let ids = UInt64Array::from_iter_values((0..count).map(|i| first + i * step));
+            let expected: RoaringTreemap = ids.values().iter().copied().collect();
+            assert_eq!(as_set(&ids), Some(expected), "{first} {step} {count}");
+        }
+        let twice = UInt64Array::from_iter_values((0..100).map(|i| i / 2));
+        assert_eq!(as_set(&twice), None);
+        let descending = UInt64Array::from_iter_values((0..100).rev());
+        assert_eq!(as_set(&descending), None);
+    }
 }

@@ -25,6 +25,8 @@ const LEVEL_FACTOR: u64 = 4;
 const LIVE_SHARE: (u64, u64) = (3, 4);
 /// So many rows are looked at by several threads.
 const MANY_ROWS: usize = 4 * ROW_GROUP_ROWS;
+/// Fewer ordered parts than these may stay although their rows are gone.
+const MANY_PARTS: usize = 16;
 /// Below so many entries nothing is thrown out early.
 const SMALL_ENTRIES: u64 = 1_024;
 
@@ -128,6 +130,7 @@ impl<'a> Builder<'a> {
     fn run(&mut self, columns: &[StoredColumn]) -> Result<()> {
         let mut segments: Vec<&Arc<RowGroup>> = self.version.segments().collect();
         segments.sort_by_key(|segment| segment.first_row_id());
+        self.forget_empty_parts(&segments);
         segments.retain(|segment| segment.last_row_id() >= self.covered_to);
         let mut reader = KeyReader::new(columns);
         for (segment, part) in segments.iter().zip(self.ordered_parts(&segments, columns)) {
@@ -143,6 +146,26 @@ impl<'a> Builder<'a> {
         self.flush()?;
         self.covered_to = self.version.next_row_id.max(self.covered_to);
         self.merge()
+    }
+
+    /// Drops the parts of which no row is left, once parts are far more than segments.
+    fn forget_empty_parts(&mut self, segments: &[&Arc<RowGroup>]) {
+        if self.ordered.len() < MANY_PARTS + 2 * segments.len() {
+            return;
+        }
+        let mut has_rows = vec![false; self.ordered.len()];
+        for segment in segments {
+            segment.id_ranges(0, segment.rows, |from, to, first| {
+                let end = first + (to - from) as u64;
+                let after = self.ordered.partition_point(|part| part.last_row < first);
+                let parts = self.ordered.iter().zip(&mut has_rows).skip(after);
+                for (_, has_rows) in parts.take_while(|(part, _)| part.first_row < end) {
+                    *has_rows = true;
+                }
+            });
+        }
+        let mut has_rows = has_rows.into_iter();
+        self.ordered.retain(|_| has_rows.next() == Some(true));
     }
 
     /// The segments whose rows lie in order, each by itself; many are looked at by several threads.

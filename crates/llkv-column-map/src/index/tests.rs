@@ -125,6 +125,28 @@ fn runs_of_one_size_become_one() {
 }
 
 #[test]
+fn ordered_parts_go_with_their_rows() {
+    let mut fixture = Fixture::new();
+    for round in 0..100 {
+        let first = fixture.version().next_row_id();
+        fixture.append(round * 10..round * 10 + 10);
+        // Rows in another order, so that the parts do not become one.
+        fixture.append([-3 * round, -3 * round - 1]);
+        fixture.checkpoint();
+        assert_eq!(fixture.find(round * 10 + 5), Some(1));
+        fixture.delete(first..first + 9);
+        if round % 25 != 0 {
+            fixture.delete([first + 9]);
+        }
+    }
+    fixture.checkpoint();
+    let parts = fixture.index().ordered.len();
+    assert!((4..40).contains(&parts), "{parts}");
+    assert_eq!(fixture.find(25 * 10 + 9), Some(1));
+    assert_eq!(fixture.find(26 * 10 + 9), Some(0));
+}
+
+#[test]
 fn rows_in_key_order_have_no_entries() {
     let mut fixture = Fixture::new();
     for round in 0..5 {

@@ -73,6 +73,8 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
 
 /// Columns that only rows which pass need, from which on they are read after the test: a text counts as four.
 const MIN_LATE_COLUMNS: usize = 8;
+/// The same for rows that are to be changed, which are mostly few.
+const MIN_LATE_COLUMNS_OF_CHANGES: usize = 4;
 
 /// Whether what remains to be tested is better tested before the other columns are read: these are many.
 fn pays_to_test_first(node: &Scan, required: Required<'_>, tested: &ColumnSet) -> bool {
@@ -86,7 +88,11 @@ fn pays_to_test_first(node: &Scan, required: Required<'_>, tested: &ColumnSet) -
         SqlType::Text | SqlType::Blob => 4,
         _ => 1,
     };
-    late.map(weight).sum::<usize>() >= MIN_LATE_COLUMNS
+    late.map(weight).sum::<usize>()
+        >= match node.row_id {
+            Some(_) => MIN_LATE_COLUMNS_OF_CHANGES,
+            None => MIN_LATE_COLUMNS,
+        }
 }
 
 /// The test of predicates that storage does not know.
