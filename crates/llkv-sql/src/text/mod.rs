@@ -11,6 +11,8 @@ mod quick;
 mod render;
 mod sequence_options;
 mod split;
+#[cfg(test)]
+mod suite;
 mod tokens;
 mod trigger;
 

@@ -226,8 +226,8 @@ fn keyword(word: &str) -> Keyword {
 mod tests {
     use super::*;
     use crate::dialect::SqlDialect;
+    use crate::text::suite::for_each_line;
     use proptest::prelude::*;
-    use std::path::Path;
 
     /// What the library makes of a text, blanks left out; `None` for an error.
     fn by_library(text: &str, grammar: &Grammar) -> Option<Vec<TokenWithSpan>> {
@@ -276,21 +276,11 @@ mod tests {
 
     #[test]
     fn every_line_of_our_suite_reads_as_the_library_reads_it() {
-        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../slt");
-        let mut folders = vec![suite];
         let mut lines = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|name| name == "slt") {
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    text.lines().for_each(check);
-                    lines += text.lines().count();
-                }
-            }
-        }
+        for_each_line(|line| {
+            check(line);
+            lines += 1;
+        });
         assert!(lines > 1_000, "{lines} lines");
     }
 

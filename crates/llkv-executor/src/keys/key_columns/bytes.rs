@@ -114,16 +114,8 @@ impl KeyColumn for Texts {
 
     fn holds(&self, column: &ArrayRef, rows: &[u32], groups: &[u32]) -> Result<bool> {
         let (views, buffers) = self.parts(column)?;
-        let equal = |row: u32, group: u32| self.equal(views[row as usize], buffers, group);
-        let nulls = some_nulls(column);
-        if nulls.is_none() && self.nulls.is_empty() {
-            return Ok(rows.iter().all(|row| equal(*row, groups[*row as usize])));
-        }
-        Ok(rows.iter().all(|row| {
-            let group = groups[*row as usize];
-            let is_null = nulls.is_some_and(|nulls| nulls.is_null(*row as usize));
-            is_null == self.nulls.is_null(group) && (is_null || equal(*row, group))
-        }))
+        let equal = |row: usize, group: u32| self.equal(views[row], buffers, group);
+        Ok(self.nulls.all_equal(column, rows, groups, equal))
     }
 
     fn values(&self, start: usize, count: usize) -> Result<ArrayRef> {

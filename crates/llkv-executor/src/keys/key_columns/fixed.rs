@@ -1,7 +1,7 @@
 //! Keys of fixed width.
 
 use super::KeyColumn;
-use super::nulls::{KeyNulls, some_nulls};
+use super::nulls::KeyNulls;
 use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanArray, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{ArrowNativeType, DataType};
@@ -38,16 +38,8 @@ impl<N: ArrowNativeType + Eq> KeyColumn for Numbers<N> {
     fn holds(&self, column: &ArrayRef, rows: &[u32], groups: &[u32]) -> Result<bool> {
         let data = column.to_data();
         let values = data.buffer::<N>(0);
-        let equal = |row: u32, group: u32| values[row as usize] == self.values[group as usize];
-        let nulls = some_nulls(column);
-        if nulls.is_none() && self.nulls.is_empty() {
-            return Ok(rows.iter().all(|row| equal(*row, groups[*row as usize])));
-        }
-        Ok(rows.iter().all(|row| {
-            let group = groups[*row as usize];
-            let is_null = nulls.is_some_and(|nulls| nulls.is_null(*row as usize));
-            is_null == self.nulls.is_null(group) && (is_null || equal(*row, group))
-        }))
+        let equal = |row: usize, group: u32| values[row] == self.values[group as usize];
+        Ok(self.nulls.all_equal(column, rows, groups, equal))
     }
 
     fn values(&self, start: usize, count: usize) -> Result<ArrayRef> {
@@ -115,13 +107,8 @@ impl KeyColumn for Booleans {
 
     fn holds(&self, column: &ArrayRef, rows: &[u32], groups: &[u32]) -> Result<bool> {
         let values = booleans(column)?.values();
-        let nulls = some_nulls(column);
-        Ok(rows.iter().all(|row| {
-            let (row, group) = (*row as usize, groups[*row as usize]);
-            let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
-            is_null == self.nulls.is_null(group)
-                && (is_null || values.value(row) == self.values[group as usize])
-        }))
+        let equal = |row: usize, group: u32| values.value(row) == self.values[group as usize];
+        Ok(self.nulls.all_equal(column, rows, groups, equal))
     }
 
     fn values(&self, start: usize, count: usize) -> Result<ArrayRef> {

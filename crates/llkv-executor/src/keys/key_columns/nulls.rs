@@ -10,11 +10,6 @@ pub(super) struct KeyNulls {
 }
 
 impl KeyNulls {
-    /// No key is NULL.
-    pub(super) fn is_empty(&self) -> bool {
-        self.null.is_empty()
-    }
-
     pub(super) fn is_null(&self, group: u32) -> bool {
         self.null.get(group as usize).copied().unwrap_or(false)
     }
@@ -26,6 +21,26 @@ impl KeyNulls {
             self.null
                 .extend(rows.iter().map(|row| nulls.is_null(*row as usize)));
         }
+    }
+
+    /// True where the key of each of `rows` is that of its group: both NULL, or `equal` says so of row and group.
+    pub(super) fn all_equal(
+        &self,
+        column: &ArrayRef,
+        rows: &[u32],
+        groups: &[u32],
+        equal: impl Fn(usize, u32) -> bool,
+    ) -> bool {
+        let nulls = some_nulls(column);
+        if nulls.is_none() && self.null.is_empty() {
+            let mut rows = rows.iter().map(|row| *row as usize);
+            return rows.all(|row| equal(row, groups[row]));
+        }
+        rows.iter().all(|row| {
+            let (row, group) = (*row as usize, groups[*row as usize]);
+            let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
+            is_null == self.is_null(group) && (is_null || equal(row, group))
+        })
     }
 
     /// Of the groups `start .. start + count`.

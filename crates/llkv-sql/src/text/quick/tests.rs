@@ -3,11 +3,11 @@
 use super::*;
 use crate::text::grammar::Grammar;
 use crate::text::hints::without_hints;
+use crate::text::suite::for_each_line;
 use crate::text::tokens::tokens;
 use proptest::prelude::*;
 use sqlparser::ast::Statement;
 use sqlparser::parser::Parser;
-use std::path::Path;
 
 /// What is read here and what the library reads, places included. The first is `None` for what is the library's.
 fn both(text: &str, dialect: SqlDialect) -> Option<(String, String)> {
@@ -97,20 +97,8 @@ fn what_is_not_everyday_is_the_librarys() {
 
 #[test]
 fn every_line_of_our_suite_reads_as_the_library_reads_it() {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../slt");
-    let mut folders = vec![suite];
     let mut read = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|name| name == "slt") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                read += text.lines().filter(|line| check(line)).count();
-            }
-        }
-    }
+    for_each_line(|line| read += usize::from(check(line)));
     assert!(read > 1_000, "{read} lines");
 }
 
