@@ -12,6 +12,8 @@ use std::sync::Arc;
 /// Values and their groups, in the order in which they came.
 pub(super) struct Collected {
     pieces: Vec<ArrayRef>,
+    /// Of the pieces: asked for after each batch, when there may be many.
+    piece_bytes: usize,
     groups: Vec<u32>,
     pub(super) group_count: usize,
     data_type: DataType,
@@ -21,6 +23,7 @@ impl Collected {
     pub(super) const fn new(data_type: DataType) -> Self {
         Self {
             pieces: Vec::new(),
+            piece_bytes: 0,
             groups: Vec::new(),
             group_count: 0,
             data_type,
@@ -35,10 +38,10 @@ impl Collected {
         counted: Option<&NullBuffer>,
     ) -> Result<()> {
         let before = self.groups.len();
-        match counted {
+        let piece = match counted {
             None => {
                 for_each(groups, None, |_, group| self.groups.push(group as u32));
-                self.pieces.push(Arc::clone(array));
+                Arc::clone(array)
             }
             Some(_) => {
                 let mut rows: Vec<u32> = Vec::new();
@@ -46,20 +49,19 @@ impl Collected {
                     rows.push(row as u32);
                     self.groups.push(group as u32);
                 });
-                self.pieces
-                    .push(take(array, &UInt32Array::from(rows), None)?);
+                take(array, &UInt32Array::from(rows), None)?
             }
-        }
-        debug_assert_eq!(
-            self.groups.len() - before,
-            self.pieces.last().map_or(0, Array::len)
-        );
+        };
+        debug_assert_eq!(self.groups.len() - before, piece.len());
+        self.piece_bytes += piece.get_array_memory_size();
+        self.pieces.push(piece);
         Ok(())
     }
 
     /// All values and their groups; nothing is kept.
     pub(super) fn take_all(&mut self) -> Result<(ArrayRef, Vec<u32>)> {
         let pieces = std::mem::take(&mut self.pieces);
+        self.piece_bytes = 0;
         let all = if pieces.is_empty() {
             new_empty_array(&self.data_type)
         } else {
@@ -101,8 +103,7 @@ impl Collected {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        let values: usize = self.pieces.iter().map(|v| v.get_array_memory_size()).sum();
-        values + self.groups.capacity() * size_of::<u32>()
+        self.piece_bytes + self.groups.capacity() * size_of::<u32>()
     }
 }
 
