@@ -3,8 +3,8 @@
 //! # A SELECT's life
 //!
 //! 1. [`Session::execute`] cuts a script into statements, [`split_statements`].
-//! 2. `text::parse_statement` makes tokens, bounds the depth of what they can become, and parses them by
-//!    the grammar of the session's [`SqlDialect`].
+//! 2. `text::parse_statement` finds words and signs, bounds the depth of what they can become, and parses them: itself
+//!    what is written every day, by the parser library and the grammar of the session's [`SqlDialect`] the rest.
 //! 3. `Binder::bind` resolves names and types against the catalog as the session's transaction sees it:
 //!    `bind_query`, `bind_select`, `bind_from`, `bind_expr`. The result is a `llkv_plan::PlanStatement`:
 //!    columns have ids, every expression has a type, a subquery in an expression is an `Apply`.

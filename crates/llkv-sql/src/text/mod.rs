@@ -4,6 +4,7 @@ mod create_as;
 mod exclusions;
 mod grammar;
 mod hints;
+mod lexemes;
 mod location;
 mod parse;
 mod pragma;

@@ -3,6 +3,7 @@
 use super::exclusions::with_marks;
 use super::grammar::Grammar;
 use super::hints::without_hints;
+use super::lexemes::{Kind, Lexemes};
 use super::location::SourceText;
 use super::quick;
 use super::trigger::{self, TriggerText};
@@ -64,15 +65,10 @@ pub(crate) fn parse_statement<R>(
     dialect: SqlDialect,
     f: impl FnOnce(&Parsed) -> Result<R>,
 ) -> Result<R> {
-    let source = SourceText::new(text);
     with_parser(
-        source,
-        text,
+        SourceText::new(text),
         dialect,
-        |tokens| {
-            let query = quick::query(tokens, dialect)?;
-            Some(Parsed::Sql(Box::new(ast::Statement::Query(query))))
-        },
+        |lexemes| quick::statement(lexemes, dialect).map(Parsed::Sql),
         |parser| {
             let parsed = statement(parser)?;
             while parser.consume_token(&Token::SemiColon) {}
@@ -91,9 +87,8 @@ pub(crate) fn parse_expression<R>(
 ) -> Result<R> {
     with_parser(
         SourceText::hidden(text),
-        text,
         dialect,
-        |_| None,
+        |lexemes| quick::expression(lexemes, dialect),
         |parser| {
             let expr = parser.parse_expr()?;
             end_of_input(parser)?;
@@ -111,9 +106,8 @@ pub(crate) fn parse_query<R>(
 ) -> Result<R> {
     with_parser(
         SourceText::hidden(text),
-        text,
         dialect,
-        |tokens| quick::query(tokens, dialect),
+        |lexemes| quick::query(lexemes, dialect),
         |parser| {
             let query = parser.parse_query()?;
             end_of_input(parser)?;
@@ -131,7 +125,6 @@ pub(crate) fn parse_trigger<R>(
 ) -> Result<R> {
     with_parser(
         SourceText::hidden(text),
-        text,
         dialect,
         |_| None,
         |parser| match trigger::parse(parser) {
@@ -145,25 +138,45 @@ pub(crate) fn parse_trigger<R>(
 /// Reads a text with `quick`, or else with `parse`.
 fn with_parser<T, R>(
     source: SourceText<'_>,
-    text: &str,
     dialect: SqlDialect,
-    quick: impl FnOnce(&[TokenWithSpan]) -> Option<T>,
+    quick: impl FnOnce(&Lexemes<'_>) -> Option<T>,
+    parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    f: impl FnOnce(&T) -> Result<R>,
+) -> Result<R> {
+    let lexemes = Lexemes::read(source.text(), dialect);
+    if !lexemes.is_all() {
+        return by_library(source, &lexemes, dialect, parse, f);
+    }
+    let need = stack_bytes(chain_steps(lexemes.list.iter().map(|l| step(l.kind)))?);
+    let read = on_stack(need, || match quick(&lexemes) {
+        Some(parsed) => Ok(f(&parsed)),
+        None => Err(f),
+    });
+    match read {
+        Ok(result) => result,
+        Err(f) => by_library(source, &lexemes, dialect, parse, f),
+    }
+}
+
+fn by_library<T, R>(
+    source: SourceText<'_>,
+    lexemes: &Lexemes<'_>,
+    dialect: SqlDialect,
     parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
     f: impl FnOnce(&T) -> Result<R>,
 ) -> Result<R> {
     let grammar = Grammar::new(dialect);
     // Without blanks: the parser library would step over them at each look at a token.
-    let mut tokens = super::tokens::tokens(text, &grammar)
+    let mut tokens = super::tokens::tokens(lexemes, &grammar)
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
-    number_hexadecimals(&mut tokens, text, dialect);
+    number_hexadecimals(&mut tokens, source.text(), dialect);
     number_parameters(&mut tokens);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
     let tokens = super::pragma::with_values(with_marks(tokens));
-    let need = stack_bytes(chain_tokens(&tokens)?);
-    stacker::maybe_grow(need, need + BASE_STACK_BYTES, || {
-        if let Some(parsed) = quick(&tokens) {
-            return f(&parsed);
-        }
+    let need = stack_bytes(chain_steps(
+        tokens.iter().filter_map(|t| token_step(&t.token)),
+    )?);
+    on_stack(need, || {
         let grammar = grammar.of(&tokens);
         let mut parser = Parser::new(&grammar)
             .with_recursion_limit(MAX_NESTING)
@@ -171,6 +184,10 @@ fn with_parser<T, R>(
         let parsed = parse(&mut parser).map_err(|e| parser_error(e, source))?;
         f(&parsed)
     })
+}
+
+fn on_stack<T>(need: usize, work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(need, need + BASE_STACK_BYTES, work)
 }
 
 /// Stack for a tree of `depth` levels.
@@ -248,7 +265,7 @@ fn summarized(parser: &mut Parser<'_>) -> Result<Summarized, ParserError> {
 }
 
 /// A `?` is the parameter after the highest one to its left, whatever the order in which clauses are bound.
-fn number_parameters(tokens: &mut [TokenWithSpan]) {
+pub(super) fn number_parameters(tokens: &mut [TokenWithSpan]) {
     let mut highest = 0u64;
     for token in tokens {
         let Token::Placeholder(name) = &mut token.token else {
@@ -329,37 +346,62 @@ fn end_of_input(parser: &Parser<'_>) -> Result<(), ParserError> {
 /// What a level of a chain of set operations counts, in tokens: its node is larger than an operator's.
 const SET_OPERATION_TOKENS: usize = 8;
 
+/// What a word or sign does to the depth of the syntax tree.
+enum Step {
+    Open,
+    Close,
+    Comma,
+    Select,
+    SetOperation,
+    Other,
+}
+
+const fn step(kind: Kind) -> Step {
+    match kind {
+        Kind::LParen => Step::Open,
+        Kind::RParen => Step::Close,
+        Kind::Comma => Step::Comma,
+        Kind::Word(Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT) => Step::SetOperation,
+        Kind::Word(Keyword::SELECT) => Step::Select,
+        _ => Step::Other,
+    }
+}
+
+/// As [`step`]; `None` for blanks.
+const fn token_step(token: &Token) -> Option<Step> {
+    Some(match token {
+        Token::Whitespace(_) => return None,
+        Token::LParen => Step::Open,
+        Token::RParen => Step::Close,
+        Token::Comma => Step::Comma,
+        Token::Word(word) => step(Kind::Word(word.keyword)),
+        _ => Step::Other,
+    })
+}
+
 /// An upper bound on the depth of the syntax tree: tokens since the last comma, added up over all open
 /// parentheses, and the set operations of the whole statement. Lists, however long, stay flat.
-fn chain_tokens(tokens: &[TokenWithSpan]) -> Result<usize> {
+fn chain_steps(steps: impl Iterator<Item = Step>) -> Result<usize> {
     let mut open: Vec<usize> = Vec::new();
     let (mut total, mut here, mut longest) = (0usize, 0usize, 0usize);
     let mut set_operations = 0usize;
-    for token in tokens {
-        match &token.token {
-            Token::Whitespace(_) => continue,
-            Token::LParen => {
+    for step in steps {
+        match step {
+            Step::Open => {
                 open.push(here + 1);
                 total += here + 1;
                 here = 0;
             }
-            Token::RParen => {
+            Step::Close => {
                 if let Some(outer) = open.pop() {
                     total -= outer;
                     here = outer;
                 }
             }
-            Token::Comma => here = 0,
-            Token::Word(w)
-                if matches!(
-                    w.keyword,
-                    Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT
-                ) =>
-            {
-                set_operations += SET_OPERATION_TOKENS;
-            }
-            Token::Word(w) if w.keyword == Keyword::SELECT => here = here.min(1) + 1,
-            _ => here += 1,
+            Step::Comma => here = 0,
+            Step::SetOperation => set_operations += SET_OPERATION_TOKENS,
+            Step::Select => here = here.min(1) + 1,
+            Step::Other => here += 1,
         }
         longest = longest.max(total + here);
     }

@@ -1,16 +1,18 @@
-//! Everyday queries, from tokens to the syntax tree.
+//! Everyday statements, from lexemes to the syntax tree.
 //!
-//! Most queries are made of plain names, literals, common operators and clauses. These are read here, to the very tree
+//! Most statements are made of plain names, literals, common operators and clauses. These are read here, to the very tree
 //! that the parser library gives, places included: the library looks at each token a dozen times and moves each
-//! node of the tree as often. At the first token that may be anything else, the library reads the statement from its start.
+//! node of the tree as often. At the first word that may be anything else, the library reads the statement from its start.
 
+mod changes;
 mod expr;
 mod query;
 
+use super::lexemes::{Kind, Lexeme, Lexemes};
 use crate::dialect::SqlDialect;
-use sqlparser::ast::{Ident, Query};
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{Expr, Ident, ObjectName, Query, Statement};
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// Expressions and queries within one another; deeper ones are the library's.
 const MAX_NESTING: usize = 64;
@@ -18,63 +20,101 @@ const MAX_NESTING: usize = 64;
 /// Stack that so many levels take at most, in bytes.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// The query that these tokens are, up to its semicolons; `None` where something in it may be the library's.
-pub(super) fn query(tokens: &[TokenWithSpan], dialect: SqlDialect) -> Option<Box<Query>> {
+/// The statement that these lexemes are, up to its semicolons; `None` where something in it may be the library's.
+///
+/// Boxed, as every large node here: to move one takes longer than to make it.
+pub(super) fn statement(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Box<Statement>> {
+    whole(lexemes, dialect, |cursor| match cursor.keyword(0)? {
+        Keyword::SELECT => Some(Box::new(Statement::Query(cursor.query()?))),
+        Keyword::INSERT => cursor.insert(),
+        Keyword::UPDATE => cursor.update(),
+        Keyword::DELETE => cursor.delete(),
+        _ => None,
+    })
+}
+
+/// As [`statement`], for a query.
+pub(super) fn query(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Box<Query>> {
+    whole(lexemes, dialect, Cursor::query)
+}
+
+/// As [`statement`], for an expression.
+pub(super) fn expression(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Expr> {
+    whole(lexemes, dialect, Cursor::expr)
+}
+
+/// What `read` reads, if that is all that there is.
+fn whole<'t, T>(
+    lexemes: &'t Lexemes<'t>,
+    dialect: SqlDialect,
+    read: impl FnOnce(&mut Cursor<'t>) -> Option<T>,
+) -> Option<T> {
     let mut cursor = Cursor {
-        tokens,
+        lexemes,
         at: 0,
         is_sqlite: matches!(dialect, SqlDialect::Sqlite),
         nesting: 0,
     };
-    if !cursor.is_at(Keyword::SELECT) {
-        return None;
-    }
     stacker::maybe_grow(STACK_BYTES, STACK_BYTES * 2, || {
-        let query = cursor.query()?;
-        while cursor.takes(&Token::SemiColon) {}
-        cursor.peek().is_none().then_some(query)
+        let read = read(&mut cursor)?;
+        while cursor.takes(Kind::SemiColon) {}
+        cursor.peek().is_none().then_some(read)
     })
 }
 
-/// Tokens without blanks, and how far they were read. Every function gives `None` for what is the library's.
+/// Lexemes, and how far they were read. Every function gives `None` for what is the library's, and then nothing
+/// else is asked of the cursor.
 struct Cursor<'t> {
-    tokens: &'t [TokenWithSpan],
+    lexemes: &'t Lexemes<'t>,
     at: usize,
     is_sqlite: bool,
     nesting: usize,
 }
 
 impl<'t> Cursor<'t> {
-    fn nth(&self, n: usize) -> Option<&'t Token> {
-        self.tokens.get(self.at + n).map(|token| &token.token)
+    fn nth(&self, n: usize) -> Option<Kind> {
+        self.lexemes.list.get(self.at + n).map(|lexeme| lexeme.kind)
     }
 
-    /// The next token; `None` at the end.
-    fn peek(&self) -> Option<&'t Token> {
+    /// The kind of the next lexeme; `None` at the end.
+    fn peek(&self) -> Option<Kind> {
         self.nth(0)
     }
 
-    /// The next token as it stands, which is read with this.
-    fn next(&mut self) -> Option<&'t TokenWithSpan> {
-        let token = self.tokens.get(self.at)?;
+    /// The next lexeme, which is read with this.
+    fn next(&mut self) -> Option<Lexeme> {
+        let lexeme = self.lexemes.list.get(self.at)?;
         self.at += 1;
-        Some(token)
+        Some(*lexeme)
     }
 
-    /// The keyword that stands `n` tokens ahead.
+    /// The next lexeme as the token that a node of the tree keeps.
+    fn token(&mut self) -> Option<AttachedToken> {
+        let lexeme = self.next()?;
+        Some(AttachedToken(super::tokens::token(self.lexemes, lexeme)))
+    }
+
+    /// The keyword that stands `n` lexemes ahead; of names none.
     fn keyword(&self, n: usize) -> Option<Keyword> {
         match self.nth(n)? {
-            Token::Word(word) => Some(word.keyword),
+            Kind::Word(keyword) => Some(keyword),
+            Kind::QuotedName => Some(Keyword::NoKeyword),
             _ => None,
         }
+    }
+
+    /// True where the next word is this one, which is no keyword.
+    fn is_at_word(&self, word: &str) -> bool {
+        let next = self.lexemes.list.get(self.at);
+        next.is_some_and(|next| self.lexemes.written(*next).eq_ignore_ascii_case(word))
     }
 
     fn is_at(&self, keyword: Keyword) -> bool {
         self.keyword(0) == Some(keyword)
     }
 
-    fn takes(&mut self, token: &Token) -> bool {
-        let takes = self.peek() == Some(token);
+    fn takes(&mut self, kind: Kind) -> bool {
+        let takes = self.peek() == Some(kind);
         self.at += usize::from(takes);
         takes
     }
@@ -85,9 +125,9 @@ impl<'t> Cursor<'t> {
         takes
     }
 
-    /// `None` unless the token comes next.
-    fn expect(&mut self, token: &Token) -> Option<()> {
-        self.takes(token).then_some(())
+    /// `None` unless it comes next.
+    fn expect(&mut self, kind: Kind) -> Option<()> {
+        self.takes(kind).then_some(())
     }
 
     fn expect_word(&mut self, keyword: Keyword) -> Option<()> {
@@ -97,30 +137,35 @@ impl<'t> Cursor<'t> {
     /// One or more of what `read` reads, between commas.
     fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut all = vec![read(self)?];
-        while self.takes(&Token::Comma) {
+        while self.takes(Kind::Comma) {
             all.push(read(self)?);
         }
         Some(all)
     }
 
-    /// Runs `read` one level deeper.
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        if self.nesting >= MAX_NESTING {
-            return None;
-        }
+    /// Begins one level more, which [`Self::ascend`] ends.
+    fn descend(&mut self) -> Option<()> {
         self.nesting += 1;
-        let result = read(self);
-        self.nesting -= 1;
-        result
+        (self.nesting <= MAX_NESTING).then_some(())
     }
 
-    /// The next token as a name, whatever word it is.
+    const fn ascend(&mut self) {
+        self.nesting -= 1;
+    }
+
+    /// The next lexeme as a name, whatever word it is.
     fn name(&mut self) -> Option<Ident> {
-        let token = self.next()?;
-        match &token.token {
-            Token::Word(word) => Some(ident(word, token)),
-            _ => None,
-        }
+        let lexeme = self.next()?;
+        let quote_style = match lexeme.kind {
+            Kind::Word(_) => None,
+            Kind::QuotedName => Some('"'),
+            _ => return None,
+        };
+        Some(Ident {
+            value: self.lexemes.written(lexeme).to_owned(),
+            quote_style,
+            span: self.lexemes.span(lexeme),
+        })
     }
 
     /// A name that is no keyword.
@@ -130,13 +175,14 @@ impl<'t> Cursor<'t> {
             _ => None,
         }
     }
-}
 
-fn ident(word: &Word, token: &TokenWithSpan) -> Ident {
-    Ident {
-        value: word.value.clone(),
-        quote_style: word.quote_style,
-        span: token.span,
+    /// `t`, `s.t`
+    fn plain_names(&mut self) -> Option<ObjectName> {
+        let mut names = vec![self.plain_name()?];
+        if self.takes(Kind::Period) {
+            names.push(self.plain_name()?);
+        }
+        Some(ObjectName::from(names))
     }
 }
 

@@ -1,13 +1,11 @@
 //! Expressions: operands, and the operators between them in the order of their precedence.
 
-use super::Cursor;
-use sqlparser::ast::helpers::attached_token::AttachedToken;
+use super::{Cursor, Kind};
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentList, FunctionArguments, ObjectName, UnaryOperator, Value,
 };
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::Token;
 
 /// The order of precedence, that of the library's with [`super::super::grammar`]'s changes.
 mod precedence {
@@ -44,61 +42,65 @@ impl Cursor<'_> {
 
     /// An expression of operators that bind tighter than `above`.
     fn operand_above(&mut self, above: u8) -> Option<Expr> {
-        self.nested(|cursor| {
-            let mut expr = cursor.operand()?;
-            loop {
-                let (follows, precedence) = cursor.follows()?;
-                if above >= precedence {
-                    return Some(expr);
-                }
-                expr = match follows {
-                    Follows::End => return Some(expr),
-                    Follows::Operator(op) => {
-                        cursor.at += 1;
-                        let right = Box::new(cursor.operand_above(precedence)?);
-                        let left = Box::new(expr);
-                        Expr::BinaryOp { left, op, right }
-                    }
-                    _ => cursor.test(expr, &follows)?,
-                };
+        self.descend()?;
+        let mut expr = self.operand()?;
+        loop {
+            let (follows, precedence) = self.follows()?;
+            if above >= precedence {
+                self.ascend();
+                return Some(expr);
             }
-        })
+            let left = Box::new(expr);
+            expr = match follows {
+                Follows::Operator(op) => {
+                    self.at += 1;
+                    let right = Box::new(self.operand_above(precedence)?);
+                    Expr::BinaryOp { left, op, right }
+                }
+                _ => self.test(left, &follows)?,
+            };
+        }
     }
 
     /// What comes next, and how tight it binds.
     fn follows(&self) -> Option<(Follows, u8)> {
         use Follows::Operator;
         Some(match self.peek() {
-            None | Some(Token::Comma | Token::RParen | Token::SemiColon) => {
+            None | Some(Kind::Comma | Kind::RParen | Kind::SemiColon) => {
                 (Follows::End, precedence::LOWEST)
             }
             // An operator of ours, which is no keyword.
-            Some(Token::Word(word)) if word.value.eq_ignore_ascii_case("ISNULL") => return None,
-            Some(Token::Word(word)) => return self.follows_word(word.keyword),
-            Some(Token::Eq | Token::DoubleEq) => {
+            Some(Kind::Word(Keyword::NoKeyword) | Kind::QuotedName)
+                if self.is_at_word("ISNULL") =>
+            {
+                return None;
+            }
+            Some(Kind::Word(keyword)) => return self.follows_word(keyword),
+            Some(Kind::QuotedName) => return self.follows_word(Keyword::NoKeyword),
+            Some(Kind::Eq | Kind::DoubleEq) => {
                 (Operator(BinaryOperator::Eq), precedence::COMPARISON)
             }
-            Some(Token::Neq) => (Operator(BinaryOperator::NotEq), precedence::COMPARISON),
-            Some(Token::Lt) => (Operator(BinaryOperator::Lt), precedence::COMPARISON),
-            Some(Token::LtEq) => (Operator(BinaryOperator::LtEq), precedence::COMPARISON),
-            Some(Token::Gt) => (Operator(BinaryOperator::Gt), precedence::COMPARISON),
-            Some(Token::GtEq) => (Operator(BinaryOperator::GtEq), precedence::COMPARISON),
-            Some(Token::Plus) => (Operator(BinaryOperator::Plus), precedence::SUM),
-            Some(Token::Minus) => (Operator(BinaryOperator::Minus), precedence::SUM),
-            Some(Token::Mul) => (Operator(BinaryOperator::Multiply), precedence::PRODUCT),
-            Some(Token::Div) => (Operator(BinaryOperator::Divide), precedence::PRODUCT),
-            Some(Token::Mod) => (Operator(BinaryOperator::Modulo), precedence::PRODUCT),
-            Some(Token::Ampersand) => (Operator(BinaryOperator::BitwiseAnd), precedence::BITS),
-            Some(Token::Pipe) => (Operator(BinaryOperator::BitwiseOr), precedence::BITS),
-            Some(Token::ShiftLeft) => (
+            Some(Kind::Neq) => (Operator(BinaryOperator::NotEq), precedence::COMPARISON),
+            Some(Kind::Lt) => (Operator(BinaryOperator::Lt), precedence::COMPARISON),
+            Some(Kind::LtEq) => (Operator(BinaryOperator::LtEq), precedence::COMPARISON),
+            Some(Kind::Gt) => (Operator(BinaryOperator::Gt), precedence::COMPARISON),
+            Some(Kind::GtEq) => (Operator(BinaryOperator::GtEq), precedence::COMPARISON),
+            Some(Kind::Plus) => (Operator(BinaryOperator::Plus), precedence::SUM),
+            Some(Kind::Minus) => (Operator(BinaryOperator::Minus), precedence::SUM),
+            Some(Kind::Mul) => (Operator(BinaryOperator::Multiply), precedence::PRODUCT),
+            Some(Kind::Div) => (Operator(BinaryOperator::Divide), precedence::PRODUCT),
+            Some(Kind::Mod) => (Operator(BinaryOperator::Modulo), precedence::PRODUCT),
+            Some(Kind::Ampersand) => (Operator(BinaryOperator::BitwiseAnd), precedence::BITS),
+            Some(Kind::Pipe) => (Operator(BinaryOperator::BitwiseOr), precedence::BITS),
+            Some(Kind::ShiftLeft) => (
                 Operator(BinaryOperator::PGBitwiseShiftLeft),
                 precedence::BITS,
             ),
-            Some(Token::ShiftRight) => (
+            Some(Kind::ShiftRight) => (
                 Operator(BinaryOperator::PGBitwiseShiftRight),
                 precedence::BITS,
             ),
-            Some(Token::StringConcat) => {
+            Some(Kind::StringConcat) => {
                 let precedence = match self.is_sqlite {
                     true => precedence::CONCAT,
                     false => precedence::OTHER,
@@ -144,8 +146,7 @@ impl Cursor<'_> {
     }
 
     /// `IS [NOT] NULL`, `[NOT] IN`, `[NOT] BETWEEN`, `[NOT] LIKE` behind an operand.
-    fn test(&mut self, tested: Expr, follows: &Follows) -> Option<Expr> {
-        let expr = Box::new(tested);
+    fn test(&mut self, expr: Box<Expr>, follows: &Follows) -> Option<Expr> {
         if matches!(follows, Follows::IsNull) {
             self.at += 1;
             let negated = self.takes_word(Keyword::NOT);
@@ -183,7 +184,7 @@ impl Cursor<'_> {
 
     /// `(1, 2)` or `(SELECT ...)` behind IN.
     fn members(&mut self, expr: Box<Expr>, negated: bool) -> Option<Expr> {
-        self.expect(&Token::LParen)?;
+        self.expect(Kind::LParen)?;
         let members = if self.is_at(Keyword::SELECT) {
             let subquery = self.query()?;
             Expr::InSubquery {
@@ -193,9 +194,9 @@ impl Cursor<'_> {
             }
         } else {
             let list = match self.peek()? {
-                Token::RParen => Vec::new(),
+                Kind::RParen => Vec::new(),
                 // A query, maybe.
-                Token::LParen => return None,
+                Kind::LParen => return None,
                 _ => self.list(Self::expr)?,
             };
             Expr::InList {
@@ -204,35 +205,34 @@ impl Cursor<'_> {
                 negated,
             }
         };
-        self.expect(&Token::RParen)?;
+        self.expect(Kind::RParen)?;
         Some(members)
     }
 
     /// A literal, a name, a call, or anything that signs and parentheses make an operand.
     fn operand(&mut self) -> Option<Expr> {
         match self.peek()? {
-            Token::Word(word) => self.word(word.keyword),
-            Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {
-                self.literal()
-            }
-            Token::Minus => self.sign(UnaryOperator::Minus),
-            Token::Plus => self.sign(UnaryOperator::Plus),
-            Token::Tilde if self.is_sqlite => self.sign(UnaryOperator::BitwiseNot),
-            Token::LParen => self.parenthesized(),
+            Kind::Word(keyword) => self.word(keyword),
+            Kind::QuotedName => self.word(Keyword::NoKeyword),
+            Kind::Number | Kind::Text | Kind::Parameter(_) => self.literal(),
+            Kind::Minus => self.sign(UnaryOperator::Minus),
+            Kind::Plus => self.sign(UnaryOperator::Plus),
+            Kind::Tilde if self.is_sqlite => self.sign(UnaryOperator::BitwiseNot),
+            Kind::LParen => self.parenthesized(),
             _ => None,
         }
     }
 
     fn literal(&mut self) -> Option<Expr> {
-        let token = self.next()?;
-        let value = match &token.token {
-            Token::Number(digits, is_long) => Value::Number(digits.clone(), *is_long),
-            Token::SingleQuotedString(text) => Value::SingleQuotedString(text.clone()),
-            Token::Placeholder(name) => Value::Placeholder(name.clone()),
-            Token::Word(word) if word.keyword == Keyword::NULL => Value::Null,
+        let lexeme = self.next()?;
+        let value = match lexeme.kind {
+            Kind::Number => Value::Number(self.lexemes.written(lexeme).to_owned(), false),
+            Kind::Text => Value::SingleQuotedString(self.lexemes.text_of(lexeme)),
+            Kind::Parameter(_) => Value::Placeholder(self.lexemes.parameter(lexeme).into_owned()),
+            Kind::Word(Keyword::NULL) => Value::Null,
             _ => return None,
         };
-        Some(Expr::Value(value.with_span(token.span)))
+        Some(Expr::Value(value.with_span(self.lexemes.span(lexeme))))
     }
 
     fn sign(&mut self, op: UnaryOperator) -> Option<Expr> {
@@ -252,7 +252,7 @@ impl Cursor<'_> {
             Expr::Subquery(self.query()?)
         } else {
             let first = self.expr()?;
-            if self.takes(&Token::Comma) {
+            if self.takes(Kind::Comma) {
                 let mut all = vec![first];
                 all.extend(self.list(Self::expr)?);
                 Expr::Tuple(all)
@@ -260,14 +260,14 @@ impl Cursor<'_> {
                 Expr::Nested(Box::new(first))
             }
         };
-        self.expect(&Token::RParen)?;
+        self.expect(Kind::RParen)?;
         Some(expr)
     }
 
     /// What begins with a word.
     fn word(&mut self, keyword: Keyword) -> Option<Expr> {
         match keyword {
-            Keyword::NoKeyword if self.nth(1) == Some(&Token::LParen) => self.call(),
+            Keyword::NoKeyword if self.nth(1) == Some(Kind::LParen) => self.call(),
             Keyword::NoKeyword => self.column(),
             Keyword::COUNT
             | Keyword::SUM
@@ -298,11 +298,11 @@ impl Cursor<'_> {
     /// `x`, `t.x`
     fn column(&mut self) -> Option<Expr> {
         let first = self.name()?;
-        if self.peek() != Some(&Token::Period) {
+        if self.peek() != Some(Kind::Period) {
             return Some(Expr::Identifier(first));
         }
         let mut names = vec![first];
-        while self.takes(&Token::Period) {
+        while self.takes(Kind::Period) {
             names.push(self.name()?);
         }
         Some(Expr::CompoundIdentifier(names))
@@ -311,9 +311,9 @@ impl Cursor<'_> {
     /// `f(x, y)`, `count(DISTINCT x)`, `count(*)`
     fn call(&mut self) -> Option<Expr> {
         let name = ObjectName::from(vec![self.name()?]);
-        self.expect(&Token::LParen)?;
+        self.expect(Kind::LParen)?;
         let mut duplicate_treatment = None;
-        let args = if self.peek() == Some(&Token::RParen) {
+        let args = if self.peek() == Some(Kind::RParen) {
             Vec::new()
         } else {
             duplicate_treatment = match self.keyword(0) {
@@ -324,7 +324,7 @@ impl Cursor<'_> {
             self.at += usize::from(duplicate_treatment.is_some());
             self.list(Self::argument)?
         };
-        self.expect(&Token::RParen)?;
+        self.expect(Kind::RParen)?;
         let goes_on = [
             Keyword::FILTER,
             Keyword::OVER,
@@ -353,7 +353,7 @@ impl Cursor<'_> {
 
     fn argument(&mut self) -> Option<FunctionArg> {
         let argument = match self.peek()? {
-            Token::Mul if self.nth(1) == Some(&Token::RParen) => {
+            Kind::Mul if self.nth(1) == Some(Kind::RParen) => {
                 self.at += 1;
                 FunctionArgExpr::Wildcard
             }
@@ -365,19 +365,19 @@ impl Cursor<'_> {
     /// `EXISTS (SELECT ...)`
     fn exists(&mut self, negated: bool) -> Option<Expr> {
         self.at += 1;
-        self.expect(&Token::LParen)?;
+        self.expect(Kind::LParen)?;
         if !self.is_at(Keyword::SELECT) {
             return None;
         }
         let subquery = self.query()?;
-        self.expect(&Token::RParen)?;
+        self.expect(Kind::RParen)?;
         Some(Expr::Exists { subquery, negated })
     }
 
     /// `CAST (x AS INTEGER)`, for the types that need no more words.
     fn cast(&mut self) -> Option<Expr> {
         self.at += 1;
-        self.expect(&Token::LParen)?;
+        self.expect(Kind::LParen)?;
         let expr = Box::new(self.expr()?);
         self.expect_word(Keyword::AS)?;
         let data_type = match self.keyword(0)? {
@@ -387,7 +387,7 @@ impl Cursor<'_> {
             _ => return None,
         };
         self.at += 1;
-        self.expect(&Token::RParen)?;
+        self.expect(Kind::RParen)?;
         Some(Expr::Cast {
             kind: CastKind::Cast,
             expr,
@@ -398,7 +398,7 @@ impl Cursor<'_> {
 
     /// `CASE [x] WHEN y THEN z ... [ELSE z] END`
     fn case(&mut self) -> Option<Expr> {
-        let case_token = AttachedToken(self.next()?.clone());
+        let case_token = self.token()?;
         let operand = match self.is_at(Keyword::WHEN) {
             true => None,
             false => Some(Box::new(self.expr()?)),
@@ -420,7 +420,7 @@ impl Cursor<'_> {
         if !self.is_at(Keyword::END) {
             return None;
         }
-        let end_token = AttachedToken(self.next()?.clone());
+        let end_token = self.token()?;
         Some(Expr::Case {
             case_token,
             end_token,

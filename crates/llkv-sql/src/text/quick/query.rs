@@ -1,7 +1,6 @@
 //! Queries: SELECT with its clauses, and set operations between them.
 
-use super::Cursor;
-use sqlparser::ast::helpers::attached_token::AttachedToken;
+use super::{Cursor, Kind};
 use sqlparser::ast::{
     Distinct, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
     Offset, OffsetRows, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query,
@@ -9,7 +8,6 @@ use sqlparser::ast::{
     SetQuantifier, TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
 use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
-use sqlparser::tokenizer::Token;
 
 /// How tight UNION and EXCEPT bind; INTERSECT binds tighter.
 const UNION_PRECEDENCE: u8 = 10;
@@ -18,25 +16,21 @@ const INTERSECT_PRECEDENCE: u8 = 20;
 impl Cursor<'_> {
     /// A query that begins with SELECT.
     pub(super) fn query(&mut self) -> Option<Box<Query>> {
-        self.nested(|cursor| {
-            Some(Box::new(Query {
-                with: None,
-                body: Box::new(cursor.set_operations(0)?),
-                order_by: cursor.order_by()?,
-                limit_clause: cursor.limit()?,
-                fetch: None,
-                locks: Vec::new(),
-                for_clause: None,
-                settings: None,
-                format_clause: None,
-                pipe_operators: Vec::new(),
-            }))
-        })
+        self.descend()?;
+        let mut query = query_of(self.set_operations(0)?);
+        if self.takes_word(Keyword::ORDER) {
+            query.order_by = Some(self.order_by()?);
+        }
+        if self.takes_word(Keyword::LIMIT) {
+            query.limit_clause = Some(self.limit()?);
+        }
+        self.ascend();
+        Some(query)
     }
 
     /// SELECTs, and set operations that bind tighter than `above`.
-    fn set_operations(&mut self, above: u8) -> Option<SetExpr> {
-        let mut left = SetExpr::Select(self.select()?);
+    fn set_operations(&mut self, above: u8) -> Option<Box<SetExpr>> {
+        let mut left = Box::new(SetExpr::Select(self.select()?));
         loop {
             let (op, precedence) = match self.keyword(0) {
                 Some(Keyword::UNION) => (SetOperator::Union, UNION_PRECEDENCE),
@@ -55,13 +49,15 @@ impl Cursor<'_> {
             } else {
                 SetQuantifier::None
             };
-            let right = self.nested(|cursor| cursor.set_operations(precedence))?;
-            left = SetExpr::SetOperation {
+            self.descend()?;
+            let right = self.set_operations(precedence)?;
+            self.ascend();
+            left = Box::new(SetExpr::SetOperation {
                 op,
                 set_quantifier,
-                left: Box::new(left),
-                right: Box::new(right),
-            };
+                left,
+                right,
+            });
         }
     }
 
@@ -69,7 +65,7 @@ impl Cursor<'_> {
         if !self.is_at(Keyword::SELECT) {
             return None;
         }
-        let select_token = AttachedToken(self.next()?.clone());
+        let select_token = self.token()?;
         let distinct = if self.takes_word(Keyword::DISTINCT) {
             Some(Distinct::Distinct)
         } else if self.takes_word(Keyword::ALL) {
@@ -127,10 +123,10 @@ impl Cursor<'_> {
 
     /// What stands between the commas of SELECT.
     fn item(&mut self) -> Option<SelectItem> {
-        if self.peek() == Some(&Token::Mul) {
+        if self.peek() == Some(Kind::Mul) {
             return self.all_columns().map(SelectItem::Wildcard);
         }
-        if self.nth(1) == Some(&Token::Period) && self.nth(2) == Some(&Token::Mul) {
+        if self.nth(1) == Some(Kind::Period) && self.nth(2) == Some(Kind::Mul) {
             let table = ObjectName::from(vec![self.plain_name()?]);
             self.at += 1;
             let table = SelectItemQualifiedWildcardKind::ObjectName(table);
@@ -146,13 +142,13 @@ impl Cursor<'_> {
 
     /// `*`, without words that change what it stands for.
     fn all_columns(&mut self) -> Option<WildcardAdditionalOptions> {
-        let star = self.next()?.clone();
+        let star = self.token()?;
         let ends = matches!(
             self.peek(),
-            None | Some(Token::Comma | Token::RParen | Token::SemiColon)
+            None | Some(Kind::Comma | Kind::RParen | Kind::SemiColon)
         ) || self.is_at(Keyword::FROM);
         ends.then(|| WildcardAdditionalOptions {
-            wildcard_token: star.into(),
+            wildcard_token: star,
             ..WildcardAdditionalOptions::default()
         })
     }
@@ -163,19 +159,20 @@ impl Cursor<'_> {
             return Some(Some((true, self.name()?)));
         }
         match self.peek() {
-            Some(Token::Word(word)) => match word.keyword {
+            Some(Kind::Word(keyword)) => match keyword {
                 // It may begin ON CONFLICT.
                 Keyword::ON if reserved == RESERVED_FOR_COLUMN_ALIAS => None,
                 keyword if reserved.contains(&keyword) => Some(None),
                 _ => Some(Some((false, self.name()?))),
             },
-            None | Some(Token::Comma | Token::RParen | Token::SemiColon) => Some(None),
+            Some(Kind::QuotedName) => Some(Some((false, self.name()?))),
+            None | Some(Kind::Comma | Kind::RParen | Kind::SemiColon) => Some(None),
             Some(_) => None,
         }
     }
 
     /// A table, and what is joined to it.
-    fn joined_tables(&mut self) -> Option<TableWithJoins> {
+    pub(super) fn joined_tables(&mut self) -> Option<TableWithJoins> {
         let relation = self.table()?;
         let mut joins = Vec::new();
         loop {
@@ -211,13 +208,13 @@ impl Cursor<'_> {
     }
 
     /// `t`, `s.t`, `(SELECT ...)`, with or without another name.
-    fn table(&mut self) -> Option<TableFactor> {
-        if self.takes(&Token::LParen) {
+    pub(super) fn table(&mut self) -> Option<TableFactor> {
+        if self.takes(Kind::LParen) {
             if !self.is_at(Keyword::SELECT) {
                 return None;
             }
             let subquery = self.query()?;
-            self.expect(&Token::RParen)?;
+            self.expect(Kind::RParen)?;
             return Some(TableFactor::Derived {
                 lateral: false,
                 subquery,
@@ -225,12 +222,8 @@ impl Cursor<'_> {
                 sample: None,
             });
         }
-        let mut name = vec![self.plain_name()?];
-        if self.takes(&Token::Period) {
-            name.push(self.plain_name()?);
-        }
         Some(TableFactor::Table {
-            name: ObjectName::from(name),
+            name: self.plain_names()?,
             alias: self.table_alias()?,
             args: None,
             with_hints: Vec::new(),
@@ -255,16 +248,14 @@ impl Cursor<'_> {
         )
     }
 
-    fn order_by(&mut self) -> Option<Option<OrderBy>> {
-        if !self.takes_word(Keyword::ORDER) {
-            return Some(None);
-        }
+    /// What stands behind ORDER.
+    fn order_by(&mut self) -> Option<OrderBy> {
         self.expect_word(Keyword::BY)?;
         let keys = self.list(Self::sort_key)?;
-        Some(Some(OrderBy {
+        Some(OrderBy {
             kind: OrderByKind::Expressions(keys),
             interpolate: None,
-        }))
+        })
     }
 
     /// `x [ASC|DESC] [NULLS FIRST|LAST]`
@@ -291,11 +282,8 @@ impl Cursor<'_> {
         })
     }
 
-    /// `LIMIT n [OFFSET m]`
-    fn limit(&mut self) -> Option<Option<LimitClause>> {
-        if !self.takes_word(Keyword::LIMIT) {
-            return Some(None);
-        }
+    /// `n [OFFSET m]` behind LIMIT.
+    fn limit(&mut self) -> Option<LimitClause> {
         let limit = Some(self.expr()?);
         let offset = match self.takes_word(Keyword::OFFSET) {
             true => Some(Offset {
@@ -304,11 +292,27 @@ impl Cursor<'_> {
             }),
             false => None,
         };
-        let ends = matches!(self.peek(), None | Some(Token::RParen | Token::SemiColon));
-        ends.then_some(Some(LimitClause::LimitOffset {
+        let ends = matches!(self.peek(), None | Some(Kind::RParen | Kind::SemiColon));
+        ends.then_some(LimitClause::LimitOffset {
             limit,
             offset,
             limit_by: Vec::new(),
-        }))
+        })
     }
+}
+
+/// A query that is nothing but its body.
+pub(super) fn query_of(body: Box<SetExpr>) -> Box<Query> {
+    Box::new(Query {
+        with: None,
+        body,
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    })
 }

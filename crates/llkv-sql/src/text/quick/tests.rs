@@ -3,17 +3,24 @@
 use super::*;
 use crate::text::grammar::Grammar;
 use crate::text::hints::without_hints;
+use crate::text::parse::number_parameters;
 use crate::text::suite::for_each_line;
 use crate::text::tokens::tokens;
 use proptest::prelude::*;
-use sqlparser::ast::Statement;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
 
 /// What is read here and what the library reads, places included. The first is `None` for what is the library's.
 fn both(text: &str, dialect: SqlDialect) -> Option<(String, String)> {
+    let lexemes = Lexemes::read(text, dialect);
+    if !lexemes.is_all() {
+        return None;
+    }
+    let read = statement(&lexemes, dialect)?;
     let grammar = Grammar::new(dialect);
-    let tokens = without_hints(tokens(text, &grammar).ok()?, dialect);
-    let read = query(&tokens, dialect)?;
+    let mut tokens = tokens(&lexemes, &grammar).ok()?;
+    number_parameters(&mut tokens);
+    let tokens = without_hints(tokens, dialect);
     let grammar = grammar.of(&tokens);
     let mut parser = Parser::new(&grammar).with_tokens_with_locations(tokens);
     let by_library = parser.parse_statement().and_then(|statement| {
@@ -27,7 +34,7 @@ fn both(text: &str, dialect: SqlDialect) -> Option<(String, String)> {
         Ok(statement) => format!("{statement:?}"),
         Err(error) => error.to_string(),
     };
-    Some((format!("{:?}", Statement::Query(read)), by_library))
+    Some((format!("{read:?}"), by_library))
 }
 
 /// True where the text was read here, in some dialect.
@@ -63,6 +70,40 @@ fn everyday_queries_are_read_here() {
         "SELECT a IS NULL IS NOT NULL, a < b < c, NOT a IS NULL, - a IN (1) FROM t",
     ] {
         assert!(check(text), "{text}");
+    }
+}
+
+#[test]
+fn everyday_changes_are_read_here() {
+    for text in [
+        "INSERT INTO t VALUES (1, -2.5, 'it''s', NULL)",
+        "insert into s.t (a, b) values (?, ?), ($1, 1 + 2);",
+        "INSERT OR REPLACE INTO t(a) SELECT b FROM u WHERE c = 1",
+        "INSERT OR IGNORE INTO \"t\" VALUES (1)",
+        "UPDATE t SET a = 1",
+        "UPDATE s.t AS x SET a = b + 1, c = (SELECT 1) WHERE d IN (1, 2) AND e = 'x'",
+        "DELETE FROM t",
+        "DELETE FROM t x WHERE a = 1 OR EXISTS (SELECT 1)",
+    ] {
+        assert!(check(text), "{text}");
+    }
+    for text in [
+        "INSERT INTO t DEFAULT VALUES",
+        "INSERT INTO t VALUES (1) RETURNING a",
+        "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+        "INSERT INTO t VALUES (DEFAULT)",
+        "INSERT INTO t (SELECT 1)",
+        "INSERT INTO t AS x VALUES (1)",
+        "INSERT OR ABORT INTO t VALUES (1)",
+        "REPLACE INTO t VALUES (1)",
+        "UPDATE t SET (a, b) = (1, 2)",
+        "UPDATE t SET a = DEFAULT",
+        "UPDATE t SET a = 1 FROM u",
+        "UPDATE OR IGNORE t SET a = 1",
+        "DELETE FROM t USING u",
+        "DELETE FROM t WHERE a RETURNING b",
+    ] {
+        assert!(!check(text), "{text}");
     }
 }
 
@@ -111,6 +152,14 @@ proptest! {
         words in prop::collection::vec(prop::sample::select(WORDS), 1..14)
     ) {
         check(&format!("SELECT {}", words.join(" ")));
+    }
+
+    #[test]
+    fn any_words_of_changes_read_as_the_library_reads_them(
+        verb in prop::sample::select(&["INSERT INTO t", "INSERT", "UPDATE t SET", "UPDATE", "DELETE FROM t", "DELETE"][..]),
+        words in prop::collection::vec(prop::sample::select(CHANGES), 1..10)
+    ) {
+        check(&format!("{verb} {}", words.join(" ")));
     }
 }
 
@@ -178,5 +227,40 @@ const WORDS: &[&str] = &[
     "FILTER",
     "interval",
     "~",
+    "?",
+];
+
+const CHANGES: &[&str] = &[
+    "INTO t",
+    "t",
+    "s.t",
+    "VALUES",
+    "(1, 'x')",
+    "(a, b)",
+    "(",
+    ")",
+    ",",
+    "SET",
+    "a =",
+    "b = 1",
+    "c == 2",
+    "WHERE",
+    "x",
+    "AS y",
+    "FROM",
+    "FROM u",
+    "SELECT 1",
+    "OR REPLACE",
+    "OR IGNORE",
+    "DEFAULT",
+    "RETURNING a",
+    "ON CONFLICT DO NOTHING",
+    "1",
+    "+",
+    "LIMIT 1",
+    "ORDER BY a",
+    "(SELECT 2)",
+    "values",
+    "\"q\"",
     "?",
 ];
