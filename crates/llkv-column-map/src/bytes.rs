@@ -22,6 +22,18 @@ pub(crate) fn damaged_key(key: Option<u64>, detail: impl Into<String>) -> Error 
     .into()
 }
 
+/// An error for a record of a later version than this build reads.
+pub(crate) fn newer(key: Option<u64>, record: &'static str, found: u32, supported: u32) -> Error {
+    StorageError::NewerRecord {
+        path: PathBuf::from("column store"),
+        key,
+        record,
+        found,
+        supported,
+    }
+    .into()
+}
+
 /// Appends integers and aligned buffers to a byte vector.
 #[derive(Debug, Default)]
 pub(crate) struct ByteWriter {

@@ -7,7 +7,7 @@
 //! ...zeroes to a multiple of 64: the body; each buffer starts at a multiple of 64
 //! ```
 
-use crate::bytes::{ALIGNMENT, ByteReader, ByteWriter, damaged};
+use crate::bytes::{ALIGNMENT, ByteReader, ByteWriter, damaged, newer};
 use crate::column_buffer::{ColumnBuffer, Values, fixed_array};
 use crate::column_test::Test;
 use crate::encoding::plain::{PlainBits, PlainFixed, PlainViews};
@@ -46,18 +46,22 @@ impl ChunkWriter {
     }
 }
 
-/// Puts a finished chunk together.
+/// Puts a finished chunk together, whose body may take `expected_bytes`.
 pub(crate) fn assemble(
     encoding: u8,
     kind: Kind,
     rows: usize,
     nulls: Option<&NullBuffer>,
     windows: &[Stats],
+    expected_bytes: usize,
     write: impl FnOnce(&mut ChunkWriter) -> Result<()>,
 ) -> Result<Vec<u8>> {
     let null_count = nulls.map_or(0, NullBuffer::null_count);
     let all_null = null_count == rows && rows > 0;
-    let mut parts = ChunkWriter::default();
+    let mut parts = ChunkWriter {
+        body: ByteWriter::with_capacity(expected_bytes),
+        ..ChunkWriter::default()
+    };
     parts.header.u32(MAGIC);
     parts.header.u8(VERSION);
     parts.header.u8(encoding);
@@ -94,7 +98,8 @@ pub(crate) fn assemble(
         }
         .into());
     }
-    let mut out = parts.header;
+    let mut out = ByteWriter::with_capacity(header_bytes + ALIGNMENT + parts.body.len());
+    out.raw(parts.header.as_slice());
     out.align(ALIGNMENT);
     out.raw(parts.body.as_slice());
     Ok(out.into_vec())
@@ -151,6 +156,9 @@ impl Chunk {
             return Err(damaged("no chunk begins here"));
         }
         let version = header.u8()?;
+        if version > VERSION {
+            return Err(newer(None, "a chunk", version.into(), VERSION.into()));
+        }
         if version != VERSION {
             return Err(damaged(format!("a chunk of version {version}")));
         }

@@ -1,6 +1,6 @@
 //! The stored descriptor of a table: its layout, its row groups without their values, its delete marks.
 
-use crate::bytes::{ByteReader, ByteWriter, damaged, damaged_key};
+use crate::bytes::{ByteReader, ByteWriter, damaged, damaged_key, newer};
 use crate::index::IndexDefinition;
 use crate::marks::Mark;
 use crate::stats::Stats;
@@ -140,7 +140,8 @@ pub(crate) fn seal<T: Encode>(kind: RecordKind, value: &T) -> Vec<u8> {
 /// Decodes what [`seal`] made.
 ///
 /// # Errors
-/// On a foreign magic or version, a wrong checksum, or a payload that does not decode.
+/// On a foreign magic or version, a wrong checksum, or a payload that does not decode;
+/// [`StorageError::NewerRecord`](llkv_result::StorageError::NewerRecord) for a version that only later builds read.
 pub(crate) fn unseal<T: DecodeOwned>(kind: RecordKind, key: u64, bytes: &[u8]) -> Result<T> {
     payload(kind, kind.version, key, bytes)?.decode()
 }
@@ -158,7 +159,7 @@ pub(crate) struct Payload<'a> {
 /// Opens an envelope of a version that is read: from `oldest` up to that of the kind.
 ///
 /// # Errors
-/// On a foreign magic or version, or a wrong checksum.
+/// As [`unseal`].
 pub(crate) fn payload(
     kind: RecordKind,
     oldest: u16,
@@ -171,9 +172,12 @@ pub(crate) fn payload(
     if found != kind.magic {
         return Err(fail("another record lies in its place".into()));
     }
-    if !(oldest..=kind.version).contains(&version) {
-        let known = kind.version;
-        return Err(fail(format!("version {version}; this build reads {known}")));
+    if version > kind.version {
+        let (found, supported) = (u32::from(version), u32::from(kind.version));
+        return Err(newer(Some(key), kind.name, found, supported));
+    }
+    if version < oldest {
+        return Err(fail(format!("there is no version {version} of it")));
     }
     let len = input.u32()? as usize;
     let checksum = input.u64()?;

@@ -141,6 +141,16 @@ impl Marks {
     }
 
     /// The marks of rows `first..=last`, in no order.
+    pub(crate) fn collect(&self, first: RowId, last: RowId) -> Vec<Mark> {
+        let of_runs = self.runs.iter().map(|run| within(run, first, last).len());
+        let of_sets = self.sets.iter();
+        let of_sets = of_sets.map(|set| set.rows.range_cardinality(first..=last) as usize);
+        let mut marks = Vec::with_capacity(of_runs.chain(of_sets).sum());
+        marks.extend(self.range(first, last));
+        marks
+    }
+
+    /// The marks of rows `first..=last`, in no order.
     pub(crate) fn range(&self, first: RowId, last: RowId) -> impl Iterator<Item = Mark> {
         let of_runs = self.runs.iter();
         let of_runs = of_runs.flat_map(move |run| within(run, first, last).iter().copied());

@@ -329,7 +329,8 @@ impl TableVersion {
         }
         let found = self.segments().map(|group| {
             let (first, last) = (group.first_row_id(), group.last_row_id());
-            if rows.range_cardinality(first..=last) == 0 {
+            let near = rows.range_cardinality(first..=last);
+            if near == 0 {
                 return Some(0);
             }
             let folded = group.deletes.positions.iter();
@@ -337,11 +338,7 @@ impl TableVersion {
             if folded.any(|id| rows.contains(id)) {
                 return None;
             }
-            let mut found = 0;
-            group.id_ranges(0, group.rows, |from, to, first| {
-                found += rows.range_cardinality(first..first + (to - from) as u64);
-            });
-            Some(found)
+            Some(rows_within(group, rows, near))
         });
         found.sum::<Option<u64>>() == Some(rows.len())
     }
@@ -442,5 +439,66 @@ impl TableVersion {
         let deleted_by = group.deleted_by(position, &self.marks);
         let deleted_by = deleted_by.min(self.dropped_by.unwrap_or(TXN_ID_NONE));
         deleted_by != TXN_ID_NONE && horizon.is_dead(group.created_by(position), deleted_by)
+    }
+}
+
+/// Counting the rows of a set within a range of ids takes the time of looking at some hundred of them one by one.
+const ROWS_PER_RANGE: u64 = 256;
+
+/// How many of `rows`, of which `near` lie between the first and the last id of a group, are rows of it. Churn leaves
+/// groups whose rows are each a run of their own, so then the set and the runs are walked through side by side.
+fn rows_within(group: &RowGroup, rows: &RoaringTreemap, near: u64) -> u64 {
+    let mut found = 0;
+    if group.row_ids.len() as u64 * ROWS_PER_RANGE <= near {
+        group.id_ranges(0, group.rows, |from, to, first| {
+            found += rows.range_cardinality(first..first + (to - from) as u64);
+        });
+        return found;
+    }
+    let mut ids = rows.iter();
+    ids.advance_to(group.first_row_id());
+    let mut ids = ids.peekable();
+    group.id_ranges(0, group.rows, |from, to, first| {
+        let end = first + (to - from) as u64;
+        while ids.next_if(|id| *id < first).is_some() {}
+        while ids.next_if(|id| *id < end).is_some() {
+            found += 1;
+        }
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::descriptor::IdRun;
+    use arrow::array::{ArrayRef, Int64Array};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_within_a_group_are_counted_however_scattered(
+            runs in prop::collection::vec((1_u64..400, 1_u32..40), 1..60),
+            step in 1_u64..4,
+            from in 0_u64..2_000,
+        ) {
+            let (mut row_ids, mut ids, mut start, mut next) = (Vec::new(), Vec::new(), 0, 0);
+            for (gap, len) in runs {
+                next += gap;
+                row_ids.push(IdRun { start, first: next });
+                ids.extend(next..next + u64::from(len));
+                start += len;
+                next += u64::from(len);
+            }
+            let column: ArrayRef = Arc::new(Int64Array::from(vec![0; ids.len()]));
+            let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+            let layout = vec![(FieldId(0), SqlType::Int64)].into();
+            let group = RowGroup::plain(layout, batch, row_ids, Vec::new());
+            let rows: RoaringTreemap = (from..next + 500).step_by(step as usize).collect();
+            let expected = ids.iter().filter(|id| rows.contains(**id)).count() as u64;
+            // Few rows near the group have the runs walked through, many have each run counted.
+            prop_assert_eq!(rows_within(&group, &rows, 0), expected);
+            prop_assert_eq!(rows_within(&group, &rows, u64::MAX), expected);
+        }
     }
 }

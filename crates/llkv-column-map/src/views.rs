@@ -51,6 +51,18 @@ pub(crate) fn shift_buffer(view: u128, by: u32) -> u128 {
     }
 }
 
+/// A view with the number of its buffer looked up in `same`; views that hold their string stay as they are.
+#[inline]
+pub(crate) fn place_of(view: u128, same: &[u32]) -> u128 {
+    if view_len(view) > INLINE_BYTES {
+        let index = (view >> 64) as u32;
+        let index = same.get(index as usize).copied().unwrap_or(index);
+        (view & !(u128::from(u32::MAX) << 64)) | u128::from(index) << 64
+    } else {
+        view
+    }
+}
+
 /// The bytes behind a view; `None` when it points outside the buffers.
 #[inline]
 pub(crate) fn view_bytes<'a>(view: &'a u128, buffers: &'a [Buffer]) -> Option<&'a [u8]> {

@@ -39,14 +39,33 @@ pub enum StorageError {
         /// What was found instead.
         detail: String,
     },
-    /// The file was written by a newer format than this build reads.
-    #[error("{path} has format {found}; this build reads up to format {supported}")]
+    /// The file was written in a later format than this build reads.
+    #[error(
+        "{path}: written by a later version of LLKV: the file has format {found}, this build reads up to {supported}"
+    )]
     NewerFormat {
         /// The file.
         path: PathBuf,
         /// Format (or minimal reader) that the file asks for.
         found: u32,
         /// Newest format this build understands.
+        supported: u32,
+    },
+    /// A record of the file is of a later version than this build reads, though the file's format is one that it does.
+    #[error(
+        "{path}: written by a later version of LLKV: {record}{} has version {found}, this build reads up to {supported}",
+        key.map(|k| format!(" (key {k})")).unwrap_or_default()
+    )]
+    NewerRecord {
+        /// The file, or the part of the engine that reads it.
+        path: PathBuf,
+        /// The key whose value the record is in, where one is known.
+        key: Option<u64>,
+        /// What kind of record it is.
+        record: &'static str,
+        /// Its version.
+        found: u32,
+        /// Newest version that this build understands.
         supported: u32,
     },
     /// Another process, or another handle of this process, has the file open: to write, or to read where
@@ -106,6 +125,7 @@ impl StorageError {
             Self::Io { .. } => "58030",
             Self::Corrupt { .. } => "XX001",
             Self::NotADatabase { .. } | Self::NewerFormat { .. } => "08001",
+            Self::NewerRecord { .. } => "0A000",
             Self::Locked { .. } => "55006",
             Self::ReadOnly { .. } => "25006",
             Self::MissingKey { .. } => "XX002",

@@ -128,6 +128,7 @@ impl RuntimeSession {
     ) -> Result<StatementResult> {
         match self.transaction.take() {
             Some(mut transaction) => {
+                transaction.lock_wait = self.settings.lock_wait();
                 let result = match transaction.flush() {
                     Ok(()) => self.execute_within(&mut transaction, work),
                     Err(error) => {
@@ -144,6 +145,7 @@ impl RuntimeSession {
             }
             None => {
                 let mut transaction = self.begin_transaction(false);
+                transaction.lock_wait = self.settings.lock_wait();
                 let result = work(self, &mut transaction);
                 self.known.inserted(transaction.last_row_id.take());
                 let is_kept = result.is_ok() || transaction.take_failure() == Some(Failure::Keep);

@@ -6,6 +6,7 @@ use crate::schemas::{self, SearchPath};
 use llkv_executor::{CancelToken, ProgressHook, machine_threads};
 use llkv_plan::{IndexUse, OptimizerOptions};
 use llkv_result::{BindError, Result};
+use llkv_table::LockWait;
 use llkv_types::BATCH_ROWS;
 use std::path::Path;
 
@@ -30,6 +31,8 @@ pub(crate) struct SessionSettings {
     pub(crate) foreign_keys: bool,
     /// A statement that runs for longer is cancelled.
     pub(crate) statement_timeout_ms: Option<u64>,
+    /// A statement waits so long for a row that another transaction is changing.
+    pub(crate) lock_timeout_ms: u64,
     /// Counts the changes.
     pub(crate) version: u64,
 }
@@ -49,8 +52,18 @@ impl SessionSettings {
             path: schemas::default_path(),
             foreign_keys: true,
             statement_timeout_ms: None,
+            lock_timeout_ms: 0,
             version: 0,
         }
+    }
+
+    /// How a statement waits for rows.
+    pub(crate) fn lock_wait(&self) -> LockWait {
+        if self.lock_timeout_ms == 0 {
+            return LockWait::default();
+        }
+        let cancel = self.cancel.clone();
+        LockWait::new(self.lock_timeout_ms, move || cancel.check())
     }
 
     pub(crate) fn set(&mut self, context: &RuntimeContext, name: &str, value: &str) -> Result<()> {
@@ -108,6 +121,8 @@ impl SessionSettings {
                     self.cancel.clear_timeout();
                 }
             }
+            "lock_timeout" | "busy_timeout" if is_default => self.lock_timeout_ms = 0,
+            "lock_timeout" | "busy_timeout" => self.lock_timeout_ms = millis(name, value)?,
             "foreign_keys" => self.foreign_keys = is_default || switch(name, value)?,
             "disabled_rules" if is_default => self.optimizer.disabled_rules.clear(),
             "disabled_rules" => {

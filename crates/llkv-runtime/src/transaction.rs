@@ -11,8 +11,8 @@ use llkv_column_map::{ColumnStore, Lifetime};
 use llkv_plan::TableRef;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
-    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, OnConflict, Reference,
-    ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
+    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, LockWait, OnConflict,
+    Reference, ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{DatabaseNumber, RowId, Scalar, TableId, TxnId};
@@ -57,6 +57,8 @@ pub(crate) struct Transaction {
     failure: Option<Failure>,
     /// A savepoint began it, with whose release it ends.
     pub(crate) begun_by_savepoint: bool,
+    /// That of the statement that runs.
+    pub(crate) lock_wait: LockWait,
 }
 
 /// What becomes of a failed statement that says so itself, by `OR FAIL` or `RAISE(ROLLBACK, ...)`.
@@ -106,6 +108,7 @@ impl Transaction {
             is_aborted: Arc::default(),
             failure: None,
             begun_by_savepoint: false,
+            lock_wait: LockWait::default(),
         };
         if !transaction.tables.is_empty() {
             transaction.temporary_base = Some(transaction.here(None));
@@ -424,6 +427,7 @@ impl Transaction {
             store: &self.context.store,
             transactions: &self.context.transactions,
             snapshot: self.snapshot.snapshot(),
+            lock_wait: &self.lock_wait,
         };
         let lifetime = match self.catalog.is_temporary(table.id()) {
             true => Lifetime::Temporary,
@@ -634,6 +638,7 @@ impl Transaction {
             store: &self.context.store,
             transactions: &self.context.transactions,
             snapshot: self.snapshot.snapshot(),
+            lock_wait: &self.lock_wait,
         };
         let undo = self.undo.split_off(savepoint.undo_len.min(self.undo.len()));
         for (id, staged) in &mut self.tables {

@@ -8,12 +8,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
 
-use llkv_result::{Error, StatementResult};
+use llkv_result::{Error, StatementResult, StorageError};
 use llkv_sql::{EngineOptions, SqlEngine};
-use llkv_types::Scalar;
+use llkv_storage::{Blob, FilePager, FilePagerOptions, Pager, WriteBatch};
+use llkv_types::{PhysicalKey, Scalar};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -118,4 +120,136 @@ fn writes_the_fixture_of_this_format() {
     engine.execute(two).unwrap();
     std::fs::write(fixture("format-1.answers.txt"), answers(&engine)).unwrap();
     std::mem::forget(engine);
+}
+
+/// A closed database of every kind of stored record, of which a checkpoint has written some and a journal holds others.
+fn database_of_all_records(path: &Path) {
+    let mut options = options(false);
+    options.runtime.store.row_group_rows = 16;
+    let engine = SqlEngine::open_with(path, options).unwrap();
+    let setup = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+        CREATE VIEW v AS SELECT id FROM t;
+        CREATE INDEX i ON t (v)";
+    engine.execute(setup).unwrap();
+    engine
+        .execute("INSERT INTO t SELECT x, 'text ' || x % 7 FROM generate_series(1, 2000) AS s(x)")
+        .unwrap();
+    engine.execute("CHECKPOINT").unwrap();
+    engine
+        .execute("UPDATE t SET v = 'other' WHERE id % 100 = 3")
+        .unwrap();
+    // As after a crash: a copy of the files as they are now has a journal.
+    for suffix in ["", "-wal"] {
+        let with = |suffix: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        std::fs::copy(with(suffix), with(&format!("-copy{suffix}"))).unwrap();
+    }
+    drop(engine);
+    for suffix in ["", "-wal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push("-copy");
+        name.push(suffix);
+        let mut to = path.as_os_str().to_owned();
+        to.push(suffix);
+        std::fs::rename(name, to).unwrap();
+    }
+}
+
+/// Puts a version into every value of the file that begins with a mark, through the pager, so that all checksums around it fit.
+/// Tells how many there were.
+fn set_version(path: &Path, mark: &[u8], version: u8) -> usize {
+    let pager = FilePager::open(path, FilePagerOptions::default()).unwrap();
+    let keys = pager
+        .keys_in(PhysicalKey(0)..PhysicalKey(u64::MAX))
+        .unwrap();
+    let values = pager.batch_get(&keys).unwrap();
+    let mut batch = WriteBatch::default();
+    for (key, value) in keys.into_iter().zip(values) {
+        let mut bytes = value.unwrap().as_slice().to_vec();
+        if bytes.starts_with(mark) {
+            bytes[4] = version;
+            batch.puts.push((key, Blob::from_bytes(&bytes)));
+        }
+    }
+    let found = batch.puts.len();
+    pager.commit(batch).unwrap();
+    pager.close().unwrap();
+    found
+}
+
+#[test]
+fn records_of_a_later_version_are_told_from_damage() {
+    let records: [(&[u8], &str, u32); 5] = [
+        (b"LLKS", "the header of the store", 1),
+        (b"LLKT", "the descriptor of a table", 3),
+        (b"LLKG", "a description of row groups", 2),
+        (b"LLKJ", "a journal record", 3),
+        (b"LLKC", "a chunk", 1),
+    ];
+    for (mark, name, known) in records {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("later.llkv");
+        database_of_all_records(&path);
+        let later = u8::try_from(known).unwrap() + 1;
+        assert!(set_version(&path, mark, later) > 0, "{name}");
+        let before = std::fs::read(&path).unwrap();
+        let read = SqlEngine::open_with(&path, options(true)).and_then(|engine| {
+            for result in engine.session().execute("SELECT sum(id), max(v) FROM t")? {
+                if let StatementResult::Select(stream) = result {
+                    for batch in stream {
+                        batch.map_err(Error::from_arrow)?;
+                    }
+                }
+            }
+            Ok(())
+        });
+        let error = read.unwrap_err();
+        let Error::Storage(StorageError::NewerRecord {
+            record,
+            found,
+            supported,
+            ..
+        }) = &error
+        else {
+            panic!("{name}: {error}");
+        };
+        assert_eq!((*record, *found, *supported), (name, known + 1, known));
+        let text = error.to_string();
+        assert!(
+            text.contains("written by a later version of LLKV"),
+            "{text}"
+        );
+        assert!(!text.contains("damaged"), "{text}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+    }
+}
+
+/// An index of a later version is made anew: it is a second way to rows, not their place.
+#[test]
+fn indexes_of_a_later_version_are_built_again() {
+    for mark in [b"LLKI", b"LLKR"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("later.llkv");
+        database_of_all_records(&path);
+        assert!(set_version(&path, mark, 2) > 0);
+        let engine = SqlEngine::open_with(&path, options(false)).unwrap();
+        let question = "SELECT count(*) FROM t WHERE v = 'text 3'";
+        let count = || {
+            let mut results = engine.session().execute(question).unwrap();
+            let StatementResult::Select(stream) = results.pop().unwrap() else {
+                panic!("a SELECT gives rows");
+            };
+            let batches: Vec<_> = stream.collect::<std::result::Result<_, _>>().unwrap();
+            Scalar::from_array(batches[0].column(0), 0)
+                .unwrap()
+                .to_string()
+        };
+        let before = count();
+        engine.execute("CHECKPOINT").unwrap();
+        assert_eq!(count(), before);
+        assert_eq!(engine.runtime().verify().unwrap(), Vec::<String>::new());
+    }
 }

@@ -17,6 +17,7 @@ mod simulated;
 use llkv_sql::{Session, SqlEngine};
 use simulated::{Row, query, run};
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
 /// The changes, and what they are called in the tables.
 const CHANGES: [(&str, &str); 8] = [
@@ -199,4 +200,75 @@ fn the_first_rolls_back_before_the_second_writes() {
         write!(expected, "\n{name}{}", " ok".repeat(names.len())).unwrap();
     }
     expect(Schedule::Behind, "ROLLBACK", &expected);
+}
+
+/// Two sessions, the first of which has changed row 1 in a transaction that is open; the second one waits for rows.
+fn beside_a_change(engine: &SqlEngine, lock_timeout: &str) -> [Session; 2] {
+    let [one, two] = [(); 2].map(|()| engine.session());
+    let setup =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO t VALUES (1, 10), (2, 20)";
+    run(&one, setup).unwrap();
+    run(&one, "BEGIN; UPDATE t SET v = 11 WHERE id = 1").unwrap();
+    run(&two, &format!("SET lock_timeout = '{lock_timeout}'")).unwrap();
+    [one, two]
+}
+
+#[test]
+fn a_statement_that_waits_for_a_row_goes_on_when_the_other_transaction_rolls_back() {
+    let engine = SqlEngine::in_memory().unwrap();
+    let [one, two] = beside_a_change(&engine, "10min");
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| run(&two, "UPDATE t SET v = v + 5 WHERE id = 1"));
+        std::thread::sleep(Duration::from_millis(20));
+        run(&one, "ROLLBACK").unwrap();
+        waits.join().unwrap().unwrap();
+    });
+    let rows = query(&one, "SELECT v FROM t ORDER BY id").unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0][0].to_string(), "15");
+}
+
+#[test]
+fn a_statement_that_waits_for_a_row_may_be_tried_again_when_the_other_transaction_commits() {
+    let engine = SqlEngine::in_memory().unwrap();
+    let [one, two] = beside_a_change(&engine, "10min");
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| run(&two, "UPDATE t SET v = v + 5 WHERE id = 1"));
+        std::thread::sleep(Duration::from_millis(20));
+        run(&one, "COMMIT").unwrap();
+        if let Err(error) = waits.join().unwrap() {
+            assert!(error.is_retryable(), "{error}");
+            run(&two, "UPDATE t SET v = v + 5 WHERE id = 1").unwrap();
+        }
+    });
+    let rows = query(&one, "SELECT v FROM t ORDER BY id").unwrap();
+    assert_eq!(rows[0][0].to_string(), "16");
+}
+
+#[test]
+fn a_wait_for_a_row_ends_with_its_time_and_with_that_of_its_statement() {
+    let engine = SqlEngine::in_memory().unwrap();
+    let [one, two] = beside_a_change(&engine, "30ms");
+    let begun = Instant::now();
+    let error = run(&two, "DELETE FROM t WHERE id = 1").unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+    // Rows that nobody has are not waited for.
+    run(&two, "UPDATE t SET v = 21 WHERE id = 2").unwrap();
+
+    run(
+        &two,
+        "SET lock_timeout = '10min'; SET statement_timeout = '30ms'",
+    )
+    .unwrap();
+    let error = run(&two, "DELETE FROM t WHERE id = 1").unwrap_err();
+    assert!(error.to_string().contains("statement_timeout"), "{error}");
+
+    // As SQLite names it, and off again.
+    run(&two, "SET dialect = 'sqlite'; RESET statement_timeout").unwrap();
+    run(&two, "PRAGMA busy_timeout = 0").unwrap();
+    let error = run(&two, "DELETE FROM t WHERE id = 1").unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    run(&one, "COMMIT").unwrap();
+    run(&two, "DELETE FROM t WHERE id = 1").unwrap();
 }

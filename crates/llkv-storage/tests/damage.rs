@@ -328,6 +328,39 @@ fn a_second_opener_in_this_process_is_refused() {
     drop(open(&path).unwrap());
 }
 
+#[test]
+fn an_opener_with_time_waits_for_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("held.llkv");
+    make(&path);
+    let within = |lock_timeout_ms| FilePagerOptions {
+        lock_timeout_ms,
+        ..FilePagerOptions::default()
+    };
+    let writer = open(&path).unwrap();
+    let begun = Instant::now();
+    let error = FilePager::open(&path, within(40)).unwrap_err();
+    assert!(
+        matches!(error, Error::Storage(StorageError::Locked { .. })),
+        "{error}"
+    );
+    assert!(begun.elapsed() >= Duration::from_millis(40));
+    std::thread::scope(|scope| {
+        let waits = [false, true].map(|reads| {
+            let (path, options) = (&path, within(600_000));
+            scope.spawn(move || match reads {
+                true => FilePager::open_read_only(path, options).map(drop),
+                false => FilePager::open(path, options).map(drop),
+            })
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        drop(writer);
+        for waiting in waits {
+            waiting.join().unwrap().unwrap();
+        }
+    });
+}
+
 /// The other process of the tests below: opens the file named by the environment and tells how it
 /// went by its exit status. Without that variable it is not asked.
 #[test]

@@ -1,7 +1,7 @@
 //! The system catalog: table 0, whose rows describe all other tables, their indexes and the views.
 
 use crate::catalog_numbers::StoredNumber;
-use crate::meta::{damaged, decode, decode_index, decode_table, decode_view};
+use crate::meta::{damaged, decode, decode_index, decode_table, decode_view, newer};
 use crate::triggers::key_of;
 use crate::{
     CatalogObject, IndexMeta, ScanRequest, SchemaMeta, Sequence, SequenceMeta, Table, TableHandle,
@@ -33,6 +33,11 @@ pub(crate) enum RowKind {
     Sequence = 7,
     /// A number that an application keeps in the file.
     Number = 8,
+}
+
+impl RowKind {
+    /// The greatest number of a kind.
+    const LAST: u8 = Self::Number as u8;
 }
 
 /// The schema of an object and its lower-case name.
@@ -467,6 +472,10 @@ impl CatalogState {
                 }
                 kind if kind == RowKind::Number as u8 => {
                     self.read_number(ids.value(row), payload, row_id)?;
+                }
+                other if other > RowKind::LAST => {
+                    let (found, last) = (u32::from(other), u32::from(RowKind::LAST));
+                    return Err(newer("the kind of a record", found, last));
                 }
                 other => return Err(damaged(format!("a record of kind {other}"))),
             }

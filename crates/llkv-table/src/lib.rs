@@ -72,6 +72,7 @@ mod handle;
 mod insert;
 mod key_ranges;
 mod keys;
+mod lock_wait;
 mod lower;
 mod memory;
 mod meta;
@@ -104,6 +105,7 @@ pub use llkv_column_map::{
     ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, KeySet, LiveBound,
     LiveColumn, RowFilter, RowTest, ScanCounters, StoreOptions, TableChange, TableVersion,
 };
+pub use lock_wait::LockWait;
 pub use lower::lower_predicate;
 pub use meta::{
     CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta,

@@ -3,7 +3,7 @@
 use crate::meta_former::{IndexMetaV1, TableMetaV1, TableMetaV2, TableMetaV3, ViewMetaV1};
 use bitcode::{Decode, Encode};
 use llkv_column_map::IndexDefinition;
-use llkv_result::{CatalogError, Error, Result};
+use llkv_result::{CatalogError, Error, Result, StorageError};
 use llkv_types::{
     Column, FieldId, IndexId, SqlType, TableId, TableSchema, TriggerEvent, TriggerTime,
 };
@@ -324,7 +324,7 @@ pub(crate) fn encode_as<T: Encode>(version: u8, value: &T) -> Vec<u8> {
 pub(crate) fn decode<T: for<'a> Decode<'a>>(bytes: &[u8]) -> Result<T> {
     match opened(bytes)? {
         (VERSION, body) => value(body),
-        (version, _) => Err(damaged(format!("a record has version {version}"))),
+        (version, _) => Err(unknown("a record of the catalog", version, VERSION)),
     }
 }
 
@@ -333,7 +333,7 @@ pub(crate) fn decode_view(bytes: &[u8]) -> Result<ViewMeta> {
     match opened(bytes)? {
         (VIEW_VERSION, body) => value(body),
         (1, body) => value(body).map(ViewMetaV1::upgraded),
-        (version, _) => Err(damaged(format!("a view's record has version {version}"))),
+        (version, _) => Err(unknown("the record of a view", version, VIEW_VERSION)),
     }
 }
 
@@ -342,7 +342,7 @@ pub(crate) fn decode_index(bytes: &[u8]) -> Result<IndexMeta> {
     match opened(bytes)? {
         (INDEX_VERSION, body) => value(body),
         (1, body) => value(body).map(IndexMetaV1::upgraded),
-        (version, _) => Err(damaged(format!("an index's record has version {version}"))),
+        (version, _) => Err(unknown("the record of an index", version, INDEX_VERSION)),
     }
 }
 
@@ -353,7 +353,15 @@ pub(crate) fn decode_table(bytes: &[u8]) -> Result<TableMeta> {
         (3, body) => value(body).map(TableMetaV3::upgraded),
         (2, body) => value(body).map(TableMetaV2::upgraded),
         (1, body) => value(body).map(TableMetaV1::upgraded),
-        (version, _) => Err(damaged(format!("a table's record has version {version}"))),
+        (version, _) => Err(unknown("the record of a table", version, TABLE_VERSION)),
+    }
+}
+
+/// The error for a version that is not read.
+fn unknown(record: &'static str, version: u8, known: u8) -> Error {
+    match version > known {
+        true => newer(record, version.into(), known.into()),
+        false => damaged(format!("{record} has version {version}")),
     }
 }
 
@@ -376,6 +384,18 @@ fn opened(bytes: &[u8]) -> Result<(u8, &[u8])> {
         return Err(damaged("a record does not match its checksum".into()));
     }
     Ok((*version, body))
+}
+
+/// The error for what a later version of LLKV wrote.
+pub(crate) fn newer(record: &'static str, found: u32, supported: u32) -> Error {
+    let newer = StorageError::NewerRecord {
+        path: "the catalog".into(),
+        key: None,
+        record,
+        found,
+        supported,
+    };
+    Error::Storage(newer)
 }
 
 pub(crate) fn damaged(detail: String) -> Error {
@@ -401,6 +421,22 @@ mod tests {
     #[test]
     fn a_record_comes_back() {
         assert_eq!(decode::<ViewMeta>(&encode(&view())).unwrap(), view());
+    }
+
+    #[test]
+    fn a_record_of_a_later_version_is_told_from_damage() {
+        let bytes = encode_as(VIEW_VERSION + 1, &view());
+        let error = decode_view(&bytes).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("written by a later version of LLKV: the record of a view has version 3"),
+            "{text}"
+        );
+        let error = decode_view(&encode_as(0, &view())).unwrap_err();
+        assert!(
+            matches!(error, Error::Catalog(CatalogError::Damaged { .. })),
+            "{error}"
+        );
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use crate::insert::own_keys;
 use crate::memory::MemoryBatch;
 use crate::own_keys::OwnKeys;
 use crate::row_buffer::RowBuffer;
-use crate::{OWN_ROW_ID_BASE, Table, TableHandle};
+use crate::{LockWait, OWN_ROW_ID_BASE, Table, TableHandle};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::DataType;
@@ -33,6 +33,8 @@ pub struct WriteContext<'a> {
     pub transactions: &'a TxnIdManager,
     /// What the transaction sees.
     pub snapshot: TransactionSnapshot,
+    /// How long to wait for rows that other transactions are changing.
+    pub lock_wait: &'a LockWait,
 }
 
 /// Rows appended and rows deleted. Own rows have ids from [`OWN_ROW_ID_BASE`] on until the commit gives
@@ -381,14 +383,17 @@ impl StagedTable {
         Ok(fresh)
     }
 
-    /// Takes committed rows for this transaction: the first updater wins.
+    /// Takes committed rows for this transaction: the first updater wins, unless it gives up within the time that this one waits.
     fn lock(&self, context: &WriteContext<'_>, rows: &RoaringTreemap) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
         let name = &self.table.meta().name;
-        let taken = self.table.pending().acquire(context.snapshot.txn_id, rows);
-        taken.map_err(|_| conflict(name, "a concurrent transaction is changing the same row"))?;
+        let (wait, pending) = (context.lock_wait, self.table.pending());
+        if !wait.acquire(pending, context.snapshot.txn_id, rows)? {
+            let detail = "a concurrent transaction is changing the same row";
+            return Err(conflict(name, detail));
+        }
         // Only now, with the rows taken, is what is published the last word on them.
         let version = context.store.table(self.table.id())?;
         if version.is_some_and(|version| !version.are_alive(rows)) {

@@ -1,7 +1,8 @@
 //! Tables without a runtime: for programs that use this crate alone and commit from one thread.
 
 use crate::{
-    OnConflict, ScanRequest, StagedTable, Table, TableHandle, TableMeta, TableScan, WriteContext,
+    LockWait, OnConflict, ScanRequest, StagedTable, Table, TableHandle, TableMeta, TableScan,
+    WriteContext,
 };
 use arrow::array::RecordBatch;
 use llkv_column_map::{ColumnStore, CommitRecord, Lifetime, TableChange};
@@ -73,10 +74,12 @@ impl Table {
         change: impl FnOnce(&mut StagedTable, &WriteContext<'_>) -> Result<()>,
     ) -> Result<TxnId> {
         let registered = transactions.begin_transaction();
+        let lock_wait = LockWait::default();
         let context = WriteContext {
             store,
             transactions,
             snapshot: registered.snapshot(),
+            lock_wait: &lock_wait,
         };
         let mut staged = StagedTable::new(Arc::clone(self), Lifetime::Lasting);
         let committed = change(&mut staged, &context).and_then(|()| {

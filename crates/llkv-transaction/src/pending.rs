@@ -1,13 +1,16 @@
-//! Rows of one table that running transactions have deleted or replaced: locks that are never waited for.
+//! Rows of one table that running transactions have deleted or replaced: locks, which are waited for where a session asks for it.
 
 use llkv_types::{RowId, TxnId};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use roaring::RoaringTreemap;
+use std::time::Duration;
 
 /// Row ids by the transaction that is about to delete them. A row has at most one.
 #[derive(Debug, Default)]
 pub struct PendingDeletes {
     owners: Mutex<Vec<(TxnId, RoaringTreemap)>>,
+    /// A transaction has given up rows.
+    released: Condvar,
 }
 
 impl PendingDeletes {
@@ -16,17 +19,19 @@ impl PendingDeletes {
     /// # Errors
     /// The row that another transaction has.
     pub fn acquire(&self, txn: TxnId, rows: &RoaringTreemap) -> Result<(), RowId> {
+        take(&mut self.owners.lock(), txn, rows)
+    }
+
+    /// [`PendingDeletes::acquire`], which waits once, for at most `wait`, that a transaction gives up rows, where another has
+    /// one of these. False where one has it still.
+    #[must_use]
+    pub fn acquire_within(&self, txn: TxnId, rows: &RoaringTreemap, wait: Duration) -> bool {
         let mut owners = self.owners.lock();
-        for (owner, held) in owners.iter() {
-            if *owner != txn && !held.is_disjoint(rows) {
-                return Err((held & rows).min().unwrap_or_default());
-            }
+        if take(&mut owners, txn, rows).is_ok() {
+            return true;
         }
-        match owners.iter_mut().find(|(owner, _)| *owner == txn) {
-            Some((_, held)) => *held |= rows,
-            None => owners.push((txn, rows.clone())),
-        }
-        Ok(())
+        self.released.wait_for(&mut owners, wait);
+        take(&mut owners, txn, rows).is_ok()
     }
 
     /// Gives up some rows: a savepoint was rolled back.
@@ -35,12 +40,32 @@ impl PendingDeletes {
         if let Some((_, held)) = owners.iter_mut().find(|(owner, _)| *owner == txn) {
             *held -= rows;
         }
+        drop(owners);
+        self.released.notify_all();
     }
 
     /// Gives up all rows: the transaction ended. After a commit, only once it is published.
     pub fn release_all(&self, txn: TxnId) {
         self.owners.lock().retain(|(owner, _)| *owner != txn);
+        self.released.notify_all();
     }
+}
+
+fn take(
+    owners: &mut Vec<(TxnId, RoaringTreemap)>,
+    txn: TxnId,
+    rows: &RoaringTreemap,
+) -> Result<(), RowId> {
+    for (owner, held) in owners.iter() {
+        if *owner != txn && !held.is_disjoint(rows) {
+            return Err((held & rows).min().unwrap_or_default());
+        }
+    }
+    match owners.iter_mut().find(|(owner, _)| *owner == txn) {
+        Some((_, held)) => *held |= rows,
+        None => owners.push((txn, rows.clone())),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -60,5 +85,24 @@ mod tests {
         assert_eq!(pending.acquire(8, &rows(&[1])), Err(1));
         pending.release_all(7);
         pending.acquire(8, &rows(&[1])).unwrap();
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_rows_are_given_up_and_when_its_time_is_over() {
+        let pending = PendingDeletes::default();
+        let rows: RoaringTreemap = (1..4).collect();
+        pending.acquire(7, &rows).unwrap();
+        assert!(!pending.acquire_within(8, &rows, Duration::from_millis(1)));
+        std::thread::scope(|scope| {
+            let waits =
+                scope.spawn(
+                    || {
+                        while !pending.acquire_within(8, &rows, Duration::from_secs(60)) {}
+                    },
+                );
+            pending.release_all(7);
+            waits.join().unwrap();
+        });
+        assert_eq!(pending.acquire(9, &rows), Err(1));
     }
 }

@@ -44,9 +44,16 @@ impl Dictionary {
         self.rows.len()
     }
 
-    /// A dictionary of strings; `None` when there are too many distinct ones.
-    pub(crate) fn of_strings(input: &Input, strings: &Strings) -> Option<Self> {
+    /// A dictionary of strings; `None` when there are too many distinct ones. Where `places_repeat`, strings that came out of
+    /// a dictionary mostly, most are known by the place where they lie, without a look at their bytes.
+    pub(crate) fn of_strings(
+        input: &Input,
+        strings: &Strings,
+        places_repeat: bool,
+    ) -> Option<Self> {
         let limit = MAX_ENTRIES.min(input.rows / 2);
+        let same = strings.same_buffers();
+        let mut places: HashMap<u128, u32, foldhash::fast::FixedState> = HashMap::default();
         let mut seen: HashMap<&[u8], u32, foldhash::fast::FixedState> = HashMap::default();
         let mut rows: Vec<u32> = Vec::new();
         let mut codes = Vec::with_capacity(input.rows);
@@ -56,11 +63,19 @@ impl Dictionary {
                 codes.push(last.unwrap_or(0));
                 continue;
             }
-            let next = rows.len() as u32;
-            let code = *seen.entry(strings.get(row)).or_insert_with(|| {
-                rows.push(row as u32);
-                next
-            });
+            let mut by_bytes = || {
+                let next = rows.len() as u32;
+                *seen.entry(strings.get(row)).or_insert_with(|| {
+                    rows.push(row as u32);
+                    next
+                })
+            };
+            let code = match places_repeat {
+                true => *places
+                    .entry(strings.place(row, &same))
+                    .or_insert_with(by_bytes),
+                false => by_bytes(),
+            };
             if rows.len() > limit {
                 return None;
             }
@@ -69,8 +84,31 @@ impl Dictionary {
         }
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         let row_of = |code: &u32| rows.get(*code as usize).copied().unwrap_or(0) as usize;
-        order.sort_unstable_by(|a, b| strings.get(row_of(a)).cmp(strings.get(row_of(b))));
+        let by_bytes = |a: &u32, b: &u32| strings.get(row_of(a)).cmp(strings.get(row_of(b)));
+        if places_repeat {
+            // In a dictionary strings lie in order, so those of one are a run of the sort that follows.
+            order.sort_unstable_by_key(|code| {
+                ((strings.place(row_of(code), &same) >> 64) as u64).rotate_left(32)
+            });
+            order.sort_by(by_bytes);
+        } else {
+            order.sort_unstable_by(by_bytes);
+        }
         Some(Self::ordered(&order, &rows, codes))
+    }
+
+    /// The first rows of the least and the greatest value among some rows; `None` where there are none.
+    pub(crate) fn least_and_greatest(
+        &self,
+        rows: impl Iterator<Item = usize>,
+    ) -> Option<(usize, usize)> {
+        let (mut least, mut greatest) = (u64::MAX, 0);
+        for code in rows.filter_map(|row| self.codes.get(row)) {
+            least = least.min(*code);
+            greatest = greatest.max(*code);
+        }
+        let row_of = |code: u64| self.rows.get(usize::try_from(code).ok()?).copied();
+        Some((row_of(least)? as usize, row_of(greatest)? as usize))
     }
 
     /// A dictionary of integers; `None` when there are too many distinct ones.
@@ -300,5 +338,51 @@ impl ColumnReader for DictionaryReader {
             false => PackedTest::Table(answers),
         };
         self.codes.packed.filter(start, &test, selection, scratch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::Lifetime;
+    use arrow::array::{Array, StringViewArray};
+    use arrow::compute::{concat, take};
+    use llkv_types::SqlType;
+    use proptest::prelude::*;
+
+    /// Batches as a scan of dictionaries gives them: views into few buffers, the same ones in each batch.
+    fn batches(words: &[String], picks: &[Vec<Option<u32>>]) -> ArrayRef {
+        let mut words = words.to_vec();
+        words.sort();
+        let words = StringViewArray::from_iter_values(&words);
+        let parts = picks.iter().map(|rows| {
+            let rows = rows
+                .iter()
+                .map(|row| row.map(|row| row % words.len() as u32));
+            take(&words, &arrow::array::UInt32Array::from_iter(rows), None).unwrap()
+        });
+        let parts: Vec<ArrayRef> = parts.collect();
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
+        concat(&parts).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn strings_known_by_their_place_give_the_same_dictionary(
+            words in prop::collection::vec("[ab]{0,3}|[ab]{11,15}|a long word that begins alike [a-c]{1,2}", 1..12),
+            picks in prop::collection::vec(prop::collection::vec(prop::option::weighted(0.9, any::<u32>()), 1..60), 1..5),
+        ) {
+            let array = batches(&words, &picks);
+            let input = Input::new(SqlType::Text, &array).unwrap();
+            let InputValues::Bytes(strings) = &input.values else {
+                panic!("texts are strings");
+            };
+            let by_bytes = Dictionary::of_strings(&input, strings, false);
+            let by_place = Dictionary::of_strings(&input, strings, true);
+            let parts = |d: Option<Dictionary>| d.map(|d| (d.rows, d.codes));
+            prop_assert_eq!(parts(by_place), parts(by_bytes));
+            let profile = Profile::new(&input, Lifetime::Lasting);
+            prop_assert_eq!(input.window_stats(profile.dictionary.as_ref()), input.window_stats(None));
+        }
     }
 }

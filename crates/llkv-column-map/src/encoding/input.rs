@@ -1,15 +1,17 @@
 //! A column's values made ready for encoding: integers as offsets from their minimum, strings as views.
 
+use super::dictionary::Dictionary;
 use crate::chunk::{fixed_values, view_parts};
 use crate::column_buffer::typed;
 use crate::column_test::{float_key, float32_key};
 use crate::kind::{Kind, Width};
 use crate::scan::selection::WINDOW_ROWS;
 use crate::stats::{Bounds, Stats};
-use crate::views::{stored, view_bytes};
+use crate::views::{place_of, stored, view_bytes};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::ArrowNativeType;
+use hashbrown::HashMap;
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
 
@@ -92,24 +94,28 @@ impl Input {
         })
     }
 
+    pub(crate) fn is_strings(&self) -> bool {
+        matches!(self.values, InputValues::Bytes(_))
+    }
+
     pub(crate) fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// Statistics of each window.
-    pub(crate) fn window_stats(&self) -> Vec<Stats> {
+    /// Statistics of each window. With a dictionary of the strings, these are compared by their codes.
+    pub(crate) fn window_stats(&self, dictionary: Option<&Dictionary>) -> Vec<Stats> {
         (0..self.rows)
             .step_by(WINDOW_ROWS)
-            .map(|start| self.stats_of(start, WINDOW_ROWS.min(self.rows - start)))
+            .map(|start| self.stats_of(start, WINDOW_ROWS.min(self.rows - start), dictionary))
             .collect()
     }
 
     /// Statistics of all rows.
     pub(crate) fn stats(&self) -> Stats {
-        self.stats_of(0, self.rows)
+        self.stats_of(0, self.rows, None)
     }
 
-    fn stats_of(&self, start: usize, rows: usize) -> Stats {
+    fn stats_of(&self, start: usize, rows: usize, dictionary: Option<&Dictionary>) -> Stats {
         let null_count = self
             .nulls
             .as_ref()
@@ -117,7 +123,7 @@ impl Input {
         let bounds = if null_count == rows {
             Bounds::Unknown
         } else {
-            self.bounds_of(start, rows)
+            self.bounds_of(start, rows, dictionary)
         };
         Stats {
             bounds,
@@ -125,7 +131,7 @@ impl Input {
         }
     }
 
-    fn bounds_of(&self, start: usize, rows: usize) -> Bounds {
+    fn bounds_of(&self, start: usize, rows: usize, dictionary: Option<&Dictionary>) -> Bounds {
         match &self.values {
             InputValues::Ints(ints) => {
                 let window = ints.offsets.get(start..start + rows).unwrap_or_default();
@@ -152,7 +158,13 @@ impl Input {
             }
             InputValues::Bytes(strings) => {
                 let valid = (start..start + rows).filter(|row| !self.is_null(*row));
-                let Some((min, max)) = strings.least_and_greatest(valid) else {
+                let found = match dictionary {
+                    Some(dictionary) => dictionary
+                        .least_and_greatest(valid)
+                        .map(|(least, greatest)| (strings.get(least), strings.get(greatest))),
+                    None => strings.least_and_greatest(valid),
+                };
+                let Some((min, max)) = found else {
                     return Bounds::Unknown;
                 };
                 Bounds::of_bytes(min, max)
@@ -205,6 +217,24 @@ impl Strings {
             .get(row)
             .and_then(|view| view_bytes(view, &self.buffers))
             .unwrap_or_default()
+    }
+
+    /// For each buffer, the first one that is the same memory: the batches of a scan bring a dictionary's buffer again and
+    /// again.
+    pub(crate) fn same_buffers(&self) -> Vec<u32> {
+        let mut first: HashMap<(*const u8, usize), u32, foldhash::fast::FixedState> =
+            HashMap::default();
+        let numbered = (0..).zip(&self.buffers);
+        numbered
+            .map(|(at, buffer)| *first.entry((buffer.as_ptr(), buffer.len())).or_insert(at))
+            .collect()
+    }
+
+    /// Where a row's string lies, or what it is where it is short: rows of one place hold the same string. `same` is what
+    /// [`Strings::same_buffers`] gave.
+    #[inline]
+    pub(crate) fn place(&self, row: usize, same: &[u32]) -> u128 {
+        place_of(self.views.get(row).copied().unwrap_or_default(), same)
     }
 
     /// The first four bytes of a row, ordered as the strings are: a string's end counts as zero.

@@ -16,7 +16,7 @@ mod run_end;
 mod sequence;
 mod table;
 
-use crate::bytes::damaged;
+use crate::bytes::{damaged, newer};
 use crate::chunk::{BodyReader, ChunkWriter, assemble};
 use crate::column_buffer::Values;
 use crate::column_test::Test;
@@ -189,16 +189,30 @@ pub(crate) fn name(id: u8) -> &'static str {
 /// Opens the values of a chunk of `rows` rows whose header was read up to the encoding's parameters.
 ///
 /// # Errors
-/// For an unknown encoding, or parameters that contradict the rows.
+/// For an unknown encoding ([`StorageError::NewerRecord`](llkv_result::StorageError::NewerRecord) where its number is above
+/// all known ones), or parameters that contradict the rows.
 pub(crate) fn open(
     encoding: u8,
     kind: Kind,
     rows: usize,
     body: &mut BodyReader<'_>,
 ) -> Result<Box<dyn ColumnReader>> {
-    let encoding =
-        find(encoding).ok_or_else(|| damaged(format!("a chunk of encoding {encoding}")))?;
+    let encoding = find(encoding).ok_or_else(|| unknown(encoding))?;
     (encoding.open)(kind, rows, body)
+}
+
+/// Encodings are numbered in the order in which they came: a number above all of them is of a later one.
+fn unknown(encoding: u8) -> Error {
+    let last = ENCODINGS.iter().map(|known| known.id).max().unwrap_or(0);
+    if encoding > last {
+        return newer(
+            None,
+            "the encoding of a chunk",
+            encoding.into(),
+            last.into(),
+        );
+    }
+    damaged(format!("a chunk of encoding {encoding}"))
 }
 
 impl Debug for Encoding {
@@ -240,7 +254,7 @@ pub(crate) fn encode_as(
     input: &Input,
     profile: &Profile,
 ) -> Result<EncodedChunk> {
-    let windows = input.window_stats();
+    let windows = input.window_stats(profile.dictionary.as_ref().filter(|_| input.is_strings()));
     let stats = merge_stats(&windows);
     let bytes = assemble(
         encoding.id,
@@ -248,6 +262,7 @@ pub(crate) fn encode_as(
         input.rows,
         input.nulls.as_ref(),
         &windows,
+        (encoding.estimate)(input, profile).unwrap_or_default(),
         |out| (encoding.write)(input, profile, out),
     )?;
     Ok(EncodedChunk {

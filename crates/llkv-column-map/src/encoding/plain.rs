@@ -488,10 +488,11 @@ impl PlainBytes {
 
     /// The views of all strings, for dictionaries.
     pub(crate) fn views(&self) -> Vec<u128> {
-        (0..self.offsets.len().saturating_sub(1))
-            .filter_map(|row| self.bytes(row))
-            .map(|(offset, bytes)| make_view(bytes, 0, offset))
-            .collect()
+        let rows = self.offsets.len().saturating_sub(1);
+        let mut views = Vec::with_capacity(rows);
+        let strings = (0..rows).filter_map(|row| self.bytes(row));
+        views.extend(strings.map(|(offset, bytes)| make_view(bytes, 0, offset)));
+        views
     }
 
     pub(crate) fn data(&self) -> &Buffer {

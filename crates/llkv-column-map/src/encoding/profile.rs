@@ -60,8 +60,8 @@ impl Profile {
                 ..Self::default()
             };
         }
-        let changes = ints.offsets.windows(2);
-        let runs = 1 + changes.filter(|pair| pair.first() != pair.last()).count();
+        let neighbours = ints.offsets.iter().zip(ints.offsets.iter().skip(1));
+        let runs = 1 + neighbours.filter(|(a, b)| a != b).count();
         let packed_bytes = packed_bytes(&ints.offsets);
         let distinct = count_distinct(&ints.offsets, ints.span);
         let width = super::bit_packed::value_bytes(input.kind);
@@ -92,7 +92,7 @@ impl Profile {
     }
 
     fn of_strings(input: &Input, strings: &Strings, lifetime: Lifetime) -> Self {
-        let seen = sample_distinct(input, strings);
+        let (seen, places) = sample_distinct(input, strings);
         let sampled = SAMPLE_ROWS.min(input.rows);
         let lasts = lifetime == Lifetime::Lasting;
         let seems_worth = match lasts {
@@ -100,7 +100,7 @@ impl Profile {
             false => seen * 4 <= sampled,
         };
         let dictionary = match seems_worth {
-            true => Dictionary::of_strings(input, strings),
+            true => Dictionary::of_strings(input, strings, places <= 2 * seen),
             false => None,
         };
         let distinct = match &dictionary {
@@ -162,14 +162,17 @@ fn count_distinct(offsets: &[u64], span: u64) -> usize {
     (estimate as usize).clamp(1, offsets.len())
 }
 
-/// Distinct strings of a sample taken in equal strides.
-fn sample_distinct(input: &Input, strings: &Strings) -> usize {
+/// Distinct strings of a sample taken in equal strides, and distinct places of them.
+fn sample_distinct(input: &Input, strings: &Strings) -> (usize, usize) {
     let stride = (input.rows / SAMPLE_ROWS).max(1);
-    let sample: HashSet<&[u8], foldhash::fast::FixedState> = (0..input.rows)
-        .step_by(stride)
-        .take(SAMPLE_ROWS)
-        .filter(|row| !input.is_null(*row))
-        .map(|row| strings.get(row))
-        .collect();
-    sample.len()
+    let sample = || {
+        let rows = (0..input.rows).step_by(stride).take(SAMPLE_ROWS);
+        rows.filter(|row| !input.is_null(*row))
+    };
+    let same = strings.same_buffers();
+    let places = sample().map(|row| strings.place(row, &same));
+    let places: HashSet<u128, foldhash::fast::FixedState> = places.collect();
+    let distinct: HashSet<&[u8], foldhash::fast::FixedState> =
+        sample().map(|row| strings.get(row)).collect();
+    (distinct.len(), places.len())
 }

@@ -98,6 +98,8 @@ struct Builder<'a> {
     covered_to: RowId,
     /// Entries that wait to become a run.
     waiting: EntryBuffer,
+    /// Rows that were not looked at yet.
+    rows_to_come: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -124,6 +126,7 @@ impl<'a> Builder<'a> {
             runs: Vec::new(),
             covered_to: 0,
             waiting: EntryBuffer::default(),
+            rows_to_come: 0,
         }
     }
 
@@ -132,6 +135,7 @@ impl<'a> Builder<'a> {
         segments.sort_by_key(|segment| segment.first_row_id());
         self.forget_empty_parts(&segments);
         segments.retain(|segment| segment.last_row_id() >= self.covered_to);
+        self.rows_to_come = segments.iter().map(|segment| segment.rows).sum();
         let mut reader = KeyReader::new(columns);
         for (segment, part) in segments.iter().zip(self.ordered_parts(&segments, columns)) {
             let follows = |part: &OrderedPart| {
@@ -187,6 +191,7 @@ impl<'a> Builder<'a> {
 
     /// Rows of a segment that the index does not have yet.
     fn add_entries(&mut self, segment: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
+        self.make_room(segment)?;
         let has_deletes = self.version.has_deletes(segment);
         for start in (0..segment.rows).step_by(WINDOW_ROWS) {
             let rows = WINDOW_ROWS.min(segment.rows - start);
@@ -203,8 +208,18 @@ impl<'a> Builder<'a> {
                 }
             });
         }
-        if self.waiting.memory_bytes() >= SORT_BYTES {
+        self.rows_to_come = self.rows_to_come.saturating_sub(segment.rows);
+        Ok(())
+    }
+
+    /// Writes what waits where the rows of a segment would make it too much.
+    fn make_room(&mut self, segment: &RowGroup) -> Result<()> {
+        let more = self.waiting.bytes_of(segment.rows);
+        if self.waiting.len() > 0 && self.waiting.memory_bytes() + more > SORT_BYTES {
             self.flush()?;
+        }
+        if self.waiting.len() == 0 {
+            self.waiting = EntryBuffer::with_room(self.rows_to_come, SORT_BYTES);
         }
         Ok(())
     }
@@ -228,9 +243,7 @@ impl<'a> Builder<'a> {
         }
         let mut waiting = std::mem::take(&mut self.waiting);
         let mut writer = RunWriter::new(self.version.pager.as_ref());
-        for (key, row_id) in waiting.sorted() {
-            writer.push(key, row_id)?;
-        }
+        waiting.for_each_sorted(|key, row_id| writer.push(key, row_id))?;
         self.runs.extend(writer.finish()?.map(AnyRun::Staged));
         Ok(())
     }

@@ -1,14 +1,35 @@
 //! Entries of an index in memory: gathered in any order, then sorted by key and row id.
 
+use llkv_result::Result;
 use llkv_types::RowId;
 use rayon::slice::ParallelSliceMut;
 
 /// Keys and row ids as they come.
 #[derive(Debug, Default)]
 pub(crate) struct EntryBuffer {
+    /// Entries of short keys of one form, as long as no other key has come.
+    short: Vec<ShortEntry>,
+    form: Option<ShortForm>,
     /// Keys that are longer than [`FIRST_BYTES`], each behind its length.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
+    /// How many will come, about: room for them is made at once, and not by copying what is there.
+    expected: usize,
+}
+
+/// A key of one number: what follows its first byte, as the upper bytes of an integer, and its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ShortEntry {
+    rest: u64,
+    row_id: RowId,
+}
+
+/// What the keys of short entries have in common.
+#[derive(Debug, Clone, Copy)]
+struct ShortForm {
+    first: u8,
+    /// Bytes of a key: the first one and at most eight more.
+    len: usize,
 }
 
 /// A key's first bytes, its place, and its row.
@@ -29,7 +50,55 @@ const LENGTH_BYTES: usize = size_of::<u64>();
 const PARALLEL_ENTRIES: usize = 1 << 17;
 
 impl EntryBuffer {
+    /// An empty buffer for so many entries, as far as `bytes` go.
+    pub(crate) fn with_room(entries: usize, bytes: usize) -> Self {
+        Self {
+            expected: entries.min(bytes / size_of::<ShortEntry>()),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn push(&mut self, key: &[u8], row_id: RowId) {
+        if self.entries.is_empty() {
+            if let Some(rest) = self.short_rest(key) {
+                if self.short.is_empty() {
+                    self.short.reserve_exact(self.expected);
+                }
+                self.short.push(ShortEntry { rest, row_id });
+                return;
+            }
+            self.make_long();
+        }
+        self.push_long(key, row_id);
+    }
+
+    /// What follows the first byte, where the key is of the form of all before it.
+    fn short_rest(&mut self, key: &[u8]) -> Option<u64> {
+        let (first, rest) = key.split_first()?;
+        let shift = u32::try_from(size_of::<u64>().checked_sub(rest.len())?).ok()? * u8::BITS;
+        let (len, first) = (key.len(), *first);
+        let form = self.form.get_or_insert(ShortForm { first, len });
+        if (form.first, form.len) != (first, len) {
+            return None;
+        }
+        let number = rest
+            .iter()
+            .fold(0, |n, byte| n << u8::BITS | u64::from(*byte));
+        Some(number.checked_shl(shift).unwrap_or(0))
+    }
+
+    /// Gives up the short form of what is there.
+    fn make_long(&mut self) {
+        let short = std::mem::take(&mut self.short);
+        let entries = self.expected * size_of::<ShortEntry>() / size_of::<Entry>();
+        self.entries.reserve_exact(entries.max(short.len() + 1));
+        let Some(form) = self.form else { return };
+        for entry in short {
+            self.push_long(entry.key(form, &mut [0; SHORT_BYTES]), entry.row_id);
+        }
+    }
+
+    fn push_long(&mut self, key: &[u8], row_id: RowId) {
         let mut first = [0; FIRST_BYTES];
         for (to, from) in first.iter_mut().zip(key) {
             *to = *from;
@@ -51,16 +120,42 @@ impl EntryBuffer {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.short.len() + self.entries.len()
     }
 
     /// Bytes in use.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+        let short = self.short.len() * size_of::<ShortEntry>();
+        self.bytes.len() + short + self.entries.len() * size_of::<Entry>()
     }
 
-    /// Sorts, and gives the entries one by one.
-    pub(crate) fn sorted(&mut self) -> impl Iterator<Item = (&[u8], RowId)> {
+    /// Bytes that so many more entries take, keys that are long aside.
+    pub(crate) fn bytes_of(&self, entries: usize) -> usize {
+        entries
+            * if self.entries.is_empty() {
+                size_of::<ShortEntry>()
+            } else {
+                size_of::<Entry>()
+            }
+    }
+
+    /// Sorts, and hands over the entries one by one.
+    ///
+    /// # Errors
+    /// That of `each`.
+    pub(crate) fn for_each_sorted(
+        &mut self,
+        mut each: impl FnMut(&[u8], RowId) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(form) = self.form.filter(|_| self.entries.is_empty()) {
+            match self.short.len() >= PARALLEL_ENTRIES {
+                true => self.short.par_sort_unstable(),
+                false => self.short.sort_unstable(),
+            }
+            let mut key = [0; SHORT_BYTES];
+            return (self.short.iter())
+                .try_for_each(|entry| each(entry.key(form, &mut key), entry.row_id));
+        }
         let bytes = &self.bytes;
         let order = |a: &Entry, b: &Entry| {
             let number = |entry: &Entry| u128::from_be_bytes(entry.first);
@@ -76,8 +171,21 @@ impl EntryBuffer {
             true => self.entries.par_sort_unstable_by(order),
             false => self.entries.sort_unstable_by(order),
         }
-        let entries = self.entries.iter();
-        entries.map(|entry| (entry.key(bytes), entry.row_id))
+        let mut entries = self.entries.iter();
+        entries.try_for_each(|entry| each(entry.key(bytes), entry.row_id))
+    }
+}
+
+const SHORT_BYTES: usize = 1 + size_of::<u64>();
+
+impl ShortEntry {
+    /// The key, put together in `key`.
+    fn key(self, form: ShortForm, key: &mut [u8; SHORT_BYTES]) -> &[u8] {
+        if let Some((first, rest)) = key.split_first_mut() {
+            *first = form.first;
+            rest.copy_from_slice(&self.rest.to_be_bytes());
+        }
+        key.get(..form.len).unwrap_or_default()
     }
 }
 
@@ -112,14 +220,15 @@ pub(crate) struct SortedKeys {
 }
 
 impl SortedKeys {
-    pub(crate) fn of(mut buffer: EntryBuffer) -> Self {
+    pub(crate) fn of(mut buffer: EntryBuffer) -> Result<Self> {
         let mut sorted = Self::default();
-        for (key, row_id) in buffer.sorted() {
+        buffer.for_each_sorted(|key, row_id| {
             sorted.bytes.extend_from_slice(key);
             sorted.ends.push(sorted.bytes.len());
             sorted.row_ids.push(row_id);
-        }
-        sorted
+            Ok(())
+        })?;
+        Ok(sorted)
     }
 
     fn key(&self, at: usize) -> &[u8] {
@@ -165,6 +274,7 @@ pub(crate) fn first_where(len: usize, test: impl Fn(usize) -> bool) -> usize {
 mod tests {
     use super::*;
     use crate::index::KeyRange;
+    use proptest::prelude::*;
 
     #[test]
     fn entries_come_out_in_order_and_are_found() {
@@ -180,7 +290,7 @@ mod tests {
         for (row_id, key) in keys.iter().enumerate() {
             buffer.push(key, row_id as u64);
         }
-        let sorted = SortedKeys::of(buffer);
+        let sorted = SortedKeys::of(buffer).unwrap();
         let find = |low: &[u8], high: Option<&[u8]>| {
             let mut out = Vec::new();
             let high = high.map(Into::into);
@@ -197,5 +307,38 @@ mod tests {
         assert_eq!(find(b"fig", Some(b"fig\0")), [4, 5]);
         assert_eq!(find(b"b", Some(b"f")), [] as [u64; 0]);
         assert_eq!(find(b"a long key that s", Some(b"g")), [1, 4, 5]);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_any_form_come_out_in_order(
+            forms in prop::collection::vec((0_u8..2, 0_usize..12), 1..4),
+            keys in prop::collection::vec((any::<usize>(), any::<[u8; 11]>()), 0..200),
+            expected in 0_usize..300,
+        ) {
+            // One form mostly, as the columns of a key make it.
+            let form = |at: usize| forms.get((at % 97) % forms.len()).copied().unwrap_or_default();
+            let keys = keys.into_iter().map(|(at, rest)| {
+                let (first, len) = form(at);
+                let mut key = vec![first];
+                key.extend(rest.iter().take(len).map(|byte| byte % 3));
+                key
+            });
+            let mut entries: Vec<(Vec<u8>, RowId)> = keys.zip(0..).collect();
+            let mut buffer = EntryBuffer::with_room(expected, 1 << 10);
+            for (key, row_id) in &entries {
+                buffer.push(key, *row_id);
+            }
+            prop_assert_eq!(buffer.len(), entries.len());
+            let mut found = Vec::new();
+            buffer
+                .for_each_sorted(|key, row_id| {
+                    found.push((key.to_vec(), row_id));
+                    Ok(())
+                })
+                .unwrap();
+            entries.sort();
+            prop_assert_eq!(found, entries);
+        }
     }
 }

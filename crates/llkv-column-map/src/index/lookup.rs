@@ -208,7 +208,7 @@ fn sort_keys(run: &RowGroup, columns: &[StoredColumn]) -> Result<SortedKeys> {
         for at in 0..run.rows {
             buffer.push(reader.read_one(run, at)?, run.row_id(at));
         }
-        return Ok(SortedKeys::of(buffer));
+        return SortedKeys::of(buffer);
     }
     for start in (0..run.rows).step_by(WINDOW_ROWS) {
         let rows = WINDOW_ROWS.min(run.rows - start);
@@ -217,14 +217,18 @@ fn sort_keys(run: &RowGroup, columns: &[StoredColumn]) -> Result<SortedKeys> {
             buffer.push(key.data(), run.row_id(start + row));
         }
     }
-    Ok(SortedKeys::of(buffer))
+    SortedKeys::of(buffer)
 }
 
-/// True for an error that says that stored bytes are not what was written.
+/// True for an error that says that stored bytes are not what was written, or not in a form that is known.
 pub(super) fn is_damage(error: &Error) -> bool {
     matches!(
         error,
-        Error::Storage(StorageError::Corrupt { .. } | StorageError::MissingKey { .. })
+        Error::Storage(
+            StorageError::Corrupt { .. }
+                | StorageError::NewerRecord { .. }
+                | StorageError::MissingKey { .. }
+        )
     )
 }
 

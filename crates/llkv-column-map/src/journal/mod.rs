@@ -2,7 +2,7 @@
 
 mod batch;
 
-use crate::bytes::{ByteReader, ByteWriter, damaged};
+use crate::bytes::{ByteReader, ByteWriter, damaged, newer};
 use crate::commit::ReadyChange;
 use crate::descriptor::{RecordKind, seal, unseal};
 use crate::fill::Fill;
@@ -153,9 +153,13 @@ pub(crate) fn decode(
 ) -> Result<(TxnId, Vec<ReadyChange>)> {
     let mut input = ByteReader::new(bytes);
     let (magic, version) = (input.u32()?, input.u16()?);
+    if magic == MAGIC && version > VERSION {
+        let (found, supported) = (u32::from(version), u32::from(VERSION));
+        return Err(newer(Some(key), "a journal record", found, supported));
+    }
     if magic != MAGIC || !READ_VERSIONS.contains(&version) {
         return Err(damaged(format!(
-            "the value of key {key} is no journal record of version {VERSION}"
+            "the value of key {key} is no journal record"
         )));
     }
     let count = input.u16()?;

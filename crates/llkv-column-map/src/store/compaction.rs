@@ -268,8 +268,7 @@ fn deletes_of(marks: &Marks, group: &RowGroup) -> Vec<(usize, TxnId)> {
 
 /// The marks of a group's rows that are not folded into it, one for each row, with the rows' positions, which ascend.
 fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<(usize, Mark)> {
-    let found = marks.range(group.first_row_id(), group.last_row_id());
-    let mut found: Vec<Mark> = found.collect();
+    let mut found = marks.collect(group.first_row_id(), group.last_row_id());
     if !found.is_sorted() {
         found.sort_unstable();
     }

@@ -44,8 +44,8 @@ pub(super) fn stage(
         }
         return Ok(writer.finish(layout));
     }
-    // A few columns at a time, so that few chunks wait to be written.
-    let step = rayon::current_num_threads();
+    // A few columns at a time, so that few chunks wait to be written, but more than threads: some take far longer.
+    let step = 2 * rayon::current_num_threads();
     for (first, columns) in (0..).step_by(step).zip(layout.chunks(step)) {
         let places = columns.par_iter().enumerate();
         let chunks: Vec<_> = places

@@ -102,7 +102,7 @@ fn check_chunk(
         column.reserve();
         chunk.append(start, rows, &mut column, &mut scratch)?;
         let array = column.finish()?;
-        let found = Input::new(ty, &array)?.window_stats();
+        let found = Input::new(ty, &array)?.window_stats(None);
         let (Some(found), Some(kept)) = (found.first(), chunk.windows().get(start / WINDOW_ROWS))
         else {
             continue;

@@ -203,7 +203,12 @@ impl Binder<'_> {
         value: Option<String>,
         node: &ast::ObjectName,
     ) -> Result<BoundStatement> {
-        let of_all = ["foreign_keys", "recursive_triggers"];
+        let of_all = [
+            "busy_timeout",
+            "foreign_keys",
+            "lock_timeout",
+            "recursive_triggers",
+        ];
         let taken = [
             "threads",
             "memory_limit",

@@ -23,9 +23,12 @@ pub struct FilePagerOptions {
     /// Checkpoints that a filling log asks for run on a thread of their own (`true`), or in the
     /// caller whose batch crosses the line (`false`: every run of a script does the same I/O).
     pub background_checkpoint: bool,
-    /// Closing moves values from the end of the file to free space before them when a quarter of the
+    /// Closing moves values from the end of the file to free space before them when an eighth of the
     /// file is free, and at least so many bytes.
     pub pack_bytes: u64,
+    /// How long opening waits for the lock that another handle has on the file, of this process or another, before it fails
+    /// with `Locked`.
+    pub lock_timeout_ms: u64,
     /// A protocol bug to commit on purpose, so that the crash tests can be tested.
     #[doc(hidden)]
     pub planted_bug: Option<PlantedBug>,
@@ -40,6 +43,7 @@ impl Default for FilePagerOptions {
             pool_bytes: 64 << 20,
             background_checkpoint: true,
             pack_bytes: 1 << 20,
+            lock_timeout_ms: 0,
             planted_bug: None,
         }
     }

@@ -28,7 +28,7 @@ struct Behind {
 }
 
 impl Core {
-    /// At the clean end, moves some of what lies at the end of the file, as long as a quarter of the file is free and it becomes
+    /// At the clean end, moves some of what lies at the end of the file, as long as an eighth of the file is free and it becomes
     /// shorter.
     pub(super) fn pack_a_little(&self, state: &mut CheckpointState) -> Result<()> {
         let space = &self.store.space;

@@ -4,7 +4,7 @@ use super::check::Verified;
 use super::checkpoint::LogAfter;
 use super::core::Core;
 use super::options::FilePagerOptions;
-use super::recovery::{open_reader, open_writer};
+use super::recovery::{open_reader, open_writer, when_unlocked};
 use super::store::Store;
 use super::tree::{Peek, Tree};
 use crate::disk::{Disk, FileHandle, RealDisk};
@@ -39,7 +39,7 @@ impl FilePager {
     /// Opens a database for writing; makes it when there is no file, or an empty one.
     ///
     /// # Errors
-    /// `Locked` beside another handle; `NotADatabase`, `NewerFormat` and `Corrupt` for files that
+    /// `Locked` beside another handle that stays for longer than the options' `lock_timeout_ms`; `NotADatabase`, `NewerFormat` and `Corrupt` for files that
     /// cannot be opened, none of which changes a byte; I/O errors.
     pub fn open(path: impl AsRef<Path>, options: FilePagerOptions) -> Result<Self> {
         Self::open_on(Arc::new(RealDisk), path, options)
@@ -62,7 +62,9 @@ impl FilePager {
         path: impl AsRef<Path>,
         options: FilePagerOptions,
     ) -> Result<Self> {
-        let core = open_writer(disk, path.as_ref(), options)?;
+        let core = when_unlocked(options.lock_timeout_ms, || {
+            open_writer(Arc::clone(&disk), path.as_ref(), options.clone())
+        })?;
         Ok(Self {
             core: Arc::new(core),
         })
@@ -77,7 +79,9 @@ impl FilePager {
         path: impl AsRef<Path>,
         options: FilePagerOptions,
     ) -> Result<Self> {
-        let core = open_reader(disk, path.as_ref(), options)?;
+        let core = when_unlocked(options.lock_timeout_ms, || {
+            open_reader(Arc::clone(&disk), path.as_ref(), options.clone())
+        })?;
         Ok(Self {
             core: Arc::new(core),
         })

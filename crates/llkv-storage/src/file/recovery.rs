@@ -22,6 +22,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
 
 /// The epoch of everything that replay finds in the log.
 const REPLAY_EPOCH: u64 = 1;
@@ -35,6 +36,28 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// The longest pause between two looks whether a file is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Opens a file, again and again while another handle has it, for `timeout_ms` at the most. What was seen of the file before
+/// is seen anew each time: whoever had it may have made, changed or replaced it.
+pub(crate) fn when_unlocked<T>(timeout_ms: u64, mut open: impl FnMut() -> Result<T>) -> Result<T> {
+    let (begun, timeout) = (Instant::now(), Duration::from_millis(timeout_ms));
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let opened = open();
+        let Err(llkv_result::Error::Storage(StorageError::Locked { .. })) = &opened else {
+            return opened;
+        };
+        let left = timeout.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return opened;
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(LOCK_PAUSE);
+    }
 }
 
 /// Opens `path` for writing, making it when it does not exist.

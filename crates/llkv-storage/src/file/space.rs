@@ -137,10 +137,10 @@ impl Space {
         self.state.lock().prefer_front = prefer;
     }
 
-    /// True when a quarter of the file is free, and at least `least` bytes.
+    /// True when an eighth of the file is free, and at least `least` bytes.
     pub(crate) fn is_worth_packing(&self, least: u64) -> bool {
         let state = self.state.lock();
-        state.free_bytes >= least && state.free_bytes * 4 >= state.end
+        state.free_bytes >= least && state.free_bytes * 8 >= state.end
     }
 
     /// Where to cut the file: what lies behind has room before, and is at most `budget` bytes.

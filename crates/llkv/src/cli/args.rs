@@ -46,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) readonly: bool,
 
+    /// Wait so many milliseconds while another process has the file, before giving up.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) lock_timeout_ms: u64,
+
     /// Dialect of the SQL: llkv (PostgreSQL's meanings), sqlite, duckdb.
     #[arg(long, value_parser = dialect)]
     pub(crate) dialect: Option<SqlDialect>,

@@ -118,11 +118,12 @@ fn back_up(path: &Path, target: &Path) -> Result<(), Stop> {
 }
 
 fn open(args: &Args) -> Result<Database, Stop> {
-    let options = EngineOptions {
+    let mut options = EngineOptions {
         dialect: args.dialect.unwrap_or(SqlDialect::Llkv),
         read_only: args.readonly,
         ..EngineOptions::default()
     };
+    options.runtime.file.lock_timeout_ms = args.lock_timeout_ms;
     Ok(match args.database.as_deref() {
         None => Database::in_memory_with(options)?,
         Some(path) if path.as_os_str() == ":memory:" => Database::in_memory_with(options)?,
