@@ -22,6 +22,7 @@ pub fn options(planted_bug: Option<PlantedBug>) -> FilePagerOptions {
         // Small files are packed too.
         pack_bytes: 16 << 10,
         planted_bug,
+        ..FilePagerOptions::default()
     }
 }
 
