@@ -132,7 +132,7 @@ fn database_of_all_records(path: &Path) {
         CREATE INDEX i ON t (v)";
     engine.execute(setup).unwrap();
     engine
-        .execute("INSERT INTO t SELECT x, 'text ' || x % 7 FROM generate_series(1, 2000) AS s(x)")
+        .execute("INSERT INTO t SELECT x, 'text ' || x % 7 FROM generate_series(1, 20000) AS s(x)")
         .unwrap();
     engine.execute("CHECKPOINT").unwrap();
     engine

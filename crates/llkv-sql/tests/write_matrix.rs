@@ -15,7 +15,7 @@
 mod simulated;
 
 use llkv_sql::{Session, SqlEngine};
-use simulated::{Row, query, run};
+use simulated::{Row, Value, query, run};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -225,7 +225,7 @@ fn a_statement_that_waits_for_a_row_goes_on_when_the_other_transaction_rolls_bac
     });
     let rows = query(&one, "SELECT v FROM t ORDER BY id").unwrap();
     assert_eq!(rows.len(), 2);
-    assert_eq!(rows[0][0].to_string(), "15");
+    assert_eq!(rows[0][0], Value::Int(15));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_statement_that_waits_for_a_row_may_be_tried_again_when_the_other_transactio
         }
     });
     let rows = query(&one, "SELECT v FROM t ORDER BY id").unwrap();
-    assert_eq!(rows[0][0].to_string(), "16");
+    assert_eq!(rows[0][0], Value::Int(16));
 }
 
 #[test]
