@@ -68,10 +68,23 @@ fn quote(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
                 write_hex(out, bytes)?;
                 out.push('\'');
             }
+            Scalar::Float64(value) => quote_real(out, *value).map_err(refused)?,
             other => write!(out, "{other}").map_err(refused)?,
         }
         Ok(Some(()))
     })
+}
+
+/// The real as it is shown, or with all the digits that it needs to be read again.
+fn quote_real(out: &mut String, value: f64) -> std::fmt::Result {
+    let start = out.len();
+    variant::write_real(out, value)?;
+    let shown = out.get(start..).and_then(|text| text.parse::<f64>().ok());
+    if shown != Some(value) {
+        out.truncate(start);
+        write!(out, "{}", Scalar::Float64(value))?;
+    }
+    Ok(())
 }
 
 /// A value that carries its own type as one of that type.

@@ -202,7 +202,10 @@ impl Binder<'_> {
         }
         for option in &column.options {
             match &option.option {
-                ColumnOption::Null | ColumnOption::Comment(_) | ColumnOption::Collation(_) => {}
+                ColumnOption::Null | ColumnOption::Comment(_) => {}
+                ColumnOption::Collation(name) => {
+                    self.refuse_collation(name, "a column", &column.name)?;
+                }
                 ColumnOption::NotNull => defined.nullable = false,
                 ColumnOption::Default(expr) => defined.default_sql = Some(expr.to_string()),
                 ColumnOption::Generated {

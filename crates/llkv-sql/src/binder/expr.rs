@@ -111,9 +111,11 @@ impl Binder<'_> {
             node = left;
         }
         let nested = self.depth;
+        let (node, mut of_left) = self.without_collation(node)?;
         let (mut result, mut compared) = self.bind_operand(node, &spine)?;
         let mut levels = 0usize;
         while let Some((op, right, node)) = spine.pop() {
+            let (right, of_right) = self.without_collation(right)?;
             let right_bound = match std::mem::take(&mut compared) {
                 true => None,
                 false => Some(self.bind_expr(right)?),
@@ -122,7 +124,8 @@ impl Binder<'_> {
             if !flat {
                 levels += 1;
             }
-            result = self.bind_operator(op, result, right_bound, node)?;
+            let collation = std::mem::take(&mut of_left).or(of_right);
+            result = self.bind_operator(op, result, right_bound, collation, node)?;
             if nested + levels > MAX_DEPTH {
                 if !result.is_constant() {
                     return Err(too_complex("a chain of operators", MAX_DEPTH));
@@ -294,16 +297,12 @@ impl Binder<'_> {
         Ok(text.cast(ty))
     }
 
-    /// Collations that compare bytes, as all text here does, are taken; others are not known.
+    /// COLLATE where nothing is compared.
     fn bind_collate(&mut self, inner: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
-        let ast::Expr::Collate { collation, .. } = node else {
-            return self.bind_expr(inner);
-        };
-        let name = collation.to_string().replace('"', "").to_ascii_lowercase();
-        if matches!(name.as_str(), "binary" | "c" | "posix" | "ucs_basic") {
-            return self.bind_expr(inner);
+        match self.without_collation(node)?.1.is_binary() {
+            true => self.bind_expr(inner),
+            false => self.unsupported("COLLATE in this place", node),
         }
-        self.unsupported(format!("the collation {collation}"), node)
     }
 }
 

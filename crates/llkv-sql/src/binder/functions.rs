@@ -107,6 +107,26 @@ impl Binder<'_> {
         self.named_call(name, args, node)
     }
 
+    /// Digits behind the point as SQLite's `round` reads them: whole, and never fewer than none.
+    fn round_digits(&mut self, digits: Expr) -> Result<Expr> {
+        let digits = match digits.ty() {
+            SqlType::Int64 => digits,
+            _ => Expr::Cast {
+                expr: Box::new(self.as_variant(digits)),
+                ty: SqlType::Int64,
+                mode: CastMode::Sqlite,
+            },
+        };
+        let none = Expr::Literal(Scalar::Int64(0));
+        let again = self.copy_of(&digits)?;
+        let is_negative = Expr::compare(BinaryOp::Lt, again, none.clone());
+        Ok(Expr::Case {
+            branches: vec![(is_negative, none)],
+            otherwise: Some(Box::new(digits)),
+            ty: SqlType::Int64,
+        })
+    }
+
     /// A call in SQLite's dialect, where functions mix types.
     fn sqlite_call(
         &mut self,
@@ -150,9 +170,14 @@ impl Binder<'_> {
                     };
                 }
                 // With digits halves go away from zero, as SQLite's do.
-                if args.len() == 1 {
-                    args.push(Expr::Literal(Scalar::Int64(0)));
-                }
+                let digits = match args.pop() {
+                    Some(digits) if !args.is_empty() => self.round_digits(digits)?,
+                    value => {
+                        args.extend(value);
+                        Expr::Literal(Scalar::Int64(0))
+                    }
+                };
+                args.push(digits);
                 args
             }
             _ => args,

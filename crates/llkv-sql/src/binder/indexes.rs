@@ -58,6 +58,11 @@ impl Binder<'_> {
         info: &TableInfo,
         create: &ast::CreateIndex,
     ) -> Result<IndexColumn> {
+        if create.unique
+            && let ast::Expr::Collate { collation, .. } = &column.column.expr
+        {
+            self.refuse_collation(collation, "a unique index", &create.table_name)?;
+        }
         let ast::Expr::Identifier(name) = plain(&column.column.expr) else {
             return self.unsupported("an index on an expression", &create.table_name);
         };

@@ -10,6 +10,7 @@ mod aggregate;
 mod alter;
 mod alter_texts;
 mod alter_views;
+mod collations;
 mod conditions;
 mod copy;
 mod create;

@@ -1,6 +1,7 @@
 //! Operators with two operands: which types meet, and what each dialect makes of them.
 
 use super::Binder;
+use super::collations::Collation;
 use super::literals::{convert, tight_decimal};
 use crate::dialect::ZeroDivision;
 use llkv_compute::coercion::{binary_signature, common_type};
@@ -16,11 +17,18 @@ impl Binder<'_> {
         op: &BinaryOperator,
         left: Expr,
         right: Option<Expr>,
+        collation: Collation,
         node: &ast::Expr,
     ) -> Result<Expr> {
         let Some(right) = right else {
             return Ok(left);
         };
+        if !collation.is_binary() {
+            return match comparison(op) {
+                Some(op) => self.compare_collated(op, left, right, collation, node),
+                None => self.unsupported("COLLATE in this place", node),
+            };
+        }
         let binary = match op {
             BinaryOperator::And => return self.bind_and(left, right, node),
             BinaryOperator::Or => return self.bind_or(left, right, node),
@@ -33,19 +41,15 @@ impl Binder<'_> {
             BinaryOperator::Multiply => BinaryOp::Multiply,
             BinaryOperator::Modulo => BinaryOp::Modulo,
             BinaryOperator::StringConcat => BinaryOp::Concat,
-            BinaryOperator::Eq => BinaryOp::Eq,
-            BinaryOperator::NotEq => BinaryOp::NotEq,
-            BinaryOperator::Lt => BinaryOp::Lt,
-            BinaryOperator::LtEq => BinaryOp::LtEq,
-            BinaryOperator::Gt => BinaryOp::Gt,
-            BinaryOperator::GtEq => BinaryOp::GtEq,
-            BinaryOperator::Spaceship => BinaryOp::IsNotDistinctFrom,
             BinaryOperator::BitwiseAnd => BinaryOp::BitAnd,
             BinaryOperator::BitwiseOr => BinaryOp::BitOr,
             BinaryOperator::BitwiseXor | BinaryOperator::PGBitwiseXor => BinaryOp::BitXor,
             BinaryOperator::PGBitwiseShiftLeft => BinaryOp::ShiftLeft,
             BinaryOperator::PGBitwiseShiftRight => BinaryOp::ShiftRight,
-            other => return self.bind_operator_call(other, left, right, node),
+            other => match comparison(other) {
+                Some(comparison) => comparison,
+                None => return self.bind_operator_call(other, left, right, node),
+            },
         };
         self.binary(binary, left, right, node)
     }
@@ -122,7 +126,7 @@ impl Binder<'_> {
 
     /// Lets operands take each other's type before the signature is asked: literals in quotes,
     /// parameters, and what SQLite takes for a number.
-    fn meet(&mut self, op: BinaryOp, left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+    pub(super) fn meet(&mut self, op: BinaryOp, left: Expr, right: Expr) -> Result<(Expr, Expr)> {
         use BinaryOp::{BitAnd, BitOr, BitXor, Concat, ShiftLeft, ShiftRight};
         if op == Concat {
             let left = self.text_operand(left);
@@ -354,4 +358,18 @@ fn is_nonzero_literal(expr: &Expr) -> bool {
         Expr::Literal(Scalar::Decimal { value, .. }) => *value != 0,
         _ => false,
     }
+}
+
+/// The operators that compare.
+const fn comparison(op: &BinaryOperator) -> Option<BinaryOp> {
+    Some(match op {
+        BinaryOperator::Eq => BinaryOp::Eq,
+        BinaryOperator::NotEq => BinaryOp::NotEq,
+        BinaryOperator::Lt => BinaryOp::Lt,
+        BinaryOperator::LtEq => BinaryOp::LtEq,
+        BinaryOperator::Gt => BinaryOp::Gt,
+        BinaryOperator::GtEq => BinaryOp::GtEq,
+        BinaryOperator::Spaceship => BinaryOp::IsNotDistinctFrom,
+        _ => return None,
+    })
 }

@@ -42,6 +42,11 @@ impl Binder<'_> {
         expr: &ast::Expr,
         items: &[SelectItem],
     ) -> Result<Expr> {
+        let (inner, collation) = self.without_collation(expr)?;
+        if !collation.is_binary() {
+            let key = self.bind_order_key(inner, items)?;
+            return self.collated(key, collation, expr);
+        }
         if let Some(position) = self.ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok(item.expr.clone()),

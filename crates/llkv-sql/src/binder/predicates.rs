@@ -1,6 +1,7 @@
 //! Predicates: BETWEEN, IN, LIKE, IS DISTINCT FROM.
 
 use super::Binder;
+use super::collations::Collation;
 use super::literals::{array_of, convert};
 use super::row_values::{are_rows, is_row};
 use llkv_expr::{BinaryOp, CastMode, Expr, InList, UnaryOp};
@@ -24,12 +25,15 @@ impl Binder<'_> {
         if is_row(value) {
             return self.bind_row_between(value, (low, high), negated, node);
         }
+        let (value, own) = self.without_collation(value)?;
+        let (low, of_low) = self.without_collation(low)?;
+        let (high, of_high) = self.without_collation(high)?;
         let value = self.bind_expr(value)?;
         let low = self.bind_expr(low)?;
         let high = self.bind_expr(high)?;
         let again = self.copy_of(&value)?;
-        let above = self.binary(BinaryOp::GtEq, again, low, node)?;
-        let below = self.binary(BinaryOp::LtEq, value, high, node)?;
+        let above = self.compare_collated(BinaryOp::GtEq, again, low, own.or(of_low), node)?;
+        let below = self.compare_collated(BinaryOp::LtEq, value, high, own.or(of_high), node)?;
         Ok(negate(Expr::And(vec![above, below]), negated))
     }
 
@@ -43,6 +47,8 @@ impl Binder<'_> {
         if are_rows(left, right) {
             return self.bind_row_distinct(left, right, node, negated);
         }
+        let (left, of_left) = self.without_collation(left)?;
+        let (right, of_right) = self.without_collation(right)?;
         let left = self.bind_expr(left)?;
         let right = self.bind_expr(right)?;
         let op = if negated {
@@ -50,7 +56,7 @@ impl Binder<'_> {
         } else {
             BinaryOp::IsDistinctFrom
         };
-        self.binary(op, left, right, node)
+        self.compare_collated(op, left, right, of_left.or(of_right), node)
     }
 
     /// `x [NOT] IN (a, b, ...)`. A list of literals becomes an array at once, however long it is.
@@ -64,6 +70,7 @@ impl Binder<'_> {
         if is_row(value) {
             return self.bind_row_in_list(value, list, negated, node);
         }
+        let (value, collation) = self.without_collation(value)?;
         let value = self.bind_expr(value)?;
         if list.is_empty() {
             return Ok(Expr::boolean(negated));
@@ -96,7 +103,11 @@ impl Binder<'_> {
             ty
         };
         let value = self.coerce(value, ty);
-        let list = self.in_list_of(ty, items);
+        let value = self.collated(value, collation, node)?;
+        let list = match collation.is_binary() {
+            true => self.in_list_of(ty, items),
+            false => self.in_list_collated(ty, items, collation, node)?,
+        };
         Ok(Expr::InList {
             expr: Box::new(value),
             list,
@@ -111,6 +122,20 @@ impl Binder<'_> {
             return InList::Values(array);
         }
         InList::Exprs(items.into_iter().map(|e| self.coerce(e, ty)).collect())
+    }
+
+    fn in_list_collated(
+        &mut self,
+        ty: SqlType,
+        items: Vec<Expr>,
+        collation: Collation,
+        node: &ast::Expr,
+    ) -> Result<InList> {
+        let items = items.into_iter().map(|item| {
+            let item = self.coerce(item, ty);
+            self.collated(item, collation, node)
+        });
+        Ok(InList::Exprs(items.collect::<Result<_>>()?))
     }
 
     /// `[NOT] LIKE`, `[NOT] ILIKE`

@@ -333,7 +333,9 @@ impl Binder<'_> {
         let own = plan.column_set();
         let mut projections = self.project(bound.items, &own);
         let visible = projections.len();
-        let keys = self.project_keys(bound.keys, &own, &mut projections);
+        let above_list =
+            matches!(bound.distinct, Distinction::Rows) && self.dialect != crate::SqlDialect::Llkv;
+        let keys = self.project_keys(bound.keys, &own, &mut projections, above_list);
         let distinct = match bound.distinct {
             Distinction::On(on) => {
                 return Ok(self.plan_distinct_on(plan, (projections, visible), keys, on, slice));
@@ -398,16 +400,26 @@ impl Binder<'_> {
             .collect()
     }
 
-    /// Sort keys over the projected columns; what is not among them is projected too.
+    /// Sort keys over the projected columns; what is not among them is projected too, or computed of them where
+    /// it can be and `above_list` is true.
     fn project_keys(
         &mut self,
         keys: Vec<SortKey>,
         own: &ColumnSet,
         projections: &mut Vec<Projection>,
+        above_list: bool,
     ) -> Vec<SortKey> {
         let mut sorted = Vec::with_capacity(keys.len());
         for key in keys {
             if matches!(key.expr, Expr::Literal(_)) {
+                continue;
+            }
+            let is_there = |id| projections.iter().any(|p| p.column.id == id);
+            if above_list
+                && !projections.iter().any(|p| same(&p.expr, &key.expr))
+                && key.expr.columns().all(is_there)
+            {
+                sorted.push(key);
                 continue;
             }
             let column = self.project_hidden(key.expr, "sort key", own, projections);

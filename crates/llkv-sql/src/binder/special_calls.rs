@@ -21,6 +21,7 @@ impl Binder<'_> {
                 let from = substring_from.as_deref();
                 if let (Some(pattern), None) = (from, substring_for)
                     && is_text_literal(pattern)
+                    && self.function("regexp_part").is_some()
                 {
                     return Some(self.bind_call(
                         "regexp_part",

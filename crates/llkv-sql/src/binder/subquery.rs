@@ -53,13 +53,17 @@ impl Binder<'_> {
         while let ast::Expr::Nested(inner) = parts {
             parts = inner;
         }
-        let mut needle = match parts {
-            ast::Expr::Tuple(parts) => parts
-                .iter()
-                .map(|part| self.bind_expr(part))
-                .collect::<Result<Vec<Expr>>>()?,
-            single => vec![self.bind_expr(single)?],
+        let parts = match parts {
+            ast::Expr::Tuple(parts) => parts.as_slice(),
+            single => std::slice::from_ref(single),
         };
+        let mut needle = Vec::with_capacity(parts.len());
+        let mut collations = Vec::with_capacity(parts.len());
+        for part in parts {
+            let (part, collation) = self.without_collation(part)?;
+            needle.push(self.bind_expr(part)?);
+            collations.push(collation);
+        }
         let inner = self.bind_query(query)?;
         let columns = inner.columns();
         if columns.len() != needle.len() {
@@ -74,11 +78,11 @@ impl Binder<'_> {
             );
         }
         let mut haystack = Vec::with_capacity(columns.len());
-        for (needle, column) in needle.iter_mut().zip(&columns) {
+        for ((needle, column), collation) in needle.iter_mut().zip(&columns).zip(collations) {
             let left = std::mem::replace(needle, Expr::Literal(Scalar::Null(SqlType::Null)));
             let (left, right) = self.common(left, column, node)?;
-            *needle = left;
-            haystack.push(right);
+            *needle = self.collated(left, collation, node)?;
+            haystack.push(self.collated(right, collation, node)?);
         }
         let mark = self.new_column("in", SqlType::Boolean, true);
         let result = Expr::column(mark.id, mark.ty);
