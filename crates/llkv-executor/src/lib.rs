@@ -16,6 +16,8 @@
 //! 4. The last pipeline has no sink: its batches are put back into the order of their morsels by a bounded
 //!    queue from which the caller pulls.
 //!
+//! Queries over a few rows do without all of this: [`run_directly`].
+//!
 //! ```
 //! use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 //! use arrow::datatypes::Int64Type;
@@ -55,6 +57,7 @@
 mod batch;
 mod compile;
 mod context;
+mod direct;
 mod executor;
 mod keys;
 mod memory;
@@ -68,6 +71,7 @@ mod run;
 mod spill;
 
 pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider, machine_threads};
+pub use direct::{DirectRows, SmallTable, run_directly};
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
 pub use memory::{MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorSpan, OperatorStatistics, OperatorSums, ScanStatistics, SpanRole};

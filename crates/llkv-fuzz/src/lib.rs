@@ -4,7 +4,7 @@
 //! SQL that both databases speak. Oracles judge each statement:
 //!
 //! - SQLite gives the same rows, the same count of changes, or an error too (dialect `sqlite`);
-//! - the optimizer off, every index, no index and tiny batches give the same rows;
+//! - operators for the smallest tables, the optimizer off, every index, no index and tiny batches give the same rows;
 //! - ternary logic partitioning: a query's rows are those where a condition is true, false and NULL, in WHERE,
 //!   HAVING, under DISTINCT and under aggregates;
 //! - NoREC: a filter lets through as many rows as there are for which its condition is true;

@@ -12,7 +12,8 @@ use std::fmt;
 const OPTIMIZER_OFF: &str = "optimizer off";
 
 /// Settings that change how a query is run and never what it gives: name, setting, value.
-const VARIANTS: [(&str, &str, &str); 4] = [
+const VARIANTS: [(&str, &str, &str); 5] = [
+    ("by operators", "direct_execution", "off"),
     (OPTIMIZER_OFF, "optimizer", "off"),
     ("every index", "index_use", "always"),
     ("no index", "index_use", "never"),

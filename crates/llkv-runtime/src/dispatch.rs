@@ -2,8 +2,8 @@
 
 use crate::transaction::Transaction;
 use crate::{
-    RuntimeSession, alter, copy, database_numbers, ddl, dml, explain, foreign_keys, indexes,
-    integrity, query, row_by_row, schemas, sequences, triggers,
+    RuntimeSession, alter, copy, database_numbers, ddl, direct, dml, explain, foreign_keys,
+    indexes, integrity, query, row_by_row, schemas, sequences, triggers,
 };
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
@@ -16,6 +16,11 @@ impl RuntimeSession {
         statement: PlanStatement,
     ) -> Result<StatementResult> {
         transaction.set_path(&self.settings.path);
+        if let PlanStatement::Query(plan) = &statement
+            && let Some(result) = direct::query(self, transaction, plan)?
+        {
+            return Ok(result);
+        }
         let catalog = query::catalog_of(self, transaction);
         let statement = query::optimize_statement(self, &catalog, statement)?;
         self.run_optimized(transaction, statement)

@@ -63,6 +63,7 @@ mod copy;
 mod database_numbers;
 mod ddl;
 mod definition_sql;
+mod direct;
 mod dispatch;
 mod dml;
 mod engine;

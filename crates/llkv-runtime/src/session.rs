@@ -3,6 +3,7 @@
 use crate::backup::back_up;
 use crate::catalog_view::Scope;
 use crate::context::RuntimeContext;
+use crate::direct::SmallTables;
 use crate::firing::Firing;
 use crate::known::Known;
 use crate::sequences::SessionSequences;
@@ -36,6 +37,7 @@ pub struct RuntimeSession {
     pub(crate) is_analyzing: bool,
     /// What stable functions answer.
     pub(crate) known: Known,
+    pub(crate) small_tables: SmallTables,
 }
 
 impl RuntimeSession {
@@ -49,6 +51,7 @@ impl RuntimeSession {
             sequences: Arc::default(),
             is_analyzing: false,
             known: Known::default(),
+            small_tables: SmallTables::default(),
             context,
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct SessionSettings {
     pub(crate) threads: usize,
     pub(crate) batch_rows: usize,
     pub(crate) force_spill: bool,
+    /// Queries over a few rows run as they were bound, without operators.
+    pub(crate) direct_execution: bool,
     pub(crate) cancel: CancelToken,
     pub(crate) progress: Option<ProgressHook>,
     pub(crate) optimizer: OptimizerOptions,
@@ -43,6 +45,7 @@ impl SessionSettings {
             threads: default_threads(context),
             batch_rows: BATCH_ROWS,
             force_spill: context.options.force_spill,
+            direct_execution: true,
             cancel: CancelToken::new(),
             progress: None,
             optimizer: OptimizerOptions::default(),
@@ -102,6 +105,7 @@ impl SessionSettings {
             }
             "force_spill" if is_default => self.force_spill = context.options.force_spill,
             "force_spill" => self.force_spill = switch(name, value)?,
+            "direct_execution" => self.direct_execution = is_default || switch(name, value)?,
             "on_statement_error" => {
                 self.on_statement_error = match value.to_ascii_lowercase().as_str() {
                     "abort" | "default" => OnStatementError::AbortTransaction,

@@ -78,6 +78,21 @@ impl TableHandle {
         self.committed.as_ref().map(|(version, _)| version)
     }
 
+    /// The table's columns, shared.
+    #[must_use]
+    pub fn shared_schema(&self) -> &Arc<TableSchema> {
+        &self.schema
+    }
+
+    /// The committed rows and up to which commit they are seen, where the transaction has changed none and added none.
+    #[must_use]
+    pub fn unchanged(&self) -> Option<(&Arc<TableVersion>, TxnId)> {
+        let changes_nothing =
+            self.own_groups.is_none() && self.own_batches.is_empty() && self.own_deletes.is_empty();
+        let (version, snapshot) = self.committed.as_ref()?;
+        changes_nothing.then_some((version, *snapshot))
+    }
+
     /// Opens a scan. Nothing is read before [`TableScan::read`].
     ///
     /// # Errors

@@ -23,7 +23,7 @@ const RED_ZONE: usize = 128 << 10;
 const STACK_SEGMENT: usize = 1 << 20;
 
 /// Runs one level of a recursion over a tree, on a new stack segment where the old one runs short.
-pub(super) fn deep<T>(level: impl FnOnce() -> T) -> T {
+pub(crate) fn deep<T>(level: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, level)
 }
 

@@ -11,15 +11,16 @@ mod logic;
 mod node;
 mod substring;
 
-use crate::arithmetic::integer::of_two;
+use crate::row::{RowValue, evaluate_row};
 use crate::value::Value;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use frame::Frame;
-use llkv_expr::{BinaryOp, ColumnId, Expr, UnaryOp};
+use llkv_expr::{ColumnId, Expr};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use node::Node;
 
+pub(crate) use eval::deep;
 pub use like::LikePattern;
 
 /// An expression whose patterns are parsed, whose lists are hashed and whose constant parts are
@@ -146,30 +147,16 @@ pub fn evaluate(expr: &Expr, batch: &RecordBatch) -> Result<ArrayRef> {
 /// # Errors
 /// As [`evaluate`]; an internal error for an expression with columns.
 pub fn fold(expr: &Expr) -> Result<Scalar> {
-    if let Some(value) = of_integers(expr) {
-        return Ok(Scalar::Int64(value));
-    }
+    evaluate_row(expr, &[][..]).map(RowValue::into_owned)
+}
+
+/// [`fold`] by the kernels alone, over arrays of one row.
+pub(crate) fn fold_arrays(expr: &Expr) -> Result<Scalar> {
     let array = PreparedExpr::new(expr)?.evaluate_columns(&[], 1)?;
     Scalar::from_array(array.as_ref(), 0)
 }
 
-/// The value of an operator on BIGINT literals, without the arrays that take most of the time for one row.
-fn of_integers(expr: &Expr) -> Option<i64> {
-    let literal = |expr: &Expr| match expr {
-        Expr::Literal(Scalar::Int64(value)) => Some(*value),
-        _ => None,
-    };
-    match expr {
-        Expr::Binary {
-            op,
-            left,
-            right,
-            ty: SqlType::Int64,
-        } => of_two(*op, literal(left)?, literal(right)?),
-        Expr::Unary {
-            op: UnaryOp::Negate,
-            expr,
-        } => of_two(BinaryOp::Subtract, 0, literal(expr)?),
-        _ => None,
-    }
+/// Whether some row may give an error.
+pub(crate) fn is_fallible(expr: &Expr) -> Result<bool> {
+    Ok(PreparedExpr::new(expr)?.node.is_fallible())
 }

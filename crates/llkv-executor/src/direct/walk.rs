@@ -1,0 +1,379 @@
+//! The nodes of a plan, each handing its rows to whoever asked for them.
+
+use super::aggregate::Groups;
+use super::check::{Checked, Tables};
+use super::key_set::{Key, KeySet};
+use super::subquery::Subqueries;
+use crate::pipeline::Flow;
+use llkv_compute::{Row, evaluate_row, order_of, row_passes};
+use llkv_expr::{ColumnId, Expr, SortKey};
+use llkv_plan::{
+    Aggregate, ColumnSet, Distinct, Join, JoinKind, Limit, LogicalPlan, PlanColumn, Project, Scan,
+    SetOp, SetOpKind, Sort, UnionAll, Values,
+};
+use llkv_result::{Error, Result};
+use llkv_types::Scalar;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// Who takes the rows of a node: the row stands in the walk.
+pub(super) type Sink<'s, 'p> = &'s mut dyn FnMut(&mut Walk<'p>) -> Result<Flow>;
+
+/// Places of columns in the row.
+pub(super) type Places = SmallVec<[usize; 8]>;
+
+/// Values of columns: those of tables stay where they are.
+struct CurrentRow<'p>(Vec<Cow<'p, Scalar>>);
+
+impl Row for CurrentRow<'_> {
+    fn value(&self, column: ColumnId) -> Option<&Scalar> {
+        self.0.get(column.0 as usize).map(|value| &**value)
+    }
+}
+
+/// A plan that is being run, and the row at hand.
+pub(super) struct Walk<'p> {
+    tables: &'p Tables,
+    /// Columns that somebody reads: others are not set.
+    read: &'p ColumnSet,
+    /// Values of all columns of the statement, each at the place of its number.
+    row: CurrentRow<'p>,
+    pub(super) subqueries: Subqueries,
+}
+
+impl<'p> Walk<'p> {
+    pub(super) fn new(checked: &'p Checked) -> Self {
+        Self {
+            tables: &checked.tables,
+            read: &checked.read,
+            row: CurrentRow(vec![Cow::Owned(Scalar::Boolean(false)); checked.columns]),
+            subqueries: Subqueries::default(),
+        }
+    }
+
+    /// Hands all rows of a node to `sink`, until it wants no more: [`Flow::Stop`] says that it did not.
+    pub(super) fn run(&mut self, plan: &'p LogicalPlan, sink: Sink<'_, 'p>) -> Result<Flow> {
+        match plan {
+            LogicalPlan::Scan(node) => self.scan(node, sink),
+            LogicalPlan::Values(node) => self.values(node, sink),
+            LogicalPlan::Filter(node) => self.run(&node.input, &mut |walk| match walk
+                .passes(&node.predicate)?
+            {
+                true => sink(walk),
+                false => Ok(Flow::Continue),
+            }),
+            LogicalPlan::Project(node) => self.project(node, sink),
+            LogicalPlan::Limit(node) => self.limit(node, sink),
+            LogicalPlan::Distinct(node) => self.distinct(node, sink),
+            LogicalPlan::Sort(node) => self.sort(node, sink),
+            LogicalPlan::Aggregate(node) => self.aggregate(node, sink),
+            LogicalPlan::Join(node) => self.join(node, sink),
+            LogicalPlan::Apply(node) => self.apply(node, sink),
+            LogicalPlan::UnionAll(node) => self.union_all(node, sink),
+            LogicalPlan::SetOp(node) => self.set_op(node, sink),
+            other => Err(Error::internal(format!(
+                "{:?} is not run directly",
+                std::mem::discriminant(other)
+            ))),
+        }
+    }
+
+    /// The value of a column, by its place.
+    pub(super) fn value(&self, place: usize) -> Result<&Scalar> {
+        let value = self.row.0.get(place).map(|value| &**value);
+        value.ok_or_else(|| no_place(place))
+    }
+
+    pub(super) fn set(&mut self, place: usize, value: Scalar) -> Result<()> {
+        self.put(place, Cow::Owned(value))
+    }
+
+    fn put(&mut self, place: usize, value: Cow<'p, Scalar>) -> Result<()> {
+        *self.row.0.get_mut(place).ok_or_else(|| no_place(place))? = value;
+        Ok(())
+    }
+
+    /// Puts values into places, as [`Walk::values_at`] gave them.
+    pub(super) fn set_all(&mut self, places: &[usize], values: &[Scalar]) -> Result<()> {
+        let mut pairs = places.iter().zip(values);
+        pairs.try_for_each(|(place, value)| self.set(*place, value.clone()))
+    }
+
+    /// The values in some places.
+    pub(super) fn values_at(&self, places: &[usize]) -> Result<Key> {
+        let places = places.iter();
+        places.map(|place| self.value(*place).cloned()).collect()
+    }
+
+    pub(super) fn passes(&self, predicate: &Expr) -> Result<bool> {
+        row_passes(predicate, &self.row)
+    }
+
+    pub(super) fn evaluate(&self, expr: &Expr) -> Result<Scalar> {
+        evaluate_row(expr, &self.row).map(Cow::into_owned)
+    }
+
+    /// Puts the value of an expression into a place.
+    fn compute(&mut self, expr: &Expr, column: &PlanColumn) -> Result<()> {
+        match expr {
+            Expr::Column { id, .. } if *id == column.id => Ok(()),
+            expr => {
+                let value = self.evaluate(expr)?;
+                self.set(column.id.0 as usize, value)
+            }
+        }
+    }
+
+    fn scan(&mut self, node: &'p Scan, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let tables = self.tables;
+        let table = tables.iter().find(|(id, _)| *id == node.table);
+        let Some((_, table)) = table else {
+            return Err(Error::internal("a table was not read before its scan"));
+        };
+        let mut places: SmallVec<[(usize, usize); 8]> = SmallVec::new();
+        let read = self.read;
+        let columns = node.columns.iter();
+        for (field, column) in columns.filter(|(_, column)| read.contains(column.id)) {
+            let position = table.position(*field);
+            let position = position.ok_or_else(|| Error::internal("a scan of no such field"))?;
+            places.push((position, column.id.0 as usize));
+        }
+        for number in 0..table.len() {
+            let row = table.row(number);
+            for (from, to) in &places {
+                let value = row.get(*from).ok_or_else(|| no_place(*from))?;
+                self.put(*to, Cow::Borrowed(value))?;
+            }
+            let mut passes = true;
+            for predicate in &node.predicates {
+                passes = passes && self.passes(predicate)?;
+            }
+            if passes && sink(self)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn values(&mut self, node: &'p Values, sink: Sink<'_, 'p>) -> Result<Flow> {
+        for batch in &node.batches {
+            for row in 0..batch.num_rows() {
+                for (values, column) in batch.columns().iter().zip(&node.columns) {
+                    let value = Scalar::from_array(values.as_ref(), row)?;
+                    self.set(column.id.0 as usize, value)?;
+                }
+                if sink(self)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn project(&mut self, node: &'p Project, sink: Sink<'_, 'p>) -> Result<Flow> {
+        self.run(&node.input, &mut |walk| {
+            for projection in &node.projections {
+                walk.compute(&projection.expr, &projection.column)?;
+            }
+            sink(walk)
+        })
+    }
+
+    fn limit(&mut self, node: &'p Limit, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let (mut skip, mut fetch) = (node.skip, node.fetch.unwrap_or(u64::MAX));
+        if fetch == 0 {
+            return Ok(Flow::Continue);
+        }
+        let mut wanted = Flow::Continue;
+        self.run(&node.input, &mut |walk| {
+            if skip > 0 {
+                skip -= 1;
+                return Ok(Flow::Continue);
+            }
+            fetch -= 1;
+            wanted = sink(walk)?;
+            Ok(match fetch {
+                0 => Flow::Stop,
+                _ => wanted,
+            })
+        })?;
+        Ok(wanted)
+    }
+
+    fn distinct(&mut self, node: &'p Distinct, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let places = places_of(&node.input);
+        let mut seen = KeySet::default();
+        self.run(&node.input, &mut |walk| {
+            let (_, is_new) = seen.place(walk.values_at(&places)?);
+            match is_new {
+                true => sink(walk),
+                false => Ok(Flow::Continue),
+            }
+        })
+    }
+
+    fn sort(&mut self, node: &'p Sort, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let places = places_of(&node.input);
+        let mut rows: Vec<(Key, Key)> = Vec::new();
+        self.run(&node.input, &mut |walk| {
+            let keys = node.keys.iter().map(|key| walk.evaluate(&key.expr));
+            rows.push((keys.collect::<Result<_>>()?, walk.values_at(&places)?));
+            Ok(Flow::Continue)
+        })?;
+        rows.sort_by(|(left, _), (right, _)| order_of_keys(&node.keys, left, right));
+        let fetch = node.fetch.and_then(|fetch| usize::try_from(fetch).ok());
+        rows.truncate(fetch.unwrap_or(usize::MAX));
+        for (_, row) in &rows {
+            self.set_all(&places, row)?;
+            if sink(self)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn aggregate(&mut self, node: &'p Aggregate, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let mut groups = Groups::new(node);
+        self.run(&node.input, &mut |walk| {
+            groups.feed(walk)?;
+            Ok(Flow::Continue)
+        })?;
+        for (keys, values) in groups.finish()? {
+            for (group, value) in node.groups.iter().zip(keys) {
+                self.set(group.column.id.0 as usize, value)?;
+            }
+            for ((column, _), value) in node.aggregates.iter().zip(values) {
+                self.set(column.id.0 as usize, value)?;
+            }
+            if sink(self)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn join(&mut self, node: &'p Join, sink: Sink<'_, 'p>) -> Result<Flow> {
+        self.run(&node.left, &mut |walk| {
+            let mut has_match = false;
+            let flow = walk.run(&node.right, &mut |walk| {
+                if !walk.are_joined(node)? {
+                    return Ok(Flow::Continue);
+                }
+                has_match = true;
+                sink(walk)
+            })?;
+            if has_match || node.kind != JoinKind::Left {
+                return Ok(flow);
+            }
+            walk.set_nulls(&node.right)?;
+            sink(walk)
+        })
+    }
+
+    /// Whether the rows of both sides that stand in the row belong together.
+    fn are_joined(&self, node: &Join) -> Result<bool> {
+        for (at, (left, right)) in node.on.iter().enumerate() {
+            let null_equal = node.null_equal.get(at).copied().unwrap_or_default();
+            let op = match null_equal {
+                true => llkv_expr::BinaryOp::IsNotDistinctFrom,
+                false => llkv_expr::BinaryOp::Eq,
+            };
+            let (left, right) = (self.evaluate(left)?, self.evaluate(right)?);
+            let equal = Expr::compare(op, Expr::Literal(left), Expr::Literal(right));
+            if !self.passes(&equal)? {
+                return Ok(false);
+            }
+        }
+        node.filter.as_ref().map_or(Ok(true), |f| self.passes(f))
+    }
+
+    /// Makes all columns of a side NULL.
+    pub(super) fn set_nulls(&mut self, side: &LogicalPlan) -> Result<()> {
+        let mut done = Ok(());
+        side.for_each_column(&mut |column| {
+            let set = self.set(column.id.0 as usize, Scalar::Null(column.ty));
+            if done.is_ok() {
+                done = set;
+            }
+        });
+        done
+    }
+
+    fn union_all(&mut self, node: &'p UnionAll, sink: Sink<'_, 'p>) -> Result<Flow> {
+        for input in &node.inputs {
+            let places = places_of(input);
+            let flow = self.run(input, &mut |walk| {
+                walk.pass_on(&places, &node.columns)?;
+                sink(walk)
+            })?;
+            if flow == Flow::Stop {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Gives the columns of an input to those that stand for them above.
+    fn pass_on(&mut self, places: &[usize], columns: &[PlanColumn]) -> Result<()> {
+        for (from, to) in places.iter().zip(columns) {
+            let value = self.value(*from)?.clone();
+            self.set(to.id.0 as usize, value)?;
+        }
+        Ok(())
+    }
+
+    fn set_op(&mut self, node: &'p SetOp, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let places = places_of(&node.right);
+        let mut right = KeySet::default();
+        self.run(&node.right, &mut |walk| {
+            right.place(walk.values_at(&places)?);
+            Ok(Flow::Continue)
+        })?;
+        let places = places_of(&node.left);
+        let mut seen = KeySet::default();
+        self.run(&node.left, &mut |walk| {
+            let key = walk.values_at(&places)?;
+            let is_there = right.find(&key).is_some();
+            if is_there != (node.kind == SetOpKind::Intersect) || !seen.place(key).1 {
+                return Ok(Flow::Continue);
+            }
+            walk.pass_on(&places, &node.columns)?;
+            sink(walk)
+        })
+    }
+}
+
+/// The places of the columns that a node puts out, in their order.
+pub(super) fn places_of(plan: &LogicalPlan) -> Places {
+    let mut places = Places::new();
+    plan.for_each_column(&mut |column| places.push(column.id.0 as usize));
+    places
+}
+
+fn order_of_keys(keys: &[SortKey], left: &[Scalar], right: &[Scalar]) -> Ordering {
+    for (key, (left, right)) in keys.iter().zip(left.iter().zip(right)) {
+        let order = match (left.is_null(), right.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) if key.nulls_first => Ordering::Less,
+            (true, false) => Ordering::Greater,
+            (false, true) if key.nulls_first => Ordering::Greater,
+            (false, true) => Ordering::Less,
+            (false, false) => {
+                let order = order_of(left, right).unwrap_or(Ordering::Equal);
+                match key.descending {
+                    true => order.reverse(),
+                    false => order,
+                }
+            }
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    Ordering::Equal
+}
+
+fn no_place(place: usize) -> Error {
+    Error::internal(format!("a row has no place {place}"))
+}

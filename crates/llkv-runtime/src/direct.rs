@@ -1,0 +1,99 @@
+//! Queries over a few rows: run as they were bound, on values that the session keeps of small tables.
+
+use crate::RuntimeSession;
+use crate::settings::SessionSettings;
+use crate::transaction::Transaction;
+use arrow::array::RecordBatchIterator;
+use llkv_column_map::TableVersion;
+use llkv_executor::{SmallTable, run_directly};
+use llkv_plan::{IndexUse, LogicalPlan};
+use llkv_result::{Result, StatementResult};
+use llkv_table::TableHandle;
+use llkv_types::{BATCH_ROWS, TableId, TableSchema, TxnId};
+use std::sync::{Arc, Weak};
+
+/// Tables of which a session remembers whether they are small, and the rows of those that are.
+const MOST_TABLES: usize = 32;
+
+/// What a session knows of tables that it has read.
+#[derive(Debug, Default)]
+pub(crate) struct SmallTables {
+    known: Vec<Known>,
+}
+
+/// A table as a snapshot sees it.
+#[derive(Debug)]
+struct Known {
+    table: TableId,
+    /// Not held: a version that nobody else needs may go.
+    version: Weak<TableVersion>,
+    snapshot: TxnId,
+    schema: Arc<TableSchema>,
+    /// `None` where there are many rows.
+    rows: Option<Arc<SmallTable>>,
+}
+
+impl SmallTables {
+    /// The rows of a table that has few.
+    fn rows(&mut self, id: TableId, handle: &TableHandle) -> Result<Option<Arc<SmallTable>>> {
+        let Some((version, snapshot)) = handle.unchanged() else {
+            return Ok(None);
+        };
+        if let Some(known) = self.known.iter().find(|known| {
+            known.table == id
+                && known.snapshot == snapshot
+                && std::ptr::eq(known.version.as_ptr(), Arc::as_ptr(version))
+                && Arc::ptr_eq(&known.schema, handle.shared_schema())
+        }) {
+            return Ok(known.rows.clone());
+        }
+        let rows = SmallTable::read(handle)?.map(Arc::new);
+        self.known.retain(|known| known.table != id);
+        if self.known.len() >= MOST_TABLES {
+            self.known.remove(0);
+        }
+        self.known.push(Known {
+            table: id,
+            version: Arc::downgrade(version),
+            snapshot,
+            schema: Arc::clone(handle.shared_schema()),
+            rows: rows.clone(),
+        });
+        Ok(rows)
+    }
+}
+
+impl SessionSettings {
+    /// Nothing is set that asks for the usual way.
+    fn allow_direct_runs(&self) -> bool {
+        self.direct_execution
+            && !self.optimizer.only_required
+            && self.optimizer.disabled_rules.is_empty()
+            && self.optimizer.index_use == IndexUse::ByCost
+            && self.batch_rows == BATCH_ROWS
+            && !self.force_spill
+            && self.progress.is_none()
+    }
+}
+
+/// Runs a query that was bound, where it is small; `None` where it is to be optimized and executed.
+pub(crate) fn query(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    plan: &LogicalPlan,
+) -> Result<Option<StatementResult>> {
+    if session.is_analyzing || !session.settings.allow_direct_runs() {
+        return Ok(None);
+    }
+    let known = &mut session.small_tables;
+    let mut tables = |id| match transaction.handle_by_id(id)? {
+        Some(handle) => known.rows(id, &handle),
+        None => Ok(None),
+    };
+    let Some(found) = run_directly(plan, &mut tables, &session.settings.cancel)? else {
+        return Ok(None);
+    };
+    session.last_execution = None;
+    let rows = RecordBatchIterator::new(found.rows.into_iter().map(Ok), found.schema);
+    Ok(Some(StatementResult::Select(Box::new(rows))))
+}
