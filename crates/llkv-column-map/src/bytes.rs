@@ -87,6 +87,23 @@ impl ByteWriter {
             .resize(self.bytes.len().next_multiple_of(alignment), 0);
     }
 
+    /// Zeroes up to a length.
+    pub(crate) fn align_to(&mut self, len: usize) {
+        self.bytes.resize(len.max(self.bytes.len()), 0);
+    }
+
+    /// Makes room for bytes to come.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// Overwrites the first bytes.
+    pub(crate) fn overwrite(&mut self, first: &[u8]) {
+        if let Some(slot) = self.bytes.get_mut(..first.len()) {
+            slot.copy_from_slice(first);
+        }
+    }
+
     /// Overwrites four bytes written before.
     pub(crate) fn patch_u32(&mut self, at: usize, value: u32) {
         if let Some(slot) = self.bytes.get_mut(at..at + 4) {

@@ -28,21 +28,60 @@ const HAS_VALIDITY: u8 = 1;
 const ALL_NULL: u8 = 2;
 const FIXED_HEADER_BYTES: usize = 20;
 
+/// Bytes that the parameters of most encodings take in the header.
+const PARAMETER_BYTES: usize = 64;
+
 /// A chunk under construction: header and body grow side by side.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkWriter {
     /// Parameters of the encoding.
     pub(crate) header: ByteWriter,
+    /// Room for the header, so that the body is not moved once it is there, and the body.
     body: ByteWriter,
+    room: usize,
 }
 
 impl ChunkWriter {
     /// Stores a buffer and writes its place into the header.
     pub(crate) fn buffer(&mut self, bytes: &[u8]) {
+        self.buffer_of(bytes.len(), std::iter::once(bytes));
+    }
+
+    /// Stores a buffer of `len` bytes that come in parts and writes its place into the header.
+    pub(crate) fn buffer_of<'a>(&mut self, len: usize, parts: impl Iterator<Item = &'a [u8]>) {
         self.body.align(ALIGNMENT);
-        self.header.u32(self.body.len() as u32);
-        self.header.u32(bytes.len() as u32);
-        self.body.raw(bytes);
+        self.header.u32((self.body.len() - self.room) as u32);
+        self.header.u32(len as u32);
+        self.body.reserve(len);
+        parts.for_each(|part| self.body.raw(part));
+    }
+
+    /// Makes room for the header, of which only parameters are still to come.
+    fn begin_body(&mut self) {
+        self.room = (self.header.len() + PARAMETER_BYTES).next_multiple_of(ALIGNMENT);
+        self.body.align_to(self.room);
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.body.len() - self.room
+    }
+
+    /// Header and body, with zeroes between them.
+    fn finish(mut self) -> Vec<u8> {
+        let header_bytes = self.header.len();
+        if header_bytes <= self.room {
+            self.header.align_to(self.room);
+            self.header
+                .patch_u32(FIXED_HEADER_BYTES - 4, self.room as u32);
+            self.body.overwrite(self.header.as_slice());
+            return self.body.into_vec();
+        }
+        self.header
+            .patch_u32(FIXED_HEADER_BYTES - 4, header_bytes as u32);
+        self.header.align(ALIGNMENT);
+        let body = self.body.as_slice().get(self.room..).unwrap_or_default();
+        self.header.raw(body);
+        self.header.into_vec()
     }
 }
 
@@ -59,7 +98,7 @@ pub(crate) fn assemble(
     let null_count = nulls.map_or(0, NullBuffer::null_count);
     let all_null = null_count == rows && rows > 0;
     let mut parts = ChunkWriter {
-        body: ByteWriter::with_capacity(expected_bytes),
+        body: ByteWriter::with_capacity(expected_bytes + 1_024),
         ..ChunkWriter::default()
     };
     parts.header.u32(MAGIC);
@@ -79,30 +118,23 @@ pub(crate) fn assemble(
         parts.header.u32(window.null_count);
         window.bounds.write(&mut parts.header);
     }
+    parts.begin_body();
     if !all_null {
         if let Some(nulls) = nulls.filter(|_| null_count > 0) {
             parts.buffer(nulls.inner().sliced().as_slice());
         }
         write(&mut parts)?;
     }
-    let header_bytes = parts.header.len();
-    parts
-        .header
-        .patch_u32(FIXED_HEADER_BYTES - 4, header_bytes as u32);
-    if parts.body.len() > i32::MAX as usize {
+    if parts.body_bytes() > i32::MAX as usize {
         return Err(llkv_result::StorageError::TooLarge {
             path: "column store".into(),
             what: "a chunk",
-            size_bytes: parts.body.len() as u64,
+            size_bytes: parts.body_bytes() as u64,
             limit_bytes: i32::MAX as u64,
         }
         .into());
     }
-    let mut out = ByteWriter::with_capacity(header_bytes + ALIGNMENT + parts.body.len());
-    out.raw(parts.header.as_slice());
-    out.align(ALIGNMENT);
-    out.raw(parts.body.as_slice());
-    Ok(out.into_vec())
+    Ok(parts.finish())
 }
 
 /// Which rows are NULL.

@@ -232,7 +232,7 @@ fn aggregates(c: &mut Criterion) {
             );
         });
         let mut by_group = RowsByGroup::default();
-        let sorted = Groups::of_rows(&groups, 4, &mut by_group);
+        let sorted = Groups::of_rows(&groups, 4, 1, &mut by_group);
         group.bench_function(format!("{name}, 4 groups, sorted"), |b| {
             b.iter_batched_ref(
                 fresh,

@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{FilterBuilder, prep_null_mask_filter, take};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::{array::BooleanArray, array::UInt32Array, compute::concat};
 use llkv_result::{Error, Result};
 use std::sync::Arc;
@@ -70,6 +70,21 @@ impl Batch {
         };
         let columns: Result<Vec<_>> = self.columns.iter().map(|c| Ok(filter.filter(c)?)).collect();
         Ok(Self::new(columns?, kept))
+    }
+
+    /// A schema with the types that the columns have.
+    pub(crate) fn schema_like(&self, schema: &SchemaRef) -> SchemaRef {
+        let fields = schema.fields().iter().zip(&self.columns);
+        let fields = fields.map(
+            |(field, column)| match field.data_type() == column.data_type() {
+                true => Arc::clone(field),
+                false => {
+                    let field = field.as_ref().clone();
+                    Arc::new(field.with_data_type(column.data_type().clone()))
+                }
+            },
+        );
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// As a record batch of `schema`.

@@ -67,6 +67,7 @@ impl QueryExecutor {
             plan,
             run: Arc::new(Run::new(self.context.clone(), tables)),
             state: State::Ready,
+            coded: false,
         })
     }
 
@@ -107,9 +108,19 @@ pub struct SelectExecution {
     plan: Arc<LogicalPlan>,
     run: Arc<Run>,
     state: State,
+    /// Texts may come as codes.
+    coded: bool,
 }
 
 impl SelectExecution {
+    /// Texts may come as dictionary arrays (codes of 32 bits of distinct texts, ascending), column by column and batch by
+    /// batch, instead of in the schema's form: for a consumer that stores them.
+    #[must_use]
+    pub fn with_coded_texts(mut self) -> Self {
+        self.coded = true;
+        self
+    }
+
     /// The next batch, `None` at the end. Batches are not empty. After an error there are no more.
     ///
     /// # Errors
@@ -117,11 +128,15 @@ impl SelectExecution {
     /// among it.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let state = &mut self.state;
-        let (root, run) = (&self.root, &self.run);
+        let (root, run, coded) = (&self.root, &self.run, self.coded);
         let next = guarded(|| {
             if matches!(state, State::Ready) {
                 run.check()?;
-                let pipeline = root.open(run, &Hints::default())?;
+                let hints = match coded {
+                    true => Hints::of_coded_texts(&root.info().columns),
+                    false => Hints::default(),
+                };
+                let pipeline = root.open(run, &hints)?;
                 *state = State::Running(PipelineStream::new(run, pipeline));
             }
             match state {
@@ -133,7 +148,13 @@ impl SelectExecution {
             self.finish();
         }
         next?
-            .map(|batch| batch.into_record_batch(&self.schema))
+            .map(|batch| match self.coded {
+                true => {
+                    let schema = batch.schema_like(&self.schema);
+                    batch.into_record_batch(&schema)
+                }
+                false => batch.into_record_batch(&self.schema),
+            })
             .transpose()
     }
 

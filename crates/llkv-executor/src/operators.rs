@@ -47,7 +47,7 @@ use arrow::datatypes::DataType;
 use llkv_plan::{LogicalPlan, PlanNote, PlanNotes};
 use llkv_result::Result;
 use llkv_table::{KeySet, LiveBound, ScanCounters};
-use llkv_types::Scalar;
+use llkv_types::{Scalar, SqlType};
 use std::sync::{Arc, OnceLock};
 
 /// A node of the physical tree.
@@ -153,6 +153,16 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
+    /// All texts among some columns may come as dictionary arrays.
+    pub(crate) fn of_coded_texts(columns: &[Column]) -> Self {
+        let texts = columns.iter().enumerate();
+        let texts = texts.filter(|(_, column)| column.ty == SqlType::Text);
+        Self {
+            coded: texts.map(|(position, _)| position).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The bound that moves in terms of an input, as [`Self::translated`].
     pub(crate) fn translated_live(
         &self,

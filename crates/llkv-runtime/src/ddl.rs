@@ -86,7 +86,14 @@ pub(crate) fn create_table(
     // The source of CREATE OR REPLACE TABLE t AS SELECT ... FROM t reads the old table.
     let execution = match source {
         Some(LogicalPlan::Values(values)) => Source::Rows(values.batches),
-        Some(plan) => Source::Running(crate::query::execute(session, transaction, plan)?),
+        Some(plan) => {
+            let execution = crate::query::execute(session, transaction, plan)?;
+            // What a temporary table stores as codes need not be looked up in between.
+            Source::Running(match temporary {
+                true => execution.with_coded_texts(),
+                false => execution,
+            })
+        }
         None => Source::Rows(Vec::new()),
     };
     let kind = ObjectKind::Table;

@@ -123,6 +123,8 @@ pub static CONFIGURATIONS: &[Configuration] = &[
     encoding!("encoding-dictionary", "dictionary"),
     encoding!("encoding-run-end", "run-end"),
     encoding!("encoding-fsst", "fsst"),
+    encoding!("encoding-decimal", "decimal"),
+    encoding!("encoding-numbered", "numbered"),
     Configuration {
         name: "reopen",
         storage: Storage::File,

@@ -4,12 +4,13 @@ use crate::filter::with_one_nan;
 use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
 use crate::own_keys::OwnKeys;
+use crate::staged::{decoded, is_coded};
 use crate::{
     ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, UniqueKey, WriteContext,
 };
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, take};
-use arrow::datatypes::UInt64Type;
+use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
 use hashbrown::{HashMap, HashSet};
 use llkv_column_map::{ColumnStore, TableVersion};
 use llkv_result::{ConstraintError, Error, Result};
@@ -44,7 +45,8 @@ pub struct Appended {
 }
 
 impl StagedTable {
-    /// Appends rows: all columns of the table in their order and types.
+    /// Appends rows: all columns of the table in their order and types. Texts of a table without keys may come as dictionary
+    /// arrays (codes of 32 bits of distinct texts, ascending).
     ///
     /// # Errors
     /// When a row violates NOT NULL or a unique key (unless `on_conflict` says what then), when a row to
@@ -61,6 +63,7 @@ impl StagedTable {
         let rows = if self.keys.is_empty() {
             rows
         } else {
+            let rows = decoded(rows, &self.table)?;
             self.resolve_keys(context, rows, on_conflict, &mut appended)?
         };
         appended.rows = rows.num_rows() as u64;
@@ -95,7 +98,8 @@ impl StagedTable {
                 *column = values;
             }
         }
-        Ok(RecordBatch::try_new(self.table.arrow_schema(), columns)?)
+        let schema = schema_for(&self.table.arrow_schema(), &columns);
+        Ok(RecordBatch::try_new(schema, columns)?)
     }
 
     fn resolve_keys(
@@ -328,6 +332,22 @@ impl StagedTable {
         }
         highest_key(&handle, key, &request)
     }
+}
+
+/// The schema of a table for columns of which texts may come as codes.
+fn schema_for(schema: &SchemaRef, columns: &[ArrayRef]) -> SchemaRef {
+    if !columns.iter().any(is_coded) {
+        return Arc::clone(schema);
+    }
+    let fields = schema.fields().iter().zip(columns);
+    let fields = fields.map(|(field, column)| match is_coded(column) {
+        true => {
+            let field = field.as_ref().clone();
+            Arc::new(field.with_data_type(column.data_type().clone()))
+        }
+        false => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Rows whose key is at most `highest`; none where there is no highest key.

@@ -7,8 +7,8 @@ use crate::own_keys::OwnKeys;
 use crate::row_buffer::RowBuffer;
 use crate::{LockWait, OWN_ROW_ID_BASE, Table, TableHandle};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::DataType;
+use arrow::compute::{concat_batches, filter_record_batch, take};
+use arrow::datatypes::{DataType, UInt32Type};
 use llkv_column_map::{ColumnStore, Lifetime, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
 use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
@@ -82,11 +82,42 @@ impl OwnRows {
         Ok(MemoryBatch {
             first_row_id: self.first_row_id,
             rows: match Arc::ptr_eq(&self.table, table) {
-                true => self.rows.clone(),
-                false => table.adapt(&self.rows, self.table.schema())?,
+                true => decoded(self.rows.clone(), table)?,
+                false => {
+                    let rows = decoded(self.rows.clone(), &self.table)?;
+                    table.adapt(&rows, self.table.schema())?
+                }
             },
         })
     }
+
+    /// Puts texts in the place of codes: few rows that stay are read more often than they are stored.
+    fn decode(&mut self) -> Result<()> {
+        if self.rows.columns().iter().any(is_coded) {
+            self.rows = decoded(self.rows.clone(), &self.table)?;
+        }
+        Ok(())
+    }
+}
+
+/// True for texts that come as codes of a dictionary.
+pub(crate) fn is_coded(column: &ArrayRef) -> bool {
+    matches!(column.data_type(), DataType::Dictionary(..))
+}
+
+/// Rows of a table with texts in the place of codes.
+pub(crate) fn decoded(rows: RecordBatch, table: &Table) -> Result<RecordBatch> {
+    if !rows.columns().iter().any(is_coded) {
+        return Ok(rows);
+    }
+    let columns = rows.columns().iter().map(|column| {
+        Ok(match column.as_dictionary_opt::<UInt32Type>() {
+            Some(coded) => take(coded.values(), coded.keys(), None)?,
+            None => Arc::clone(column),
+        })
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new(table.arrow_schema(), columns)?)
 }
 
 /// A place to which a [`StagedTable`] can go back.
@@ -182,6 +213,9 @@ impl StagedTable {
     /// # Errors
     /// When the store cannot write.
     pub fn flush(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
+        let loose = self.batches.iter_mut();
+        let loose = loose.filter(|b| b.first_row_id >= self.loose_from);
+        loose.map(OwnRows::decode).collect::<Result<()>>()?;
         let schema = self.table.arrow_schema();
         match self.single.as_mut().filter(|single| single.rows() > 0) {
             Some(single) => {
@@ -265,7 +299,7 @@ impl StagedTable {
 
     /// Joins the last batches as a binary counter does, so that many small appends stay cheap to scan.
     fn join_small(&mut self) -> Result<()> {
-        while let [.., before, last] = self.batches.as_slice() {
+        while let [.., before, last] = self.batches.as_mut_slice() {
             let (old, new) = (before.rows.num_rows(), last.rows.num_rows());
             let adjacent = before.first_row_id + old as u64 == last.first_row_id;
             let same_form = Arc::ptr_eq(&before.table, &last.table);
@@ -273,6 +307,8 @@ impl StagedTable {
             if !is_loose || !adjacent || new * 2 < old || old + new > JOINED_ROWS {
                 break;
             }
+            before.decode()?;
+            last.decode()?;
             let schema = before.rows.schema();
             let rows = concat_batches(&schema, [&before.rows, &last.rows])?;
             let joined = OwnRows {

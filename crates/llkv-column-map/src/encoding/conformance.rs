@@ -3,7 +3,7 @@
 use super::Lifetime;
 use super::input::Input;
 use super::profile::Profile;
-use super::{ENCODINGS, Scratch, encode, encode_as, find};
+use super::{ENCODINGS, Scratch, encode_as, encode_parts, find};
 use crate::chunk::Chunk;
 use crate::column_buffer::ColumnBuffer;
 use crate::column_test::Test;
@@ -342,12 +342,51 @@ proptest! {
         let profile = Profile::new(&input, Lifetime::Lasting);
         for encoding in ENCODINGS {
             if (encoding.estimate)(&input, &profile).is_some() {
-                let encoded = encode_as(encoding, &input, &profile).unwrap();
+                let encoded = encode_as(encoding, &input, &profile, super::window_stats(&input, &profile)).unwrap();
                 let chunk = open(ty, &encoded.bytes, rows).unwrap();
                 check(ty, &array, &chunk, &tests, seed);
             }
         }
         check(ty, &array, &Chunk::from_array(ty, &array).unwrap(), &tests, seed);
+    }
+
+    #[test]
+    fn decimals_give_back_what_they_took(
+        digits in 0usize..16,
+        span in 2i64..1_000_000_000,
+        others in prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 0..5),
+        rows in prop_oneof![1usize..70, 1_000usize..1_100, 8_000usize..20_000],
+        null_every in prop_oneof![Just(0usize), Just(2), 3usize..50],
+        seed in any::<u64>(),
+    ) {
+        let power = 10f64.powi(digits as i32);
+        let mut values: Vec<f64> = (0..rows)
+            .map(|row| (mix(seed, row as u64) as i64 % span) as f64 / power)
+            .collect();
+        others.iter().for_each(|(at, bits)| values[at.index(rows)] = f64::from_bits(*bits));
+        let is_valid = |row: usize| null_every == 0 || row % null_every != 1;
+        let values = values.into_iter().enumerate();
+        let array: ArrayRef = Arc::new(
+            values.map(|(row, value)| is_valid(row).then_some(value)).collect::<Float64Array>(),
+        );
+        let given = check_as(9, SqlType::Float64, &array, seed);
+        prop_assert!(given || rows < 200);
+    }
+
+    #[test]
+    fn numbered_texts_give_back_what_they_took(
+        prefix in "[a-zé#]{0,10}",
+        width in 1usize..17,
+        span in 1u64..10_000_000_000_000_000,
+        rows in prop_oneof![1usize..70, 1_000usize..1_100, 8_000usize..20_000],
+        null_every in prop_oneof![Just(0usize), Just(2), 3usize..50],
+        seed in any::<u64>(),
+    ) {
+        let text = |row: usize| format!("{prefix}{:0width$}", mix(seed, row as u64) % span);
+        let is_valid = |row: usize| null_every == 0 || row % null_every != 1;
+        let texts = (0..rows).map(|row| is_valid(row).then(|| text(row)));
+        let array: ArrayRef = Arc::new(texts.collect::<StringViewArray>());
+        prop_assert!(check_as(10, SqlType::Text, &array, seed) || array.null_count() == rows);
     }
 
     #[test]
@@ -365,7 +404,7 @@ proptest! {
             if (encoding.estimate)(&input, &profile).is_none() {
                 continue;
             }
-            let mut bytes = encode_as(encoding, &input, &profile).unwrap().bytes;
+            let mut bytes = encode_as(encoding, &input, &profile, super::window_stats(&input, &profile)).unwrap().bytes;
             for (at, value) in &flips {
                 // Headers are short: aim half of the damage at them.
                 let limit = if value % 2 == 0 { bytes.len() } else { bytes.len().min(160) };
@@ -387,6 +426,35 @@ proptest! {
     }
 }
 
+/// Checks what one encoding makes of an array, and of damaged bytes; false where it does not take the array.
+fn check_as(id: u8, ty: SqlType, array: &ArrayRef, seed: u64) -> bool {
+    let encoding = find(id).unwrap();
+    let tests = tests(ty, array, seed);
+    let input = Input::new(ty, array).unwrap();
+    let profile = Profile::new(&input, Lifetime::Lasting);
+    if (encoding.estimate)(&input, &profile).is_none() {
+        return false;
+    }
+    let mut bytes = encode_as(
+        encoding,
+        &input,
+        &profile,
+        super::window_stats(&input, &profile),
+    )
+    .unwrap()
+    .bytes;
+    let chunk = open(ty, &bytes, array.len()).unwrap();
+    check(ty, array, &chunk, &tests, seed);
+    let limit = bytes.len().min(256) as u64;
+    for n in 0..4 {
+        bytes[(mix(seed, n) % limit) as usize] = mix(seed, n + 7) as u8;
+        if let Ok(chunk) = open(ty, &bytes, array.len()) {
+            let _ = decode(ty, &chunk, array.len());
+        }
+    }
+    true
+}
+
 #[test]
 fn a_block_at_the_end_of_the_range_opens_again() {
     let least = std::iter::repeat_n(i64::MIN, 2_048);
@@ -395,13 +463,19 @@ fn a_block_at_the_end_of_the_range_opens_again() {
     let tests = tests(SqlType::Int64, &array, 3);
     let input = Input::new(SqlType::Int64, &array).unwrap();
     let profile = Profile::new(&input, Lifetime::Lasting);
-    let encoded = encode_as(find(4).unwrap(), &input, &profile).unwrap();
+    let encoded = encode_as(
+        find(4).unwrap(),
+        &input,
+        &profile,
+        super::window_stats(&input, &profile),
+    )
+    .unwrap();
     let chunk = open(SqlType::Int64, &encoded.bytes, array.len()).unwrap();
     check(SqlType::Int64, &array, &chunk, &tests, 9);
 }
 
 fn chosen(ty: SqlType, array: &ArrayRef, lifetime: Lifetime) -> &'static str {
-    let encoded = encode(ty, array, None, lifetime).unwrap();
+    let encoded = encode_parts(ty, &[array], None, lifetime).unwrap();
     find(encoded.encoding).unwrap().name
 }
 
@@ -425,6 +499,13 @@ fn the_encoding_follows_the_shape() {
     assert_eq!(text(Shape::Few(vec![1, 2, 3, 4], 1)), "dictionary");
     assert_eq!(text(Shape::Any(1)), "fsst");
     assert_eq!(text(Shape::Same(1)), "constant");
+    let prices = (0..rows as u64).map(|row| (mix(3, row) % 10_000_000) as f64 / 100.0);
+    let prices: ArrayRef = Arc::new(Float64Array::from_iter_values(prices));
+    let names = (0..rows as u64).map(|row| format!("Customer#{:09}", mix(3, row) % 100_000));
+    let names: ArrayRef = Arc::new(StringViewArray::from_iter_values(names));
+    let lasting = Lifetime::Lasting;
+    assert_eq!(chosen(SqlType::Float64, &prices, lasting), "decimal");
+    assert_eq!(chosen(SqlType::Text, &names, lasting), "numbered");
 }
 
 #[test]
@@ -437,7 +518,7 @@ fn what_is_soon_dropped_is_encoded_fast() {
     let few = Shape::Few(vec![1, 2, 3, 4], 1);
     assert_eq!(chosen(SqlType::Text, few), "dictionary");
     let rising = Shape::Rising(1 << 50, 1_000_000, 1);
-    assert_eq!(chosen(SqlType::Int64, rising), "bit-packed");
+    assert_eq!(chosen(SqlType::Int64, rising), "plain");
 }
 
 #[test]

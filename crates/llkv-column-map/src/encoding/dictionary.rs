@@ -44,6 +44,11 @@ impl Dictionary {
         self.rows.len()
     }
 
+    /// The most distinct values of some rows that a dictionary takes.
+    pub(crate) fn limit(rows: usize) -> usize {
+        MAX_ENTRIES.min(rows / 2)
+    }
+
     /// A dictionary of strings; `None` when there are too many distinct ones. Where `places_repeat`, strings that came out of
     /// a dictionary mostly, most are known by the place where they lie, without a look at their bytes.
     pub(crate) fn of_strings(
@@ -51,7 +56,7 @@ impl Dictionary {
         strings: &Strings,
         places_repeat: bool,
     ) -> Option<Self> {
-        let limit = MAX_ENTRIES.min(input.rows / 2);
+        let limit = Self::limit(input.rows);
         let same = strings.same_buffers();
         let mut places: HashMap<u128, u32, foldhash::fast::FixedState> = HashMap::default();
         let mut seen: HashMap<&[u8], u32, foldhash::fast::FixedState> = HashMap::default();
@@ -113,7 +118,7 @@ impl Dictionary {
 
     /// A dictionary of integers; `None` when there are too many distinct ones.
     pub(crate) fn of_ints(offsets: &[u64]) -> Option<Self> {
-        let limit = MAX_ENTRIES.min(offsets.len() / 2);
+        let limit = Self::limit(offsets.len());
         let mut seen: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         let mut rows: Vec<u32> = Vec::new();
         let mut codes = Vec::with_capacity(offsets.len());

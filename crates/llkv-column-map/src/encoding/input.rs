@@ -237,6 +237,12 @@ impl Strings {
         place_of(self.views.get(row).copied().unwrap_or_default(), same)
     }
 
+    /// The view of a row.
+    #[inline]
+    pub(crate) fn view(&self, row: usize) -> u128 {
+        self.views.get(row).copied().unwrap_or_default()
+    }
+
     /// The first four bytes of a row, ordered as the strings are: a string's end counts as zero.
     fn prefix(&self, row: usize) -> u32 {
         let view = self.views.get(row).copied().unwrap_or_default();

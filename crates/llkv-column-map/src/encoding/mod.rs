@@ -1,14 +1,18 @@
 //! Encodings: how the values of a chunk are laid out, and how they are read back, tested and picked.
 
 mod bit_packed;
+mod coded;
 #[cfg(test)]
 mod conformance;
 mod constant;
+mod decimal;
 mod delta;
 mod dictionary;
+mod fixed;
 mod fsst;
 pub(crate) mod input;
 mod lanes;
+mod numbered;
 mod packed;
 pub(crate) mod plain;
 mod profile;
@@ -23,13 +27,16 @@ use crate::column_test::Test;
 use crate::kind::Kind;
 use crate::scan::selection::{BLOCK_ROWS, Positions, Selection};
 use crate::stats::{Bounds, Stats};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
+use arrow::buffer::NullBuffer;
+use arrow::compute::concat;
 use input::Input;
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
 use profile::Profile;
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Buffers that readers unpack into, one set per running scan.
 #[derive(Debug, Default)]
@@ -161,7 +168,7 @@ pub(crate) struct Encoding {
 }
 
 /// All encodings, in the order in which they are preferred at one size.
-pub(crate) static ENCODINGS: [&Encoding; 8] = [
+pub(crate) static ENCODINGS: [&Encoding; 10] = [
     &constant::ENCODING,
     &sequence::ENCODING,
     &plain::ENCODING,
@@ -169,6 +176,8 @@ pub(crate) static ENCODINGS: [&Encoding; 8] = [
     &delta::ENCODING,
     &dictionary::ENCODING,
     &run_end::ENCODING,
+    &decimal::ENCODING,
+    &numbered::ENCODING,
     &fsst::ENCODING,
 ];
 
@@ -235,17 +244,22 @@ pub(crate) fn encode(
     let input = Input::new(ty, array)?;
     let profile = Profile::new(&input, lifetime);
     if let Some(wanted) = wanted.filter(|e| (e.estimate)(&input, &profile).is_some()) {
-        return encode_as(wanted, &input, &profile);
+        return encode_as(wanted, &input, &profile, window_stats(&input, &profile));
     }
     let encoding = ENCODINGS
         .iter()
         .filter_map(|encoding| Some((*encoding, (encoding.estimate)(&input, &profile)?)))
         .min_by_key(|(_, bytes)| *bytes)
         .map_or(&plain::ENCODING, |(encoding, _)| encoding);
-    encode_as(encoding, &input, &profile)
+    // What is soon dropped is hardly ever pruned.
+    let windows = match lifetime {
+        Lifetime::Lasting => window_stats(&input, &profile),
+        Lifetime::Temporary => Vec::new(),
+    };
+    encode_as(encoding, &input, &profile, windows)
 }
 
-/// Encodes a column in a given encoding.
+/// Encodes a column in a given encoding, with statistics by window or without any.
 ///
 /// # Errors
 /// When the encoding cannot hold the values.
@@ -253,9 +267,15 @@ pub(crate) fn encode_as(
     encoding: &Encoding,
     input: &Input,
     profile: &Profile,
+    windows: Vec<Stats>,
 ) -> Result<EncodedChunk> {
-    let windows = input.window_stats(profile.dictionary.as_ref().filter(|_| input.is_strings()));
-    let stats = merge_stats(&windows);
+    let stats = match windows.is_empty() {
+        false => merge_stats(&windows),
+        true => Stats {
+            bounds: Bounds::Unknown,
+            null_count: input.nulls.as_ref().map_or(0, NullBuffer::null_count) as u32,
+        },
+    };
     let bytes = assemble(
         encoding.id,
         input.kind,
@@ -271,6 +291,49 @@ pub(crate) fn encode_as(
         stats,
         distinct_estimate: profile.distinct.min(u32::MAX as usize) as u32,
     })
+}
+
+/// Encodes a column that comes in parts, as [`encode`]. Texts may come as codes of dictionaries.
+///
+/// # Errors
+/// As there, or when the parts cannot be put together.
+pub(crate) fn encode_parts(
+    ty: SqlType,
+    parts: &[&ArrayRef],
+    wanted: Option<&Encoding>,
+    lifetime: Lifetime,
+) -> Result<EncodedChunk> {
+    let decoded: Vec<ArrayRef>;
+    let mut refs: Vec<&ArrayRef> = parts.to_vec();
+    if parts.iter().any(|part| coded::is_coded(part)) {
+        let kind = Kind::of(ty).ok_or_else(|| Error::internal("column type"))?;
+        if wanted.is_none()
+            && let Some(chunk) = coded::encode(kind, parts)?
+        {
+            return Ok(chunk);
+        }
+        let each = parts.iter().map(|part| coded::decoded(part));
+        decoded = each.collect::<Result<_>>()?;
+        refs = decoded.iter().collect();
+    }
+    if lifetime == Lifetime::Temporary
+        && wanted.is_none()
+        && let Some(chunk) = fixed::encode(ty, &refs)?
+    {
+        return Ok(chunk);
+    }
+    let array = match refs.as_slice() {
+        [one] => Arc::clone(one),
+        many => {
+            let many: Vec<&dyn Array> = many.iter().map(|part| part.as_ref()).collect();
+            concat(&many)?
+        }
+    };
+    encode(ty, &array, wanted, lifetime)
+}
+
+fn window_stats(input: &Input, profile: &Profile) -> Vec<Stats> {
+    input.window_stats(profile.dictionary.as_ref().filter(|_| input.is_strings()))
 }
 
 fn merge_stats(windows: &[Stats]) -> Stats {

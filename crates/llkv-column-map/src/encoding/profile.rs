@@ -1,10 +1,12 @@
 //! What choosing an encoding needs to know of a column's values.
 
 use super::Lifetime;
+use super::decimal::Scaled;
 use super::delta::delta_bytes;
 use super::dictionary::Dictionary;
 use super::fsst::Trained;
 use super::input::{Input, InputValues, Ints, Strings};
+use super::numbered::Numbered;
 use super::packed::packed_bytes;
 use hashbrown::HashSet;
 
@@ -28,6 +30,10 @@ pub(crate) struct Profile {
     pub(crate) delta_bytes: Option<usize>,
     /// The dictionary, where one seemed worth the work.
     pub(crate) dictionary: Option<Dictionary>,
+    /// Doubles as integers divided by a power of ten.
+    pub(crate) scaled: Option<Scaled>,
+    /// Texts as numbers behind a prefix.
+    pub(crate) numbered: Option<Numbered>,
     /// A symbol table for strings that repeat in pieces.
     pub(crate) trained: Option<Trained>,
     /// Roughly how many distinct values there are.
@@ -86,6 +92,11 @@ impl Profile {
                 true => Dictionary::of_ints(&ints.offsets),
                 false => None,
             },
+            scaled: match lasts {
+                true => Scaled::new(input, ints),
+                false => None,
+            },
+            numbered: None,
             trained: None,
             distinct,
         }
@@ -99,23 +110,31 @@ impl Profile {
             true => seen * 8 <= sampled * 7 || input.rows <= SAMPLE_ROWS,
             false => seen * 4 <= sampled,
         };
-        let dictionary = match seems_worth {
+        // Numbers are found faster than the places of texts in a dictionary.
+        let numbered = match lasts || !seems_worth {
+            true => Numbered::new(input, strings),
+            false => None,
+        };
+        let numbers = numbered.as_ref().map(Numbered::distinct);
+        let may_repeat = numbers.is_none_or(|distinct| distinct <= Dictionary::limit(input.rows));
+        let dictionary = match seems_worth && may_repeat {
             true => Dictionary::of_strings(input, strings, places <= 2 * seen),
             false => None,
         };
-        let distinct = match &dictionary {
-            Some(dictionary) => dictionary.len(),
+        let distinct = match (&dictionary, numbers) {
+            (Some(dictionary), _) => dictionary.len(),
+            (None, Some(distinct)) => distinct,
             // Most of the sample differs, so most of the rows do.
-            None => input.rows * seen / sampled.max(1),
+            (None, None) => input.rows * seen / sampled.max(1),
         };
         Self {
-            trained: match dictionary {
-                Some(_) => None,
-                None if lasts => Trained::new(input, strings),
-                None => None,
+            trained: match (&dictionary, &numbered) {
+                (None, None) if lasts => Trained::new(input, strings),
+                _ => None,
             },
             constant: dictionary.as_ref().is_some_and(|d| d.len() == 1),
             dictionary,
+            numbered,
             distinct,
             ..Self::default()
         }
@@ -141,7 +160,7 @@ fn step(offsets: &[u64]) -> Option<i128> {
 
 /// Distinct integers: counted exactly in a bitmap when their range is small, else estimated by linear
 /// counting (Whang, Vander-Zanden and Taylor, 1990).
-fn count_distinct(offsets: &[u64], span: u64) -> usize {
+pub(super) fn count_distinct(offsets: &[u64], span: u64) -> usize {
     let exact = span < SKETCH_BITS as u64;
     let mut bits = vec![0u64; SKETCH_BITS / 64];
     for offset in offsets {

@@ -5,8 +5,7 @@ use crate::commit::StagedRowGroup;
 use crate::descriptor::{ChunkMeta, ChunkRef, DeleteMeta, GroupMeta};
 use crate::encoding::{self, EncodedChunk, Lifetime};
 use crate::row_group::Layout;
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::concat;
+use arrow::array::{ArrayRef, RecordBatch};
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, Pager, WriteBatch};
 use llkv_types::{FieldId, ROW_GROUP_ROWS, SqlType};
@@ -35,8 +34,8 @@ pub(super) fn stage(
     }
     let mut writer = GroupWriter::new(pager, rows);
     let encode = |(index, (_, ty)): (usize, &(FieldId, SqlType))| {
-        let array = column_of(batches, index, layout)?;
-        encoding::encode(*ty, &array, shape.encoding, lifetime)
+        let parts = column_of(batches, index, layout)?;
+        encoding::encode_parts(*ty, &parts, shape.encoding, lifetime)
     };
     if rows < PARALLEL_ROWS {
         for column in layout.iter().enumerate() {
@@ -59,10 +58,13 @@ pub(super) fn stage(
 }
 
 /// A column of all batches.
-fn column_of(batches: &[RecordBatch], index: usize, layout: &Layout) -> Result<ArrayRef> {
+fn column_of<'a>(
+    batches: &'a [RecordBatch],
+    index: usize,
+    layout: &Layout,
+) -> Result<Vec<&'a ArrayRef>> {
     let parts = batches.iter().map(|batch| {
-        let column = batch.columns().get(index).map(|column| column.as_ref());
-        column.ok_or_else(|| {
+        batch.columns().get(index).ok_or_else(|| {
             Error::internal(format!(
                 "a batch of {} columns for a table of {}",
                 batch.num_columns(),
@@ -70,14 +72,7 @@ fn column_of(batches: &[RecordBatch], index: usize, layout: &Layout) -> Result<A
             ))
         })
     });
-    join(&parts.collect::<Result<Vec<&dyn Array>>>()?)
-}
-
-fn join(parts: &[&dyn Array]) -> Result<ArrayRef> {
-    match parts {
-        [one] => Ok(one.slice(0, one.len())),
-        many => Ok(concat(many)?),
-    }
+    parts.collect()
 }
 
 /// Collects the chunks of a group and writes the large ones at once.

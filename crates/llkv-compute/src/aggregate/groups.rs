@@ -8,6 +8,12 @@ const MIN_ROWS_PER_GROUP: usize = 32;
 /// of few groups wait on one another.
 const MAX_PASSES: usize = 8;
 
+/// More groups than this rarely follow themselves so closely that an accumulator waits for its own last step, ...
+const CLOSE_GROUPS: usize = 32;
+
+/// ... so that sorting rows by them pays for this many accumulators and more.
+const MIN_ACCUMULATORS: usize = 3;
+
 /// The group of each row of a batch.
 #[derive(Clone, Copy, Debug)]
 pub enum Groups<'a> {
@@ -20,14 +26,16 @@ pub enum Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    /// The groups of rows, which are sorted into `by_group` where that pays. Groups are numbered below
-    /// `group_count`.
+    /// The groups of rows, which are sorted into `by_group` where that pays for as many accumulators. Groups are
+    /// numbered below `group_count`.
     pub fn of_rows(
         group_of_row: &'a [u32],
         group_count: usize,
+        accumulators: usize,
         by_group: &'a mut RowsByGroup,
     ) -> Self {
-        if group_of_row.len() < group_count.saturating_mul(MIN_ROWS_PER_GROUP) {
+        let is_sparse = group_of_row.len() < group_count.saturating_mul(MIN_ROWS_PER_GROUP);
+        if is_sparse || (group_count > CLOSE_GROUPS && accumulators < MIN_ACCUMULATORS) {
             return Self::PerRow(group_of_row);
         }
         by_group.sort(group_of_row, group_count);
@@ -135,7 +143,7 @@ mod tests {
             let mut scratch = RowsByGroup::default();
             // Buffers of an earlier, larger batch do not show through.
             scratch.sort(&vec![0; 9000], 50);
-            let Groups::Sorted(_, sorted) = Groups::of_rows(&groups, group_count, &mut scratch)
+            let Groups::Sorted(_, sorted) = Groups::of_rows(&groups, group_count, 3, &mut scratch)
             else {
                 panic!("{group_count} groups are few");
             };
@@ -156,7 +164,12 @@ mod tests {
         let groups: Vec<u32> = (0..100).collect();
         let mut scratch = RowsByGroup::default();
         assert!(matches!(
-            Groups::of_rows(&groups, 100, &mut scratch),
+            Groups::of_rows(&groups, 100, 3, &mut scratch),
+            Groups::PerRow(_)
+        ));
+        let groups: Vec<u32> = (0..4_000).map(|row| row % 40).collect();
+        assert!(matches!(
+            Groups::of_rows(&groups, 40, 1, &mut scratch),
             Groups::PerRow(_)
         ));
     }

@@ -45,6 +45,10 @@ impl Seen {
             *only |= counted.map_or(rows, |nulls| nulls.len() - nulls.null_count()) > 0;
             return;
         }
+        // Few groups have soon all seen a value.
+        if !self.0.contains(&false) {
+            return;
+        }
         let seen = self.0.as_mut_slice();
         if let (Groups::Sorted(_, sorted), None) = (groups, counted) {
             for ((_, rows), seen) in sorted.iter().zip(seen) {

@@ -32,6 +32,7 @@ pub(super) trait Total: Copy + Default + Send + From<i64> + 'static {
 macro_rules! total {
     ($native:ty) => {
         impl Total for $native {
+            #[inline]
             fn add(self, other: Self) -> (Self, bool) {
                 self.overflowing_add(other)
             }

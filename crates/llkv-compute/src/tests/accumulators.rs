@@ -49,7 +49,7 @@ fn grouped(
         let rows = groups.len();
         let mut whole = create_accumulator(call)?;
         let mut by_group = RowsByGroup::default();
-        let sorted = Groups::of_rows(groups, 4, &mut by_group);
+        let sorted = Groups::of_rows(groups, 4, 1, &mut by_group);
         let all = (filter.false_count() > 0).then_some(filter);
         whole.update(&args(0, rows), sorted, 4, all)?;
         let half = rows / 2;

@@ -127,11 +127,12 @@ impl CodedKeys {
         }
     }
 
-    /// The group of each row of the batch.
-    pub(super) fn groups(&self, groups: &mut Vec<u32>) {
+    /// The group of each row of the batch; false where a combination has none yet.
+    pub(super) fn groups(&self, groups: &mut Vec<u32>) -> bool {
         let of = |row: &u32| self.group_of.get(*row as usize).copied().unwrap_or(UNKNOWN);
         groups.clear();
         groups.extend(self.rows.iter().map(of));
+        !groups.contains(&UNKNOWN)
     }
 }
 

@@ -158,12 +158,12 @@ impl GroupTable {
         }
         // Each combination of codes is looked up once for each dictionary.
         let mut coded = std::mem::take(&mut self.coded);
-        let new = coded.take_new();
-        if !new.is_empty() {
+        if !coded.groups(groups) {
+            let new = coded.take_new();
             self.intern_plain(&coded.keys_of(&new)?, new.len(), groups)?;
             coded.learn(&new, groups);
+            coded.groups(groups);
         }
-        coded.groups(groups);
         self.coded = coded;
         Ok(())
     }

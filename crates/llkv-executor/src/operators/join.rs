@@ -22,9 +22,9 @@ use crate::pipeline::{BufferedSource, Pipeline, Stage};
 use crate::resolve::Prepared;
 use crate::run::Run;
 use crate::spill::Spiller;
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringViewArray};
 use arrow::compute::concat;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, UInt32Type};
 pub(super) use dense::extremes;
 use grace::{Grace, GraceSource};
 pub(crate) use group::PairCalls;
@@ -61,6 +61,9 @@ pub(crate) struct JoinSpec {
     /// without a match means nothing.
     pub(crate) left_first: bool,
 }
+
+/// Of a build side of up to so many rows, texts may be put out as codes.
+const CODED_ROWS: usize = 1 << 15;
 
 /// A condition over pairs of rows.
 pub(crate) struct PairFilter {
@@ -142,6 +145,7 @@ impl Operator for JoinOperator {
         if built.build.rows == 0 && self.spec.needs_match() {
             return Ok(Pipeline::default());
         }
+        self.code_build(hints, &mut built)?;
         let hints = self.left_hints(hints, &spiller, &mut built)?;
         let built = Arc::new(built);
         let pipeline = open_input(self.left.as_ref(), run, &hints)?;
@@ -310,7 +314,7 @@ impl JoinOperator {
     /// What the operator above and the build side's keys say about left rows.
     fn left_hints(&self, hints: &Hints, spiller: &Spiller, built: &mut BuiltJoin) -> Result<Hints> {
         let mut left = self.outer_hints(hints);
-        left.coded.extend(self.coded_key(built));
+        left.coded = self.coded_left(hints, built);
         if !self.spec.needs_match() {
             return Ok(left);
         }
@@ -329,18 +333,63 @@ impl JoinOperator {
         Ok(left)
     }
 
-    /// The position of the only key, where it is a text that nothing but the look-up reads: each value of a dictionary
-    /// is then looked up once.
-    fn coded_key(&self, built: &BuiltJoin) -> Option<usize> {
+    /// Text columns of the left side that may come as codes: those that are handed on to somebody who takes them as such
+    /// and read by nothing else; and the only key, each value of whose dictionary is then looked up once.
+    fn coded_left(&self, hints: &Hints, built: &BuiltJoin) -> Vec<usize> {
         let spec = &self.spec;
-        let ([key], [false]) = (spec.left_keys.as_slice(), spec.null_equal.as_slice()) else {
-            return None;
+        let key = match (spec.left_keys.as_slice(), spec.null_equal.as_slice()) {
+            ([key], [false]) if !spec.null_aware && built.index.is_unique() => key.as_column(),
+            _ => None,
         };
-        let position = key.as_column()?;
-        let column = self.left.info().columns.get(position)?;
-        let is_read = spec.left_output.contains(&position) || spec.filter.is_some();
-        let takes = column.ty == SqlType::Text && !spec.null_aware && built.index.is_unique();
-        (takes && !is_read).then_some(position)
+        let passes = spec.gives_pairs() && !spec.keeps_right();
+        let may_come = |position: usize| {
+            let outputs = spec.left_output.iter().enumerate();
+            let mut outputs = outputs.filter(|(_, from)| **from == position);
+            let is_key = spec.left_keys.iter().any(|key| key.reads(position));
+            let is_filtered = spec
+                .filter
+                .as_ref()
+                .is_some_and(|f| f.left.contains(&position));
+            (!is_key || key == Some(position))
+                && !is_filtered
+                && outputs.all(|(at, _)| passes && hints.coded.contains(&at))
+        };
+        let columns = self.left.info().columns.iter().enumerate();
+        let texts = columns.filter(|(_, column)| column.ty == SqlType::Text);
+        let wanted = |at: &usize| key == Some(*at) || spec.left_output.contains(at);
+        texts
+            .map(|(position, _)| position)
+            .filter(|position| wanted(position) && may_come(*position))
+            .collect()
+    }
+
+    /// Makes dictionaries of the texts of a small build side that are handed on to somebody who takes them as such: pairs
+    /// then copy codes.
+    fn code_build(&self, hints: &Hints, built: &mut BuiltJoin) -> Result<()> {
+        let spec = &self.spec;
+        if hints.coded.is_empty() || spec.keeps_right() || built.build.rows > CODED_ROWS {
+            return Ok(());
+        }
+        let left = spec.left_output.len();
+        for (position, column) in built.build.columns.iter_mut().enumerate() {
+            let outputs = spec.right_output.iter().enumerate();
+            let mut outputs = outputs
+                .filter(|(_, from)| **from == position)
+                .map(|(at, _)| left + at)
+                .peekable();
+            let is_read = spec
+                .filter
+                .as_ref()
+                .is_some_and(|f| f.right.contains(&position));
+            let takes = outputs.peek().is_some() && outputs.all(|at| hints.coded.contains(&at));
+            if takes
+                && !is_read
+                && let Some(texts) = column.as_string_view_opt()
+            {
+                *column = Arc::new(dictionary_of(texts)?);
+            }
+        }
+        Ok(())
     }
 
     /// What the operator above says about left rows.
@@ -383,6 +432,29 @@ fn keeps(spiller: &Spiller, memory: &mut MemoryReservation, bounds: &ColumnBound
         // Nothing is spilled here, and nothing was reserved.
         Err(_) => false,
     }
+}
+
+/// Texts as codes of their distinct values, ascending.
+fn dictionary_of(texts: &StringViewArray) -> Result<DictionaryArray<UInt32Type>> {
+    let mut order: Vec<u32> = (0..texts.len() as u32).collect();
+    order.retain(|row| texts.is_valid(*row as usize));
+    order.sort_unstable_by_key(|row| texts.value(*row as usize));
+    let mut codes = vec![None; texts.len()];
+    let mut values: Vec<&str> = Vec::new();
+    for row in order {
+        let text = texts.value(row as usize);
+        if values.last() != Some(&text) {
+            values.push(text);
+        }
+        if let Some(code) = codes.get_mut(row as usize) {
+            *code = Some((values.len() - 1) as u32);
+        }
+    }
+    let values: ArrayRef = Arc::new(StringViewArray::from_iter_values(values));
+    Ok(DictionaryArray::try_new(
+        codes.into_iter().collect(),
+        values,
+    )?)
 }
 
 /// Indexes build rows. `memory` holds what was reserved for them.

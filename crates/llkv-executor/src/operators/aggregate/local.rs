@@ -178,7 +178,8 @@ impl Partial {
         let groups = if spec.is_ungrouped() {
             Groups::Single(batch.rows)
         } else {
-            Groups::of_rows(&self.groups, group_count, &mut self.by_group)
+            let accumulators = spec.calls.len();
+            Groups::of_rows(&self.groups, group_count, accumulators, &mut self.by_group)
         };
         for (state, call) in self.states.iter_mut().zip(&spec.calls) {
             match state {
