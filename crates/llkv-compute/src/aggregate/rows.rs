@@ -35,6 +35,9 @@ pub(super) fn for_each(
     }
 }
 
+/// Groups that are looked at as a whole for each batch.
+const FEW_GROUPS: usize = 512;
+
 /// Which groups have seen a value.
 #[derive(Default)]
 pub(super) struct Seen(pub(super) Vec<bool>);
@@ -45,8 +48,8 @@ impl Seen {
             *only |= counted.map_or(rows, |nulls| nulls.len() - nulls.null_count()) > 0;
             return;
         }
-        // Few groups have soon all seen a value.
-        if !self.0.contains(&false) {
+        // Few groups have soon all seen a value, which is faster to see than to note.
+        if self.0.len() <= FEW_GROUPS && self.0.iter().all(|seen| *seen) {
             return;
         }
         let seen = self.0.as_mut_slice();
