@@ -214,8 +214,8 @@ impl StagedTable {
     /// When the store cannot write.
     pub fn flush(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
         let loose = self.batches.iter_mut();
-        let loose = loose.filter(|b| b.first_row_id >= self.loose_from);
-        loose.map(OwnRows::decode).collect::<Result<()>>()?;
+        let mut loose = loose.filter(|b| b.first_row_id >= self.loose_from);
+        loose.try_for_each(OwnRows::decode)?;
         let schema = self.table.arrow_schema();
         match self.single.as_mut().filter(|single| single.rows() > 0) {
             Some(single) => {
