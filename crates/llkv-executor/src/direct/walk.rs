@@ -323,24 +323,37 @@ impl<'p> Walk<'p> {
         Ok(())
     }
 
+    /// The right side is not run where the left one has no rows: what it would give, an error too, changes nothing.
     fn set_op(&mut self, node: &'p SetOp, sink: Sink<'_, 'p>) -> Result<Flow> {
-        let places = places_of(&node.right);
-        let mut right = KeySet::default();
-        self.run(&node.right, &mut |walk| {
-            right.place(walk.values_at(&places)?);
+        let left = self.keys_of(&node.left)?.into_keys();
+        if left.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        let right = self.keys_of(&node.right)?;
+        let places = places_of(&node.left);
+        for key in left {
+            let is_there = right.find(&key).is_some();
+            if is_there != (node.kind == SetOpKind::Intersect) {
+                continue;
+            }
+            self.set_all(&places, &key)?;
+            self.pass_on(&places, &node.columns)?;
+            if sink(self)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// The different rows of a node.
+    fn keys_of(&mut self, plan: &'p LogicalPlan) -> Result<KeySet> {
+        let places = places_of(plan);
+        let mut keys = KeySet::default();
+        self.run(plan, &mut |walk| {
+            keys.place(walk.values_at(&places)?);
             Ok(Flow::Continue)
         })?;
-        let places = places_of(&node.left);
-        let mut seen = KeySet::default();
-        self.run(&node.left, &mut |walk| {
-            let key = walk.values_at(&places)?;
-            let is_there = right.find(&key).is_some();
-            if is_there != (node.kind == SetOpKind::Intersect) || !seen.place(key).1 {
-                return Ok(Flow::Continue);
-            }
-            walk.pass_on(&places, &node.columns)?;
-            sink(walk)
-        })
+        Ok(keys)
     }
 }
 

@@ -192,7 +192,7 @@ impl Binder<'_> {
             return self.bind_number(&negative, operand);
         }
         let inner = self.bind_expr(operand)?;
-        self.may_widen |= self.dialect.values_carry_types() && !inner.is_constant();
+        self.may_widen |= self.dialect.values_carry_types();
         let inner = match inner.ty() {
             SqlType::Boolean if self.dialect.booleans_are_integers() => inner.cast(SqlType::Int64),
             SqlType::Null => self.coerce(inner, SqlType::Int32),

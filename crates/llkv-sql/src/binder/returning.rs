@@ -74,9 +74,14 @@ impl Binder<'_> {
 
     /// New columns, one for each of the table.
     pub(super) fn columns_of(&mut self, info: &TableInfo) -> Vec<PlanColumn> {
-        info.columns
-            .iter()
-            .map(|c| self.new_column(c.name.clone(), c.ty, c.nullable))
+        let columns = info.columns.iter();
+        columns
+            .map(|of_table| {
+                let name = of_table.name.clone();
+                let column = self.new_column(name, of_table.ty, of_table.nullable);
+                self.note_column(&column, of_table);
+                column
+            })
             .collect()
     }
 }

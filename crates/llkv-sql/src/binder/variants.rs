@@ -257,7 +257,7 @@ impl Binder<'_> {
         let inexact = |ty: SqlType| ty.is_numeric() && !ty.is_integer();
         let (lt, rt) = (left.ty(), right.ty());
         if lt.is_integer() && rt.is_integer() && op != BinaryOp::Modulo {
-            self.may_widen |= !(left.is_constant() && right.is_constant());
+            self.may_widen = true;
         }
         let carry = variant(lt)
             || variant(rt)
