@@ -58,12 +58,23 @@ impl Binder<'_> {
         info: &TableInfo,
         create: &ast::CreateIndex,
     ) -> Result<IndexColumn> {
-        if create.unique
-            && let ast::Expr::Collate { collation, .. } = &column.column.expr
-        {
-            self.refuse_collation(collation, "a unique index", &create.table_name)?;
+        let mut expr = &column.column.expr;
+        loop {
+            expr = match expr {
+                ast::Expr::Nested(inner) => inner,
+                ast::Expr::Collate {
+                    expr: inner,
+                    collation,
+                } => {
+                    if create.unique {
+                        self.refuse_collation(collation, "a unique index", &create.table_name)?;
+                    }
+                    inner
+                }
+                _ => break,
+            };
         }
-        let ast::Expr::Identifier(name) = plain(&column.column.expr) else {
+        let ast::Expr::Identifier(name) = expr else {
             return self.unsupported("an index on an expression", &create.table_name);
         };
         if column.operator_class.is_some() {
@@ -79,13 +90,5 @@ impl Binder<'_> {
             descending: matches!(options.sort, Some(ast::OrderBySort::Desc)),
             nulls_first: options.nulls_first,
         })
-    }
-}
-
-/// A column without parentheses and collation around it.
-fn plain(expr: &ast::Expr) -> &ast::Expr {
-    match expr {
-        ast::Expr::Nested(inner) | ast::Expr::Collate { expr: inner, .. } => plain(inner),
-        other => other,
     }
 }
