@@ -34,4 +34,4 @@ pub use context::{StatementContext, clock_micros, within_clock, within_statement
 pub use hash::hash_columns;
 pub use keys::{key_type, normalized};
 pub use prepared::{LikePattern, PreparedExpr, evaluate, fold};
-pub use row::{Row, RowValue, evaluate_row, order_of, row_passes, same_key};
+pub use row::{Row, RowValue, compare_values, evaluate_row, order_of, row_passes, same_key};

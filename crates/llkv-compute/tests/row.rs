@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)]
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
 use llkv_compute::functions::lookup;
 use llkv_compute::{PreparedExpr, evaluate, evaluate_row, order_of, row_passes, same_key};
@@ -150,15 +151,43 @@ fn of_truth(depth: u32) -> BoxedStrategy<Expr> {
                 negated,
             })
         });
+    let own_typed = move || {
+        prop::sample::select(&TYPES[..])
+            .prop_flat_map(move |ty| exprs(ty, depth - 1))
+            .prop_map(|expr| Expr::Cast {
+                expr: Box::new(expr),
+                ty: SqlType::Variant,
+                mode: CastMode::Strict,
+            })
+    };
     prop_oneof![
         (prop::sample::select(comparisons), pair())
             .prop_map(|(op, (l, r))| Expr::compare(op, l, r)),
+        (prop::sample::select(comparisons), own_typed(), own_typed())
+            .prop_map(|(op, l, r)| Expr::compare(op, l, r)),
+        constant_list(depth),
         (prop::sample::select(tests), truth()).prop_map(|(op, e)| Expr::unary(op, e)),
         prop::collection::vec(truth(), 2..4).prop_map(Expr::And),
         prop::collection::vec(truth(), 2..4).prop_map(Expr::Or),
         list,
     ]
     .boxed()
+}
+
+/// `x IN (...)` of constants.
+fn constant_list(depth: u32) -> impl Strategy<Value = Expr> {
+    (prop::sample::select(&TYPES[..]), any::<bool>()).prop_flat_map(move |(ty, negated)| {
+        let items = prop::collection::vec(values(ty), 1..4);
+        (exprs(ty, depth - 1), items).prop_map(move |(expr, items)| {
+            let arrays: Vec<_> = items.iter().map(|item| item.to_array(1).unwrap()).collect();
+            let arrays: Vec<_> = arrays.iter().map(AsRef::as_ref).collect();
+            Expr::InList {
+                expr: Box::new(expr),
+                list: InList::Values(concat(&arrays).unwrap()),
+                negated,
+            }
+        })
+    })
 }
 
 /// Floats that are NaN are not equal to themselves, and the zeros are.

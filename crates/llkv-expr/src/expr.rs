@@ -3,6 +3,7 @@
 use crate::ScalarFunction;
 use arrow::array::ArrayRef;
 use llkv_types::{Scalar, SqlType};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A column of a plan. The binder hands out each id once per statement, so a rule may move an
@@ -94,6 +95,20 @@ impl BinaryOp {
                 | Self::IsDistinctFrom
                 | Self::IsNotDistinctFrom
         )
+    }
+
+    /// Whether a comparison holds for two values, neither NULL, that stand so; false for other operators.
+    #[must_use]
+    pub const fn accepts(self, order: Ordering) -> bool {
+        match self {
+            Self::Eq | Self::IsNotDistinctFrom => order.is_eq(),
+            Self::NotEq | Self::IsDistinctFrom => order.is_ne(),
+            Self::Lt => order.is_lt(),
+            Self::LtEq => order.is_le(),
+            Self::Gt => order.is_gt(),
+            Self::GtEq => order.is_ge(),
+            _ => false,
+        }
     }
 
     /// The operator with its operands exchanged, for comparisons (`<` becomes `>`).

@@ -1,12 +1,13 @@
-//! Queries over a few rows: run as they were bound, on values that the session keeps of small tables.
+//! Queries over a few rows, and what statements read to change a few: run as they were bound, on values that the
+//! session keeps of small tables.
 
 use crate::RuntimeSession;
 use crate::settings::SessionSettings;
 use crate::transaction::Transaction;
 use arrow::array::RecordBatchIterator;
 use llkv_column_map::TableVersion;
-use llkv_executor::{SmallTable, run_directly};
-use llkv_plan::{IndexUse, LogicalPlan};
+use llkv_executor::{DirectRows, SmallTable, run_directly};
+use llkv_plan::{IndexUse, LogicalPlan, PlanStatement, Values};
 use llkv_result::{Result, StatementResult};
 use llkv_table::TableHandle;
 use llkv_types::{BATCH_ROWS, TableId, TableSchema, TxnId};
@@ -82,6 +83,41 @@ pub(crate) fn query(
     transaction: &Transaction,
     plan: &LogicalPlan,
 ) -> Result<Option<StatementResult>> {
+    let Some(found) = run(session, transaction, plan)? else {
+        return Ok(None);
+    };
+    let rows = RecordBatchIterator::new(found.rows.into_iter().map(Ok), found.schema);
+    Ok(Some(StatementResult::Select(Box::new(rows))))
+}
+
+/// What a statement that was bound reads to change rows, where it is small: constants from here on.
+pub(crate) fn with_source(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    mut statement: PlanStatement,
+) -> Result<PlanStatement> {
+    let source = match &mut statement {
+        PlanStatement::Insert(insert) => &mut insert.source,
+        PlanStatement::Update(update) => &mut update.source,
+        PlanStatement::Delete(delete) => &mut delete.source,
+        _ => return Ok(statement),
+    };
+    if !matches!(source, LogicalPlan::Values(_))
+        && let Some(found) = run(session, transaction, source)?
+    {
+        *source = LogicalPlan::Values(Values {
+            columns: source.columns(),
+            batches: found.rows.into_iter().collect(),
+        });
+    }
+    Ok(statement)
+}
+
+fn run(
+    session: &mut RuntimeSession,
+    transaction: &Transaction,
+    plan: &LogicalPlan,
+) -> Result<Option<DirectRows>> {
     if session.is_analyzing || !session.settings.allow_direct_runs() {
         return Ok(None);
     }
@@ -90,10 +126,9 @@ pub(crate) fn query(
         Some(handle) => known.rows(id, &handle),
         None => Ok(None),
     };
-    let Some(found) = run_directly(plan, &mut tables, &session.settings.cancel)? else {
-        return Ok(None);
-    };
-    session.last_execution = None;
-    let rows = RecordBatchIterator::new(found.rows.into_iter().map(Ok), found.schema);
-    Ok(Some(StatementResult::Select(Box::new(rows))))
+    let found = run_directly(plan, &mut tables, &session.settings.cancel)?;
+    if found.is_some() {
+        session.last_execution = None;
+    }
+    Ok(found)
 }

@@ -21,6 +21,7 @@ impl RuntimeSession {
         {
             return Ok(result);
         }
+        let statement = direct::with_source(self, transaction, statement)?;
         let catalog = query::catalog_of(self, transaction);
         let statement = query::optimize_statement(self, &catalog, statement)?;
         self.run_optimized(transaction, statement)

@@ -1,31 +1,9 @@
-//! What evaluates only the operands that a row reaches: logic, CASE, COALESCE, IN.
+//! Values of which only the operands that a row reaches are evaluated: CASE, COALESCE.
 
-use super::{
-    Row, RowValue, boolean, by_kernels, evaluate_row, is_true, literal, null, operator, truth,
-    typed,
-};
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Int64Type};
-use llkv_expr::{BinaryOp, Expr, InList};
+use super::{Row, RowValue, evaluate_row, null, row_truth, typed};
+use llkv_expr::Expr;
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
-
-/// AND, or OR where `any` is set: evaluated up to the part that decides.
-pub(super) fn logic<'a, R: Row + ?Sized>(
-    parts: &'a [Expr],
-    any: bool,
-    row: &'a R,
-) -> Result<RowValue<'a>> {
-    let mut is_unknown = false;
-    for part in parts {
-        match &*evaluate_row(part, row)? {
-            Scalar::Boolean(value) if *value == any => return Ok(boolean(any)),
-            Scalar::Boolean(_) => {}
-            _ => is_unknown = true,
-        }
-    }
-    Ok(truth((!is_unknown).then_some(!any)))
-}
+use llkv_types::SqlType;
 
 /// CASE: the result of the first condition that is true.
 pub(super) fn case<'a, R: Row + ?Sized>(
@@ -35,7 +13,7 @@ pub(super) fn case<'a, R: Row + ?Sized>(
     row: &'a R,
 ) -> Result<RowValue<'a>> {
     for (when, then) in branches {
-        if is_true(&*evaluate_row(when, row)?) {
+        if row_truth(when, row)? == Some(true) {
             return Ok(typed(evaluate_row(then, row)?, ty));
         }
     }
@@ -58,55 +36,4 @@ pub(super) fn coalesce<'a, R: Row + ?Sized>(
         }
     }
     Ok(null(ty))
-}
-
-/// `x [NOT] IN (...)`: equal to one, or else unknown where a comparison is.
-pub(super) fn in_list<'a, R: Row + ?Sized>(
-    operand: &'a Expr,
-    list: &'a InList,
-    negated: bool,
-    row: &'a R,
-) -> Result<RowValue<'a>> {
-    let value = evaluate_row(operand, row)?;
-    let found = match list {
-        InList::Exprs(items) => among(&value, items, row)?,
-        InList::Values(values) => match (&*value, values.data_type()) {
-            (Scalar::Int64(value), DataType::Int64) => {
-                let values = values.as_primitive::<Int64Type>();
-                match values.iter().flatten().any(|item| item == *value) {
-                    true => Some(true),
-                    false => (values.null_count() == 0).then_some(false),
-                }
-            }
-            _ => {
-                return by_kernels(Expr::InList {
-                    expr: literal(value),
-                    list: list.clone(),
-                    negated,
-                });
-            }
-        },
-    };
-    Ok(truth(found.map(|found| found != negated)))
-}
-
-fn among<R: Row + ?Sized>(value: &Scalar, items: &[Expr], row: &R) -> Result<Option<bool>> {
-    let mut is_unknown = false;
-    for item in items {
-        let item = evaluate_row(item, row)?;
-        let equal = match operator::comparison(BinaryOp::Eq, value, &item) {
-            Some(equal) => equal,
-            None => {
-                let left = Expr::Literal(value.clone());
-                let right = Expr::Literal(item.into_owned());
-                by_kernels(Expr::compare(BinaryOp::Eq, left, right))?.into_owned()
-            }
-        };
-        match equal {
-            Scalar::Boolean(true) => return Ok(Some(true)),
-            Scalar::Boolean(false) => {}
-            _ => is_unknown = true,
-        }
-    }
-    Ok((!is_unknown).then_some(false))
 }

@@ -7,16 +7,20 @@
 //! by generated expressions.
 
 mod conditional;
+mod in_list;
 mod operator;
 mod order;
+mod truth;
 
 use crate::prepared::{deep, fold_arrays, is_fallible};
 use llkv_expr::{ColumnId, Expr, NullHandling, UnaryOp};
 use llkv_result::{Error, Result};
 use llkv_types::{Scalar, SqlType};
 use std::borrow::Cow;
+use truth::{LEVELS, integer, is_predicate, row_truth};
 
 pub use order::{order_of, same_key};
+pub use truth::compare_values;
 
 /// A value that stands in a row or a constant, or was computed.
 pub type RowValue<'a> = Cow<'a, Scalar>;
@@ -55,7 +59,13 @@ pub fn evaluate_row<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Result<R
     match expr {
         Expr::Column { id, .. } => column(*id, row).map(Cow::Borrowed),
         Expr::Literal(value) => Ok(Cow::Borrowed(value)),
-        inner => deep(|| computed(inner, row)),
+        inner if is_predicate(inner) => row_truth(inner, row).map(truth),
+        inner => match integer(inner, row, LEVELS) {
+            Some(value) => Ok(Cow::Owned(
+                value.map_or(Scalar::Null(SqlType::Int64), Scalar::Int64),
+            )),
+            None => deep(|| computed(inner, row)),
+        },
     }
 }
 
@@ -66,7 +76,7 @@ pub fn evaluate_row<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Result<R
 /// arrays tries them.
 pub fn row_passes<R: Row + ?Sized>(predicate: &Expr, row: &R) -> Result<bool> {
     let Expr::And(parts) = predicate else {
-        return Ok(is_true(&*evaluate_row(predicate, row)?));
+        return Ok(row_truth(predicate, row)? == Some(true));
     };
     for (at, part) in parts.iter().enumerate() {
         match row_passes(part, row) {
@@ -94,10 +104,6 @@ fn refused_safely<R: Row + ?Sized>(parts: &[Expr], row: &R) -> Result<bool> {
     Ok(false)
 }
 
-fn is_true(value: &Scalar) -> bool {
-    matches!(value, Scalar::Boolean(true))
-}
-
 fn column<R: Row + ?Sized>(id: ColumnId, row: &R) -> Result<&Scalar> {
     row.value(id)
         .ok_or_else(|| Error::internal(format!("a row has no column #{}", id.0)))
@@ -107,10 +113,6 @@ fn null<'a>(ty: SqlType) -> RowValue<'a> {
     Cow::Owned(Scalar::Null(ty))
 }
 
-fn boolean<'a>(value: bool) -> RowValue<'a> {
-    Cow::Owned(Scalar::Boolean(value))
-}
-
 /// TRUE, FALSE, or unknown for `None`.
 fn truth<'a>(value: Option<bool>) -> RowValue<'a> {
     Cow::Owned(value.map_or(Scalar::Null(SqlType::Boolean), Scalar::Boolean))
@@ -118,7 +120,6 @@ fn truth<'a>(value: Option<bool>) -> RowValue<'a> {
 
 fn computed<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Result<RowValue<'a>> {
     match expr {
-        Expr::Column { .. } | Expr::Literal(_) => evaluate_row(expr, row),
         Expr::Unary { op, expr: operand } => unary(*op, operand, expr, row),
         Expr::Binary {
             op,
@@ -137,8 +138,6 @@ fn computed<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Result<RowValue<
                 }),
             }
         }
-        Expr::And(parts) => conditional::logic(parts, false, row),
-        Expr::Or(parts) => conditional::logic(parts, true, row),
         Expr::Case {
             branches,
             otherwise,
@@ -159,11 +158,6 @@ fn computed<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Result<RowValue<
                 }),
             }
         }
-        Expr::InList {
-            expr: operand,
-            list,
-            negated,
-        } => conditional::in_list(operand, list, *negated, row),
         Expr::Like {
             expr: operand,
             pattern,
@@ -189,7 +183,7 @@ fn unary<'a, R: Row + ?Sized>(
     row: &'a R,
 ) -> Result<RowValue<'a>> {
     let value = evaluate_row(operand, row)?;
-    if let Some(result) = operator::unary(op, &value, expr.ty()) {
+    if let Some(result) = operator::negation(op, &value, expr.ty()) {
         return Ok(Cow::Owned(result));
     }
     by_kernels(Expr::Unary {
@@ -205,9 +199,9 @@ fn function<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Result<RowValue<
     match (function.name, args.as_slice()) {
         ("coalesce" | "ifnull", _) => return conditional::coalesce(args, *ty, row),
         ("if", [when, then, otherwise]) => {
-            let chosen = match is_true(&*evaluate_row(when, row)?) {
-                true => then,
-                false => otherwise,
+            let chosen = match row_truth(when, row)? {
+                Some(true) => then,
+                _ => otherwise,
             };
             return Ok(typed(evaluate_row(chosen, row)?, *ty));
         }

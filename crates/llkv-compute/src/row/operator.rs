@@ -7,9 +7,6 @@ use llkv_types::{Scalar, SqlType};
 
 /// The value of `left op right`, of type `ty`.
 pub(super) fn binary(op: BinaryOp, left: &Scalar, right: &Scalar, ty: SqlType) -> Option<Scalar> {
-    if op.is_comparison() {
-        return comparison(op, left, right);
-    }
     match (left, right) {
         (Scalar::Null(_), _) | (_, Scalar::Null(_)) => Some(Scalar::Null(ty)),
         (Scalar::Int64(left), Scalar::Int64(right)) if ty == SqlType::Int64 => {
@@ -38,56 +35,46 @@ fn of_floats(op: BinaryOp, left: f64, right: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// The value of a comparison.
-pub(super) fn comparison(op: BinaryOp, left: &Scalar, right: &Scalar) -> Option<Scalar> {
-    let (is_distinct, is_not_distinct) = (
-        op == BinaryOp::IsDistinctFrom,
-        op == BinaryOp::IsNotDistinctFrom,
-    );
+/// Whether a comparison holds, unknown being `Some(None)`; `None` for types whose order only the kernels know.
+pub(super) fn holds(op: BinaryOp, left: &Scalar, right: &Scalar) -> Option<Option<bool>> {
+    if let (Scalar::Int64(left), Scalar::Int64(right)) = (left, right) {
+        return Some(Some(op.accepts(left.cmp(right))));
+    }
     if left.is_null() || right.is_null() {
         let are_both = left.is_null() && right.is_null();
-        return Some(match is_distinct || is_not_distinct {
-            true => Scalar::Boolean(are_both == is_not_distinct),
-            false => Scalar::Null(SqlType::Boolean),
+        return Some(match op {
+            BinaryOp::IsDistinctFrom => Some(!are_both),
+            BinaryOp::IsNotDistinctFrom => Some(are_both),
+            _ => None,
         });
     }
-    let order = order_of(left, right)?;
-    Some(Scalar::Boolean(match op {
-        BinaryOp::Eq | BinaryOp::IsNotDistinctFrom => order.is_eq(),
-        BinaryOp::NotEq | BinaryOp::IsDistinctFrom => order.is_ne(),
-        BinaryOp::Lt => order.is_lt(),
-        BinaryOp::LtEq => order.is_le(),
-        BinaryOp::Gt => order.is_gt(),
-        BinaryOp::GtEq => order.is_ge(),
-        _ => return None,
-    }))
+    order_of(left, right).map(|order| Some(op.accepts(order)))
 }
 
-/// The value of an operator with one operand, of type `ty`.
-pub(super) fn unary(op: UnaryOp, value: &Scalar, ty: SqlType) -> Option<Scalar> {
+/// Whether a value is NULL, true, false, or its negation; `None` where the kernels are to tell.
+pub(super) fn tested(op: UnaryOp, value: &Scalar) -> Option<Option<bool>> {
     let truth = match value {
         Scalar::Boolean(value) => Some(*value),
         Scalar::Null(_) => None,
         _ if matches!(op, UnaryOp::IsNull | UnaryOp::IsNotNull) => None,
-        _ => return negation(op, value, ty),
+        _ => return None,
     };
-    Some(Scalar::Boolean(match op {
+    Some(Some(match op {
         UnaryOp::IsNull => value.is_null(),
         UnaryOp::IsNotNull => !value.is_null(),
         UnaryOp::IsTrue => truth == Some(true),
         UnaryOp::IsNotTrue => truth != Some(true),
         UnaryOp::IsFalse => truth == Some(false),
         UnaryOp::IsNotFalse => truth != Some(false),
-        UnaryOp::Not => match truth {
-            Some(value) => !value,
-            None => return Some(Scalar::Null(SqlType::Boolean)),
-        },
-        UnaryOp::Negate | UnaryOp::BitNot => return value.is_null().then_some(Scalar::Null(ty)),
+        UnaryOp::Not => return Some(truth.map(|value| !value)),
+        UnaryOp::Negate | UnaryOp::BitNot => return None,
     }))
 }
 
-fn negation(op: UnaryOp, value: &Scalar, ty: SqlType) -> Option<Scalar> {
+/// The negative of a number, of type `ty`, or its bits turned over.
+pub(super) fn negation(op: UnaryOp, value: &Scalar, ty: SqlType) -> Option<Scalar> {
     match (op, value) {
+        (_, Scalar::Null(_)) => Some(Scalar::Null(ty)),
         (UnaryOp::Negate, Scalar::Int64(value)) if ty == SqlType::Int64 => {
             value.checked_neg().map(Scalar::Int64)
         }

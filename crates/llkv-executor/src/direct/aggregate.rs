@@ -16,9 +16,11 @@ use smallvec::SmallVec;
 pub(super) struct Groups<'p> {
     node: &'p Aggregate,
     keys: KeySet,
-    /// States of each group, a call after the other.
-    states: Vec<SmallVec<[State; 2]>>,
+    states: Vec<Calls>,
 }
+
+/// The states of all calls in a group.
+pub(super) struct Calls(SmallVec<[State; 2]>);
 
 /// A call's state in a group.
 enum State {
@@ -51,11 +53,37 @@ impl<'p> Groups<'p> {
 
     /// Takes the row at hand.
     pub(super) fn feed(&mut self, walk: &Walk<'_>) -> Result<()> {
-        let group = self.group_of(walk)?;
-        let Some(states) = self.states.get_mut(group) else {
-            return Ok(());
-        };
-        for (state, (_, call)) in states.iter_mut().zip(&self.node.aggregates) {
+        let groups = self.node.groups.iter();
+        let key = groups.map(|group| walk.evaluate(&group.expr));
+        let (group, is_new) = self.keys.place(key.collect::<Result<_>>()?);
+        if is_new {
+            self.states.push(Calls::new(self.node));
+        }
+        match self.states.get_mut(group) {
+            Some(calls) => calls.feed(self.node, walk),
+            None => Ok(()),
+        }
+    }
+
+    /// All groups, in the order in which they came.
+    pub(super) fn finish(self) -> Result<Finished> {
+        let keys = self.keys.into_keys().into_iter();
+        keys.zip(self.states)
+            .map(|(key, calls)| Ok((key, calls.finish(self.node).collect::<Result<_>>()?)))
+            .collect()
+    }
+}
+
+impl Calls {
+    /// The calls of a node, over no rows yet.
+    pub(super) fn new(node: &Aggregate) -> Self {
+        let calls = node.aggregates.iter();
+        Self(calls.map(|(_, call)| State::of(call)).collect())
+    }
+
+    /// Takes the row at hand.
+    pub(super) fn feed(&mut self, node: &Aggregate, walk: &Walk<'_>) -> Result<()> {
+        for (state, (_, call)) in self.0.iter_mut().zip(&node.aggregates) {
             let counts = call.filter.as_ref();
             if counts.map_or(Ok(true), |filter| walk.passes(filter))? {
                 state.feed_row(call, walk)?;
@@ -64,39 +92,10 @@ impl<'p> Groups<'p> {
         Ok(())
     }
 
-    fn group_of(&mut self, walk: &Walk<'_>) -> Result<usize> {
-        if self.node.groups.is_empty() && !self.states.is_empty() {
-            return Ok(0);
-        }
-        let groups = self.node.groups.iter();
-        let key = groups.map(|group| walk.evaluate(&group.expr));
-        let (group, is_new) = self.keys.place(key.collect::<Result<_>>()?);
-        if is_new {
-            self.states.push(self.fresh());
-        }
-        Ok(group)
-    }
-
-    fn fresh(&self) -> SmallVec<[State; 2]> {
-        let calls = self.node.aggregates.iter();
-        calls.map(|(_, call)| State::of(call)).collect()
-    }
-
-    /// All groups, in the order in which they came. Without keys there is one, even of no rows.
-    pub(super) fn finish(mut self) -> Result<Finished> {
-        if self.node.groups.is_empty() && self.states.is_empty() {
-            self.keys.place(Key::new());
-            self.states.push(self.fresh());
-        }
-        let keys = self.keys.into_keys().into_iter();
-        keys.zip(self.states)
-            .map(|(key, states)| {
-                let calls = self.node.aggregates.iter();
-                let values = states.into_iter().zip(calls);
-                let values = values.map(|(state, (_, call))| state.finish(call));
-                Ok((key, values.collect::<Result<_>>()?))
-            })
-            .collect()
+    /// The values of the calls.
+    pub(super) fn finish(self, node: &Aggregate) -> impl Iterator<Item = Result<Scalar>> {
+        let states = self.0.into_iter().zip(&node.aggregates);
+        states.map(|(state, (_, call))| state.finish(call))
     }
 }
 
@@ -122,6 +121,10 @@ impl State {
     }
 
     fn feed_row(&mut self, call: &AggregateExpr, walk: &Walk<'_>) -> Result<()> {
+        if let (Self::Count(count), AggregateFunction::CountStar) = (&mut *self, call.function) {
+            *count += 1;
+            return Ok(());
+        }
         if let Self::Arguments(values) = self {
             for (values, arg) in values.iter_mut().zip(&call.args) {
                 values.push(walk.evaluate(arg)?);

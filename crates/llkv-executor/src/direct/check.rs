@@ -1,8 +1,13 @@
 //! Which plans are run directly: what they are made of, and how much work they are.
 
 use super::{MOST_STEPS, MOST_STEPS_OF_SUBQUERY, SmallTable};
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::DataType;
 use llkv_expr::{AggregateExpr, ColumnId, Expr, InList, SortKey, Volatility};
-use llkv_plan::{ApplyKind, ColumnSet, JoinKind, LogicalPlan, Projection};
+use llkv_plan::{
+    Aggregate, Apply, ApplyKind, ColumnSet, Join, JoinKind, LogicalPlan, Projection, Scan, SetOp,
+    UnionAll,
+};
 use llkv_result::Result;
 use llkv_types::{SqlType, TableId};
 use smallvec::SmallVec;
@@ -15,7 +20,10 @@ const MOST_LEVELS: usize = 40;
 const MOST_COLUMNS: u32 = 4_096;
 
 /// Constants of an IN above which it is not evaluated row by row.
-const MOST_CONSTANTS: usize = 16;
+const MOST_CONSTANTS: usize = 64;
+
+/// Constants of an IN that are compared in the time of a step.
+const CONSTANTS_OF_STEP: usize = 4;
 
 /// What a node of an expression costs that the kernels compute.
 const KERNEL_STEPS: u64 = 100;
@@ -112,105 +120,110 @@ impl Check<'_> {
             return Ok(None);
         }
         let level = level + 1;
-        Ok(match plan {
-            LogicalPlan::Scan(node) => {
-                if node.row_id.is_some() {
-                    return Ok(None);
-                }
-                let Some(rows) = self.table(node.table)? else {
-                    return Ok(None);
-                };
-                node.columns.iter().for_each(|(_, c)| self.see(c.id));
-                let Some(tests) = self.exprs(&node.predicates, level) else {
-                    return Ok(None);
-                };
-                Some(Work::of(rows, rows * (tests + 1)))
-            }
+        match plan {
+            LogicalPlan::Scan(node) => self.scan(node, level),
             LogicalPlan::Values(node) => {
                 node.columns.iter().for_each(|c| self.see(c.id));
                 let rows = node.batches.iter().map(|b| b.num_rows() as u64).sum();
-                Some(Work::of(rows, rows))
+                Ok(Some(Work::of(rows, rows)))
             }
             LogicalPlan::Filter(node) => {
-                let Some(test) = self.expr(&node.predicate, level) else {
-                    return Ok(None);
-                };
-                self.node(&node.input, level)?.map(|w| w.each(test + 1))
+                let test = self.expr(&node.predicate, level);
+                self.above(&node.input, test.map(|test| test + 1), level)
             }
             LogicalPlan::Project(node) => {
-                let Some(steps) = self.projections(&node.projections, level) else {
-                    return Ok(None);
-                };
-                self.node(&node.input, level)?.map(|w| w.each(steps))
+                let steps = self.projections(&node.projections, level);
+                self.above(&node.input, steps, level)
             }
             LogicalPlan::Limit(node) => {
                 let input = self.node(&node.input, level)?;
-                input.map(|work| Work {
+                Ok(input.map(|work| Work {
                     rows: work.rows.min(node.fetch.unwrap_or(u64::MAX)),
                     ..work
-                })
+                }))
             }
             LogicalPlan::Distinct(node) => {
                 self.reads_columns_of(plan);
-                let work = self.node(&node.input, level)?;
-                work.filter(|_| has_plain_columns(plan))
-                    .map(|work| work.each(4))
+                self.above(&node.input, has_plain_columns(plan).then_some(4), level)
             }
             LogicalPlan::Sort(node) => {
-                let Some(keys) = self.sort_keys(&node.keys, level) else {
-                    return Ok(None);
-                };
-                self.node(&node.input, level)?
-                    .map(|work| work.each(keys + 8))
+                let keys = self.sort_keys(&node.keys, level);
+                self.above(&node.input, keys.map(|keys| keys + 8), level)
             }
-            LogicalPlan::Aggregate(node) => {
-                let Some(keys) = self.projections(&node.groups, level) else {
-                    return Ok(None);
-                };
-                let are_plain = node.groups.iter().all(|g| is_plain(g.column.ty));
-                let calls = node.aggregates.iter();
-                let calls: Option<u64> = calls.map(|(_, c)| self.call(c, level)).sum();
-                node.aggregates.iter().for_each(|(c, _)| self.see(c.id));
-                let Some(calls) = calls.filter(|_| are_plain) else {
-                    return Ok(None);
-                };
-                let work = self.node(&node.input, level)?;
-                work.map(|work| work.each(keys + calls + 4))
-                    .map(|work| Work {
-                        rows: if node.groups.is_empty() { 1 } else { work.rows },
-                        ..work
-                    })
-            }
-            LogicalPlan::Join(node) => self.join(node, level)?,
-            LogicalPlan::Apply(node) => self.apply(node, level)?,
-            LogicalPlan::UnionAll(node) => {
-                let mut sum = Work::of(0, 0);
-                for input in &node.inputs {
-                    self.reads_columns_of(input);
-                    let Some(work) = self.node(input, level)? else {
-                        return Ok(None);
-                    };
-                    sum.rows = sum.rows.saturating_add(work.rows);
-                    sum.steps = sum.steps.saturating_add(work.each(1).steps);
-                }
-                node.columns.iter().for_each(|c| self.see(c.id));
-                Some(sum)
-            }
-            LogicalPlan::SetOp(node) => {
-                node.columns.iter().for_each(|c| self.see(c.id));
-                let are_plain = node.columns.iter().all(|c| is_plain(c.ty));
-                self.reads_columns_of(&node.left);
-                self.reads_columns_of(&node.right);
-                let left = self.node(&node.left, level)?;
-                let right = self.node(&node.right, level)?;
-                let works = left.zip(right).filter(|_| are_plain && !node.all);
-                works.map(|(left, right)| {
-                    let steps = left.each(4).steps.saturating_add(right.each(4).steps);
-                    Work::of(left.rows, steps)
-                })
-            }
-            _ => None,
-        })
+            LogicalPlan::Aggregate(node) => self.aggregate(node, level),
+            LogicalPlan::Join(node) => self.join(node, level),
+            LogicalPlan::Apply(node) => self.apply(node, level),
+            LogicalPlan::UnionAll(node) => self.union_all(node, level),
+            LogicalPlan::SetOp(node) => self.set_op(node, level),
+            _ => Ok(None),
+        }
+    }
+
+    /// The work of a node that takes so many steps for each row of its input; `None` for steps that it does not take.
+    fn above(
+        &mut self,
+        input: &LogicalPlan,
+        steps: Option<u64>,
+        level: usize,
+    ) -> Result<Option<Work>> {
+        match steps {
+            Some(steps) => Ok(self.node(input, level)?.map(|work| work.each(steps))),
+            None => Ok(None),
+        }
+    }
+
+    fn scan(&mut self, node: &Scan, level: usize) -> Result<Option<Work>> {
+        let Some(rows) = self.table(node.table)? else {
+            return Ok(None);
+        };
+        node.columns.iter().for_each(|(_, c)| self.see(c.id));
+        node.row_id.iter().for_each(|c| self.see(c.id));
+        let tests = self.exprs(&node.predicates, level);
+        Ok(tests.map(|tests| Work::of(rows, rows * (tests + 1))))
+    }
+
+    fn aggregate(&mut self, node: &Aggregate, level: usize) -> Result<Option<Work>> {
+        let keys = self.projections(&node.groups, level);
+        let are_plain = node.groups.iter().all(|g| is_plain(g.column.ty));
+        let calls = node.aggregates.iter();
+        let calls: Option<u64> = calls.map(|(_, c)| self.call(c, level)).sum();
+        node.aggregates.iter().for_each(|(c, _)| self.see(c.id));
+        let steps = keys.zip(calls).filter(|_| are_plain);
+        let steps = steps.map(|(keys, calls)| keys + calls + 4);
+        let work = self.above(&node.input, steps, level)?;
+        Ok(work.map(|work| Work {
+            rows: if node.groups.is_empty() { 1 } else { work.rows },
+            ..work
+        }))
+    }
+
+    fn union_all(&mut self, node: &UnionAll, level: usize) -> Result<Option<Work>> {
+        let mut sum = Work::of(0, 0);
+        for input in &node.inputs {
+            self.reads_columns_of(input);
+            let Some(work) = self.node(input, level)? else {
+                return Ok(None);
+            };
+            sum.rows = sum.rows.saturating_add(work.rows);
+            sum.steps = sum.steps.saturating_add(work.each(1).steps);
+        }
+        node.columns.iter().for_each(|c| self.see(c.id));
+        Ok(Some(sum))
+    }
+
+    fn set_op(&mut self, node: &SetOp, level: usize) -> Result<Option<Work>> {
+        node.columns.iter().for_each(|c| self.see(c.id));
+        if node.all || !node.columns.iter().all(|c| is_plain(c.ty)) {
+            return Ok(None);
+        }
+        self.reads_columns_of(&node.left);
+        self.reads_columns_of(&node.right);
+        let left = self.node(&node.left, level)?;
+        let right = self.node(&node.right, level)?;
+        Ok(left.zip(right).map(|(left, right)| {
+            let steps = left.each(4).steps.saturating_add(right.each(4).steps);
+            Work::of(left.rows, steps)
+        }))
     }
 
     /// The rows of a table that is small.
@@ -234,7 +247,7 @@ impl Check<'_> {
             .sum()
     }
 
-    fn join(&mut self, node: &llkv_plan::Join, level: usize) -> Result<Option<Work>> {
+    fn join(&mut self, node: &Join, level: usize) -> Result<Option<Work>> {
         if !matches!(node.kind, JoinKind::Inner | JoinKind::Left) {
             return Ok(None);
         }
@@ -259,7 +272,7 @@ impl Check<'_> {
         Ok(Some(left.times(right).each(on + filter + 1)))
     }
 
-    fn apply(&mut self, node: &llkv_plan::Apply, level: usize) -> Result<Option<Work>> {
+    fn apply(&mut self, node: &Apply, level: usize) -> Result<Option<Work>> {
         let (Some(outer), Some(inner)) = (
             self.node(&node.outer, level)?,
             self.node(&node.inner, level)?,
@@ -269,36 +282,19 @@ impl Check<'_> {
         self.subqueries += 1;
         self.reads_columns_of(&node.inner);
         // What refers to nothing around it is run once.
-        let is_correlated = !node.inner.free_columns().is_empty();
-        let inner_once = Work {
-            steps: if is_correlated {
-                inner.steps
-            } else {
-                inner.rows
-            },
-            ..inner
+        let inner_again = match node.inner.free_columns().is_empty() {
+            true => Work::of(inner.rows, inner.rows),
+            false => inner,
         };
-        let all = outer.times(inner_once);
-        let all = Work {
-            steps: all.steps.saturating_add(inner.steps),
-            ..all
-        };
-        Ok(match &node.kind {
-            ApplyKind::Cross => Some(all),
-            ApplyKind::Left => Some(Work {
-                rows: all.rows.max(outer.rows),
-                ..all
-            }),
-            ApplyKind::Scalar { .. } => Some(Work {
-                rows: outer.rows,
-                ..all
-            }),
+        let all = outer.times(inner_again);
+        let steps = all.steps.saturating_add(inner.steps);
+        let (rows, steps) = match &node.kind {
+            ApplyKind::Cross => (all.rows, steps),
+            ApplyKind::Left => (all.rows.max(outer.rows), steps),
+            ApplyKind::Scalar { .. } => (outer.rows, steps),
             ApplyKind::Exists { mark } => {
                 self.see(mark.id);
-                Some(Work {
-                    rows: outer.rows,
-                    ..all
-                })
+                (outer.rows, steps)
             }
             ApplyKind::In {
                 mark,
@@ -306,16 +302,15 @@ impl Check<'_> {
                 haystack,
             } => {
                 self.see(mark.id);
-                let Some(steps) = self.exprs(needle, level).zip(self.exprs(haystack, level)) else {
+                let pairs = needle.len() as u64;
+                let Some(own) = self.exprs(needle.iter().chain(haystack), level) else {
                     return Ok(None);
                 };
-                let compared = all.each(steps.0 + steps.1 + needle.len() as u64);
-                Some(Work {
-                    rows: outer.rows,
-                    steps: compared.steps,
-                })
+                let compared = Work::of(all.rows, steps).each(own + pairs);
+                (outer.rows, compared.steps)
             }
-        })
+        };
+        Ok(Some(Work::of(rows, steps)))
     }
 
     fn sort_keys(&mut self, keys: &[SortKey], level: usize) -> Option<u64> {
@@ -352,7 +347,11 @@ impl Check<'_> {
             Expr::InList {
                 list: InList::Values(values),
                 ..
-            } if values.len() > MOST_CONSTANTS => return None,
+            } => match values.len() {
+                count if count > MOST_CONSTANTS => return None,
+                count if has_plain_constants(values) => 1 + (count / CONSTANTS_OF_STEP) as u64,
+                _ => KERNEL_STEPS,
+            },
             Expr::Function { function, .. } if function.volatility == Volatility::Volatile => {
                 return None;
             }
@@ -361,6 +360,19 @@ impl Check<'_> {
                 _ => KERNEL_STEPS,
             },
             Expr::Like { .. } => KERNEL_STEPS,
+            Expr::Binary {
+                op, left, right, ..
+            } if op.is_comparison() => {
+                // Where both carry their own type, neither is made to.
+                if let (Some(left), Some(right)) = (plain_operand(left), plain_operand(right)) {
+                    let (left, right) = (self.expr(left, level)?, self.expr(right, level)?);
+                    return Some(left + right + 3);
+                }
+                match is_plain(left.ty()) {
+                    true => 1,
+                    false => KERNEL_STEPS,
+                }
+            }
             Expr::Cast { ty, .. } if !matches!(ty, SqlType::Int64 | SqlType::Float64) => {
                 KERNEL_STEPS
             }
@@ -394,6 +406,21 @@ impl Work {
             self.steps.saturating_add(repeated),
         )
     }
+}
+
+/// The operand of a conversion to a value that carries its own type, which a comparison does without.
+fn plain_operand(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Cast { expr, ty, .. } if *ty == SqlType::Variant && is_plain(expr.ty()) => Some(expr),
+        _ => None,
+    }
+}
+
+fn has_plain_constants(values: &ArrayRef) -> bool {
+    matches!(
+        values.data_type(),
+        DataType::Int64 | DataType::Float64 | DataType::Utf8View
+    )
 }
 
 fn has_plain_columns(plan: &LogicalPlan) -> bool {

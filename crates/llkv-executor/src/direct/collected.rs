@@ -1,7 +1,8 @@
 //! Values as a column.
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, StringViewArray, new_null_array,
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, StringViewArray, UInt64Array,
+    new_null_array,
 };
 use arrow::compute::concat;
 use llkv_result::{Error, Result};
@@ -24,6 +25,7 @@ pub(super) fn column(values: &[Scalar], ty: SqlType) -> Result<ArrayRef> {
     match ty {
         SqlType::Int64 => plain!(Int64Array, Int64),
         SqlType::Int32 => plain!(Int32Array, Int32),
+        SqlType::UInt64 => plain!(UInt64Array, UInt64),
         SqlType::Float64 => plain!(Float64Array, Float64),
         SqlType::Boolean => plain!(BooleanArray, Boolean),
         SqlType::Text => {

@@ -12,6 +12,7 @@ mod check;
 mod collected;
 mod key_set;
 mod small_table;
+mod sorted;
 mod subquery;
 mod walk;
 

@@ -5,12 +5,12 @@ use llkv_result::Result;
 use llkv_table::{ScanRequest, TableHandle};
 use llkv_types::{FieldId, Scalar};
 
-/// The rows of a table that has few, all columns, as one snapshot sees them.
+/// The rows of a table that has few, all columns and the row ids, as one snapshot sees them.
 #[derive(Debug)]
 pub struct SmallTable {
     fields: Vec<FieldId>,
     rows: usize,
-    /// Row by row.
+    /// Row by row; behind the columns stands the row id.
     values: Vec<Scalar>,
 }
 
@@ -32,7 +32,11 @@ impl SmallTable {
             return Ok(None);
         }
         let fields: Vec<FieldId> = columns.iter().map(|column| column.field).collect();
-        let scan = handle.scan_stream(&ScanRequest::new(fields.clone()))?;
+        let request = ScanRequest {
+            with_row_id: true,
+            ..ScanRequest::new(fields.clone())
+        };
+        let scan = handle.scan_stream(&request)?;
         if scan.estimated_rows() > Self::MOST_ROWS {
             return Ok(None);
         }
@@ -67,13 +71,19 @@ impl SmallTable {
 
     /// The values of a row.
     pub(super) fn row(&self, row: usize) -> &[Scalar] {
-        let start = row * self.fields.len();
-        let values = self.values.get(start..start + self.fields.len());
+        let width = self.fields.len() + 1;
+        let start = row * width;
+        let values = self.values.get(start..start + width);
         values.unwrap_or_default()
     }
 
     /// Where a column stands in the rows.
     pub(super) fn position(&self, field: FieldId) -> Option<usize> {
         self.fields.iter().position(|own| *own == field)
+    }
+
+    /// Where the row id stands.
+    pub(super) const fn row_id_position(&self) -> usize {
+        self.fields.len()
     }
 }

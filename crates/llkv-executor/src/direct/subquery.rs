@@ -3,6 +3,7 @@
 use super::key_set::Key;
 use super::walk::{Sink, Walk, places_of};
 use crate::pipeline::Flow;
+use llkv_compute::compare_values;
 use llkv_expr::{BinaryOp, Expr};
 use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
 use llkv_result::{ExecError, Result};
@@ -89,7 +90,7 @@ impl<'p> Walk<'p> {
         };
         let places = places_of(inner);
         for row in rows.iter() {
-            self.set_all(&places, row)?;
+            self.set_all(&places, row.iter().cloned())?;
             if sink(self)? == Flow::Stop {
                 break;
             }
@@ -112,7 +113,7 @@ impl<'p> Walk<'p> {
             })
         })?;
         match found {
-            Some(row) => self.set_all(&places, &row),
+            Some(row) => self.set_all(&places, row),
             None => self.set_nulls(inner),
         }
     }
@@ -145,12 +146,10 @@ impl<'p> Walk<'p> {
     fn is_row(&self, needle: &[Scalar], haystack: &[Expr]) -> Result<Option<bool>> {
         let mut same = Some(true);
         for (value, expr) in needle.iter().zip(haystack) {
-            let there = Expr::Literal(self.evaluate(expr)?);
-            let equal = Expr::compare(BinaryOp::Eq, Expr::Literal(value.clone()), there);
-            match self.evaluate(&equal)? {
-                Scalar::Boolean(true) => {}
-                Scalar::Boolean(false) => return Ok(Some(false)),
-                _ => same = None,
+            match compare_values(BinaryOp::Eq, value, &self.evaluate(expr)?)? {
+                Some(true) => {}
+                Some(false) => return Ok(Some(false)),
+                None => same = None,
             }
         }
         Ok(same)

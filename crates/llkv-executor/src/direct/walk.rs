@@ -1,12 +1,13 @@
 //! The nodes of a plan, each handing its rows to whoever asked for them.
 
-use super::aggregate::Groups;
+use super::aggregate::{Calls, Groups};
 use super::check::{Checked, Tables};
 use super::key_set::{Key, KeySet};
+use super::sorted::SortedRows;
 use super::subquery::Subqueries;
 use crate::pipeline::Flow;
-use llkv_compute::{Row, evaluate_row, order_of, row_passes};
-use llkv_expr::{ColumnId, Expr, SortKey};
+use llkv_compute::{Row, compare_values, evaluate_row, row_passes};
+use llkv_expr::{BinaryOp, ColumnId, Expr};
 use llkv_plan::{
     Aggregate, ColumnSet, Distinct, Join, JoinKind, Limit, LogicalPlan, PlanColumn, Project, Scan,
     SetOp, SetOpKind, Sort, UnionAll, Values,
@@ -15,7 +16,6 @@ use llkv_result::{Error, Result};
 use llkv_types::Scalar;
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 /// Who takes the rows of a node: the row stands in the walk.
 pub(super) type Sink<'s, 'p> = &'s mut dyn FnMut(&mut Walk<'p>) -> Result<Flow>;
@@ -95,9 +95,13 @@ impl<'p> Walk<'p> {
     }
 
     /// Puts values into places, as [`Walk::values_at`] gave them.
-    pub(super) fn set_all(&mut self, places: &[usize], values: &[Scalar]) -> Result<()> {
+    pub(super) fn set_all(
+        &mut self,
+        places: &[usize],
+        values: impl IntoIterator<Item = Scalar>,
+    ) -> Result<()> {
         let mut pairs = places.iter().zip(values);
-        pairs.try_for_each(|(place, value)| self.set(*place, value.clone()))
+        pairs.try_for_each(|(place, value)| self.set(*place, value))
     }
 
     /// The values in some places.
@@ -114,15 +118,19 @@ impl<'p> Walk<'p> {
         evaluate_row(expr, &self.row).map(Cow::into_owned)
     }
 
-    /// Puts the value of an expression into a place.
-    fn compute(&mut self, expr: &Expr, column: &PlanColumn) -> Result<()> {
-        match expr {
-            Expr::Column { id, .. } if *id == column.id => Ok(()),
-            expr => {
-                let value = self.evaluate(expr)?;
-                self.set(column.id.0 as usize, value)
+    /// Puts the value of an expression into a place. Values of tables and constants stay where they are.
+    fn compute(&mut self, expr: &'p Expr, column: &PlanColumn) -> Result<()> {
+        let value = match expr {
+            Expr::Column { id, .. } if *id == column.id => return Ok(()),
+            Expr::Column { id, .. } => {
+                let place = id.0 as usize;
+                let value = self.row.0.get(place).cloned();
+                value.ok_or_else(|| no_place(place))?
             }
-        }
+            Expr::Literal(value) => Cow::Borrowed(value),
+            expr => Cow::Owned(self.evaluate(expr)?),
+        };
+        self.put(column.id.0 as usize, value)
     }
 
     fn scan(&mut self, node: &'p Scan, sink: Sink<'_, 'p>) -> Result<Flow> {
@@ -138,6 +146,11 @@ impl<'p> Walk<'p> {
             let position = table.position(*field);
             let position = position.ok_or_else(|| Error::internal("a scan of no such field"))?;
             places.push((position, column.id.0 as usize));
+        }
+        if let Some(column) = &node.row_id
+            && read.contains(column.id)
+        {
+            places.push((table.row_id_position(), column.id.0 as usize));
         }
         for number in 0..table.len() {
             let row = table.row(number);
@@ -215,17 +228,14 @@ impl<'p> Walk<'p> {
 
     fn sort(&mut self, node: &'p Sort, sink: Sink<'_, 'p>) -> Result<Flow> {
         let places = places_of(&node.input);
-        let mut rows: Vec<(Key, Key)> = Vec::new();
+        let mut rows = SortedRows::new(&node.keys, &places);
         self.run(&node.input, &mut |walk| {
-            let keys = node.keys.iter().map(|key| walk.evaluate(&key.expr));
-            rows.push((keys.collect::<Result<_>>()?, walk.values_at(&places)?));
+            rows.add(walk)?;
             Ok(Flow::Continue)
         })?;
-        rows.sort_by(|(left, _), (right, _)| order_of_keys(&node.keys, left, right));
         let fetch = node.fetch.and_then(|fetch| usize::try_from(fetch).ok());
-        rows.truncate(fetch.unwrap_or(usize::MAX));
-        for (_, row) in &rows {
-            self.set_all(&places, row)?;
+        for row in rows.in_order().take(fetch.unwrap_or(usize::MAX)) {
+            self.set_all(&places, row.iter().cloned())?;
             if sink(self)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
@@ -234,6 +244,9 @@ impl<'p> Walk<'p> {
     }
 
     fn aggregate(&mut self, node: &'p Aggregate, sink: Sink<'_, 'p>) -> Result<Flow> {
+        if node.groups.is_empty() {
+            return self.aggregate_all(node, sink);
+        }
         let mut groups = Groups::new(node);
         self.run(&node.input, &mut |walk| {
             groups.feed(walk)?;
@@ -251,6 +264,19 @@ impl<'p> Walk<'p> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// All rows are one group, and so are none.
+    fn aggregate_all(&mut self, node: &'p Aggregate, sink: Sink<'_, 'p>) -> Result<Flow> {
+        let mut calls = Calls::new(node);
+        self.run(&node.input, &mut |walk| {
+            calls.feed(node, walk)?;
+            Ok(Flow::Continue)
+        })?;
+        for ((column, _), value) in node.aggregates.iter().zip(calls.finish(node)) {
+            self.set(column.id.0 as usize, value?)?;
+        }
+        sink(self)
     }
 
     fn join(&mut self, node: &'p Join, sink: Sink<'_, 'p>) -> Result<Flow> {
@@ -274,14 +300,13 @@ impl<'p> Walk<'p> {
     /// Whether the rows of both sides that stand in the row belong together.
     fn are_joined(&self, node: &Join) -> Result<bool> {
         for (at, (left, right)) in node.on.iter().enumerate() {
-            let null_equal = node.null_equal.get(at).copied().unwrap_or_default();
-            let op = match null_equal {
-                true => llkv_expr::BinaryOp::IsNotDistinctFrom,
-                false => llkv_expr::BinaryOp::Eq,
+            let op = match node.null_equal.get(at) {
+                Some(true) => BinaryOp::IsNotDistinctFrom,
+                _ => BinaryOp::Eq,
             };
-            let (left, right) = (self.evaluate(left)?, self.evaluate(right)?);
-            let equal = Expr::compare(op, Expr::Literal(left), Expr::Literal(right));
-            if !self.passes(&equal)? {
+            let left = evaluate_row(left, &self.row)?;
+            let right = evaluate_row(right, &self.row)?;
+            if compare_values(op, &left, &right)? != Some(true) {
                 return Ok(false);
             }
         }
@@ -336,7 +361,7 @@ impl<'p> Walk<'p> {
             if is_there != (node.kind == SetOpKind::Intersect) {
                 continue;
             }
-            self.set_all(&places, &key)?;
+            self.set_all(&places, key)?;
             self.pass_on(&places, &node.columns)?;
             if sink(self)? == Flow::Stop {
                 return Ok(Flow::Stop);
@@ -362,29 +387,6 @@ pub(super) fn places_of(plan: &LogicalPlan) -> Places {
     let mut places = Places::new();
     plan.for_each_column(&mut |column| places.push(column.id.0 as usize));
     places
-}
-
-fn order_of_keys(keys: &[SortKey], left: &[Scalar], right: &[Scalar]) -> Ordering {
-    for (key, (left, right)) in keys.iter().zip(left.iter().zip(right)) {
-        let order = match (left.is_null(), right.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) if key.nulls_first => Ordering::Less,
-            (true, false) => Ordering::Greater,
-            (false, true) if key.nulls_first => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => {
-                let order = order_of(left, right).unwrap_or(Ordering::Equal);
-                match key.descending {
-                    true => order.reverse(),
-                    false => order,
-                }
-            }
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-    Ordering::Equal
 }
 
 fn no_place(place: usize) -> Error {
