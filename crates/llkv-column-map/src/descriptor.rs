@@ -61,7 +61,7 @@ pub(crate) struct GroupMeta {
 
 /// What a checkpoint stores of a table.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub(crate) struct TableDescriptor {
+pub(crate) struct TableDescriptor<I = IndexDefinition> {
     pub(crate) layout: Vec<(FieldId, SqlType)>,
     /// Every commit up to this is in the descriptor.
     pub(crate) applied: TxnId,
@@ -75,7 +75,7 @@ pub(crate) struct TableDescriptor {
     /// Delete marks that are too few to be folded into their groups.
     pub(crate) marks: Vec<Mark>,
     /// The indexes; what they hold is described under a key of its own.
-    pub(crate) indexes: Vec<IndexDefinition>,
+    pub(crate) indexes: Vec<I>,
     /// What rows hold that lack a column: a chunk of one row each. NULL where a column is not named.
     pub(crate) fills: Vec<(FieldId, Vec<u8>)>,
 }
@@ -108,7 +108,7 @@ pub(crate) struct RecordKind {
 /// A [`TableDescriptor`].
 pub(crate) const TABLE: RecordKind = RecordKind {
     magic: *b"LLKT",
-    version: 3,
+    version: 4,
     name: "the descriptor of a table",
 };
 /// A list of [`GroupMeta`], in a page of a descriptor or in the journal.

@@ -6,7 +6,7 @@ use crate::descriptor::{
     ChunkMeta, CreatedRun, DeleteMeta, GROUPS, GroupMeta, IdRun, TABLE, TableDescriptor, payload,
     seal,
 };
-use crate::index::IndexDefinition;
+use crate::index::{FormerIndexDefinition, IndexDefinition};
 use crate::marks::Mark;
 use bitcode::{Decode, Encode};
 use llkv_result::Result;
@@ -31,7 +31,7 @@ pub(crate) struct PackedGroup {
 
 /// A [`TableDescriptor`] as it is stored.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-struct PackedDescriptor {
+struct PackedDescriptor<I> {
     layout: Vec<(FieldId, SqlType)>,
     applied: TxnId,
     dropped_by: Option<TxnId>,
@@ -39,10 +39,12 @@ struct PackedDescriptor {
     pages: Vec<u64>,
     groups: Vec<PackedGroup>,
     marks: Vec<Mark>,
-    indexes: Vec<IndexDefinition>,
+    indexes: Vec<I>,
     fills: Vec<(FieldId, Vec<u8>)>,
 }
 
+/// The version before indexes had collations.
+const BINARY_TABLE: u16 = 3;
 /// The versions before descriptions were packed.
 const PLAIN_TABLE: u16 = 2;
 const PLAIN_GROUPS: u16 = 1;
@@ -87,28 +89,61 @@ pub(crate) fn seal_table(table: TableDescriptor) -> Vec<u8> {
     seal(TABLE, &packed)
 }
 
-/// Decodes what [`seal_table`] made, in this version or the one before.
+/// Decodes what [`seal_table`] made, in this version or one before.
 ///
 /// # Errors
 /// When the bytes contradict themselves.
 pub(crate) fn unseal_table(key: u64, bytes: &[u8]) -> Result<TableDescriptor> {
     let payload = payload(TABLE, PLAIN_TABLE, key, bytes)?;
-    if payload.version == PLAIN_TABLE {
-        return payload.decode();
+    match payload.version {
+        PLAIN_TABLE => {
+            let plain: TableDescriptor<FormerIndexDefinition> = payload.decode()?;
+            Ok(plain.upgraded())
+        }
+        BINARY_TABLE => {
+            let packed: PackedDescriptor<FormerIndexDefinition> = payload.decode()?;
+            packed.unpack().map(TableDescriptor::upgraded)
+        }
+        _ => {
+            let packed: PackedDescriptor<IndexDefinition> = payload.decode()?;
+            packed.unpack()
+        }
     }
-    let packed: PackedDescriptor = payload.decode()?;
-    let groups = packed.groups.into_iter().map(PackedGroup::unpack);
-    Ok(TableDescriptor {
-        groups: groups.collect::<Result<_>>()?,
-        layout: packed.layout,
-        applied: packed.applied,
-        dropped_by: packed.dropped_by,
-        next_row_id: packed.next_row_id,
-        pages: packed.pages,
-        marks: packed.marks,
-        indexes: packed.indexes,
-        fills: packed.fills,
-    })
+}
+
+impl<I> PackedDescriptor<I> {
+    fn unpack(self) -> Result<TableDescriptor<I>> {
+        let groups = self.groups.into_iter().map(PackedGroup::unpack);
+        Ok(TableDescriptor {
+            groups: groups.collect::<Result<_>>()?,
+            layout: self.layout,
+            applied: self.applied,
+            dropped_by: self.dropped_by,
+            next_row_id: self.next_row_id,
+            pages: self.pages,
+            marks: self.marks,
+            indexes: self.indexes,
+            fills: self.fills,
+        })
+    }
+}
+
+impl TableDescriptor<FormerIndexDefinition> {
+    fn upgraded(self) -> TableDescriptor {
+        TableDescriptor {
+            layout: self.layout,
+            applied: self.applied,
+            dropped_by: self.dropped_by,
+            next_row_id: self.next_row_id,
+            pages: self.pages,
+            groups: self.groups,
+            marks: self.marks,
+            indexes: (self.indexes.into_iter())
+                .map(FormerIndexDefinition::upgraded)
+                .collect(),
+            fills: self.fills,
+        }
+    }
 }
 
 impl PackedGroup {

@@ -230,6 +230,7 @@ impl Model {
                     self.commit(TableChange::CreateIndex {
                         table: TABLE,
                         index: IndexDefinition {
+                            collations: Vec::new(),
                             id,
                             fields: fields[usize::from(*both)].clone(),
                         },

@@ -81,7 +81,9 @@ impl PointPlan {
     ) -> Result<Option<Self>> {
         let conjuncts = scan.predicates.iter().cloned();
         let conjuncts: Vec<Expr> = conjuncts.flat_map(Expr::into_conjuncts).collect();
-        let unique = indexes(scan.table).into_iter().filter(|i| i.unique);
+        let unique = indexes(scan.table)
+            .into_iter()
+            .filter(|i| i.unique && i.collations.is_empty());
         let found = unique.filter_map(|index| Some((key_of(scan, &index, &conjuncts)?, index)));
         let Some((key, index)) = found.min_by_key(|(key, _)| key.len()) else {
             return Ok(None);

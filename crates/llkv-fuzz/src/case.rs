@@ -29,6 +29,8 @@ pub(crate) enum Step {
 pub(crate) struct Case {
     pub(crate) dialect: Dialect,
     pub(crate) steps: Vec<Step>,
+    /// Texts that differ may be equal: a query may show any of them.
+    pub(crate) collates: bool,
 }
 
 impl Case {
@@ -36,6 +38,7 @@ impl Case {
         Self {
             dialect,
             steps: Vec::new(),
+            collates: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What generators share: the tables so far, the columns in sight, fresh names.
 
 mod aggregates;
+mod collations;
 mod conditions;
 mod dml;
 mod expressions;
@@ -81,6 +82,11 @@ pub(crate) struct Generator<'c> {
     in_transaction: bool,
     /// Comparisons may meet values of two types.
     mixes_types: bool,
+    /// SQLite's dialect: columns and expressions have collations. Which of several equal texts stands for them is
+    /// open then.
+    collates: bool,
+    /// The query that is being made is that of a statement, and its rows are only shown.
+    is_shown: bool,
     case: Case,
 }
 
@@ -95,6 +101,8 @@ impl<'c> Generator<'c> {
             query_depth: 0,
             in_transaction: false,
             mixes_types: dialect == Dialect::Sqlite,
+            collates: false,
+            is_shown: false,
             case: Case::new(dialect),
         }
     }

@@ -114,6 +114,7 @@ pub(crate) fn run(case: &Case, accepted: &AcceptedList) -> Result<Checked, Failu
         reference,
         accepted,
         checked: Checked::default(),
+        collates: case.collates,
         step: 0,
     };
     if case.dialect == Dialect::Llkv {
@@ -143,6 +144,7 @@ struct Judge<'a> {
     reference: Option<Sqlite>,
     accepted: &'a AcceptedList,
     checked: Checked,
+    collates: bool,
     step: usize,
 }
 
@@ -213,9 +215,17 @@ impl Judge<'_> {
 
     fn compare(&mut self, sql: &str, is_ordered: bool) -> Result<Verdict, Failure> {
         self.checked.queries += 1;
-        let arrange = |outcome: Outcome| match is_ordered {
-            true => outcome,
-            false => outcome.sorted(),
+        // What tables hold is compared as it is.
+        let is_folded = self.collates && !sql.starts_with("SELECT * FROM");
+        let arrange = |outcome: Outcome| {
+            let outcome = match is_folded {
+                true => outcome.folded(),
+                false => outcome,
+            };
+            match is_ordered {
+                true => outcome,
+                false => outcome.sorted(),
+            }
         };
         let got = arrange(self.run(sql)?);
         match &self.reference {
@@ -259,8 +269,12 @@ impl Judge<'_> {
 
     fn same(&mut self, oracle: &str, left: &str, right: &str) -> Result<Verdict, Failure> {
         self.checked.queries += 1;
-        let first = self.run(left)?.sorted();
-        let second = self.run(right)?.sorted();
+        let arrange = |outcome: Outcome| match self.collates {
+            true => outcome.folded().sorted(),
+            false => outcome.sorted(),
+        };
+        let first = arrange(self.run(left)?);
+        let second = arrange(self.run(right)?);
         if first == Outcome::Late || second == Outcome::Late {
             self.checked.late += 1;
             return Ok(Verdict::Go);

@@ -96,6 +96,19 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// The same with one text in the place of all that some collation takes for equal.
+    #[must_use]
+    pub(crate) fn folded(mut self) -> Self {
+        if let Self::Rows(rows) = &mut self {
+            for value in rows.iter_mut().flatten() {
+                if let Value::Text(text) = value {
+                    *text = text.trim_end_matches(' ').to_ascii_lowercase();
+                }
+            }
+        }
+        self
+    }
+
     /// The same with rows in an order that says nothing: for results whose order is open.
     #[must_use]
     pub(crate) fn sorted(mut self) -> Self {

@@ -42,7 +42,7 @@ impl ColumnIds {
 ///
 /// # fn main() -> llkv_result::Result<()> {
 /// let column = ColumnInfo {
-///     field: FieldId(0), name: "a".into(), ty: SqlType::Int64, nullable: true, default_sql: None, generated: None, declared: None,
+///     field: FieldId(0), name: "a".into(), ty: SqlType::Int64, nullable: true, default_sql: None, generated: None, declared: None, collation: llkv_types::Collation::Binary,
 /// };
 /// let table = TableInfo {
 ///     id: TableId(1), name: "t".into(), columns: vec![column], keys: vec![], checks: vec![],

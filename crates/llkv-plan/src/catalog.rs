@@ -5,7 +5,7 @@ use crate::{
     KeyDefinition, TriggerInfo,
 };
 use llkv_result::Result;
-use llkv_types::{FieldId, IndexId, Scalar, SqlType, TableId};
+use llkv_types::{Collation, FieldId, IndexId, Scalar, SqlType, TableId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub struct ColumnInfo {
     pub generated: Option<GeneratedColumn>,
     /// The type as written, where `ty` does not say it: NUMERIC in SQLite's dialect.
     pub declared: Option<String>,
+    /// How its texts compare.
+    pub collation: Collation,
 }
 
 /// A table.
@@ -63,6 +65,10 @@ pub struct IndexInfo {
     pub name: String,
     /// Columns of the key, the most significant first.
     pub fields: Vec<FieldId>,
+    /// How their texts compare, column by column; empty where all compare by their bytes.
+    pub collations: Vec<Collation>,
+    /// Which of them were declared DESC; empty where none was.
+    pub descending: Vec<bool>,
     /// No two rows have one key, but for keys with a NULL.
     pub unique: bool,
     /// Where it comes from.

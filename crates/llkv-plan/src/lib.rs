@@ -18,7 +18,7 @@
 //!
 //! # fn main() -> llkv_result::Result<()> {
 //! let moons = ColumnInfo {
-//!     field: FieldId(0), name: "moons".into(), ty: SqlType::Int64, nullable: true, default_sql: None, generated: None, declared: None,
+//!     field: FieldId(0), name: "moons".into(), ty: SqlType::Int64, nullable: true, default_sql: None, generated: None, declared: None, collation: llkv_types::Collation::Binary,
 //! };
 //! let planets = TableInfo {
 //!     id: TableId(1), name: "planets".into(), columns: vec![moons], keys: vec![], checks: vec![],

@@ -5,7 +5,7 @@ use crate::{
     Triggers, ViewChange,
 };
 use llkv_expr::Expr;
-use llkv_types::{DatabaseNumber, FieldId, Scalar, SqlType, TableId};
+use llkv_types::{Collation, DatabaseNumber, FieldId, Scalar, SqlType, TableId};
 use std::path::PathBuf;
 
 /// A bound statement.
@@ -406,6 +406,8 @@ pub struct ColumnDefinition {
     pub generated: Option<GeneratedColumn>,
     /// The type as written, where `ty` does not say it: NUMERIC in SQLite's dialect.
     pub declared: Option<String>,
+    /// How its texts compare.
+    pub collation: Collation,
 }
 
 /// Where the values of a column come from.
@@ -448,6 +450,8 @@ pub struct KeyDefinition {
     pub primary: bool,
     /// Positions of its columns in the table.
     pub columns: Vec<u32>,
+    /// How their texts compare, column by column; empty where all compare by their bytes.
+    pub collations: Vec<Collation>,
 }
 
 /// A FOREIGN KEY constraint.
@@ -511,6 +515,8 @@ pub struct IndexColumn {
     pub descending: bool,
     /// NULLS FIRST or NULLS LAST, where said.
     pub nulls_first: Option<bool>,
+    /// How its texts compare.
+    pub collation: Collation,
 }
 
 /// A CHECK constraint.

@@ -191,6 +191,7 @@ impl Change {
                     primary: key.primary,
                     fields,
                     index: meta.next_index,
+                    collations: llkv_table::unless_binary(key.collations.clone()),
                 });
                 change.new_key = Some(meta.next_index);
                 meta.next_index += 1;
@@ -243,6 +244,7 @@ fn add_column(meta: &mut TableMeta, column: &ColumnDefinition) -> FieldId {
         default_sql: column.default_sql.clone(),
         generated: column.generated.as_ref().map(crate::ddl::generated),
         declared: column.declared.clone(),
+        collation: column.collation,
     });
     field
 }

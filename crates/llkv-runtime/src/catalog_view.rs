@@ -164,6 +164,8 @@ impl CatalogView for SessionCatalog {
             id: index.id,
             name: key.name.clone(),
             fields: index.fields,
+            collations: index.collations,
+            descending: Vec::new(),
             unique: true,
             origin: match key.primary {
                 true => IndexOrigin::PrimaryKey,
@@ -174,6 +176,8 @@ impl CatalogView for SessionCatalog {
             id: index.index_id(),
             name: index.name.clone(),
             fields: index.definition().fields,
+            collations: index.collations(),
+            descending: index.columns.iter().map(|c| c.descending).collect(),
             unique: index.unique,
             origin: IndexOrigin::Created,
         });

@@ -7,7 +7,7 @@ use llkv_plan::{GeneratedColumn, LogicalPlan, TableDefinition, TableRef};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
     CatalogObject, CheckMeta, ColMeta, Generated, KeyMeta, MAIN_SCHEMA, OnConflict, Table,
-    TableMeta, ViewMeta,
+    TableMeta, ViewMeta, unless_binary,
 };
 use llkv_types::{FieldId, TableId};
 use std::sync::Arc;
@@ -159,6 +159,7 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             default_sql: c.default_sql.clone(),
             generated: c.generated.as_ref().map(generated),
             declared: c.declared.clone(),
+            collation: c.collation,
         });
     let columns: Vec<ColMeta> = columns.collect();
     for (at, column) in columns.iter().enumerate() {
@@ -179,6 +180,7 @@ fn table_meta(id: TableId, definition: &TableDefinition) -> Result<TableMeta> {
             primary: key.primary,
             fields: fields.ok_or_else(|| Error::internal("a key over no column"))?,
             index,
+            collations: unless_binary(key.collations.clone()),
         })
     });
     Ok(TableMeta {

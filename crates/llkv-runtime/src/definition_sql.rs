@@ -2,10 +2,10 @@
 
 use crate::SessionCatalog;
 use llkv_table::{
-    CatalogObject, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, MAIN_SCHEMA,
+    CatalogObject, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, MAIN_SCHEMA,
     ReferentialAction, Sequence, TableMeta,
 };
-use llkv_types::{FieldId, SqlType, TableId};
+use llkv_types::{Collation, FieldId, SqlType, TableId};
 
 /// The CREATE statement of a catalog object, without a semicolon.
 pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -> String {
@@ -44,10 +44,28 @@ pub(crate) fn index_columns_sql(index: &IndexMeta, table: &TableMeta) -> String 
             Some(false) => " NULLS LAST",
             None => "",
         };
-        Some(format!("{}{order}{nulls}", quoted(&column.name)))
+        let collate = collate_unless_default(table, column, of_index.collation);
+        Some(format!("{}{collate}{order}{nulls}", quoted(&column.name)))
     };
     let columns: Vec<String> = index.columns.iter().filter_map(column).collect();
     columns.join(", ")
+}
+
+fn collate(collation: Collation) -> String {
+    format!(" COLLATE {}", collation.name())
+}
+
+/// The collation of a key's column, where it is not the one that the column's definition brings.
+fn collate_unless_default(table: &TableMeta, column: &ColMeta, collation: Collation) -> String {
+    let is_text = matches!(column.ty, SqlType::Text | SqlType::Variant);
+    let default = match is_text && table.dialect != "duckdb" {
+        true => column.collation,
+        false => Collation::Binary,
+    };
+    match collation == default {
+        true => String::new(),
+        false => collate(collation),
+    }
 }
 
 /// The CREATE INDEX statement of an index.
@@ -98,6 +116,9 @@ fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
         } else if column.ty != SqlType::Variant {
             part.push_str(&format!(" {}", column.ty));
         }
+        if !column.collation.is_binary() {
+            part.push_str(&collate(column.collation));
+        }
         if !column.nullable {
             part.push_str(" NOT NULL");
         }
@@ -111,9 +132,13 @@ fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
         parts.push(part);
     }
     for key in &table.keys {
-        let by_field = |field: &FieldId| table.columns.iter().find(|column| column.field == *field);
-        let names = key.fields.iter().filter_map(by_field);
-        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        let names = key.fields.iter().enumerate().filter_map(|(at, field)| {
+            let column = table.columns.iter().find(|column| column.field == *field)?;
+            let collation = key.collations.get(at).copied().unwrap_or_default();
+            let collate = collate_unless_default(table, column, collation);
+            Some(format!("{}{collate}", quoted(&column.name)))
+        });
+        let names: Vec<String> = names.collect();
         let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
         parts.push(format!("{kind} ({})", names.join(", ")));
     }

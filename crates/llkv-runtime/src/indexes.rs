@@ -37,6 +37,7 @@ pub(crate) fn create_index(
         field: column.field,
         descending: column.descending,
         nulls_first: column.nulls_first,
+        collation: column.collation,
     });
     let index = Arc::new(IndexMeta {
         id: session.context.new_object_id()?,

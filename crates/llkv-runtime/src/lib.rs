@@ -37,6 +37,7 @@
 //!             default_sql: None,
 //!             generated: None,
 //!             declared: None,
+//!             collation: llkv_types::Collation::Binary,
 //!         }],
 //!         keys: vec![],
 //!         checks: vec![],

@@ -72,11 +72,13 @@ fn describe(table: &Table) -> TableInfo {
             Generated::Identity { always } => GeneratedColumn::Identity { always: *always },
         }),
         declared: column.declared.clone(),
+        collation: column.collation,
     });
     let keys = table.keys().iter().map(|key| KeyDefinition {
         name: key.meta().name.clone(),
         primary: key.meta().primary,
         columns: key.columns().iter().map(|at| *at as u32).collect(),
+        collations: key.meta().collations.clone(),
     });
     let checks = meta.checks.iter().map(|check| CheckDefinition {
         name: check.name.clone(),

@@ -152,6 +152,7 @@ fn create_table_as_replaces_what_it_reads() {
                     default_sql: None,
                     generated: None,
                     declared: None,
+                    collation: llkv_types::Collation::Binary,
                 })
                 .to_vec(),
             keys: vec![],

@@ -58,6 +58,7 @@ fn main() -> Result<()> {
         default_sql: None,
         generated: None,
         declared: None,
+        collation: llkv_types::Collation::Binary,
     };
     let table = Table::create(
         &store,
@@ -71,6 +72,7 @@ fn main() -> Result<()> {
                 primary: true,
                 fields: vec![FieldId(0)],
                 index: 0,
+                collations: Vec::new(),
             }],
             checks: vec![],
             next_field: 2,

@@ -1,14 +1,14 @@
 //! A table as one transaction sees it.
 
-use crate::key_ranges::index_access;
+use crate::key_ranges::{IndexColumnTests, index_access};
 use crate::memory::{MemoryBatch, MemoryScan, scan_schema};
 use crate::scan::StoredScan;
 use crate::{ScanRequest, TableScan};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use llkv_column_map::{IndexAccess, ScanSpec, TableVersion};
+use llkv_column_map::{ColumnPredicate, ColumnTest, IndexAccess, ScanSpec, TableVersion};
 use llkv_result::Result;
-use llkv_types::{IndexId, RowId, TXN_ID_AUTO_COMMIT, TableSchema, TxnId};
+use llkv_types::{FieldId, IndexId, RowId, TXN_ID_AUTO_COMMIT, TableSchema, TxnId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
@@ -171,17 +171,43 @@ impl TableHandle {
         let Some((version, _)) = &self.committed else {
             return Ok(None);
         };
-        let Some(fields) = version.index_fields(index) else {
+        let Some(definition) = version.index_definition(index) else {
             return Ok(None);
         };
-        let with_type = |field: &_| {
+        let fields = definition.fields.iter().enumerate();
+        let key_column = |(at, field): (usize, &_)| {
             let mut columns = self.schema.columns.iter();
-            columns.find(|c| c.field == *field).map(|c| (*field, c.ty))
+            let column = columns.find(|c| c.field == *field)?;
+            let collation = definition.collation(at);
+            // Keys of a collation are in another order than the values that other predicates test.
+            let tests = match collation.is_binary() {
+                true => of_field(*field, request.predicates.iter()),
+                false => {
+                    let of_keys = request.of_keys.iter();
+                    let of_keys = of_keys.filter(|(_, own)| *own == collation);
+                    of_field(*field, of_keys.map(|(predicate, _)| predicate))
+                }
+            };
+            Some(IndexColumnTests {
+                ty: column.ty,
+                tests,
+            })
         };
-        let columns: Option<Vec<_>> = fields.iter().map(with_type).collect();
+        let columns: Option<Vec<_>> = fields.map(key_column).collect();
         match columns {
-            Some(columns) => index_access(index, &columns, &request.predicates),
+            Some(columns) => index_access(index, &columns),
             None => Ok(None),
         }
     }
+}
+
+/// The tests of a column.
+fn of_field<'p>(
+    field: FieldId,
+    predicates: impl Iterator<Item = &'p ColumnPredicate>,
+) -> Vec<&'p ColumnTest> {
+    predicates
+        .filter(|predicate| predicate.field == field)
+        .map(|predicate| &predicate.test)
+        .collect()
 }

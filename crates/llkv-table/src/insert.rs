@@ -315,7 +315,8 @@ impl StagedTable {
         let bound = context.transactions.gc_bound();
         let handle = self.table.at(Arc::clone(version), bound)?;
         let mut request = ScanRequest::new(key.meta().fields.clone());
-        let first = key.meta().fields.first();
+        // Of a collated column, the greatest text may have a lower key than others.
+        let first = key.meta().fields.first().filter(|_| key.is_binary());
         let highest_first = first.and_then(|field| version.statistics(*field)?.max);
         if let (Some(field), Some(max)) = (first, highest_first) {
             request.predicates.push(ColumnPredicate {
@@ -416,9 +417,12 @@ fn probe(
     let rows = UInt32Array::from_iter_values(maybe.iter().map(|row| *row as u32));
     let mut request = ScanRequest::new(key.meta().fields.clone());
     request.with_row_id = true;
-    for ((field, values), at) in key.meta().fields.iter().zip(columns).zip(key.columns()) {
+    let fields = key.meta().fields.iter().enumerate();
+    for (((of_key, field), values), at) in fields.zip(columns).zip(key.columns()) {
         let ty = handle.schema().columns.get(*at).map(|c| c.ty);
-        if !matches!(ty, Some(SqlType::Interval | SqlType::Variant)) {
+        let compares_as_stored = key.collation(of_key).is_binary()
+            && !matches!(ty, Some(SqlType::Interval | SqlType::Variant));
+        if compares_as_stored {
             request.predicates.push(ColumnPredicate {
                 field: *field,
                 test: ColumnTest::In(take(values, &rows, None)?),

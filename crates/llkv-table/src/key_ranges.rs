@@ -1,11 +1,11 @@
 //! From column tests to ranges of keys: which part of an index a scan has to look at.
 
-use crate::{ColumnPredicate, ColumnTest};
+use crate::ColumnTest;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{filter, is_not_null, take};
 use llkv_column_map::{IndexAccess, IntegerKey, KeyEncoder, KeyRange, after_prefix};
 use llkv_result::Result;
-use llkv_types::{FieldId, IndexId, Scalar, SqlType};
+use llkv_types::{IndexId, Scalar, SqlType};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -14,18 +14,24 @@ const MAX_KEYS: usize = 1 << 14;
 /// The first byte of a column that is not NULL is at least this.
 const FIRST_OF_VALUES: u8 = 1;
 
-/// The keys of an index over `columns` that rows which pass the predicates have. `None` when the
-/// predicates say nothing of the index's first column.
+/// A column of an index, and what the parts of keys that come from it pass.
+pub(crate) struct IndexColumnTests<'p> {
+    pub(crate) ty: SqlType,
+    pub(crate) tests: Vec<&'p ColumnTest>,
+}
+
+/// The keys of an index that rows which pass the tests of its columns have. `None` when there is none of its first
+/// column.
 pub(crate) fn index_access(
     index: IndexId,
-    columns: &[(FieldId, SqlType)],
-    predicates: &[ColumnPredicate],
+    columns: &[IndexColumnTests<'_>],
 ) -> Result<Option<IndexAccess>> {
-    let of_field = |field: FieldId| predicates.iter().filter(move |p| p.field == field);
     let mut fixed: Vec<ArrayRef> = Vec::new();
     let mut prefixes = 1usize;
-    for (field, ty) in columns {
-        let values = of_field(*field).find_map(|p| values_of(&p.test, *ty).transpose());
+    for IndexColumnTests { ty, tests } in columns {
+        let values = tests
+            .iter()
+            .find_map(|test| values_of(test, *ty).transpose());
         let Some(values) = values.transpose()? else {
             break;
         };
@@ -36,9 +42,13 @@ pub(crate) fn index_access(
         prefixes *= values.len();
     }
     let rest = columns.get(fixed.len());
-    let range = rest.and_then(|(field, ty)| {
-        let bounds: Vec<_> = of_field(*field).filter_map(|p| range_of(&p.test)).collect();
-        (!bounds.is_empty()).then_some((bounds, *ty))
+    let range = rest.and_then(|column| {
+        let bounds: Vec<_> = column
+            .tests
+            .iter()
+            .filter_map(|test| range_of(test))
+            .collect();
+        (!bounds.is_empty()).then_some((bounds, column.ty))
     });
     if fixed.is_empty() && range.is_none() {
         return Ok(None);
@@ -47,7 +57,7 @@ pub(crate) fn index_access(
     let prefixes = if fixed.is_empty() {
         vec![Box::default()]
     } else {
-        let types = columns.iter().map(|(_, ty)| *ty).take(fixed.len());
+        let types = columns.iter().map(|column| column.ty).take(fixed.len());
         let keys = KeyEncoder::new(types)?.encode(&fixed)?;
         keys.iter().map(|key| key.data().into()).collect()
     };
@@ -189,7 +199,9 @@ fn disjoint(mut ranges: Vec<KeyRange>) -> Vec<KeyRange> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ColumnPredicate;
     use arrow::array::{Int32Array, StringViewArray};
+    use llkv_types::FieldId;
 
     const COLUMNS: [(FieldId, SqlType); 2] =
         [(FieldId(4), SqlType::Int32), (FieldId(9), SqlType::Text)];
@@ -213,7 +225,15 @@ mod tests {
     }
 
     fn access(predicates: &[ColumnPredicate]) -> Option<IndexAccess> {
-        index_access(IndexId(0), &COLUMNS, predicates).unwrap()
+        let columns = COLUMNS.map(|(field, ty)| IndexColumnTests {
+            ty,
+            tests: predicates
+                .iter()
+                .filter(|p| p.field == field)
+                .map(|p| &p.test)
+                .collect(),
+        });
+        index_access(IndexId(0), &columns).unwrap()
     }
 
     fn holds(access: &IndexAccess, number: Option<i32>, text: Option<&str>) -> bool {

@@ -8,7 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_compute::{key_type, normalized};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
-use llkv_types::{FieldId, IndexId, SqlType, TableSchema};
+use llkv_types::{Collation, FieldId, IndexId, SqlType, TableSchema};
 use parking_lot::Mutex;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -142,6 +142,7 @@ impl UniqueKey {
             primary: false,
             fields: index.columns.iter().map(|c| c.field).collect(),
             index: index.index_id().0,
+            collations: index.collations(),
         };
         let kind = format!("unique index \"{}\"", index.name);
         Self::with_label(&meta, schema, &kind, before)
@@ -199,12 +200,34 @@ impl UniqueKey {
     /// The key columns of whole rows of the table.
     pub(crate) fn columns_of(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
         let columns = self.columns.iter().filter_map(|at| rows.columns().get(*at));
-        columns.map(one_zero_one_nan).collect()
+        let columns = columns.enumerate().map(|(at, column)| {
+            // Once it is normalized, what is left of a value has no type that a collation could look at.
+            let collated = match column.data_type() {
+                DataType::Struct(_) => self.collation(at).keys(column).ok(),
+                _ => None,
+            };
+            one_zero_one_nan(collated.as_ref().unwrap_or(column))
+        });
+        columns.collect()
+    }
+
+    /// How the texts of a column of the key compare.
+    pub(crate) fn collation(&self, at: usize) -> Collation {
+        let collations = &self.meta.collations;
+        collations.get(at).copied().unwrap_or_default()
+    }
+
+    /// True where its keys are made of the values of a column as they are.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.meta.collations.is_empty()
     }
 
     /// The keys of key columns, as [`Self::columns_of`] gives them or a scan of just these.
     pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<BatchKeys> {
-        let columns: Vec<ArrayRef> = columns.iter().map(one_zero_one_nan).collect();
+        let columns = columns.iter().enumerate();
+        let columns = columns
+            .map(|(at, column)| Ok(one_zero_one_nan(&self.collation(at).keys(column)?)))
+            .collect::<Result<Vec<ArrayRef>>>()?;
         let rows = self.converter.convert_columns(&columns)?;
         let with_nulls = columns.iter().any(|c| c.logical_null_count() > 0);
         let is_null = with_nulls.then(|| {

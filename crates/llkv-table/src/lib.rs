@@ -32,6 +32,7 @@
 //!         default_sql: None,
 //!         generated: None,
 //!         declared: None,
+//!         collation: llkv_types::Collation::Binary,
 //!     }],
 //!     keys: vec![],
 //!     checks: vec![],
@@ -106,11 +107,11 @@ pub use llkv_column_map::{
     LiveColumn, RowFilter, RowTest, ScanCounters, StoreOptions, TableChange, TableVersion,
 };
 pub use lock_wait::LockWait;
-pub use lower::lower_predicate;
+pub use lower::{lower_predicate, lower_test_of_keys};
 pub use meta::{
     CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta,
     MAIN_SCHEMA, ReferentialAction, SCHEMAS, SchemaMeta, SequenceMeta, TableMeta, TriggerMeta,
-    ViewMeta,
+    ViewMeta, unless_binary,
 };
 pub use point::PointLookup;
 pub use references::{Reference, ReferenceFootprint, ReferredKeys};

@@ -3,8 +3,9 @@
 use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
 use llkv_column_map::{ColumnPredicate, ColumnTest};
+use llkv_compute::functions::test_of_keys;
 use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
-use llkv_types::{FieldId, Scalar, SqlType};
+use llkv_types::{Collation, FieldId, Scalar, SqlType};
 use std::ops::Bound;
 
 /// The column test that keeps exactly the rows for which `expr` is true, or `None` where there is none:
@@ -20,6 +21,17 @@ pub fn lower_predicate(
         field: field_of(id)?,
         test: in_total_order(test)?,
     })
+}
+
+/// The test of a column's keys under a collation that holds for every row for which `expr` is true, or `None` where
+/// it tests none.
+#[must_use]
+pub fn lower_test_of_keys(
+    expr: &Expr,
+    field_of: &dyn Fn(ColumnId) -> Option<FieldId>,
+) -> Option<(ColumnPredicate, Collation)> {
+    let (test, collation) = test_of_keys(expr)?;
+    Some((lower_predicate(&test, field_of)?, collation))
 }
 
 /// The test in the order of the store, in which -0.0 is below 0.0; in SQL they are one. NaN, which SQL puts

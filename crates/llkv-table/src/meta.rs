@@ -1,11 +1,13 @@
 //! What the catalog stores of a table or a view, and the bytes it stores it in.
 
-use crate::meta_former::{IndexMetaV1, TableMetaV1, TableMetaV2, TableMetaV3, ViewMetaV1};
+use crate::meta_former::{
+    IndexMetaV1, IndexMetaV2, TableMetaV1, TableMetaV2, TableMetaV3, TableMetaV4, ViewMetaV1,
+};
 use bitcode::{Decode, Encode};
 use llkv_column_map::IndexDefinition;
 use llkv_result::{CatalogError, Error, Result, StorageError};
 use llkv_types::{
-    Column, FieldId, IndexId, SqlType, TableId, TableSchema, TriggerEvent, TriggerTime,
+    Collation, Column, FieldId, IndexId, SqlType, TableId, TableSchema, TriggerEvent, TriggerTime,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,6 +28,8 @@ pub struct ColMeta {
     pub generated: Option<Generated>,
     /// The type as written, where `ty` does not say it: NUMERIC in SQLite's dialect.
     pub declared: Option<String>,
+    /// How its texts compare.
+    pub collation: Collation,
 }
 
 /// Where the values of a column come from.
@@ -52,6 +56,8 @@ pub struct KeyMeta {
     pub fields: Vec<FieldId>,
     /// The number of its index in the table; never reused.
     pub index: u32,
+    /// How their texts compare, column by column; empty where all compare by their bytes.
+    pub collations: Vec<Collation>,
 }
 
 impl KeyMeta {
@@ -182,6 +188,8 @@ pub struct IndexColumnMeta {
     pub descending: bool,
     /// NULLS FIRST or NULLS LAST, where said.
     pub nulls_first: Option<bool>,
+    /// How its texts compare.
+    pub collation: Collation,
 }
 
 /// An index that a statement created.
@@ -214,7 +222,24 @@ impl IndexMeta {
         IndexDefinition {
             id: self.index_id(),
             fields: self.columns.iter().map(|column| column.field).collect(),
+            collations: self.collations(),
         }
+    }
+
+    /// How the texts of its columns compare; empty where all compare by their bytes.
+    #[must_use]
+    pub fn collations(&self) -> Vec<Collation> {
+        let columns = self.columns.iter();
+        unless_binary(columns.map(|column| column.collation).collect())
+    }
+}
+
+/// Collations as they are stored: none where texts compare by their bytes in all columns.
+#[must_use]
+pub fn unless_binary(collations: Vec<Collation>) -> Vec<Collation> {
+    match collations.iter().all(|collation| collation.is_binary()) {
+        true => Vec::new(),
+        false => collations,
     }
 }
 
@@ -277,6 +302,7 @@ impl TableMeta {
         self.keys.iter().map(|key| IndexDefinition {
             id: key.index_id(),
             fields: key.fields.clone(),
+            collations: key.collations.clone(),
         })
     }
 
@@ -292,11 +318,11 @@ const MAGIC: [u8; 4] = *b"LKVC";
 const VERSION: u8 = 1;
 /// Of the records of views: since they have a schema.
 pub(crate) const VIEW_VERSION: u8 = 2;
-/// Of the records of indexes: since they have a schema.
-pub(crate) const INDEX_VERSION: u8 = 2;
+/// Of the records of indexes: 2 since they have a schema, 3 since their columns have a collation.
+pub(crate) const INDEX_VERSION: u8 = 3;
 /// Of the records of tables: 2 since they hold a dialect, 3 since they have foreign keys and a schema,
-/// 4 since columns know how they were declared.
-const TABLE_VERSION: u8 = 4;
+/// 4 since columns know how they were declared, 5 since columns and keys have collations.
+const TABLE_VERSION: u8 = 5;
 const HEADER_BYTES: usize = 4 + 1 + 8;
 
 /// A catalog payload: magic, version, checksum, then the value as `bitcode` has it, which knows no
@@ -341,6 +367,7 @@ pub(crate) fn decode_view(bytes: &[u8]) -> Result<ViewMeta> {
 pub(crate) fn decode_index(bytes: &[u8]) -> Result<IndexMeta> {
     match opened(bytes)? {
         (INDEX_VERSION, body) => value(body),
+        (2, body) => value(body).map(IndexMetaV2::upgraded),
         (1, body) => value(body).map(IndexMetaV1::upgraded),
         (version, _) => Err(unknown("the record of an index", version, INDEX_VERSION)),
     }
@@ -350,6 +377,7 @@ pub(crate) fn decode_index(bytes: &[u8]) -> Result<IndexMeta> {
 pub(crate) fn decode_table(bytes: &[u8]) -> Result<TableMeta> {
     match opened(bytes)? {
         (TABLE_VERSION, body) => value(body),
+        (4, body) => value(body).map(TableMetaV4::upgraded),
         (3, body) => value(body).map(TableMetaV3::upgraded),
         (2, body) => value(body).map(TableMetaV2::upgraded),
         (1, body) => value(body).map(TableMetaV1::upgraded),

@@ -5,7 +5,7 @@ use crate::{
     MAIN_SCHEMA, TableMeta, ViewMeta,
 };
 use bitcode::{Decode, Encode};
-use llkv_types::{FieldId, SqlType, TableId};
+use llkv_types::{Collation, FieldId, SqlType, TableId};
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct ColMetaV1 {
@@ -24,6 +24,32 @@ pub(crate) struct ColMetaV2 {
     pub(crate) nullable: bool,
     pub(crate) default_sql: Option<String>,
     pub(crate) generated: Option<Generated>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ColMetaV3 {
+    pub(crate) field: FieldId,
+    pub(crate) name: String,
+    pub(crate) ty: SqlType,
+    pub(crate) nullable: bool,
+    pub(crate) default_sql: Option<String>,
+    pub(crate) generated: Option<Generated>,
+    pub(crate) declared: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct KeyMetaV2 {
+    pub(crate) name: String,
+    pub(crate) primary: bool,
+    pub(crate) fields: Vec<FieldId>,
+    pub(crate) index: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct IndexColumnMetaV1 {
+    pub(crate) field: FieldId,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -61,7 +87,22 @@ pub(crate) struct TableMetaV3 {
     pub(crate) id: TableId,
     pub(crate) name: String,
     pub(crate) columns: Vec<ColMetaV2>,
-    pub(crate) keys: Vec<KeyMeta>,
+    pub(crate) keys: Vec<KeyMetaV2>,
+    pub(crate) checks: Vec<CheckMeta>,
+    pub(crate) next_field: u32,
+    pub(crate) dialect: String,
+    pub(crate) foreign_keys: Vec<ForeignKeyMeta>,
+    pub(crate) next_index: u32,
+    pub(crate) schema: TableId,
+}
+
+/// All of its texts compare by their bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TableMetaV4 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColMetaV3>,
+    pub(crate) keys: Vec<KeyMetaV2>,
     pub(crate) checks: Vec<CheckMeta>,
     pub(crate) next_field: u32,
     pub(crate) dialect: String,
@@ -85,7 +126,17 @@ pub(crate) struct IndexMetaV1 {
     pub(crate) name: String,
     pub(crate) table: TableId,
     pub(crate) unique: bool,
-    pub(crate) columns: Vec<IndexColumnMeta>,
+    pub(crate) columns: Vec<IndexColumnMetaV1>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct IndexMetaV2 {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) table: TableId,
+    pub(crate) unique: bool,
+    pub(crate) columns: Vec<IndexColumnMetaV1>,
+    pub(crate) schema: TableId,
 }
 
 impl ViewMetaV1 {
@@ -103,13 +154,33 @@ impl ViewMetaV1 {
 
 impl IndexMetaV1 {
     pub(crate) fn upgraded(self) -> IndexMeta {
-        IndexMeta {
+        IndexMetaV2 {
             id: self.id,
             name: self.name,
             table: self.table,
             unique: self.unique,
             columns: self.columns,
             schema: MAIN_SCHEMA,
+        }
+        .upgraded()
+    }
+}
+
+impl IndexMetaV2 {
+    pub(crate) fn upgraded(self) -> IndexMeta {
+        let columns = self.columns.into_iter().map(|column| IndexColumnMeta {
+            field: column.field,
+            descending: column.descending,
+            nulls_first: column.nulls_first,
+            collation: Collation::Binary,
+        });
+        IndexMeta {
+            id: self.id,
+            name: self.name,
+            table: self.table,
+            unique: self.unique,
+            columns: columns.collect(),
+            schema: self.schema,
         }
     }
 }
@@ -143,13 +214,13 @@ impl TableMetaV2 {
             generated: None,
         });
         // Keys were numbered by their places.
-        let keys = (0..).zip(self.keys).map(|(index, key)| KeyMeta {
+        let keys = (0..).zip(self.keys).map(|(index, key)| KeyMetaV2 {
             name: key.name,
             primary: key.primary,
             fields: key.fields,
             index,
         });
-        let keys: Vec<KeyMeta> = keys.collect();
+        let keys: Vec<KeyMetaV2> = keys.collect();
         TableMetaV3 {
             id: self.id,
             name: self.name,
@@ -168,7 +239,7 @@ impl TableMetaV2 {
 
 impl TableMetaV3 {
     pub(crate) fn upgraded(self) -> TableMeta {
-        let columns = self.columns.into_iter().map(|column| ColMeta {
+        let columns = self.columns.into_iter().map(|column| ColMetaV3 {
             field: column.field,
             name: column.name,
             ty: column.ty,
@@ -177,11 +248,46 @@ impl TableMetaV3 {
             generated: column.generated,
             declared: None,
         });
-        TableMeta {
+        TableMetaV4 {
             id: self.id,
             name: self.name,
             columns: columns.collect(),
             keys: self.keys,
+            checks: self.checks,
+            next_field: self.next_field,
+            dialect: self.dialect,
+            foreign_keys: self.foreign_keys,
+            next_index: self.next_index,
+            schema: self.schema,
+        }
+        .upgraded()
+    }
+}
+
+impl TableMetaV4 {
+    pub(crate) fn upgraded(self) -> TableMeta {
+        let columns = self.columns.into_iter().map(|column| ColMeta {
+            field: column.field,
+            name: column.name,
+            ty: column.ty,
+            nullable: column.nullable,
+            default_sql: column.default_sql,
+            generated: column.generated,
+            declared: column.declared,
+            collation: Collation::Binary,
+        });
+        let keys = self.keys.into_iter().map(|key| KeyMeta {
+            name: key.name,
+            primary: key.primary,
+            fields: key.fields,
+            index: key.index,
+            collations: Vec::new(),
+        });
+        TableMeta {
+            id: self.id,
+            name: self.name,
+            columns: columns.collect(),
+            keys: keys.collect(),
             checks: self.checks,
             next_field: self.next_field,
             dialect: self.dialect,
@@ -195,7 +301,7 @@ impl TableMetaV3 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meta::{decode, decode_table, encode_as, encode_table};
+    use crate::meta::{decode, decode_index, decode_table, encode_as, encode_table};
 
     #[test]
     fn tables_of_earlier_versions_are_read() {
@@ -236,7 +342,12 @@ mod tests {
                 default_sql: None,
                 generated: Some(Generated::Expression("1.5".into())),
             }],
-            keys: read.keys.clone(),
+            keys: vec![KeyMetaV2 {
+                name: "k".into(),
+                primary: true,
+                fields: vec![FieldId(3)],
+                index: 8,
+            }],
             checks: vec![],
             next_field: 4,
             dialect: "sqlite".into(),
@@ -253,10 +364,51 @@ mod tests {
             default_sql: None,
             generated: Some(Generated::Expression("1.5".into())),
             declared: None,
+            collation: Collation::Binary,
         };
         assert_eq!(upgraded.columns, [price]);
+        assert_eq!(upgraded.keys[0].index, 8);
+        assert!(upgraded.keys[0].collations.is_empty());
         assert_eq!((upgraded.next_index, upgraded.schema), (9, TableId(2)));
         assert_eq!(upgraded.dialect, "sqlite");
+        let fourth = TableMetaV4 {
+            id: TableId(9),
+            name: "v".into(),
+            columns: vec![ColMetaV3 {
+                field: FieldId(0),
+                name: "n".into(),
+                ty: SqlType::Variant,
+                nullable: true,
+                default_sql: None,
+                generated: None,
+                declared: Some("NUMERIC".into()),
+            }],
+            keys: vec![],
+            checks: vec![],
+            next_field: 1,
+            dialect: "sqlite".into(),
+            foreign_keys: vec![],
+            next_index: 0,
+            schema: MAIN_SCHEMA,
+        };
+        let upgraded = decode_table(&encode_as(4, &fourth)).unwrap();
+        assert_eq!(upgraded.columns[0].declared.as_deref(), Some("NUMERIC"));
+        assert!(upgraded.columns[0].collation.is_binary());
+        let second = IndexMetaV2 {
+            id: TableId(3),
+            name: "i".into(),
+            table: TableId(9),
+            unique: true,
+            columns: vec![IndexColumnMetaV1 {
+                field: FieldId(0),
+                descending: true,
+                nulls_first: None,
+            }],
+            schema: TableId(4),
+        };
+        let upgraded = decode_index(&encode_as(2, &second)).unwrap();
+        assert!(upgraded.columns[0].descending && upgraded.collations().is_empty());
+        assert_eq!(upgraded.schema, TableId(4));
         let again = TableMeta {
             dialect: "duckdb".into(),
             ..read

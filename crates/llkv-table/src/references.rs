@@ -260,8 +260,12 @@ impl Reference {
         request.with_row_id = true;
         request.index = self.child_index();
         let values = converted(&keys.columns, &types)?;
-        for ((field, values), ty) in self.key.fields.iter().zip(values).zip(&types) {
-            if !matches!(ty, SqlType::Interval | SqlType::Variant) {
+        let fields = self.key.fields.iter().enumerate();
+        for (((at, field), values), ty) in fields.zip(values).zip(&types) {
+            // Texts of the child may be others than those of the parent, where the parent's collation says so.
+            let compares_as_stored = unique.collation(at).is_binary()
+                && !matches!(ty, SqlType::Interval | SqlType::Variant);
+            if compares_as_stored {
                 let test = ColumnTest::In(filter(&values, &is_not_null(&values)?)?);
                 let field = *field;
                 request.predicates.push(ColumnPredicate { field, test });

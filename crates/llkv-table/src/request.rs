@@ -1,7 +1,7 @@
 //! What a reader asks of a table.
 
 use llkv_column_map::{ColumnPredicate, LiveColumn, RowFilter, ScanCounters};
-use llkv_types::{FieldId, IndexId};
+use llkv_types::{Collation, FieldId, IndexId};
 use std::sync::Arc;
 
 /// Rows per batch where a request does not say.
@@ -25,6 +25,9 @@ pub struct ScanRequest {
     pub live: Option<LiveColumn>,
     /// The index to look the rows up with, where the predicates name keys of it. Rows are the same without.
     pub index: Option<IndexId>,
+    /// What rows that pass `filter`, or what is tested above the scan, have in common: tests of the keys that
+    /// collations make of a column's texts. An index with these collations looks rows up by them.
+    pub of_keys: Vec<(ColumnPredicate, Collation)>,
     /// Rows per batch at most; 0 counts as [`DEFAULT_BATCH_ROWS`].
     pub batch_rows: usize,
     /// Where the scan adds up what it did.
@@ -43,6 +46,7 @@ impl ScanRequest {
             filter: None,
             live: None,
             index: None,
+            of_keys: Vec::new(),
             batch_rows: DEFAULT_BATCH_ROWS,
             counters: None,
         }

@@ -12,6 +12,7 @@
 
 pub mod calendar;
 mod clock;
+mod collation;
 mod database_number;
 mod horizon;
 mod ids;
@@ -24,6 +25,7 @@ mod trigger;
 pub mod variant;
 
 pub use clock::{Clock, SimClock, SystemClock};
+pub use collation::Collation;
 pub use database_number::DatabaseNumber;
 pub use horizon::Horizon;
 pub use ids::{

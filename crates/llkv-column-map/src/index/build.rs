@@ -2,8 +2,7 @@
 
 use super::lookup::{KeyReader, is_damage};
 use super::run::{Cursor, Run, RunWriter, StagedRun};
-use super::{EntryBuffer, IndexVersion, OrderedPart};
-use crate::fill::StoredColumn;
+use super::{EntryBuffer, IndexVersion, KeyColumn, OrderedPart};
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
@@ -130,7 +129,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn run(&mut self, columns: &[StoredColumn]) -> Result<()> {
+    fn run(&mut self, columns: &[KeyColumn]) -> Result<()> {
         let mut segments: Vec<&Arc<RowGroup>> = self.version.segments().collect();
         segments.sort_by_key(|segment| segment.first_row_id());
         self.forget_empty_parts(&segments);
@@ -176,7 +175,7 @@ impl<'a> Builder<'a> {
     fn ordered_parts(
         &self,
         segments: &[&Arc<RowGroup>],
-        columns: &[StoredColumn],
+        columns: &[KeyColumn],
     ) -> Vec<Result<Option<OrderedPart>>> {
         let part = |segment: &&Arc<RowGroup>| match segment.first_row_id() < self.covered_to {
             true => Ok(None),

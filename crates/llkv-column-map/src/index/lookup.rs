@@ -2,19 +2,18 @@
 
 use super::entries::first_where;
 use super::{
-    EntryBuffer, IndexAccess, IndexVersion, IntegerKey, KeyEncoder, KeyRange, OrderedPart,
-    SortedKeys,
+    EntryBuffer, IndexAccess, IndexDefinition, IndexVersion, IntegerKey, KeyColumn, KeyEncoder,
+    KeyRange, OrderedPart, SortedKeys,
 };
 use crate::column_buffer::ColumnBuffer;
 use crate::encoding::with_scratch;
-use crate::fill::StoredColumn;
 use crate::row_group::{GroupData, RowGroup};
 use crate::scan::selection::{Positions, WINDOW_ROWS};
 use crate::table_version::TableVersion;
 use arrow::array::ArrayRef;
 use arrow::row::Rows;
 use llkv_result::{Error, Result, StorageError};
-use llkv_types::{FieldId, IndexId, RowId};
+use llkv_types::{IndexId, RowId};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,21 +34,25 @@ impl TableVersion {
         (!index.is_damaged()).then_some(index)
     }
 
-    /// The columns of an index; `None` where [`TableVersion::scan_index`] would not use it.
+    /// An index; `None` where [`TableVersion::scan_index`] would not use it.
     #[must_use]
-    pub fn index_fields(&self, id: IndexId) -> Option<&[FieldId]> {
+    pub fn index_definition(&self, id: IndexId) -> Option<&IndexDefinition> {
         let index = self.index(id)?;
         self.key_columns(index)?;
-        Some(index.definition.fields.as_slice())
+        Some(&index.definition)
     }
 
     /// An index's columns; none when the table has lost one, or one has no order.
-    pub(super) fn key_columns(&self, index: &IndexVersion) -> Option<Vec<StoredColumn>> {
-        let fields = index.definition.fields.iter();
-        let columns = fields.map(|field| self.column(*field).ok());
-        columns
-            .map(|column| column.filter(|column| KeyEncoder::supports(column.ty)))
-            .collect()
+    pub(super) fn key_columns(&self, index: &IndexVersion) -> Option<Vec<KeyColumn>> {
+        let fields = index.definition.fields.iter().enumerate();
+        let columns = fields.map(|(at, field)| {
+            let stored = self.column(*field).ok()?;
+            KeyEncoder::supports(stored.ty).then(|| KeyColumn {
+                stored,
+                collation: index.definition.collation(at),
+            })
+        });
+        columns.collect()
     }
 
     /// Looks up keys; `None` where the table has no such index or a part of it is damaged, and where so many
@@ -129,7 +132,7 @@ impl TableVersion {
     fn find_ordered(
         &self,
         index: &IndexVersion,
-        columns: &[StoredColumn],
+        columns: &[KeyColumn],
         ranges: &[KeyRange],
         most: usize,
         out: &mut Vec<RowId>,
@@ -201,7 +204,7 @@ impl TableVersion {
     }
 }
 
-fn sort_keys(run: &RowGroup, columns: &[StoredColumn]) -> Result<SortedKeys> {
+fn sort_keys(run: &RowGroup, columns: &[KeyColumn]) -> Result<SortedKeys> {
     let mut buffer = EntryBuffer::default();
     let mut reader = KeyReader::new(columns);
     if reader.has_integers() {
@@ -334,7 +337,7 @@ fn merge_ordered(
 
 /// Reads the keys of rows.
 pub(super) struct KeyReader {
-    columns: Vec<StoredColumn>,
+    columns: Vec<KeyColumn>,
     /// Made when a key is no [`IntegerKey`].
     encoder: Option<KeyEncoder>,
     positions: Positions,
@@ -342,7 +345,7 @@ pub(super) struct KeyReader {
 }
 
 impl KeyReader {
-    pub(super) fn new(columns: &[StoredColumn]) -> Self {
+    pub(super) fn new(columns: &[KeyColumn]) -> Self {
         Self {
             columns: columns.to_vec(),
             encoder: None,
@@ -351,22 +354,27 @@ impl KeyReader {
         }
     }
 
-    fn encode(&mut self, columns: &[ArrayRef]) -> Result<Rows> {
-        if let Some(encoder) = &self.encoder {
-            return encoder.encode(columns);
+    fn encode(&mut self, mut columns: Vec<ArrayRef>) -> Result<Rows> {
+        for (values, column) in columns.iter_mut().zip(&self.columns) {
+            if !column.collation.is_binary() {
+                *values = column.collation.keys(values)?;
+            }
         }
-        let encoder = KeyEncoder::new(self.columns.iter().map(|column| column.ty))?;
-        self.encoder.insert(encoder).encode(columns)
+        if let Some(encoder) = &self.encoder {
+            return encoder.encode(&columns);
+        }
+        let encoder = KeyEncoder::new(self.columns.iter().map(|column| column.stored.ty))?;
+        self.encoder.insert(encoder).encode(&columns)
     }
 
     /// True for keys of one integer each.
     fn has_integers(&self) -> bool {
-        matches!(self.columns.as_slice(), [column] if IntegerKey::supports(column.ty))
+        matches!(self.columns.as_slice(), [column] if IntegerKey::supports(column.stored.ty))
     }
 
     /// The key of a row of one integer, found without an array.
     fn read_integer(&self, group: &RowGroup, at: usize) -> Result<Option<IntegerKey>> {
-        let [column] = self.columns.as_slice() else {
+        let [KeyColumn { stored: column, .. }] = self.columns.as_slice() else {
             return Ok(None);
         };
         if !IntegerKey::supports(column.ty) {
@@ -383,7 +391,7 @@ impl KeyReader {
         rows: Range<usize>,
         key: &[u8],
     ) -> Result<Option<usize>> {
-        let [column] = self.columns.as_slice() else {
+        let [KeyColumn { stored: column, .. }] = self.columns.as_slice() else {
             return Ok(None);
         };
         let Some(bound) = IntegerKey::value_of(column.ty, key) else {
@@ -408,14 +416,14 @@ impl KeyReader {
     /// The keys of some rows of a window.
     pub(super) fn read(&mut self, group: &RowGroup, start: usize, rows: usize) -> Result<Rows> {
         let mut columns = Vec::with_capacity(self.columns.len());
-        for stored in &self.columns {
+        for KeyColumn { stored, .. } in &self.columns {
             let mut column = ColumnBuffer::new(stored.ty, rows)?;
             column.reserve();
             let chunk = group.chunk(stored)?;
             with_scratch(|scratch| chunk.append(start, rows, &mut column, scratch))?;
             columns.push(column.finish()?);
         }
-        self.encode(&columns)
+        self.encode(columns)
     }
 
     /// The key of one row.
@@ -429,14 +437,14 @@ impl KeyReader {
         self.positions
             .load_rows(std::iter::once((at - start) as u16));
         let mut columns = Vec::with_capacity(self.columns.len());
-        for stored in &self.columns {
+        for KeyColumn { stored, .. } in &self.columns {
             let mut column = ColumnBuffer::new(stored.ty, 1)?;
             column.reserve();
             let chunk = group.chunk(stored)?;
             with_scratch(|s| chunk.append_at(start, &self.positions, &mut column, s))?;
             columns.push(column.finish()?);
         }
-        let keys = self.encode(&columns)?;
+        let keys = self.encode(columns)?;
         self.key.clear();
         if let Some(key) = keys.iter().next() {
             self.key.extend_from_slice(key.data());

@@ -35,10 +35,11 @@ pub use scan::{IndexMorsel, IndexScan};
 pub(crate) use verify::check_indexes;
 
 use crate::descriptor::{RecordKind, seal, unseal};
+use crate::fill::StoredColumn;
 use bitcode::{Decode, Encode};
 use llkv_result::Result;
 use llkv_storage::BoxedPager;
-use llkv_types::{FieldId, IndexId, RowId, TableId};
+use llkv_types::{Collation, FieldId, IndexId, RowId, TableId};
 use parking_lot::Mutex;
 use run::RunMeta;
 use std::sync::Arc;
@@ -59,6 +60,41 @@ pub struct IndexDefinition {
     pub id: IndexId,
     /// Columns of the key.
     pub fields: Vec<FieldId>,
+    /// Of which texts the key is made, column by column: its keys hold those that a collation makes of the
+    /// column's. Without an entry texts stand for themselves.
+    pub collations: Vec<Collation>,
+}
+
+impl IndexDefinition {
+    /// The collation of a column of the key.
+    #[must_use]
+    pub fn collation(&self, at: usize) -> Collation {
+        self.collations.get(at).copied().unwrap_or_default()
+    }
+}
+
+/// An [`IndexDefinition`] as it was stored before indexes had collations.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct FormerIndexDefinition {
+    pub(crate) id: IndexId,
+    pub(crate) fields: Vec<FieldId>,
+}
+
+impl FormerIndexDefinition {
+    pub(crate) fn upgraded(self) -> IndexDefinition {
+        IndexDefinition {
+            id: self.id,
+            fields: self.fields,
+            collations: Vec::new(),
+        }
+    }
+}
+
+/// A column of an index and the collation of its keys.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyColumn {
+    pub(crate) stored: StoredColumn,
+    pub(crate) collation: Collation,
 }
 
 /// Rows wanted of an index: those whose keys lie in one of some ranges.

@@ -33,6 +33,7 @@ impl Fixture {
         fixture.commit(TableChange::CreateIndex {
             table: TABLE,
             index: IndexDefinition {
+                collations: Vec::new(),
                 id: INDEX,
                 fields: vec![FIELD],
             },

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"LLKJ");
-const VERSION: u16 = 3;
-/// Versions that are read: the third knows one more kind of change.
+const VERSION: u16 = 4;
+/// Versions that are read: the third and the fourth know one more kind of change each.
 const READ_VERSIONS: std::ops::RangeInclusive<u16> = 2..=VERSION;
 const HEADER_BYTES: usize = 32;
 /// The columns of a table: a list of field ids and types.
@@ -25,6 +25,12 @@ const LAYOUT: RecordKind = RecordKind {
     magic: *b"LLKL",
     version: 1,
     name: "the layout of a table",
+};
+/// The collations of an index.
+const COLLATIONS: RecordKind = RecordKind {
+    magic: *b"LLKO",
+    version: 1,
+    name: "the collations of an index",
 };
 
 const CREATE: u8 = 1;
@@ -36,6 +42,7 @@ const DELETE: u8 = 6;
 const CREATE_INDEX: u8 = 7;
 const DROP_INDEX: u8 = 8;
 const DELETE_SET: u8 = 9;
+const CREATE_COLLATED_INDEX: u8 = 10;
 
 /// Encodes the record of a commit.
 ///
@@ -91,7 +98,10 @@ fn encode_change(
         ReadyChange::Append { .. } => APPEND,
         ReadyChange::AppendGroups { .. } => APPEND_GROUPS,
         ReadyChange::Delete { .. } => DELETE,
-        ReadyChange::CreateIndex { .. } => CREATE_INDEX,
+        ReadyChange::CreateIndex { index, .. } => match index.collations.is_empty() {
+            true => CREATE_INDEX,
+            false => CREATE_COLLATED_INDEX,
+        },
         ReadyChange::DropIndex { .. } => DROP_INDEX,
         ReadyChange::DeleteSet { .. } => DELETE_SET,
     };
@@ -123,6 +133,9 @@ fn encode_change(
             out.u32(index.fields.len() as u32);
             for field in &index.fields {
                 out.u32(field.0);
+            }
+            if !index.collations.is_empty() {
+                out.prefixed(&seal(COLLATIONS, &index.collations));
             }
         }
         ReadyChange::DropIndex { index, .. } => out.u32(index.0),
@@ -238,16 +251,24 @@ fn decode_change(
             let groups = unseal_groups(key, input.prefixed()?)?;
             ReadyChange::AppendGroups { table, groups }
         }
-        CREATE_INDEX => {
+        CREATE_INDEX | CREATE_COLLATED_INDEX => {
             let id = IndexId(input.u32()?);
             let count = input.u32()? as usize;
             let bytes = input.raw(count.saturating_mul(4))?;
             let (fields, _) = bytes.as_chunks::<4>();
             let fields = fields.iter().map(|f| FieldId(u32::from_le_bytes(*f)));
             let fields = fields.collect();
+            let collations = match tag {
+                CREATE_INDEX => Vec::new(),
+                _ => unseal(COLLATIONS, key, input.prefixed()?)?,
+            };
             ReadyChange::CreateIndex {
                 table,
-                index: IndexDefinition { id, fields },
+                index: IndexDefinition {
+                    id,
+                    fields,
+                    collations,
+                },
             }
         }
         DROP_INDEX => ReadyChange::DropIndex {

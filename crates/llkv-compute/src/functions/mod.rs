@@ -6,6 +6,7 @@
 
 mod args;
 mod bits;
+mod collation;
 mod conditional;
 mod context;
 mod datetime;
@@ -46,6 +47,8 @@ mod strptime;
 mod template;
 mod template_functions;
 mod variant;
+
+pub use collation::{collation_key, collation_of_key, test_of_keys};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;

@@ -11,7 +11,7 @@ use arrow::buffer::BooleanBuffer;
 use llkv_expr::{ColumnId, Expr};
 use llkv_plan::{ColumnSet, ExternalScan, PlanColumn, Scan, Values};
 use llkv_result::Result;
-use llkv_table::{RowFilter, RowTest, lower_predicate};
+use llkv_table::{RowFilter, RowTest, lower_predicate, lower_test_of_keys};
 use llkv_types::{FieldId, SqlType};
 use std::sync::Arc;
 
@@ -22,11 +22,17 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
     };
     let mut pushed = Vec::new();
     let mut residual = Vec::new();
+    let mut of_keys = Vec::new();
     let conjuncts = node.predicates.iter().cloned();
     for predicate in conjuncts.flat_map(Expr::into_conjuncts) {
         match lower_predicate(&predicate, &field_of) {
             Some(lowered) => pushed.push(lowered),
-            None => residual.push(predicate),
+            None => {
+                if node.index.is_some() {
+                    of_keys.extend(lower_test_of_keys(&predicate, &field_of));
+                }
+                residual.push(predicate);
+            }
         }
     }
     let residual_ids = columns_of(&residual);
@@ -66,6 +72,7 @@ pub(super) fn scan(node: &Scan, required: Required<'_>) -> Result<Box<dyn Operat
         predicates: pushed,
         filter: test,
         index: node.index.as_ref().map(|index| index.id),
+        of_keys,
         residual: filter,
         counters: Arc::default(),
     }))

@@ -9,7 +9,7 @@ use llkv_result::Result;
 use llkv_table::{
     ColumnPredicate, ColumnTest, LiveColumn, RowFilter, ScanCounters, ScanRequest, TableScan,
 };
-use llkv_types::{FieldId, IndexId, TableId};
+use llkv_types::{Collation, FieldId, IndexId, TableId};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub(crate) struct ScanOperator {
     pub(crate) filter: Option<RowFilter>,
     /// By which rows are looked up.
     pub(crate) index: Option<IndexId>,
+    /// Tests of collations' keys by which it finds rows; they are in `filter` or `residual` too.
+    pub(crate) of_keys: Vec<(ColumnPredicate, Collation)>,
     /// What is evaluated above the scan; it also brings the columns into the order of `info`.
     pub(crate) residual: Option<Arc<Filter>>,
     /// What storage did.
@@ -89,6 +91,7 @@ impl Operator for ScanOperator {
             filter: self.filter.clone(),
             live,
             index: self.index,
+            of_keys: self.of_keys.clone(),
             batch_rows: run.batch_rows(),
             counters: Some(Arc::clone(&self.counters)),
         })?;

@@ -16,6 +16,7 @@ impl Generator<'_> {
                 true => format!("{call} FILTER (WHERE {})", this.plain_condition()),
                 false => call,
             };
+            let sql = this.one_for_all(sql, ty);
             // The sum of BIGINT, and its average, are wider than that.
             match sql.starts_with("sum") && !this.is_sqlite() {
                 true => (format!("CAST({sql} AS {})", this.type_name(ty)), ty),

@@ -63,7 +63,9 @@ impl Generator<'_> {
             same => same,
         };
         let left = self.expr(ty, depth);
+        let left = self.operand(left, ty);
         let right = self.expr(other, depth);
+        let right = self.operand(right, other);
         if self.choices.one_in(8) {
             let operator = if self.is_sqlite() {
                 self.choices.word(&["IS", "IS NOT"])
@@ -103,7 +105,9 @@ impl Generator<'_> {
         let ty = self.comparable();
         let not = self.choices.word(&["", "NOT "]);
         let tested = self.expr(ty, depth);
+        let tested = self.operand(tested, ty);
         let (least, most) = (self.expr(ty, 0), self.expr(ty, 0));
+        let most = self.operand(most, ty);
         format!("({tested} {not}BETWEEN {least} AND {most})")
     }
 
@@ -111,6 +115,7 @@ impl Generator<'_> {
         let ty = self.comparable();
         let not = self.choices.word(&["", "NOT "]);
         let tested = self.expr(ty, depth);
+        let tested = self.operand(tested, ty);
         let count = self.choices.between(1, 4);
         let list: Vec<String> = (0..count).map(|_| self.expr(ty, 0)).collect();
         format!("({tested} {not}IN ({}))", list.join(", "))
@@ -153,6 +158,7 @@ impl Generator<'_> {
         let ty = self.comparable();
         let not = self.choices.word(&["", "NOT "]);
         let tested = self.expr(ty, depth);
+        let tested = self.operand(tested, ty);
         let query = self.subquery(&[ty]);
         format!("({tested} {not}IN ({query}))")
     }

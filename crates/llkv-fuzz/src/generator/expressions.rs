@@ -59,6 +59,7 @@ impl Generator<'_> {
             }
             2 => {
                 let (first, second) = (self.expr(ty, depth), self.expr(ty, 0));
+                let second = self.operand(second, ty);
                 format!("NULLIF({first}, {second})")
             }
             _ => {
@@ -157,10 +158,19 @@ impl Generator<'_> {
 
     fn text_operation(&mut self, depth: usize) -> String {
         let sqlite = u32::from(self.is_sqlite());
-        match self
-            .choices
-            .weighted(&[3, 2, 2, 1, 1, 2 * sqlite, sqlite, sqlite])
-        {
+        let collates = 2 * u32::from(self.collates);
+        match self.choices.weighted(&[
+            3,
+            2,
+            2,
+            1,
+            1,
+            2 * sqlite,
+            sqlite,
+            sqlite,
+            collates,
+            collates,
+        ]) {
             0 => {
                 let (left, right) = (self.expr(Ty::Text, depth), self.expr(Ty::Text, 0));
                 format!("({left} || {right})")
@@ -187,6 +197,16 @@ impl Generator<'_> {
                 format!("typeof({})", self.expr(ty, depth))
             }
             6 => format!("CAST({} AS TEXT)", self.expr(Ty::Real, depth)),
+            8 => {
+                let text = self.expr(Ty::Text, depth);
+                format!("({})", self.operand(text, Ty::Text))
+            }
+            9 => {
+                let function = self.choices.word(&["min", "max"]);
+                let (first, second) = (self.expr(Ty::Text, depth), self.expr(Ty::Text, 0));
+                let second = self.operand(second, Ty::Text);
+                format!("{function}({first}, {second})")
+            }
             _ => {
                 let function = self.choices.word(&["hex", "quote"]);
                 format!("{function}({})", self.expr(Ty::Text, depth))

@@ -90,7 +90,11 @@ impl Generator<'_> {
         let from = self.from();
         self.scopes.push(from.columns);
         let types = self.plain_types();
-        let ty = types.first().copied().unwrap_or(Ty::Integer);
+        // The extremes of the parts would be compared without the collation.
+        let ty = types
+            .first()
+            .filter(|ty| **ty != Ty::Text || !self.collates);
+        let ty = ty.copied().unwrap_or(Ty::Integer);
         let (inner, outer, ty) = match self.choices.weighted(&[2, 2, 2, 1]) {
             0 => ("min", "min", ty),
             1 => ("max", "max", ty),

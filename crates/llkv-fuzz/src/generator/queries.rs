@@ -18,7 +18,7 @@ impl Generator<'_> {
     pub(super) fn top_query(&mut self) -> Query {
         self.query_depth = 2;
         if !self.choices.one_in(8) {
-            return self.query(None);
+            return self.shown_query();
         }
         let known = self.relations.len();
         let mut with = Vec::new();
@@ -34,9 +34,17 @@ impl Generator<'_> {
                 is_large: true,
             });
         }
-        let mut query = self.query(None);
+        let mut query = self.shown_query();
         self.relations.truncate(known);
         query.sql = format!("WITH {} {}", with.join(", "), query.sql);
+        query
+    }
+
+    /// The query of a statement.
+    fn shown_query(&mut self) -> Query {
+        self.is_shown = true;
+        let query = self.query(None);
+        self.is_shown = false;
         query
     }
 
@@ -52,6 +60,10 @@ impl Generator<'_> {
             let operator = self
                 .choices
                 .word(&["UNION ALL", "UNION", "EXCEPT", "INTERSECT"]);
+            let operator = match self.may_choose(&types) {
+                true => operator,
+                false => "UNION ALL",
+            };
             let (right, _) = self.select(Some(&types));
             sql = format!("{sql} {operator} {right}");
         }
@@ -59,7 +71,8 @@ impl Generator<'_> {
         if is_ordered {
             sql = format!("{sql} ORDER BY {}", self.order(types.len()));
             // Values that are equal and yet of two types may stand in either order.
-            if !types.contains(&Ty::Any) && self.choices.one_in(2) {
+            let may_choose = self.may_choose(&types) && !types.contains(&Ty::Any);
+            if may_choose && self.choices.one_in(2) {
                 let limit = self.choices.word(&["1", "2", "3", "10", "0"]);
                 sql = format!("{sql} LIMIT {limit}");
                 if self.choices.one_in(2) {
@@ -116,8 +129,8 @@ impl Generator<'_> {
     ) -> (String, Vec<Ty>) {
         let (items, types) = self.items(types);
         let distinct = match self.choices.one_in(5) {
-            true => "DISTINCT ",
-            false => "",
+            true if self.may_choose(&types) => "DISTINCT ",
+            _ => "",
         };
         (
             format!("SELECT {distinct}{items} FROM {from}{filter}"),
@@ -179,6 +192,9 @@ impl Generator<'_> {
         }
         let names: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
         let clause = format!(" GROUP BY {}", names.join(", "));
+        for key in &mut keys {
+            key.sql = self.one_for_all(std::mem::take(&mut key.sql), key.ty);
+        }
         (keys, clause)
     }
 
@@ -218,7 +234,10 @@ impl Generator<'_> {
             let call = match ty {
                 Ty::Boolean => format!("count({argument}) > 1"),
                 Ty::Integer if this.choices.one_in(3) => format!("count({argument})"),
-                _ => format!("{}({argument})", this.choices.word(&["min", "max"])),
+                _ => {
+                    let call = format!("{}({argument})", this.choices.word(&["min", "max"]));
+                    this.one_for_all(call, ty)
+                }
             };
             format!("(SELECT {call} FROM {}{filter})", from.sql)
         });

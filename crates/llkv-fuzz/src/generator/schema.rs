@@ -15,6 +15,7 @@ const DECLARED: &[&str] = &["", "", "INTEGER", "TEXT", "BLOB", "NUMERIC"];
 impl Generator<'_> {
     /// One to three tables with rows, indexes on them, a view now and then.
     pub(super) fn schema(&mut self) {
+        self.decide_collations();
         let tables = self.choices.between(1, 3);
         let large = self
             .choices
@@ -40,6 +41,7 @@ impl Generator<'_> {
         let key = self.choices.one_in(3);
         for index in 0..width {
             let ty = match index == 0 && key {
+                true if self.collates && self.choices.one_in(2) => Ty::Text,
                 true => Ty::Integer,
                 false => self.ty(),
             };
@@ -48,7 +50,8 @@ impl Generator<'_> {
                 Ty::Any => self.choices.word(DECLARED),
                 ty => self.type_name(ty),
             };
-            let mut definition = format!("{column} {declared}");
+            let collation = self.column_collation(ty);
+            let mut definition = format!("{column} {declared}{collation}");
             if index == 0 && key {
                 definition.push_str(self.choices.word(&[" PRIMARY KEY", " UNIQUE"]));
             } else if self.choices.one_in(8) {
@@ -83,8 +86,13 @@ impl Generator<'_> {
         });
         if !rows.is_empty() {
             let rows = rows.join(", ");
+            // Texts of a key may be equal.
+            let verb = match self.collates {
+                true => "INSERT OR IGNORE",
+                false => "INSERT",
+            };
             self.case
-                .setup(format!("INSERT INTO {} VALUES {rows}", relation.name));
+                .setup(format!("{verb} INTO {} VALUES {rows}", relation.name));
         }
     }
 
@@ -98,6 +106,7 @@ impl Generator<'_> {
             .iter()
             .enumerate()
             .map(|(index, (_, ty))| match *key == Some(index) {
+                true if *ty == Ty::Text => self.value(*ty),
                 true => number.to_string(),
                 false if not_null.get(index) == Some(&true) => self.value(*ty),
                 false => self.literal(*ty),
@@ -123,6 +132,9 @@ impl Generator<'_> {
             let Some((ty, repeats, may_be_null, values)) = patterns.get(index) else {
                 return "NULL".to_owned();
             };
+            if *key == Some(index) && *ty == Ty::Text {
+                return format!("'K{row}'");
+            }
             if *key == Some(index) {
                 return row.to_string();
             }
@@ -161,11 +173,12 @@ impl Generator<'_> {
         };
         let mut keys: Vec<String> = Vec::new();
         for _ in 0..self.choices.between(1, 2) {
-            if let Some((column, _)) = self.choices.pick(&relation.columns)
-                && keys.iter().all(|key| !key.starts_with(column))
+            if let Some((column, ty)) = self.choices.pick(&relation.columns).cloned()
+                && keys.iter().all(|key| !key.starts_with(&column))
             {
                 let direction = self.choices.word(&["", " DESC"]);
-                keys.push(format!("{column}{direction}"));
+                let collation = self.column_collation(ty);
+                keys.push(format!("{column}{collation}{direction}"));
             }
         }
         let (table, keys) = (&relation.name, keys.join(", "));

@@ -2,9 +2,11 @@
 
 use crate::walk::NodeKinds;
 use crate::{IndexChoice, IndexInfo, IndexUse, LogicalPlan, Rule, RuleContext, Scan};
+use llkv_compute::functions::test_of_keys;
 use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{FieldId, Scalar};
+use std::borrow::Cow;
 
 /// A row that is looked up costs as much as so many that are looked through: it is fetched alone, while a
 /// scan decodes and tests whole blocks.
@@ -93,22 +95,31 @@ fn rows_by(
     let mut used: Vec<Expr> = Vec::new();
     let mut points = 1.0;
     let mut fixed = 0;
-    for field in &index.fields {
+    for (at, field) in index.fields.iter().enumerate() {
         let column = column_of(scan, *field);
+        let collation = index.collations.get(at).copied().unwrap_or_default();
         let tests = conjuncts.iter().filter_map(|expr| {
-            let (id, test) = tested(expr)?;
-            (Some(id) == column).then_some((test, *expr))
+            // The keys of a column are found by what tests those keys, and by nothing else.
+            let expr = match collation.is_binary() {
+                true => Cow::Borrowed(*expr),
+                false => {
+                    let (test, of_keys) = test_of_keys(expr)?;
+                    (of_keys == collation).then_some(Cow::Owned(test))?
+                }
+            };
+            let (id, test) = tested(&expr)?;
+            (Some(id) == column).then_some((test, expr))
         });
-        let tests: Vec<(Tested, &Expr)> = tests.collect();
+        let tests: Vec<(Tested, Cow<'_, Expr>)> = tests.collect();
         let values = tests.iter().find_map(|(test, expr)| match test {
-            Tested::Values(count) => Some((*count, *expr)),
+            Tested::Values(count) => Some((*count, expr)),
             Tested::Range => None,
         });
         let Some((count, expr)) = values else {
-            used.extend(tests.into_iter().map(|(_, expr)| expr.clone()));
+            used.extend(tests.into_iter().map(|(_, expr)| expr.into_owned()));
             break;
         };
-        used.push(expr.clone());
+        used.push(expr.as_ref().clone());
         points *= count as f64;
         fixed += 1;
     }

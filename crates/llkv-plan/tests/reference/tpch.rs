@@ -68,6 +68,7 @@ impl Catalog {
                     default_sql: None,
                     generated: None,
                     declared: None,
+                    collation: llkv_types::Collation::Binary,
                 })
                 .collect(),
             keys: Vec::new(),

@@ -50,11 +50,13 @@ pub fn create(session: &mut RuntimeSession, table: &str, with_key: bool) -> Resu
         default_sql: None,
         generated: None,
         declared: None,
+        collation: llkv_types::Collation::Binary,
     });
     let key = KeyDefinition {
         name: format!("{table}_pkey"),
         primary: true,
         columns: vec![0],
+        collations: vec![],
     };
     session.execute(PlanStatement::CreateTable {
         definition: TableDefinition {

@@ -1,6 +1,7 @@
 //! Aggregate calls.
 
 use super::Binder;
+use super::collations::Collated;
 use super::equality::same;
 use super::frame::Clause;
 use super::output::text_of_node;
@@ -75,9 +76,11 @@ impl Binder<'_> {
             }
             _ => function,
         };
-        let (counted, bound_args) = self.bind_aggregate_arguments(function, name, call, args)?;
+        let (counted, bound_args, collated) =
+            self.bind_aggregate_arguments(function, name, call, args)?;
         let mut bound = bound_args;
-        let (distinct, mut order_by) = self.aggregate_clauses(name, call)?;
+        let (distinct, mut order_by) =
+            self.apart_from_collations(|binder| binder.aggregate_clauses(name, call))?;
         if function == AggregateFunction::CountStar && distinct {
             return self.invalid("count(DISTINCT *) means nothing", call);
         }
@@ -98,7 +101,7 @@ impl Binder<'_> {
         let filter = match call.filter.as_deref() {
             None => None,
             Some(filter) => {
-                let bound = self.bind_expr(filter)?;
+                let bound = self.apart_from_collations(|binder| binder.bind_expr(filter))?;
                 Some(self.condition(bound, filter)?)
             }
         };
@@ -107,6 +110,13 @@ impl Binder<'_> {
             (counted, filter) => counted.or(filter),
         };
         let ty = self.aggregate_result(function, name, &mut bound, call)?;
+        let function = match collated.iter().any(|collated| !collated.own().is_binary()) {
+            true => {
+                let args = bound.as_mut_slice();
+                self.collate_aggregate((function, call), distinct, args, &collated, &mut order_by)?
+            }
+            false => function,
+        };
         Ok(AggregateExpr {
             function,
             args: bound,
@@ -124,23 +134,25 @@ impl Binder<'_> {
         name: &str,
         call: &ast::Function,
         args: &[&FunctionArgExpr],
-    ) -> Result<(Option<Expr>, Vec<Expr>)> {
+    ) -> Result<(Option<Expr>, Vec<Expr>, Vec<Collated>)> {
         let mut bound = Vec::with_capacity(args.len());
+        let mut collated = Vec::with_capacity(args.len());
         for arg in args {
             match arg {
                 FunctionArgExpr::Wildcard if function == AggregateFunction::CountStar => {}
                 FunctionArgExpr::Expr(expr) if function == AggregateFunction::CountStar => {
                     let condition = self.bind_expr(expr)?;
-                    return Ok((Some(self.condition(condition, expr)?), vec![]));
+                    return Ok((Some(self.condition(condition, expr)?), vec![], vec![]));
                 }
                 FunctionArgExpr::Expr(expr) => {
                     let arg = self.bind_expr(expr)?;
+                    collated.push(self.collated_last());
                     bound.push(self.aggregate_argument(function, arg));
                 }
                 _ => return self.invalid(format!("{name}(*) means nothing"), call),
             }
         }
-        Ok((None, bound))
+        Ok((None, bound, collated))
     }
 
     /// The value whose quantile or mode is asked for, then the share, then whether the order is descending.
@@ -233,6 +245,8 @@ impl Binder<'_> {
                 FunctionArgumentClause::OrderBy(keys) => {
                     for key in keys {
                         let expr = self.bind_expr(&key.expr)?;
+                        let collation = self.collated_last().own();
+                        let expr = self.collated(expr, collation)?;
                         order_by.push(self.sort_key(expr, &key.options));
                     }
                 }

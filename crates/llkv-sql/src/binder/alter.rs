@@ -544,6 +544,7 @@ impl Binder<'_> {
         columns: &[PlanColumn],
         expr: &ast::Expr,
     ) -> Result<Expr> {
+        self.note_collations(columns, info);
         let scope = Scope::of_relation(Some(&info.name), columns.to_vec());
         let frame = Frame::new(scope, LogicalPlan::one_row(), Clause::Row);
         self.frames.push(frame);
@@ -667,6 +668,7 @@ fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableI
         default_sql: column.default_sql.clone(),
         generated: column.generated.clone(),
         declared: column.declared.clone(),
+        collation: column.collation,
     });
     after
 }

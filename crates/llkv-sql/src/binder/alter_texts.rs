@@ -199,5 +199,6 @@ pub(super) fn definition_of_column(column: &ColumnInfo) -> ColumnDefinition {
         default_sql: column.default_sql.clone(),
         generated: column.generated.clone(),
         declared: column.declared.clone(),
+        collation: column.collation,
     }
 }

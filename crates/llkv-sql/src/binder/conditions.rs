@@ -91,13 +91,16 @@ impl Binder<'_> {
             return self.case_of(branches, otherwise, node);
         }
         let operand = operand.map(|operand| self.bind_expr(operand)).transpose()?;
+        let of_operand = self.collated_last();
         let mut branches = Vec::with_capacity(conditions.len());
         for when in conditions {
             let condition = self.bind_expr(&when.condition)?;
             let condition = match &operand {
                 Some(operand) => {
                     let operand = self.copy_of(operand)?;
-                    self.binary(BinaryOp::Eq, operand, condition, &when.condition)?
+                    let collation = self.collation_between(of_operand, self.collated_last());
+                    let node = &when.condition;
+                    self.compare_collated(BinaryOp::Eq, operand, condition, collation, node)?
                 }
                 None => self.condition(condition, &when.condition)?,
             };

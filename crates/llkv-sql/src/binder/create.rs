@@ -11,7 +11,7 @@ use llkv_plan::{
     PlanStatement, TableDefinition, TableRef,
 };
 use llkv_result::Result;
-use llkv_types::SqlType;
+use llkv_types::{Collation, SqlType};
 use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint};
 
 /// Columns that a table may have.
@@ -92,6 +92,7 @@ impl Binder<'_> {
                 default_sql: None,
                 generated: None,
                 declared: None,
+                collation: Collation::Binary,
             });
         }
         self.refuse_same_names(&columns, create)?;
@@ -196,6 +197,7 @@ impl Binder<'_> {
             default_sql: None,
             generated: None,
             declared: numeric.then(|| column.data_type.to_string()),
+            collation: Collation::Binary,
         };
         if Self::serial_type(&column.data_type).is_some() {
             self.add_sequence(table, &mut defined, &[], None)?;
@@ -204,7 +206,7 @@ impl Binder<'_> {
             match &option.option {
                 ColumnOption::Null | ColumnOption::Comment(_) => {}
                 ColumnOption::Collation(name) => {
-                    self.refuse_collation(name, "a column", &column.name)?;
+                    defined.collation = self.collation(name, &column.name)?;
                 }
                 ColumnOption::NotNull => defined.nullable = false,
                 ColumnOption::Default(expr) => defined.default_sql = Some(expr.to_string()),
@@ -237,13 +239,16 @@ impl Binder<'_> {
                 other => return self.unsupported(format!("{other}"), &column.name),
             }
         }
+        let of_key = vec![self.collation_of_key(defined.ty, defined.collation)];
         table.columns.push(defined);
         // Constraints are named by the column.
         for option in &column.options {
             let given = option.name.as_ref();
             match &option.option {
-                ColumnOption::PrimaryKey(_) => add_key(table, given, true, vec![position]),
-                ColumnOption::Unique(_) => add_key(table, given, false, vec![position]),
+                ColumnOption::PrimaryKey(_) | ColumnOption::Unique(_) => {
+                    let primary = matches!(option.option, ColumnOption::PrimaryKey(_));
+                    add_key(table, given, primary, (vec![position], of_key.clone()));
+                }
                 ColumnOption::Check(check) => {
                     add_check(table, check.name.as_ref().or(given), &check.expr);
                 }
@@ -280,10 +285,12 @@ impl Binder<'_> {
         columns: &[ast::IndexColumn],
         table: &TableDefinition,
         place: &ast::ObjectName,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<(Vec<u32>, Vec<Collation>)> {
         let mut positions = Vec::with_capacity(columns.len());
+        let mut collations = Vec::with_capacity(columns.len());
         for column in columns {
-            let ast::Expr::Identifier(name) = &column.column.expr else {
+            let (expr, explicit) = self.without_collation(&column.column.expr)?;
+            let ast::Expr::Identifier(name) = expr else {
                 return self.unsupported("an expression as a key", place);
             };
             let position = table
@@ -296,9 +303,13 @@ impl Binder<'_> {
             if positions.contains(&(position as u32)) {
                 return self.invalid(format!("\"{}\" is in the key twice", name.value), name);
             }
+            if let Some(found) = table.columns.get(position) {
+                let collation = explicit.unwrap_or(found.collation);
+                collations.push(self.collation_of_key(found.ty, collation));
+            }
             positions.push(position as u32);
         }
-        Ok(positions)
+        Ok((positions, collations))
     }
 
     /// Defaults and CHECKs are bound once now, so that a mistake shows when the table is created.
@@ -420,12 +431,15 @@ fn add_key(
     table: &mut TableDefinition,
     name: Option<&ast::Ident>,
     primary: bool,
-    columns: Vec<u32>,
+    (columns, collations): (Vec<u32>, Vec<Collation>),
 ) {
-    let known = table
-        .keys
-        .iter()
-        .any(|key| key.columns == columns && key.primary == primary);
+    let collations = match collations.iter().all(|collation| collation.is_binary()) {
+        true => Vec::new(),
+        false => collations,
+    };
+    let known = table.keys.iter().any(|key| {
+        key.columns == columns && key.primary == primary && key.collations == collations
+    });
     if known && !primary {
         return;
     }
@@ -447,6 +461,7 @@ fn add_key(
         name,
         primary,
         columns,
+        collations,
     });
 }
 

@@ -1,6 +1,7 @@
 //! DISTINCT and DISTINCT ON: which rows of a SELECT list stand for others.
 
 use super::Binder;
+use super::collations::value_of_key;
 use super::limit::Slice;
 use super::select::SelectItem;
 use super::subquery::keep;
@@ -38,7 +39,7 @@ impl Binder<'_> {
     ) -> Result<Distinction> {
         Ok(match distinct {
             None | Some(ast::Distinct::All) => Distinction::None,
-            Some(ast::Distinct::Distinct) => Distinction::Rows,
+            Some(ast::Distinct::Distinct) => self.distinction_of_rows(items)?,
             Some(ast::Distinct::On(exprs)) => {
                 let mut values = Vec::with_capacity(exprs.len());
                 for expr in exprs {
@@ -46,6 +47,21 @@ impl Binder<'_> {
                 }
                 Distinction::On(values)
             }
+        })
+    }
+
+    /// DISTINCT. Among texts with a collation, one stands for all that are equal to it.
+    fn distinction_of_rows(&mut self, items: &[SelectItem]) -> Result<Distinction> {
+        let mut has_collation = false;
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            let key = self.collated(item.expr.clone(), item.collated.own())?;
+            has_collation |= value_of_key(&key).is_some();
+            values.push(key);
+        }
+        Ok(match has_collation {
+            true => Distinction::On(values),
+            false => Distinction::Rows,
         })
     }
 
@@ -78,6 +94,7 @@ impl Binder<'_> {
                 continue;
             }
             let first = self.new_column(column.name.clone(), column.ty, column.nullable);
+            self.copy_collated(column.id, first.id);
             outputs.push(first.clone());
             aggregates.push((first, first_value(column, &keys)));
         }

@@ -18,10 +18,12 @@ impl Binder<'_> {
             return Err(too_complex("the nesting of an expression", MAX_DEPTH));
         }
         self.depth += 1;
+        let around = self.enter_collated();
         let bound = stacker::maybe_grow(LEVEL_STACK_BYTES, stack_bytes(8 * MAX_DEPTH), || {
             self.bind_node(expr)
         });
         self.depth -= 1;
+        self.leave_collated(expr, around);
         bound
     }
 
@@ -79,7 +81,10 @@ impl Binder<'_> {
             E::TypedString(typed) => self.bind_typed_string(typed, expr),
             E::Interval(interval) => self.bind_interval(interval, expr),
             E::Function(function) => self.bind_function(function),
-            E::Collate { expr: inner, .. } => self.bind_collate(inner, expr),
+            E::Collate {
+                expr: inner,
+                collation,
+            } => self.bind_collate(inner, collation, expr),
             E::Wildcard(_) | E::QualifiedWildcard(..) => self.invalid(
                 "* is not a value; it stands in SELECT lists and count(*)",
                 expr,
@@ -111,20 +116,21 @@ impl Binder<'_> {
             node = left;
         }
         let nested = self.depth;
-        let (node, mut of_left) = self.without_collation(node)?;
         let (mut result, mut compared) = self.bind_operand(node, &spine)?;
+        let mut of_left = self.collated_last();
         let mut levels = 0usize;
         while let Some((op, right, node)) = spine.pop() {
-            let (right, of_right) = self.without_collation(right)?;
             let right_bound = match std::mem::take(&mut compared) {
                 true => None,
                 false => Some(self.bind_expr(right)?),
             };
+            let of_right = self.collated_last();
             let flat = matches!(op, BinaryOperator::And | BinaryOperator::Or);
             if !flat {
                 levels += 1;
             }
-            let collation = std::mem::take(&mut of_left).or(of_right);
+            let collation = self.collation_between(of_left, of_right);
+            of_left = of_left.over(of_right);
             result = self.bind_operator(op, result, right_bound, collation, node)?;
             if nested + levels > MAX_DEPTH {
                 if !result.is_constant() {
@@ -295,14 +301,6 @@ impl Binder<'_> {
             return self.mismatch(format!("a {ty} literal is written as text"), node);
         }
         Ok(text.cast(ty))
-    }
-
-    /// COLLATE where nothing is compared.
-    fn bind_collate(&mut self, inner: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
-        match self.without_collation(node)?.1.is_binary() {
-            true => self.bind_expr(inner),
-            false => self.unsupported("COLLATE in this place", node),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A frame: the rows that the expressions of one query see, and what was met while binding them.
 
+use super::collations::Collated;
 use super::scope::Scope;
 use super::windows::WindowDraft;
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
@@ -85,6 +86,7 @@ impl PendingApply {
 pub(super) struct Alias {
     pub(super) name: Arc<str>,
     pub(super) expr: Expr,
+    pub(super) collated: Collated,
 }
 
 /// The rows that the expressions of one query see.

@@ -1,10 +1,11 @@
 //! Calls of scalar functions, and the special forms that are calls in disguise.
 
 use super::Binder;
+use super::collated_calls::ComparingCall;
 use super::names::nearest;
 use llkv_expr::{BinaryOp, CastMode, Expr, ScalarFunction, UnaryOp};
 use llkv_result::{BindError, ObjectKind, Result};
-use llkv_types::{Scalar, SqlType};
+use llkv_types::{Collation, Scalar, SqlType};
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 impl Binder<'_> {
@@ -50,11 +51,18 @@ impl Binder<'_> {
             );
         }
         let mut bound = Vec::with_capacity(args.len());
+        let mut collated: Option<Collation> = None;
         for arg in &args {
             match arg {
                 FunctionArgExpr::Expr(expr) => bound.push(self.bind_expr(expr)?),
                 _ => return self.invalid(format!("{lower}(*) means nothing"), function),
             }
+            collated = collated.or(self.collated_last().known());
+        }
+        if let Some(collation) = collated.filter(|collation| !collation.is_binary())
+            && let Some(extreme) = ComparingCall::named(&lower, bound.len())
+        {
+            return self.bind_collated_call(extreme, bound, collation, function);
         }
         self.call(&lower, bound, function)
     }
@@ -380,16 +388,6 @@ impl Binder<'_> {
     fn type_name_of(&self, args: &[Expr]) -> Expr {
         let name = args.first().map_or(SqlType::Null, Expr::ty).to_string();
         Expr::Literal(Scalar::Text(name.into()))
-    }
-
-    /// Equality that joins use: `left = right`.
-    pub(super) fn equality(
-        &mut self,
-        left: Expr,
-        right: Expr,
-        node: &impl super::place::Place,
-    ) -> Result<Expr> {
-        self.binary(BinaryOp::Eq, left, right, node)
     }
 }
 

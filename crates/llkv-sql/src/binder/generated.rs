@@ -201,7 +201,9 @@ impl Binder<'_> {
                 name: own.name.clone(),
                 ..column.clone()
             });
-        let scope = Scope::of_relation(Some(&info.name), named.collect());
+        let named: Vec<PlanColumn> = named.collect();
+        self.note_collations(&named, info);
+        let scope = Scope::of_relation(Some(&info.name), named);
         let mut values = Vec::with_capacity(info.columns.len());
         for column in &info.columns {
             values.push(match &column.generated {

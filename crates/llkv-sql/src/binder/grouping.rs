@@ -1,6 +1,7 @@
 //! GROUP BY: its keys, and what may stand above the groups.
 
 use super::Binder;
+use super::collations::value_of_key;
 use super::equality::same;
 use super::frame::{Clause, Frame, PendingApply};
 use super::grouping_sets::Groups;
@@ -31,7 +32,7 @@ impl Binder<'_> {
             ast::GroupByExpr::Expressions(exprs, modifiers) => (Some(exprs), modifiers),
         };
         let groups = match (exprs, modifiers.as_slice()) {
-            (None, []) => Groups::plain(self.group_by_all(items)),
+            (None, []) => Groups::plain(self.group_by_all(items)?),
             (Some(exprs), []) if exprs.is_empty() => return Ok(None),
             (Some(exprs), []) => self.bind_grouping(exprs, items)?,
             (Some(exprs), [modifier]) => self.bind_modified(exprs, modifier, items)?,
@@ -41,31 +42,31 @@ impl Binder<'_> {
         Ok(Some(groups))
     }
 
-    fn group_by_all(&self, items: &[SelectItem]) -> Vec<Expr> {
+    fn group_by_all(&mut self, items: &[SelectItem]) -> Result<Vec<Expr>> {
         let mut groups: Vec<Expr> = Vec::new();
         for item in items {
+            let key = self.collated(item.expr.clone(), item.collated.own())?;
             let constant = item.expr.is_constant();
-            let known = groups.iter().any(|group| same(group, &item.expr));
+            let known = groups.iter().any(|group| same(group, &key));
             let windowed = self
                 .frames
                 .last()
                 .is_some_and(|frame| frame.mentions_window(&item.expr));
             if !constant && !known && !windowed && !self.mentions_aggregate(&item.expr) {
-                groups.push(item.expr.clone());
+                groups.push(key);
             }
         }
-        groups
+        Ok(groups)
     }
 
     pub(super) fn bind_group(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
-        let (inner, collation) = self.without_collation(expr)?;
-        if !collation.is_binary() {
-            let key = self.bind_group(inner, items)?;
-            return self.collated(key, collation, expr);
-        }
-        if let Some(position) = self.ordinal(expr) {
+        let (inner, explicit) = self.without_collation(expr)?;
+        if let Some(position) = self.ordinal(inner) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
-                Some(item) => Ok(item.expr.clone()),
+                Some(item) => {
+                    let collation = explicit.unwrap_or(item.collated.own());
+                    self.collated(item.expr.clone(), collation)
+                }
                 None => self.invalid(
                     format!(
                         "GROUP BY {position}: the SELECT list has {} values",
@@ -75,7 +76,8 @@ impl Binder<'_> {
                 ),
             };
         }
-        self.bind_expr(expr)
+        let key = self.bind_expr(inner)?;
+        self.collated(key, explicit.unwrap_or(self.collated_last().own()))
     }
 
     pub(super) fn mentions_aggregate(&self, expr: &Expr) -> bool {
@@ -150,6 +152,15 @@ impl<'b, 'a> Grouping<'b, 'a> {
     pub(super) fn rewrite(&mut self, expr: &mut Expr, place: &str) -> Result<()> {
         if let Some(group) = self.groups.iter().find(|group| same(&group.expr, expr)) {
             *expr = Expr::column(group.column.id, group.column.ty);
+            return Ok(());
+        }
+        let mut keys = self.groups.iter().map(|group| &group.expr);
+        if keys.any(|key| value_of_key(key).is_some_and(|value| same(value, expr))) {
+            if self.sets.len() != 1 {
+                return super::unsupported("GROUPING SETS of texts with a collation");
+            }
+            // Of the texts that are one group, the first that is met.
+            *expr = self.first_of(expr.clone(), "group".into());
             return Ok(());
         }
         if let Expr::Column { id, ty } = expr {
@@ -243,20 +254,26 @@ impl<'b, 'a> Grouping<'b, 'a> {
     /// Beside a single `min` or `max`, columns outside GROUP BY come from the row that it is found in.
     fn order_bare_columns(&mut self) {
         use AggregateFunction::{First, Max, Min};
-        let mut extremes = self
-            .aggregates
-            .iter()
-            .filter(|(_, call)| matches!(call.function, Min | Max));
+        // The least and the greatest of collated texts are the first ones in an order.
+        let is_extreme = |call: &AggregateExpr| match call.function {
+            Min | Max => true,
+            First => !call.order_by.is_empty(),
+            _ => false,
+        };
+        let mut extremes = self.aggregates.iter().filter(|(_, call)| is_extreme(call));
         let (Some((_, extreme)), None) = (extremes.next(), extremes.next()) else {
             return;
         };
         let Some(value) = extreme.args.first().cloned() else {
             return;
         };
-        let key = llkv_expr::SortKey {
-            expr: value,
-            descending: extreme.function == Max,
-            nulls_first: false,
+        let key = match extreme.order_by.first() {
+            Some(key) => key.clone(),
+            None => llkv_expr::SortKey {
+                expr: value,
+                descending: extreme.function == Max,
+                nulls_first: false,
+            },
         };
         for (_, call) in &mut self.aggregates {
             if call.function == First && call.order_by.is_empty() {

@@ -58,21 +58,9 @@ impl Binder<'_> {
         info: &TableInfo,
         create: &ast::CreateIndex,
     ) -> Result<IndexColumn> {
-        let mut expr = &column.column.expr;
-        loop {
-            expr = match expr {
-                ast::Expr::Nested(inner) => inner,
-                ast::Expr::Collate {
-                    expr: inner,
-                    collation,
-                } => {
-                    if create.unique {
-                        self.refuse_collation(collation, "a unique index", &create.table_name)?;
-                    }
-                    inner
-                }
-                _ => break,
-            };
+        let (mut expr, explicit) = self.without_collation(&column.column.expr)?;
+        while let ast::Expr::Nested(inner) = expr {
+            expr = inner;
         }
         let ast::Expr::Identifier(name) = expr else {
             return self.unsupported("an index on an expression", &create.table_name);
@@ -89,6 +77,7 @@ impl Binder<'_> {
             field: found.field,
             descending: matches!(options.sort, Some(ast::OrderBySort::Desc)),
             nulls_first: options.nulls_first,
+            collation: self.collation_of_key(found.ty, explicit.unwrap_or(found.collation)),
         })
     }
 }

@@ -1,12 +1,13 @@
 //! JOIN: kinds, ON, USING, NATURAL.
 
 use super::Binder;
+use super::collations::Collated;
 use super::frame::{Clause, Frame, PendingApply};
 use super::from::{Rows, cross, is_lateral};
 use super::scope::{Lookup, Scope, ScopeColumn};
 use super::select::filter;
 use super::subquery::apply_all;
-use llkv_expr::{Expr, UnaryOp};
+use llkv_expr::{BinaryOp, Expr, UnaryOp};
 use llkv_plan::{
     Apply, ApplyKind, ColumnSet, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection,
 };
@@ -168,7 +169,11 @@ impl Binder<'_> {
         for name in names {
             let l = self.using_column(&left.1, name)?;
             let r = self.using_column(&right.1, name)?;
-            let equal = self.equality(Expr::column(l.id, l.ty), Expr::column(r.id, r.ty), name)?;
+            let of_left = Collated::column(self.collation_of_column(l.id));
+            let of_right = Collated::column(self.collation_of_column(r.id));
+            let collation = self.collation_between(of_left, of_right);
+            let (left, right) = (Expr::column(l.id, l.ty), Expr::column(r.id, r.ty));
+            let equal = self.compare_collated(BinaryOp::Eq, left, right, collation, name)?;
             tests.push(equal);
             pairs.push((l, r));
         }
@@ -220,6 +225,7 @@ impl Binder<'_> {
             let node = ast::Ident::new(&*l.name);
             let value = self.case_of(vec![(there, left)], Some(right), &node)?;
             let column = self.new_column(l.name.clone(), value.ty(), true);
+            self.copy_collated(l.id, column.id);
             projections.push(Projection {
                 column: column.clone(),
                 expr: value,

@@ -10,6 +10,8 @@ mod aggregate;
 mod alter;
 mod alter_texts;
 mod alter_views;
+mod collated_calls;
+mod collated_sets;
 mod collations;
 mod conditions;
 mod copy;
@@ -115,6 +117,7 @@ pub(crate) struct Binder<'a> {
     copied: usize,
     /// What columns convert the other side of a comparison to, in SQLite's dialect: by their numbers.
     affinities: Vec<variants::Affinity>,
+    collations: collations::Collations,
     /// Columns that `rowid` means too: the INTEGER PRIMARY KEYs of tables, in SQLite's dialect.
     row_ids: ColumnSet,
     /// Results of integers may be reals: see [`Reading`].
@@ -154,6 +157,7 @@ impl<'a> Binder<'a> {
             views: 0,
             copied: 0,
             affinities: Vec::new(),
+            collations: collations::Collations::default(),
             row_ids: ColumnSet::new(),
             wide_results,
             may_widen: false,

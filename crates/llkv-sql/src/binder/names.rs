@@ -1,5 +1,6 @@
 //! Identifiers: columns by name, and the nearest name for one that does not exist.
 
+use super::collations::Collated;
 use super::scope::Lookup;
 use super::{Binder, frame::Clause};
 use llkv_expr::Expr;
@@ -22,7 +23,9 @@ impl Binder<'_> {
             };
             match frame.scope.lookup(relation, &name.value) {
                 Lookup::Found(column) => {
-                    return Ok(Expr::column(column.id, column.ty));
+                    let (id, ty) = (column.id, column.ty);
+                    self.note_collated(Collated::column(self.collation_of_column(id)));
+                    return Ok(Expr::column(id, ty));
                 }
                 Lookup::Ambiguous => {
                     return Err(BindError::Ambiguous {
@@ -46,7 +49,8 @@ impl Binder<'_> {
                 }
             }
         }
-        if let Some(of_row) = self.bind_row_name(relation, name) {
+        if let Some((of_row, collation)) = self.bind_row_name(relation, name) {
+            self.note_collated(Collated::column(collation));
             return Ok(of_row);
         }
         self.name_not_found(relation, name, parts)
@@ -115,7 +119,9 @@ impl Binder<'_> {
             .iter()
             .find(|alias| usable && alias.name.eq_ignore_ascii_case(name))?;
         frame.alias_used = true;
-        Some(alias.expr.clone())
+        let (expr, collated) = (alias.expr.clone(), alias.collated);
+        self.note_collated(collated);
+        Some(expr)
     }
 
     fn name_not_found(

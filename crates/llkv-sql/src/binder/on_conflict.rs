@@ -114,6 +114,7 @@ impl Binder<'_> {
             name: own.name.clone(),
             ..column.clone()
         });
+        self.note_collations(source, info);
         let mut excluded = Scope::of_relation(Some("excluded"), excluded.collect());
         for column in &mut excluded.columns {
             column.hidden = true;

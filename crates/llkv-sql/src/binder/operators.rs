@@ -1,13 +1,12 @@
 //! Operators with two operands: which types meet, and what each dialect makes of them.
 
 use super::Binder;
-use super::collations::Collation;
 use super::literals::{convert, tight_decimal};
 use crate::dialect::ZeroDivision;
 use llkv_compute::coercion::{binary_signature, common_type};
 use llkv_expr::{BinaryOp, CastMode, Expr};
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
+use llkv_types::{Collation, Scalar, SqlType};
 use sqlparser::ast::{self, BinaryOperator};
 
 impl Binder<'_> {
@@ -23,11 +22,10 @@ impl Binder<'_> {
         let Some(right) = right else {
             return Ok(left);
         };
-        if !collation.is_binary() {
-            return match comparison(op) {
-                Some(op) => self.compare_collated(op, left, right, collation, node),
-                None => self.unsupported("COLLATE in this place", node),
-            };
+        if !collation.is_binary()
+            && let Some(op) = comparison(op)
+        {
+            return self.compare_collated(op, left, right, collation, node);
         }
         let binary = match op {
             BinaryOperator::And => return self.bind_and(left, right, node),

@@ -1,6 +1,7 @@
 //! ORDER BY.
 
 use super::Binder;
+use super::collations::Collated;
 use super::select::SelectItem;
 use crate::null_order::Reading;
 use llkv_expr::{Expr, SortKey};
@@ -22,10 +23,11 @@ impl Binder<'_> {
         let exprs = match &order_by.kind {
             OrderByKind::Expressions(exprs) => exprs,
             OrderByKind::All(options) => {
-                return Ok(items
-                    .iter()
-                    .map(|item| self.sort_key(item.expr.clone(), options))
-                    .collect());
+                let keys = items.iter().map(|item| {
+                    let key = self.collated(item.expr.clone(), item.collated.own())?;
+                    Ok(self.sort_key(key, options))
+                });
+                return keys.collect();
             }
         };
         let mut keys = Vec::with_capacity(exprs.len());
@@ -42,14 +44,20 @@ impl Binder<'_> {
         expr: &ast::Expr,
         items: &[SelectItem],
     ) -> Result<Expr> {
-        let (inner, collation) = self.without_collation(expr)?;
-        if !collation.is_binary() {
-            let key = self.bind_order_key(inner, items)?;
-            return self.collated(key, collation, expr);
-        }
+        let (inner, explicit) = self.without_collation(expr)?;
+        let (key, collated) = self.bind_uncollated_key(inner, items)?;
+        self.collated(key, explicit.unwrap_or(collated.own()))
+    }
+
+    /// The value of a key, and where its collation comes from.
+    fn bind_uncollated_key(
+        &mut self,
+        expr: &ast::Expr,
+        items: &[SelectItem],
+    ) -> Result<(Expr, Collated)> {
         if let Some(position) = self.ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
-                Some(item) => Ok(item.expr.clone()),
+                Some(item) => Ok((item.expr.clone(), item.collated)),
                 None => self.invalid(
                     format!(
                         "ORDER BY {position}: the SELECT list has {} values",
@@ -66,11 +74,11 @@ impl Binder<'_> {
                 .filter(|item| item.name.eq_ignore_ascii_case(&name.value));
             let given = same.clone().find(|item| item.named);
             if let Some(item) = given.or_else(|| same.next()) {
-                return Ok(item.expr.clone());
+                return Ok((item.expr.clone(), item.collated));
             }
         }
         let bound = self.bind_expr(expr)?;
-        Ok(self.settle(bound))
+        Ok((self.settle(bound), self.collated_last()))
     }
 
     /// A position in the SELECT list. To SQLite an integer of more than 32 bits is no position but a
@@ -94,6 +102,7 @@ impl Binder<'_> {
                 expr: Expr::column(column.id, column.ty),
                 nullable: column.nullable,
                 named: false,
+                collated: Collated::column(self.collated_result(column.id).own()),
             })
             .collect();
         self.bind_order_by(order_by, &items)

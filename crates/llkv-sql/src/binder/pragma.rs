@@ -9,7 +9,7 @@ use llkv_plan::{
     ForeignKeyAction, IndexInfo, IndexOrigin, LogicalPlan, PlanStatement, TableInfo, TableRef,
 };
 use llkv_result::Result;
-use llkv_types::{DatabaseNumber, Scalar, SqlType};
+use llkv_types::{Collation, DatabaseNumber, Scalar, SqlType};
 use sqlparser::ast;
 use std::sync::Arc;
 
@@ -80,6 +80,18 @@ const PRAGMAS: &[Pragma] = &[
         rows: |binder, of, _| binder.pragma_index_columns(of),
     },
     Pragma {
+        name: "index_xinfo",
+        columns: &[
+            ("seqno", Int64),
+            ("cid", Int64),
+            ("name", Text),
+            ("desc", Int64),
+            ("coll", Text),
+            ("key", Int64),
+        ],
+        rows: |binder, of, _| binder.pragma_index_keys(of),
+    },
+    Pragma {
         name: "foreign_key_list",
         columns: &[
             ("id", Int64),
@@ -101,7 +113,7 @@ const PRAGMAS: &[Pragma] = &[
     Pragma {
         name: "collation_list",
         columns: &[("seq", Int64), ("name", Text)],
-        rows: |_, _, _| Ok(vec![vec![Scalar::Int64(0), text("BINARY")]]),
+        rows: |_, _, _| Ok(collations()),
     },
     Pragma {
         name: "function_list",
@@ -417,8 +429,39 @@ impl Binder<'_> {
         Ok(rows)
     }
 
-    /// No rows for an index that does not exist.
     fn pragma_index_columns(&mut self, name: Option<&str>) -> Result<Vec<Row>> {
+        self.index_rows(name, index_columns)
+    }
+
+    /// The columns with their order and collation, then the row's number, which ends each key in SQLite.
+    fn pragma_index_keys(&mut self, name: Option<&str>) -> Result<Vec<Row>> {
+        self.index_rows(name, |index, info| {
+            let mut rows = index_columns(index, info);
+            for (row, at) in rows.iter_mut().zip(0..) {
+                let descending = index.descending.get(at) == Some(&true);
+                let collation = index.collations.get(at).copied().unwrap_or_default();
+                row.push(Scalar::Int64(i64::from(descending)));
+                row.push(text(collation.name()));
+                row.push(Scalar::Int64(1));
+            }
+            rows.push(vec![
+                Scalar::Int64(index.fields.len() as i64),
+                Scalar::Int64(-1),
+                Scalar::Null(Text),
+                Scalar::Int64(0),
+                text(Collation::Binary.name()),
+                Scalar::Int64(0),
+            ]);
+            rows
+        })
+    }
+
+    /// Rows about an index; none for one that does not exist.
+    fn index_rows(
+        &mut self,
+        name: Option<&str>,
+        rows_of: impl Fn(&IndexInfo, &TableInfo) -> Vec<Row>,
+    ) -> Result<Vec<Row>> {
         let name = name.unwrap_or_default();
         let mut rows = Vec::new();
         for table in self.catalog.names() {
@@ -431,11 +474,19 @@ impl Binder<'_> {
             };
             let indexes = self.catalog.indexes(info.id).into_iter();
             for index in indexes.filter(|index| index.name.eq_ignore_ascii_case(name)) {
-                rows.extend(index_columns(&index, &info));
+                rows.extend(rows_of(&index, &info));
             }
         }
         Ok(rows)
     }
+}
+
+/// The collations that SQLite has of itself, in its order.
+fn collations() -> Vec<Row> {
+    let names = [Collation::RightTrim, Collation::NoCase, Collation::Binary];
+    let rows = names.iter().zip(0..);
+    rows.map(|(collation, number)| vec![Scalar::Int64(number), text(collation.name())])
+        .collect()
 }
 
 fn index_columns(index: &IndexInfo, info: &TableInfo) -> Vec<Row> {

@@ -1,12 +1,11 @@
 //! Predicates: BETWEEN, IN, LIKE, IS DISTINCT FROM.
 
 use super::Binder;
-use super::collations::Collation;
 use super::literals::{array_of, convert};
 use super::row_values::{are_rows, is_row};
 use llkv_expr::{BinaryOp, CastMode, Expr, InList, UnaryOp};
 use llkv_result::Result;
-use llkv_types::{Scalar, SqlType};
+use llkv_types::{Collation, Scalar, SqlType};
 use sqlparser::ast;
 
 /// From this many elements on, an IN list of constants travels as an array.
@@ -25,15 +24,15 @@ impl Binder<'_> {
         if is_row(value) {
             return self.bind_row_between(value, (low, high), negated, node);
         }
-        let (value, own) = self.without_collation(value)?;
-        let (low, of_low) = self.without_collation(low)?;
-        let (high, of_high) = self.without_collation(high)?;
         let value = self.bind_expr(value)?;
+        let own = self.collated_last();
         let low = self.bind_expr(low)?;
+        let of_low = self.collation_between(own, self.collated_last());
         let high = self.bind_expr(high)?;
+        let of_high = self.collation_between(own, self.collated_last());
         let again = self.copy_of(&value)?;
-        let above = self.compare_collated(BinaryOp::GtEq, again, low, own.or(of_low), node)?;
-        let below = self.compare_collated(BinaryOp::LtEq, value, high, own.or(of_high), node)?;
+        let above = self.compare_collated(BinaryOp::GtEq, again, low, of_low, node)?;
+        let below = self.compare_collated(BinaryOp::LtEq, value, high, of_high, node)?;
         Ok(negate(Expr::And(vec![above, below]), negated))
     }
 
@@ -47,16 +46,16 @@ impl Binder<'_> {
         if are_rows(left, right) {
             return self.bind_row_distinct(left, right, node, negated);
         }
-        let (left, of_left) = self.without_collation(left)?;
-        let (right, of_right) = self.without_collation(right)?;
         let left = self.bind_expr(left)?;
+        let of_left = self.collated_last();
         let right = self.bind_expr(right)?;
+        let collation = self.collation_between(of_left, self.collated_last());
         let op = if negated {
             BinaryOp::IsNotDistinctFrom
         } else {
             BinaryOp::IsDistinctFrom
         };
-        self.compare_collated(op, left, right, of_left.or(of_right), node)
+        self.compare_collated(op, left, right, collation, node)
     }
 
     /// `x [NOT] IN (a, b, ...)`. A list of literals becomes an array at once, however long it is.
@@ -70,15 +69,26 @@ impl Binder<'_> {
         if is_row(value) {
             return self.bind_row_in_list(value, list, negated, node);
         }
-        let (value, collation) = self.without_collation(value)?;
         let value = self.bind_expr(value)?;
+        let own = self.collated_last();
+        let mut collation = own.own();
         if list.is_empty() {
             return Ok(Expr::boolean(negated));
         }
-        let items = list
-            .iter()
-            .map(|item| self.bind_expr(item))
-            .collect::<Result<Vec<Expr>>>()?;
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
+            let item = self.bind_expr(item)?;
+            let of_item = self.collated_last();
+            // In SQLite the left side alone decides, but for one constant, which it compares with `=`.
+            if self.dialect == crate::SqlDialect::Sqlite {
+                if list.len() == 1 && item.is_constant() {
+                    collation = self.collation_between(own, of_item);
+                }
+            } else if collation.is_binary() {
+                collation = self.collation_between(own, of_item);
+            }
+            items.push(item);
+        }
         let (own, value, items) = if self.dialect.values_carry_types() {
             let (ty, value, items) = self.in_list_sides(value, items)?;
             (Some(ty), value, items)
@@ -103,10 +113,10 @@ impl Binder<'_> {
             ty
         };
         let value = self.coerce(value, ty);
-        let value = self.collated(value, collation, node)?;
+        let value = self.collated(value, collation)?;
         let list = match collation.is_binary() {
             true => self.in_list_of(ty, items),
-            false => self.in_list_collated(ty, items, collation, node)?,
+            false => self.in_list_collated(ty, items, collation)?,
         };
         Ok(Expr::InList {
             expr: Box::new(value),
@@ -129,13 +139,13 @@ impl Binder<'_> {
         ty: SqlType,
         items: Vec<Expr>,
         collation: Collation,
-        node: &ast::Expr,
     ) -> Result<InList> {
         let items = items.into_iter().map(|item| {
             let item = self.coerce(item, ty);
-            self.collated(item, collation, node)
+            self.collated(item, collation)
         });
-        Ok(InList::Exprs(items.collect::<Result<_>>()?))
+        let items = items.collect::<Result<Vec<Expr>>>()?;
+        Ok(self.in_list_of(ty, items))
     }
 
     /// `[NOT] LIKE`, `[NOT] ILIKE`

@@ -55,6 +55,7 @@ impl Binder<'_> {
         node: &ast::Expr,
     ) -> Result<Expr> {
         let left = self.bind_expr(left)?;
+        let of_left = self.collated_last();
         let inner = self.bind_query(query)?;
         let columns = inner.columns();
         let [column] = columns.as_slice() else {
@@ -68,6 +69,9 @@ impl Binder<'_> {
         };
         let nullable = column.nullable;
         let (left, right) = self.common(left, column, node)?;
+        let collation = self.collation_between(of_left, self.collated_result(column.id));
+        let left = self.collated(left, collation)?;
+        let right = self.collated(right, collation)?;
         let extremes = self.extremes(inner, right);
         let tests = self.decisive(op, &left, &extremes)?;
         self.apply(extremes.plan, ApplyKind::Cross, node)?;

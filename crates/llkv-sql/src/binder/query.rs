@@ -16,10 +16,12 @@ impl Binder<'_> {
         self.depth += 1;
         let ctes = self.ctes.len();
         let bound = stacker::maybe_grow(256 * 1024, 4 << 20, || {
-            if let Some(with) = &query.with {
-                self.push_ctes(with)?;
-            }
-            self.bind_query_body(query)
+            self.apart_from_collations(|binder| {
+                if let Some(with) = &query.with {
+                    binder.push_ctes(with)?;
+                }
+                binder.bind_query_body(query)
+            })
         });
         self.ctes.truncate(ctes);
         self.depth -= 1;

@@ -58,6 +58,10 @@ impl Binder<'_> {
                 self.recursive_types(&working, &base.columns(), &step.columns(), cte, last)?;
             let same = columns.iter().zip(&types).all(|(c, ty)| c.ty == *ty);
             if same {
+                if terms.distinct && self.are_collated(&columns) {
+                    let what = "UNION of texts with a collation in a recursive query";
+                    return self.unsupported(what, &cte.alias.name);
+                }
                 return Ok(self.recursion(working, base, step, terms.distinct));
             }
             for (column, ty) in columns.iter_mut().zip(types) {
@@ -84,6 +88,10 @@ impl Binder<'_> {
         let columns = columns
             .map(|c| self.new_column(c.name.clone(), c.ty, true))
             .collect();
+        let columns: Vec<PlanColumn> = columns;
+        for (working, column) in working.columns.iter().zip(&columns) {
+            self.copy_collated(working.id, column.id);
+        }
         LogicalPlan::Recursive(Recursive {
             name: working.name.clone(),
             table: working.table,
@@ -96,13 +104,15 @@ impl Binder<'_> {
 
     /// The rows of the last round, as a relation of a step.
     pub(super) fn working_table(&mut self, working: &WorkingEntry) -> LogicalPlan {
-        let columns = working.columns.iter();
+        let columns = working.columns.iter().map(|c| {
+            let column = self.new_column(c.name.clone(), c.ty, true);
+            self.copy_collated(c.id, column.id);
+            column
+        });
         LogicalPlan::WorkingTable(WorkingTable {
             name: working.name.clone(),
             table: working.table,
-            columns: columns
-                .map(|c| self.new_column(c.name.clone(), c.ty, true))
-                .collect(),
+            columns: columns.collect(),
         })
     }
 

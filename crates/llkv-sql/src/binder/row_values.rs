@@ -1,17 +1,25 @@
 //! Row values: `(a, b) = (c, d)`, `(a, b) IN ((1, 2), ...)`, `(a, b) = (SELECT c, d ...)`.
 
 use super::Binder;
+use super::collations::Collated;
 use super::predicates::negate;
 use llkv_expr::{BinaryOp, Expr};
 use llkv_plan::ApplyKind;
 use llkv_result::Result;
 use sqlparser::ast::{self, BinaryOperator};
 
+/// A value of a row and where its collation comes from.
+type RowPart = (Expr, Collated);
+
 impl Binder<'_> {
     /// The values of a row, each bound: of a list in parentheses, or of a subquery's row.
-    fn bind_row_value(&mut self, expr: &ast::Expr) -> Result<Vec<Expr>> {
+    fn bind_row_value(&mut self, expr: &ast::Expr) -> Result<Vec<RowPart>> {
         match without_parentheses(expr) {
-            ast::Expr::Tuple(values) => values.iter().map(|value| self.bind_expr(value)).collect(),
+            ast::Expr::Tuple(values) => {
+                let values = values.iter();
+                let bound = values.map(|value| Ok((self.bind_expr(value)?, self.collated_last())));
+                bound.collect()
+            }
             ast::Expr::Subquery(query) => {
                 let inner = self.bind_query(query)?;
                 let columns = inner.columns();
@@ -19,7 +27,10 @@ impl Binder<'_> {
                     first_row: self.dialect.scalar_subquery_first_row(),
                 };
                 self.apply(inner, kind, expr)?;
-                Ok(columns.iter().map(|c| Expr::column(c.id, c.ty)).collect())
+                let columns = columns.iter();
+                Ok(columns
+                    .map(|c| (Expr::column(c.id, c.ty), self.collated_result(c.id)))
+                    .collect())
             }
             _ => self.mismatch("a row value is compared with row values only", expr),
         }
@@ -109,16 +120,19 @@ impl Binder<'_> {
         Ok(bound)
     }
 
-    fn copy_of_row(&mut self, row: &[Expr]) -> Result<Vec<Expr>> {
-        row.iter().map(|value| self.copy_of(value)).collect()
+    fn copy_of_row(&mut self, row: &[RowPart]) -> Result<Vec<RowPart>> {
+        let copies = row.iter();
+        copies
+            .map(|(value, collated)| Ok((self.copy_of(value)?, *collated)))
+            .collect()
     }
 
     /// Equality is that of all values; an order is decided by the first difference.
     fn compare_rows(
         &mut self,
         op: &BinaryOperator,
-        left: Vec<Expr>,
-        right: Vec<Expr>,
+        left: Vec<RowPart>,
+        right: Vec<RowPart>,
         node: &ast::Expr,
     ) -> Result<Expr> {
         let (strict, last) = match op {
@@ -135,13 +149,14 @@ impl Binder<'_> {
         };
         self.same_length(&left, &right, node)?;
         let mut result: Option<Expr> = None;
-        for (l, r) in left.into_iter().zip(right).rev() {
+        for ((l, of_left), (r, of_right)) in left.into_iter().zip(right).rev() {
+            let collation = self.collation_between(of_left, of_right);
             result = Some(match result {
-                None => self.binary(last, l, r, node)?,
+                None => self.compare_collated(last, l, r, collation, node)?,
                 Some(rest) => {
                     let (left, right) = (self.copy_of(&l)?, self.copy_of(&r)?);
-                    let decides = self.binary(strict, left, right, node)?;
-                    let equal = self.binary(BinaryOp::Eq, l, r, node)?;
+                    let decides = self.compare_collated(strict, left, right, collation, node)?;
+                    let equal = self.compare_collated(BinaryOp::Eq, l, r, collation, node)?;
                     Expr::Or(vec![decides, Expr::and([equal, rest])])
                 }
             });
@@ -152,19 +167,20 @@ impl Binder<'_> {
     fn each_pair(
         &mut self,
         op: BinaryOp,
-        left: Vec<Expr>,
-        right: Vec<Expr>,
+        left: Vec<RowPart>,
+        right: Vec<RowPart>,
         node: &ast::Expr,
     ) -> Result<Expr> {
         self.same_length(&left, &right, node)?;
         let mut tests = Vec::with_capacity(left.len());
-        for (l, r) in left.into_iter().zip(right) {
-            tests.push(self.binary(op, l, r, node)?);
+        for ((l, of_left), (r, of_right)) in left.into_iter().zip(right) {
+            let collation = self.collation_between(of_left, of_right);
+            tests.push(self.compare_collated(op, l, r, collation, node)?);
         }
         Ok(Expr::and(tests))
     }
 
-    fn same_length(&self, left: &[Expr], right: &[Expr], node: &ast::Expr) -> Result<()> {
+    fn same_length(&self, left: &[RowPart], right: &[RowPart], node: &ast::Expr) -> Result<()> {
         match left.len() == right.len() {
             true => Ok(()),
             false => self.invalid("row values of different length are compared", node),

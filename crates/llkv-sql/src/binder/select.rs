@@ -10,6 +10,7 @@
 //! 6. DISTINCT, Sort, Limit, and a last Project that takes those columns away again.
 
 use super::Binder;
+use super::collations::Collated;
 use super::distinct::Distinction;
 use super::equality::same;
 use super::frame::{Alias, Clause, Frame};
@@ -33,6 +34,8 @@ pub(super) struct SelectItem {
     pub(super) nullable: bool,
     /// True where the name was given with AS.
     pub(super) named: bool,
+    /// Where its collation comes from.
+    pub(super) collated: Collated,
 }
 
 /// All that the clauses above FROM bind to.
@@ -148,6 +151,7 @@ impl Binder<'_> {
             frame.aliases.push(Alias {
                 name: item.name.clone(),
                 expr: item.expr.clone(),
+                collated: item.collated,
             });
         }
     }
@@ -160,6 +164,7 @@ impl Binder<'_> {
                 .map(|item| Alias {
                     name: item.name.clone(),
                     expr: item.expr.clone(),
+                    collated: item.collated,
                 })
                 .collect();
         }
@@ -216,6 +221,7 @@ impl Binder<'_> {
             expr,
             nullable,
             named,
+            collated: self.collated_last(),
         }
     }
 
@@ -382,10 +388,16 @@ impl Binder<'_> {
         items
             .into_iter()
             .map(|item| {
+                let is_column = item.collated.explicit.is_none();
                 let id = match &item.expr {
-                    Expr::Column { id, .. } if own.contains(*id) && taken.insert(*id) => *id,
+                    Expr::Column { id, .. }
+                        if is_column && own.contains(*id) && taken.insert(*id) =>
+                    {
+                        *id
+                    }
                     _ => self.new_id(),
                 };
+                self.set_collated(id, item.collated);
                 self.note_alias(id, &item.expr);
                 Projection {
                     column: PlanColumn {

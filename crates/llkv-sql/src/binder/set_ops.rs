@@ -80,7 +80,14 @@ impl Binder<'_> {
         node: &SetExpr,
     ) -> Result<LogicalPlan> {
         let columns = self.unify_inputs(&mut inputs, node)?;
-        let union = LogicalPlan::UnionAll(UnionAll { inputs, columns });
+        let is_collated = !all && self.are_collated(&columns);
+        let union = LogicalPlan::UnionAll(UnionAll {
+            inputs,
+            columns: columns.clone(),
+        });
+        if is_collated {
+            return self.distinct_by_keys(union, &columns);
+        }
         Ok(if all {
             union
         } else {
@@ -105,6 +112,10 @@ impl Binder<'_> {
         let mut inputs = vec![left, right];
         let columns = self.unify_inputs(&mut inputs, node)?;
         match (inputs.pop(), inputs.pop()) {
+            (Some(right), Some(left)) if self.are_collated(&columns) => match all {
+                true => self.unsupported("EXCEPT ALL or INTERSECT ALL of a collation", node),
+                false => self.set_op_by_keys(kind, left, right, &columns),
+            },
             (Some(right), Some(left)) => Ok(LogicalPlan::SetOp(SetOp {
                 kind,
                 all,
@@ -171,6 +182,11 @@ impl Binder<'_> {
             {
                 self.set_affinity(new.id, affinity);
             }
+            let of_inputs = all.iter().filter_map(|columns| columns.get(position));
+            let mut collated = of_inputs.map(|own| self.collated_result(own.id));
+            // Of the first input that has one.
+            let collated = collated.find(|collated| collated.known().is_some());
+            self.set_collated(new.id, collated.unwrap_or_default());
             columns.push(new);
         }
         let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();

@@ -60,9 +60,8 @@ impl Binder<'_> {
         let mut needle = Vec::with_capacity(parts.len());
         let mut collations = Vec::with_capacity(parts.len());
         for part in parts {
-            let (part, collation) = self.without_collation(part)?;
             needle.push(self.bind_expr(part)?);
-            collations.push(collation);
+            collations.push(self.collated_last());
         }
         let inner = self.bind_query(query)?;
         let columns = inner.columns();
@@ -81,8 +80,10 @@ impl Binder<'_> {
         for ((needle, column), collation) in needle.iter_mut().zip(&columns).zip(collations) {
             let left = std::mem::replace(needle, Expr::Literal(Scalar::Null(SqlType::Null)));
             let (left, right) = self.common(left, column, node)?;
-            *needle = self.collated(left, collation, node)?;
-            haystack.push(self.collated(right, collation, node)?);
+            let of_column = self.collated_result(column.id);
+            let collation = self.collation_between(collation, of_column);
+            *needle = self.collated(left, collation)?;
+            haystack.push(self.collated(right, collation)?);
         }
         let mark = self.new_column("in", SqlType::Boolean, true);
         let result = Expr::column(mark.id, mark.ty);

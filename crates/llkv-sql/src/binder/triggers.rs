@@ -19,7 +19,7 @@ use llkv_plan::{
     TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,
 };
 use llkv_result::{BindError, ObjectKind, Result};
-use llkv_types::{Scalar, SqlType, TableId, TriggerEvent, TriggerTime};
+use llkv_types::{Collation, Scalar, SqlType, TableId, TriggerEvent, TriggerTime};
 use sqlparser::ast::{self, FunctionArgExpr, Ident, SqliteOnConflict};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) struct TriggerRow {
     event: TriggerEvent,
-    columns: Vec<(String, SqlType)>,
+    columns: Vec<(String, SqlType, Collation)>,
     /// The column that `rowid` means too.
     row_id: Option<usize>,
 }
@@ -176,7 +176,7 @@ impl Binder<'_> {
                 columns: relation
                     .columns
                     .iter()
-                    .map(|column| (column.name.to_string(), column.ty))
+                    .map(|column| (column.name.to_string(), column.ty, column.collation))
                     .collect(),
             };
             self.triggers.open += 1;
@@ -270,25 +270,31 @@ impl Binder<'_> {
     }
 
     /// `OLD.x`, `NEW.x` in a trigger; none where the name is no such.
-    pub(super) fn bind_row_name(&self, relation: Option<&str>, name: &Ident) -> Option<Expr> {
+    pub(super) fn bind_row_name(
+        &self,
+        relation: Option<&str>,
+        name: &Ident,
+    ) -> Option<(Expr, Collation)> {
         let (row, relation) = (self.trigger_row.as_ref()?, relation?);
         let is_old = relation.eq_ignore_ascii_case("old") && row.event.has_old();
         let is_new = relation.eq_ignore_ascii_case("new") && row.event.has_new();
         if !is_old && !is_new {
             return None;
         }
-        let of_name = |(column, _): &(String, SqlType)| column.eq_ignore_ascii_case(&name.value);
+        let of_name =
+            |(column, ..): &(String, SqlType, Collation)| column.eq_ignore_ascii_case(&name.value);
         let position = row.columns.iter().position(of_name);
         let position = position.or_else(|| row.row_id.filter(|_| self.means_row_id(name)))?;
-        let (_, ty) = row.columns.get(position)?;
+        let (_, ty, collation) = row.columns.get(position)?;
         let first = match is_new && row.event.has_old() {
             true => row.columns.len(),
             false => 0,
         };
-        Some(Expr::Parameter {
+        let value = Expr::Parameter {
             index: first + position,
             ty: *ty,
-        })
+        };
+        Some((value, *collation))
     }
 
     /// `RAISE(IGNORE)`, `RAISE(ABORT, message)`: the word is no column.
@@ -352,6 +358,7 @@ impl Binder<'_> {
                 default_sql: None,
                 generated: None,
                 declared: None,
+                collation: self.collation_of_column(column.id),
             });
         let info = TableInfo {
             id: view.id,

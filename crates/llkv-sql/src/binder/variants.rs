@@ -72,6 +72,7 @@ impl Affinity {
 impl Binder<'_> {
     /// Notes that a column of the statement is a column of a table.
     pub(super) fn note_column(&mut self, column: &llkv_plan::PlanColumn, of_table: &ColumnInfo) {
+        self.note_collation(column.id, of_table);
         if self.dialect.values_carry_types() {
             self.set_affinity(column.id, Affinity::of_column(of_table));
         }
@@ -371,11 +372,23 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let value = storable(value);
         let again = self.copy_of(&value)?;
-        // A function compares its arguments as they are: no affinity.
-        let (left, right) = self.comparable(again, storable(other));
-        let equal = self.binary_of(BinaryOp::Eq, left, right, node)?;
+        let equal = self.equal_as_they_are(again, other, node)?;
         let null = Expr::Literal(Scalar::Null(value.ty()));
         self.case_of(vec![(equal, null)], Some(value), node)
+    }
+
+    /// Whether two values are equal, as functions compare their arguments: without affinity.
+    pub(super) fn equal_as_they_are(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        node: &impl super::place::Place,
+    ) -> Result<Expr> {
+        if !self.dialect.values_carry_types() {
+            return self.binary(BinaryOp::Eq, left, right, node);
+        }
+        let (left, right) = self.comparable(storable(left), storable(right));
+        self.binary_of(BinaryOp::Eq, left, right, node)
     }
 
     /// `typeof(x)`

@@ -1,6 +1,7 @@
 //! `*`, `t.*`, and what they leave out or replace.
 
 use super::Binder;
+use super::collations::Collated;
 use super::select::SelectItem;
 use llkv_expr::Expr;
 use llkv_result::{BindError, ObjectKind, Result};
@@ -49,6 +50,7 @@ impl Binder<'_> {
                     );
                 };
                 item.expr = expr;
+                item.collated = self.collated_last();
                 item.nullable = true;
             }
         }
@@ -73,6 +75,7 @@ impl Binder<'_> {
                         expr: Expr::column(column.id, column.ty),
                         nullable: column.nullable,
                         named: false,
+                        collated: Collated::column(self.collation_of_column(column.id)),
                     })
                     .collect()
             })

@@ -37,12 +37,12 @@ impl Binder<'_> {
         let mut partition_by = Vec::with_capacity(parts.partition_by.len());
         for expr in parts.partition_by {
             let bound = self.bind_expr(expr)?;
-            partition_by.push(self.settle(bound));
+            partition_by.push(self.collated_key(bound)?);
         }
         let mut order_by = Vec::with_capacity(parts.order_by.len());
         for key in parts.order_by {
             let bound = self.bind_expr(&key.expr)?;
-            let bound = self.settle(bound);
+            let bound = self.collated_key(bound)?;
             order_by.push(self.sort_key(bound, &key.options));
         }
         let frame = match parts.frame {

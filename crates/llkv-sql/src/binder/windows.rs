@@ -169,7 +169,8 @@ impl Binder<'_> {
                 }
             },
         };
-        let (partition_by, order_by, frame) = self.bind_window(over, node)?;
+        let (partition_by, order_by, frame) =
+            self.apart_from_collations(|binder| binder.bind_window(over, node))?;
         let draft = WindowDraft {
             column: self.new_column(text_of_node(node), call.ty(), true),
             partition_by,

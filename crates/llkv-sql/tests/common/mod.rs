@@ -31,6 +31,7 @@ fn table(id: u32, name: &str, columns: &[(&str, SqlType, bool, Option<&str>)]) -
                 default_sql: default.map(Into::into),
                 generated: None,
                 declared: None,
+                collation: llkv_types::Collation::Binary,
             })
             .collect(),
         keys: vec![],
@@ -59,6 +60,7 @@ impl TestCatalog {
             name: "orders_pkey".into(),
             primary: true,
             columns: vec![0],
+            collations: vec![],
         }];
         orders.checks = vec![CheckDefinition {
             name: "orders_check_1".into(),
