@@ -11,7 +11,7 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
 use llkv_plan::{BatchSource, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
-use llkv_table::{CatalogObject, ColMeta, Generated, SequenceMeta, Table};
+use llkv_table::{CatalogObject, ColMeta, Generated, IndexMeta, SequenceMeta, Table, TableMeta};
 use llkv_types::{FieldId, TableId};
 use std::sync::Arc;
 
@@ -212,6 +212,18 @@ struct Described<'c> {
     schema: &'c str,
 }
 
+/// Collations have their names, and keys their meaning, in the dialect of the table.
+fn dialect_of_index<'c>(index: &IndexMeta, catalog: &'c SessionCatalog) -> &'c str {
+    let table = catalog.table_by_id(index.table).map(|table| table.meta());
+    let has_collation = |table: &&TableMeta| {
+        let mut columns = table.columns.iter();
+        !index.collations().is_empty() || columns.any(|column| !column.collation.is_binary())
+    };
+    table
+        .filter(has_collation)
+        .map_or("llkv", |table| table.dialect.as_str())
+}
+
 /// Every object with the statement that creates it again; the foreign keys of a table by themselves, because
 /// tables may refer to one another.
 fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
@@ -233,7 +245,10 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
                 None => object.name().to_owned(),
             },
             sql: definition_sql(object, catalog),
-            dialect: dialect_of(object),
+            dialect: match object {
+                CatalogObject::Index(index) => dialect_of_index(index, catalog),
+                other => dialect_of(other),
+            },
             id: object.id(),
             schema: schema_of(catalog, object),
         });

@@ -102,6 +102,10 @@ fn blobs(array: &ArrayRef) -> Result<ArrayRef> {
         let value = texts.value(row);
         match value.strip_prefix("\\x").and_then(parse::hex) {
             Some(bytes) => out.append_value(bytes),
+            // A backslash is written as two.
+            None if value.contains("\\\\") => {
+                out.append_value(value.replace("\\\\", "\\").as_bytes());
+            }
             None => out.append_value(value.as_bytes()),
         }
     }

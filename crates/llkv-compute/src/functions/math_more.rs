@@ -84,6 +84,28 @@ fn gamma(x: f64) -> f64 {
     log_gamma_above_half(x).exp()
 }
 
+/// The angle of a sine. Measured by that of one half, so that 0.5 is of 30 degrees and 1 of 90 to the last digit.
+fn sine_in_degrees(x: f64) -> f64 {
+    if x < 0.0 {
+        return -sine_in_degrees(-x);
+    }
+    match x <= 0.5 {
+        true => x.asin() / 0.5f64.asin() * 30.0,
+        false => 90.0 - x.acos() / 0.5f64.acos() * 60.0,
+    }
+}
+
+/// The angle of a cosine, likewise.
+fn cosine_in_degrees(x: f64) -> f64 {
+    if x < 0.0 {
+        return 90.0 + sine_in_degrees(-x);
+    }
+    match x <= 0.5 {
+        true => 90.0 - x.asin() / 0.5f64.asin() * 30.0,
+        false => x.acos() / 0.5f64.acos() * 60.0,
+    }
+}
+
 /// A function of one DOUBLE, from an expression of `x`.
 macro_rules! of_one {
     ($name:literal, $description:literal, $example:expr, |$x:ident| $body:expr) => {
@@ -150,21 +172,21 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "asind",
         "The angle in degrees whose sine is x.",
         ("asind(1)", "90.0"),
-        |x| within("asind", x.abs() <= 1.0, x)?.asin().to_degrees()
+        |x| sine_in_degrees(within("asind", x.abs() <= 1.0, x)?)
     )
     .only_in(Dialects::LLKV),
     of_one!(
         "acosd",
         "The angle in degrees whose cosine is x.",
         ("acosd(0)", "90.0"),
-        |x| within("acosd", x.abs() <= 1.0, x)?.acos().to_degrees()
+        |x| cosine_in_degrees(within("acosd", x.abs() <= 1.0, x)?)
     )
     .only_in(Dialects::LLKV),
     of_one!(
         "atand",
         "The angle in degrees whose tangent is x.",
         ("atand(1)", "45.0"),
-        |x| x.atan().to_degrees()
+        |x| x.atan() / 1f64.atan() * 45.0
     )
     .only_in(Dialects::LLKV),
     ScalarFunction::new(

@@ -37,8 +37,10 @@ enum Sign {
     After,
     /// `MI`: a minus at its place, a blank for a plus.
     Minus,
-    /// `PL`: a plus at its place.
-    Plus,
+    /// `PL` in front: a plus there, a blank for a minus, which stands before the first digit.
+    PlusBefore,
+    /// `PL` behind.
+    PlusAfter,
     /// `PR`: negative numbers in angle brackets.
     Brackets,
 }
@@ -111,7 +113,10 @@ impl Template {
         } else if begins("MI") {
             self.sign = Sign::Minus;
         } else if begins("PL") {
-            self.sign = Sign::Plus;
+            self.sign = match self.places.is_empty() {
+                true => Sign::PlusBefore,
+                false => Sign::PlusAfter,
+            };
         } else if begins("PR") {
             self.sign = Sign::Brackets;
         } else if begins("SG") {
@@ -341,9 +346,17 @@ fn finish(out: &mut String, template: &Template, negative: bool, number: &str) {
         Sign::Before => "+",
         Sign::Brackets if negative => "<",
         Sign::Brackets if template.fill => " ",
-        Sign::Plus if negative => "-",
+        Sign::PlusBefore | Sign::PlusAfter if negative => "-",
+        Sign::PlusBefore | Sign::PlusAfter if template.fill => " ",
         _ => "",
     };
+    let plus = match negative {
+        false => Some('+'),
+        true => template.fill.then_some(' '),
+    };
+    if template.sign == Sign::PlusBefore {
+        out.extend(plus);
+    }
     out.extend(std::iter::repeat_n(' ', blanks));
     out.push_str(before);
     out.push_str(digits);
@@ -353,7 +366,7 @@ fn finish(out: &mut String, template: &Template, negative: bool, number: &str) {
         Sign::Minus if template.fill => out.push(' '),
         Sign::Brackets if negative => out.push('>'),
         Sign::Brackets if template.fill => out.push(' '),
-        Sign::Plus if !negative => out.push('+'),
+        Sign::PlusAfter => out.extend(plus),
         _ => {}
     }
 }

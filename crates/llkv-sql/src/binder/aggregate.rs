@@ -76,6 +76,9 @@ impl Binder<'_> {
             }
             _ => function,
         };
+        if self.dialect == crate::SqlDialect::DuckDb && matches!(name, "count_if" | "countif") {
+            return self.bind_count_if(name, call, args);
+        }
         let (counted, bound_args, collated) =
             self.bind_aggregate_arguments(function, name, call, args)?;
         let mut bound = bound_args;
@@ -124,6 +127,37 @@ impl Binder<'_> {
             filter,
             order_by,
             ty,
+        })
+    }
+
+    /// DuckDB's `count_if(x)`: the sum of ones and zeros, which is NULL where nothing but NULL is counted.
+    fn bind_count_if(
+        &mut self,
+        name: &str,
+        call: &ast::Function,
+        args: &[&FunctionArgExpr],
+    ) -> Result<AggregateExpr> {
+        let [FunctionArgExpr::Expr(condition)] = args else {
+            return self.invalid(format!("{name} takes 1 argument"), call);
+        };
+        let bound = self.bind_expr(condition)?;
+        let bound = self.condition(bound, condition)?.cast(SqlType::Int64);
+        let (distinct, order_by) =
+            self.apart_from_collations(|binder| binder.aggregate_clauses(name, call))?;
+        let filter = match call.filter.as_deref() {
+            None => None,
+            Some(filter) => {
+                let bound = self.apart_from_collations(|binder| binder.bind_expr(filter))?;
+                Some(self.condition(bound, filter)?)
+            }
+        };
+        Ok(AggregateExpr {
+            function: AggregateFunction::Sum,
+            args: vec![bound],
+            distinct,
+            filter,
+            order_by,
+            ty: SqlType::Int64,
         })
     }
 

@@ -60,7 +60,7 @@ impl Clause {
 }
 
 /// A subquery that waits to be applied to the rows of its frame.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PendingApply {
     pub(super) inner: LogicalPlan,
     pub(super) kind: ApplyKind,

@@ -145,12 +145,18 @@ impl Binder<'_> {
                 left_scope.set_nullable();
                 Ok((matches_of(right.0, left_plan), left_scope.join(right.1)))
             }
+            _ if look_at_both(&frame.pending, &left, &right) => {
+                let condition = (frame.pending, predicate);
+                match kind {
+                    JoinKind::Full => self.full_join_by_subquery(left, right, condition),
+                    kind => {
+                        let is_anti = kind == JoinKind::Anti;
+                        Ok(self.half_join_by_subquery(left, right, is_anti, condition))
+                    }
+                }
+            }
             _ => {
-                let sides = apply_to_sides(left, right, frame.pending);
-                let Some((left, right)) = sides else {
-                    let what = "a subquery over both sides in ON of this kind of join";
-                    return self.unsupported(what, condition);
-                };
+                let (left, right) = apply_to_sides(left, right, frame.pending);
                 Ok(joined(left, right, kind, Some(predicate)))
             }
         }
@@ -258,31 +264,35 @@ fn matches_of(outer: LogicalPlan, matching: LogicalPlan) -> LogicalPlan {
     })
 }
 
-/// The sides of a join with the subqueries of its condition, each of which looks at one side alone at most; `None`
-/// where one looks at both.
-fn apply_to_sides(
-    mut left: Rows,
-    mut right: Rows,
-    pending: Vec<PendingApply>,
-) -> Option<(Rows, Rows)> {
-    let reads = |columns: &ColumnSet, side: &Rows| {
-        let mut of_side = side.0.columns().into_iter();
-        of_side.any(|column| columns.contains(column.id))
-    };
+fn reads(columns: &ColumnSet, side: &Rows) -> bool {
+    let mut of_side = side.0.columns().into_iter();
+    of_side.any(|column| columns.contains(column.id))
+}
+
+/// True where a subquery of a condition looks at both sides of its join, or at another such subquery.
+fn look_at_both(pending: &[PendingApply], left: &Rows, right: &Rows) -> bool {
+    pending.iter().any(|subquery| {
+        let applied = apply_all(LogicalPlan::one_row(), vec![subquery.clone()]);
+        let columns = applied.free_columns();
+        reads(&columns, left) && reads(&columns, right)
+    })
+}
+
+/// The sides of a join with the subqueries of its condition, each of which looks at one side alone at most.
+fn apply_to_sides(mut left: Rows, mut right: Rows, pending: Vec<PendingApply>) -> (Rows, Rows) {
     for subquery in pending {
         let mut applied = apply_all(LogicalPlan::one_row(), vec![subquery]);
         let columns = applied.free_columns();
-        let side = match (reads(&columns, &left), reads(&columns, &right)) {
-            (_, false) => &mut left,
-            (false, true) => &mut right,
-            (true, true) => return None,
+        let side = match reads(&columns, &right) {
+            false => &mut left,
+            true => &mut right,
         };
         if let LogicalPlan::Apply(apply) = &mut applied {
             std::mem::swap(apply.outer.as_mut(), &mut side.0);
         }
         side.0 = applied;
     }
-    Some((left, right))
+    (left, right)
 }
 
 /// A join, and the scope with the NULLs that it brings.

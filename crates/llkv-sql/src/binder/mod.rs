@@ -25,6 +25,7 @@ mod files;
 mod foreign_keys;
 mod frame;
 mod from;
+mod full_joins;
 mod functions;
 mod generated;
 mod grouping;

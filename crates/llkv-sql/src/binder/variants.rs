@@ -411,8 +411,8 @@ impl Binder<'_> {
             ty if ty.is_numeric() || ty == SqlType::Boolean => "integer",
             _ => "text",
         };
-        if expr.as_literal().is_some() {
-            return Ok(text(name));
+        if let Some(scalar) = expr.as_literal() {
+            return Ok(text(if scalar.is_null() { "null" } else { name }));
         }
         let expr = self.settle(expr);
         Ok(Expr::Case {

@@ -135,8 +135,8 @@ impl Dialect for Grammar {
     /// would first try, and fail, to read each as a type name.
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         match &parser.peek_token_ref().token {
-            Token::Minus if self.is_sqlite() => Some(sign(parser, UnaryOperator::Minus)),
-            Token::Plus if self.is_sqlite() => Some(sign(parser, UnaryOperator::Plus)),
+            Token::Minus => Some(sign(parser, UnaryOperator::Minus)),
+            Token::Plus => Some(sign(parser, UnaryOperator::Plus)),
             Token::Tilde if self.is_sqlite() => Some(sign(parser, UnaryOperator::BitwiseNot)),
             Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {
                 Some(parser.parse_value().map(Expr::Value))
@@ -156,6 +156,14 @@ impl Dialect for Grammar {
         expr: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if self.is_power(parser) {
+            parser.next_token();
+            parser.next_token();
+            return Some(infix(parser, expr, precedence, BinaryOperator::PGExp));
+        }
+        if !self.is_sqlite() && parser.consume_token(&Token::Caret) {
+            return Some(infix(parser, expr, precedence, BinaryOperator::PGExp));
+        }
         if !matches!(
             parser.peek_token_ref().token,
             Token::Word(_) | Token::DuckIntDiv
@@ -204,6 +212,10 @@ impl Dialect for Grammar {
         match &parser.peek_token_ref().token {
             Token::StringConcat if self.is_sqlite() => Some(Ok(CONCAT_PRECEDENCE)),
             Token::StringConcat => Some(Ok(self.prec_value(Precedence::PgOther))),
+            Token::Mul if self.is_power(parser) => Some(Ok(POWER_PRECEDENCE)),
+            // SQLite has no such operator: the expression ends before it.
+            Token::Caret if self.is_sqlite() => Some(Ok(0)),
+            Token::Caret => Some(Ok(POWER_PRECEDENCE)),
             Token::Ampersand | Token::Pipe | Token::ShiftLeft | Token::ShiftRight => {
                 Some(Ok(BITS_PRECEDENCE))
             }
@@ -236,11 +248,25 @@ impl Dialect for Grammar {
     }
 }
 
+impl Grammar {
+    /// DuckDB's `**`, which the library reads as two `*`.
+    fn is_power(&self, parser: &Parser) -> bool {
+        matches!(self.dialect, SqlDialect::DuckDb)
+            && parser.peek_token_ref().token == Token::Mul
+            && {
+                let (first, second) = (parser.peek_nth_token_ref(0), parser.peek_nth_token_ref(1));
+                second.token == Token::Mul && first.span.end == second.span.start
+            }
+    }
+}
+
 /// Between `+` (30) and comparisons (20).
 const BITS_PRECEDENCE: u8 = 25;
 /// Above `*` (40), below `::` (50).
 const CONCAT_PRECEDENCE: u8 = 45;
-/// Above `||`, below `::`: in SQLite a sign binds tighter than any operator with two sides.
+/// Above `*` and AT TIME ZONE.
+const POWER_PRECEDENCE: u8 = 43;
+/// Above `||` and `^`, below `::`: a sign binds tighter than any operator with two sides.
 const SIGN_PRECEDENCE: u8 = 48;
 
 /// True where the next token is this word, without quotes.
