@@ -185,6 +185,20 @@ pub enum PlanStatement {
         /// Value as text.
         value: String,
     },
+    /// SHOW of a setting, and pragmas that read one.
+    Show {
+        /// Name of the setting, lower case.
+        name: String,
+        /// Name of the result's column.
+        column: String,
+        /// As a number, where the value is one (`on` is 1): what SQLite's pragmas give.
+        as_number: bool,
+    },
+    /// SHOW ALL.
+    ShowAll {
+        /// Name, value and meaning of the settings that concern the binder alone.
+        others: Vec<[String; 3]>,
+    },
 }
 
 /// INSERT. Small VALUES lists and files are both plans.

@@ -226,6 +226,12 @@ impl RuntimeSession {
                 let set = self.set(name, value);
                 set.map(|()| StatementResult::Utility { tag: "SET" })
             }
+            PlanStatement::Show {
+                name,
+                column,
+                as_number,
+            } => self.settings.show(&self.context, name, column, *as_number),
+            PlanStatement::ShowAll { others } => self.settings.show_all(&self.context, others),
             _ => return None,
         })
     }

@@ -56,4 +56,4 @@ pub use null_order::NullOrder;
 pub use options::EngineOptions;
 pub use prepared::PreparedStatement;
 pub use session::Session;
-pub use text::{Statements, render_error, split_statements};
+pub use text::{Statements, render_error, render_script_error, split_statements};

@@ -19,6 +19,16 @@ pub enum NullOrder {
 }
 
 impl NullOrder {
+    /// The value of the setting.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::First => "nulls_first",
+            Self::Last => "nulls_last",
+            Self::Smallest => "nulls_first_on_asc_last_on_desc",
+            Self::Greatest => "nulls_last_on_asc_first_on_desc",
+        }
+    }
+
     /// Are NULLs first in this direction?
     pub(crate) const fn nulls_first(self, descending: bool) -> bool {
         match self {

@@ -160,7 +160,9 @@ pub use llkv_result::{
     BindError, CatalogError, ConstraintError, Error, EvalError, ExecError, FileError, Result,
     SelectStream, StatementResult, StorageError, TransactionError,
 };
-pub use llkv_sql::{EngineOptions, SqlDialect, render_error, split_statements};
+pub use llkv_sql::{
+    EngineOptions, SqlDialect, render_error, render_script_error, split_statements,
+};
 pub use llkv_types::{FromScalar, Scalar, SqlType};
 
 pub use llkv_column_map as column_map;

@@ -82,7 +82,17 @@ pub(super) fn decode(bytes: &Buffer, schema: &SchemaRef) -> Result<Batch> {
         None,
         &message.version(),
     )?;
-    Ok(Batch::from(batch))
+    let mut batch = Batch::from(batch);
+    for column in &mut batch.columns {
+        // A text that is kept would keep all bytes of the segment, which nobody counts.
+        if matches!(
+            column.data_type(),
+            DataType::Utf8View | DataType::BinaryView
+        ) {
+            *column = compacted(column)?;
+        }
+    }
+    Ok(batch)
 }
 
 /// The batch, its texts copied where they keep much larger buffers alive: those of a few rows out of many.
@@ -222,6 +232,21 @@ mod tests {
         };
         assert!(held(5) < 200);
         assert!(held(900) > 20_000, "most of the texts are not copied");
+    }
+
+    #[test]
+    fn texts_that_were_read_hold_themselves_alone() {
+        let texts = (0..100).map(|i| format!("the text of row number {i}"));
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = Batch::new(vec![texts, numbers], 100);
+        let (bytes, schema) = encode(&batch).unwrap();
+        let segment = Buffer::from_vec(bytes);
+        let inside = segment.as_ptr_range();
+        let back = decode(&segment, &schema).unwrap();
+        for buffer in back.columns[0].as_string_view().data_buffers() {
+            assert!(!inside.contains(&buffer.as_ptr()));
+        }
     }
 
     #[test]

@@ -213,8 +213,13 @@ impl Iterator for MergedReader {
     }
 }
 
-/// A merge under way. Each round takes from all runs the rows up to the least of their chunks' last rows: those are
-/// the next ones, and sorting them is all that is left to do.
+/// Rows of a round of a merge, about, ...
+const ROUND_ROWS: usize = 1 << 15;
+/// ... and those that it looks ahead in a run at least: where the runs follow each other a round takes no more.
+const LEAST_AHEAD_ROWS: usize = 1 << 10;
+
+/// A merge under way. Each round looks a few rows ahead in all runs, and takes those up to the least of the last rows
+/// that it sees: they are the next ones, and sorting them is all that is left to do.
 struct Merge {
     run: Arc<Run>,
     sort: Arc<SortKeys>,
@@ -271,10 +276,11 @@ impl Merge {
         if self.fetch == 0 {
             self.cursors.clear();
         }
+        let ahead = (ROUND_ROWS / self.cursors.len().max(1)).max(LEAST_AHEAD_ROWS);
         let last = self
             .cursors
             .iter()
-            .filter_map(|c| c.key(c.batch.rows.checked_sub(1)?));
+            .filter_map(|c| c.key((c.at + ahead).min(c.batch.rows).checked_sub(1)?));
         let Some(bound) = last.min() else {
             return Ok(None);
         };

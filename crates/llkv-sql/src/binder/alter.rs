@@ -240,6 +240,7 @@ impl Binder<'_> {
         if info.columns.len() == 1 {
             return self.invalid("a table needs at least one column", column);
         }
+        alter_texts::refuse_source_of_generated(info, dropped)?;
         let checks = alter_texts::checks_of(info, &dropped.name)?;
         if self.dialect != SqlDialect::Llkv {
             self.refuse_needed_column(info, position, dropped, &checks)?;
@@ -365,6 +366,7 @@ impl Binder<'_> {
                 if ty == column.ty && using.is_none() {
                     return Ok(());
                 }
+                alter_texts::refuse_source_of_generated(info, column)?;
                 let mut after = info.as_ref().clone();
                 if let Some(column) = after.columns.get_mut(position) {
                     column.ty = ty;

@@ -4,7 +4,7 @@ use super::alter::is_constraint;
 use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_plan::{ColumnDefinition, ColumnInfo, GeneratedColumn, TableInfo, TableTexts};
-use llkv_result::Result;
+use llkv_result::{CatalogError, ObjectKind, Result};
 use sqlparser::ast::{
     self, AlterTableOperation as Op, ColumnOption, Expr, Ident, TableConstraint, visit_expressions,
     visit_expressions_mut,
@@ -159,6 +159,25 @@ pub(super) fn checks_of(info: &TableInfo, column: &str) -> Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+/// A column from which another one is generated neither goes nor changes its type.
+pub(super) fn refuse_source_of_generated(info: &TableInfo, source: &ColumnInfo) -> Result<()> {
+    let dialect: SqlDialect = info.dialect.parse()?;
+    for column in &info.columns {
+        let Some(GeneratedColumn::Expression(sql)) = &column.generated else {
+            continue;
+        };
+        if parse_expression(sql, dialect, |expr| Ok(mentions(expr, &source.name)))? {
+            return Err(CatalogError::InUse {
+                kind: ObjectKind::Column,
+                name: source.name.to_string(),
+                dependent: format!("generated column \"{}\"", column.name),
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// True for an expression that names a column.

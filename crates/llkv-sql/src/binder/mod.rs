@@ -22,6 +22,7 @@ mod distinct;
 mod equality;
 mod expr;
 mod files;
+mod foreign_key_check;
 mod foreign_keys;
 mod frame;
 mod from;

@@ -135,6 +135,14 @@ const ANSWERS: &[(&str, &str)] = &[("encoding", "UTF-8"), ("journal_mode", "wal"
 /// The same, for numbers.
 const NUMBERS: &[(&str, i64)] = &[("synchronous", 2)];
 
+/// Pragmas that are settings, for all dialects.
+const READ_AND_SET: &[&str] = &[
+    "busy_timeout",
+    "foreign_keys",
+    "lock_timeout",
+    "recursive_triggers",
+];
+
 impl Binder<'_> {
     /// `PRAGMA name`, `PRAGMA name(value)`, `PRAGMA name = value`
     pub(super) fn bind_pragma(
@@ -159,7 +167,24 @@ impl Binder<'_> {
         match (pragma.as_str(), value) {
             ("show_tables", None) => self.bind_show_tables().map(bound),
             ("integrity_check" | "quick_check", None) => Ok(bound(PlanStatement::IntegrityCheck)),
+            (name, None) if self.dialect != SqlDialect::DuckDb && READ_AND_SET.contains(&name) => {
+                // SQLite's column is not called as its pragma here.
+                let column = if name == "busy_timeout" {
+                    "timeout"
+                } else {
+                    name
+                };
+                Ok(bound(PlanStatement::Show {
+                    name: name.to_owned(),
+                    column: column.to_owned(),
+                    as_number: true,
+                }))
+            }
             (_, None) if self.dialect == SqlDialect::Sqlite => self.bind_pragma_answer(&pragma),
+            // One that is chosen is told, and is the one that there is.
+            ("journal_mode", Some(_)) if self.dialect == SqlDialect::Sqlite => {
+                self.bind_pragma_answer(&pragma)
+            }
             (_, value) => self.bind_pragma_setting(pragma, value, name),
         }
     }
@@ -171,6 +196,9 @@ impl Binder<'_> {
         value: Option<&str>,
         node: &ast::ObjectName,
     ) -> Result<Option<LogicalPlan>> {
+        if name == "foreign_key_check" && self.dialect == SqlDialect::Sqlite {
+            return self.foreign_key_check(value, node).map(Some);
+        }
         let Some(pragma) = PRAGMAS.iter().find(|pragma| pragma.name == name) else {
             return Ok(None);
         };
@@ -215,12 +243,6 @@ impl Binder<'_> {
         value: Option<String>,
         node: &ast::ObjectName,
     ) -> Result<BoundStatement> {
-        let of_all = [
-            "busy_timeout",
-            "foreign_keys",
-            "lock_timeout",
-            "recursive_triggers",
-        ];
         let taken = [
             "threads",
             "memory_limit",
@@ -229,7 +251,7 @@ impl Binder<'_> {
             "default_null_order",
         ];
         match (self.dialect, value) {
-            (_, Some(value)) if of_all.contains(&pragma.as_str()) => {
+            (_, Some(value)) if READ_AND_SET.contains(&pragma.as_str()) => {
                 return self.setting(pragma, value);
             }
             (SqlDialect::DuckDb, Some(value)) if taken.contains(&pragma.as_str()) => {

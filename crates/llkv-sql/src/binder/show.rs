@@ -22,19 +22,48 @@ impl Binder<'_> {
         let name: Vec<String> = words.iter().map(|w| w.value.to_ascii_lowercase()).collect();
         match name.join(" ").as_str() {
             "tables" | "all tables" => self.bind_show_tables(),
-            "dialect" => {
-                let value = text(self.dialect.name());
-                self.rows(&[("dialect", SqlType::Text)], vec![vec![value]])
-            }
+            "all" => Ok(PlanStatement::ShowAll {
+                others: self.own_settings(),
+            }),
             other => {
+                let mut own = self.own_settings().into_iter();
+                if let Some([name, value, _]) = own.find(|[name, ..]| name == other) {
+                    return self.rows(&[(&name, SqlType::Text)], vec![vec![text(&value)]]);
+                }
                 // In DuckDB SHOW t is DESCRIBE t.
                 let name = ast::ObjectName::from(words.to_vec());
                 if self.dialect == SqlDialect::DuckDb && words.len() == 1 {
                     return self.bind_describe(&name);
                 }
-                super::unsupported(format!("SHOW {other}"))
+                Ok(PlanStatement::Show {
+                    name: other.to_owned(),
+                    column: other.to_owned(),
+                    as_number: false,
+                })
             }
         }
+    }
+
+    /// What SHOW ALL tells of the binder's own settings.
+    fn own_settings(&self) -> Vec<[String; 3]> {
+        let null_order = match self.null_order {
+            None => "default",
+            Some(order) => order.name(),
+        };
+        let settings = [
+            (
+                "dialect",
+                self.dialect.name(),
+                "which dialect of SQL is spoken",
+            ),
+            (
+                "default_null_order",
+                null_order,
+                "where NULLs are sorted that ORDER BY says nothing of",
+            ),
+        ];
+        let rows = settings.map(|(name, value, help)| [name, value, help].map(str::to_owned));
+        rows.into()
     }
 
     /// DESCRIBE t

@@ -22,6 +22,6 @@ pub(crate) use location::SourceText;
 pub(crate) use parse::{
     Parsed, Summarized, parse_expression, parse_query, parse_statement, parse_trigger, stack_bytes,
 };
-pub use render::render_error;
+pub use render::{render_error, render_script_error};
 pub use split::{Statements, split_statements};
 pub(crate) use trigger::TriggerText;

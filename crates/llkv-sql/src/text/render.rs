@@ -1,6 +1,6 @@
 //! Errors for people: the message, the line of SQL, a caret below the offending text.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use llkv_result::Error;
 
 /// Lines longer than this are cut around the place.
@@ -17,9 +17,33 @@ const WINDOW_BYTES: usize = 240;
 /// ```
 #[must_use]
 pub fn render_error(error: &Error, sql: &str) -> String {
+    render(error, sql, None)
+}
+
+/// As [`render_error`] for a statement of a script, which begins in line `line` (counted from 1) of the one that
+/// is called `script`: lines are numbered as there, and an error without a place in the statement tells its line.
+///
+/// ```
+/// use llkv_result::{Error, EvalError};
+///
+/// let error = Error::from(EvalError::DivisionByZero);
+/// let shown = llkv_sql::render_script_error(&error, "SELECT 1 / 0", "load.sql", 7);
+/// assert!(shown.ends_with("--> load.sql:7"));
+/// ```
+#[must_use]
+pub fn render_script_error(error: &Error, sql: &str, script: &str, line: usize) -> String {
+    render(error, sql, Some((script, line)))
+}
+
+fn render(error: &Error, sql: &str, script: Option<(&str, usize)>) -> String {
     let message = error.to_string();
+    let title = Level::ERROR.primary_title(message.as_str());
     let Some(span) = error.span().filter(|span| span.start <= sql.len()) else {
-        return format!("error: {message}");
+        let Some((name, line)) = script else {
+            return format!("error: {message}");
+        };
+        let report = [Group::with_title(title).element(Origin::path(name).line(line))];
+        return Renderer::plain().render(&report);
     };
     let start = floor_boundary(sql, span.start);
     let end = floor_boundary(sql, span.end.clamp(start, sql.len()));
@@ -34,13 +58,14 @@ pub fn render_error(error: &Error, sql: &str) -> String {
     let line_end = sql[start..window_end]
         .find('\n')
         .map_or(window_end, |n| start + n);
-    let line_number = sql[..line_start].bytes().filter(|&b| b == b'\n').count() + 1;
+    let line_number = sql[..line_start].bytes().filter(|&b| b == b'\n').count();
     let local = start - line_start..end.clamp(start, line_end) - line_start;
+    let first_line = script.map_or(1, |(_, line)| line);
     let snippet = Snippet::source(&sql[line_start..line_end])
-        .line_start(line_number)
+        .path(script.map(|(name, _)| name))
+        .line_start(first_line + line_number)
         .annotation(AnnotationKind::Primary.span(local));
-    let report = [Group::with_title(Level::ERROR.primary_title(message.as_str())).element(snippet)];
-    Renderer::plain().render(&report)
+    Renderer::plain().render(&[Group::with_title(title).element(snippet)])
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -79,6 +104,13 @@ mod tests {
         let shown = render_error(&error(9, 13), "SELECT 1\nFROM t");
         assert!(shown.contains("2 | FROM t"), "{shown}");
         assert!(shown.contains("^^^^"), "{shown}");
+    }
+
+    #[test]
+    fn lines_of_a_script_are_numbered_as_there() {
+        let shown = render_script_error(&error(9, 13), "SELECT 1\nFROM t", "load.sql", 40);
+        assert!(shown.contains("--> load.sql:41:1"), "{shown}");
+        assert!(shown.contains("41 | FROM t"), "{shown}");
     }
 
     #[test]

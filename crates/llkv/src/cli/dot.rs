@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Format, write_out};
 use crate::cli::shell::{Outcome, Shell};
-use crate::cli::{Stop, schema, tell};
+use crate::cli::{Stop, schema, script};
 use clap::ValueEnum;
 use std::path::Path;
 
@@ -138,9 +138,6 @@ fn read(shell: &mut Shell, args: &[&str]) -> Result<Outcome, Stop> {
     let [path] = args else {
         return Err(usage(".read"));
     };
-    let file = std::fs::File::open(Path::new(path))
-        .map_err(|e| Stop::Error(format!("cannot open {path}: {e}")))?;
-    crate::cli::run_script(shell, std::io::BufReader::new(file))
-        .inspect_err(|_| tell(&format!("{path}: stopped at its first error")))?;
+    script::run_file(shell, Path::new(path))?;
     Ok(Outcome::Ready)
 }

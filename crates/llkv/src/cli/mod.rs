@@ -8,6 +8,7 @@ mod output;
 mod profile;
 mod repl;
 mod schema;
+mod script;
 mod shell;
 mod tour;
 
@@ -16,8 +17,8 @@ use arrow::array::AsArray;
 use clap::Parser;
 use llkv::{Connection, Database, EngineOptions, Error, SqlDialect};
 use output::write_out;
-use shell::{Outcome, Shell};
-use std::io::{BufRead, BufReader, IsTerminal};
+use shell::Shell;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -41,7 +42,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Reported) => ExitCode::FAILURE,
         Err(Stop::Error(message)) => {
-            tell(&format!("Error: {message}"));
+            tell(&format!("error: {message}"));
             ExitCode::FAILURE
         }
     }
@@ -68,20 +69,18 @@ fn dispatch(args: Args) -> Result<(), Stop> {
     let mut shell = Shell::new(&database, args.format())?;
     let scripted = !args.commands.is_empty() || args.file.is_some();
     if let Some(path) = &args.file {
-        let file = std::fs::File::open(path)
-            .map_err(|e| Stop::Error(format!("cannot open {}: {e}", path.display())))?;
-        run_script(&mut shell, BufReader::new(file))?;
+        script::run_file(&mut shell, path)?;
     }
     for command in &args.commands {
-        run_script(&mut shell, command.as_bytes())?;
+        script::run(&mut shell, None, command.as_bytes())?;
     }
     if scripted {
         return Ok(());
     }
     if std::io::stdin().is_terminal() {
-        repl::run(&mut shell)
+        repl::run(&mut shell, database.connect()?)
     } else {
-        run_script(&mut shell, std::io::stdin().lock())
+        script::run(&mut shell, Some("stdin"), std::io::stdin().lock())
     }
 }
 
@@ -129,19 +128,4 @@ fn open(args: &Args) -> Result<Database, Stop> {
         Some(path) if path.as_os_str() == ":memory:" => Database::in_memory_with(options)?,
         Some(path) => Database::open_with(path, options)?,
     })
-}
-
-/// Runs a script line by line, so that its length does not matter, up to its first error.
-fn run_script(shell: &mut Shell, mut lines: impl BufRead) -> Result<(), Stop> {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if lines.read_line(&mut line)? == 0 {
-            break;
-        }
-        if shell.feed(&line)? == Outcome::Quit {
-            return Ok(());
-        }
-    }
-    shell.finish().map(|_| ())
 }

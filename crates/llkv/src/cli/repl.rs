@@ -2,6 +2,7 @@
 
 use crate::cli::shell::{Outcome, Shell};
 use crate::cli::{Stop, dot, tell};
+use llkv::Connection;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -9,7 +10,11 @@ use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
+use std::cell::RefCell;
 use std::path::PathBuf;
+
+/// Names that are offered at once, at most.
+const MOST_NAMES: usize = 200;
 
 /// Words worth completing.
 const KEYWORDS: &[&str] = &[
@@ -46,8 +51,26 @@ const KEYWORDS: &[&str] = &[
     "WITH",
 ];
 
-/// Completes dot commands and keywords.
-struct Words;
+/// Completes dot commands, keywords, and the names of tables and columns.
+struct Words {
+    /// Another session than the shell's: it sees what is committed, and cannot disturb a transaction.
+    catalog: RefCell<Connection>,
+}
+
+impl Words {
+    /// Names that begin with `word`. A catalog that cannot be read has none to offer.
+    fn names(&self, word: &str) -> Vec<String> {
+        let prefix = word.replace('\'', "''");
+        let sql = format!(
+            "SELECT name FROM (SELECT name FROM llkv_schema WHERE type <> 'index' \
+             UNION SELECT column_name FROM information_schema.columns) AS names(name) \
+             WHERE starts_with(lower(name), lower('{prefix}')) ORDER BY name LIMIT {MOST_NAMES}"
+        );
+        let rows = self.catalog.borrow_mut().rows(&sql).unwrap_or_default();
+        let names = rows.iter().filter_map(|row| row.get(0).ok());
+        names.collect()
+    }
+}
 
 impl Helper for Words {}
 impl Highlighter for Words {}
@@ -66,23 +89,35 @@ impl Completer for Words {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = line.get(..position).unwrap_or(line);
-        let start = before
-            .rfind(|c: char| c.is_whitespace() || c == '(')
-            .map_or(0, |at| at + 1);
-        let word = before.get(start..).unwrap_or_default();
+        let word = last_word(before);
+        let start = before.len() - word.len();
         let fits = |candidate: &&str| {
             !word.is_empty()
                 && candidate
                     .get(..word.len())
                     .is_some_and(|c| c.eq_ignore_ascii_case(word))
         };
-        let found = KEYWORDS.iter().copied().chain(dot::names()).filter(fits);
-        let pair = |text: &str| Pair {
-            display: text.to_string(),
-            replacement: text.to_string(),
+        let words = KEYWORDS.iter().copied().chain(dot::names()).filter(fits);
+        let mut found: Vec<String> = words.map(str::to_string).collect();
+        if !word.is_empty() {
+            found.extend(self.names(word));
+        }
+        let pair = |text: String| Pair {
+            display: text.clone(),
+            replacement: text,
         };
-        Ok((start, found.map(pair).collect()))
+        Ok((start, found.into_iter().map(pair).collect()))
     }
+}
+
+/// The word that is being typed: a dot command, or what stands behind the last sign.
+fn last_word(before: &str) -> &str {
+    let line = before.trim_start();
+    if line.starts_with('.') && !line.contains(char::is_whitespace) {
+        return line;
+    }
+    let sign = |c: char| !c.is_alphanumeric() && c != '_';
+    before.rsplit(sign).next().unwrap_or_default()
 }
 
 fn history_file() -> Option<PathBuf> {
@@ -92,10 +127,13 @@ fn history_file() -> Option<PathBuf> {
 }
 
 /// Reads and runs lines until the end of input or `.quit`. An error does not end it.
-pub(crate) fn run(shell: &mut Shell) -> Result<(), Stop> {
+/// `catalog` is a session for the names to complete.
+pub(crate) fn run(shell: &mut Shell, catalog: Connection) -> Result<(), Stop> {
     let config = Config::builder().auto_add_history(true).build();
     let mut editor: Editor<Words, DefaultHistory> = Editor::with_config(config)?;
-    editor.set_helper(Some(Words));
+    editor.set_helper(Some(Words {
+        catalog: RefCell::new(catalog),
+    }));
     let history = history_file();
     if let Some(path) = &history {
         // The first start has none.
@@ -115,7 +153,7 @@ pub(crate) fn run(shell: &mut Shell) -> Result<(), Stop> {
         outcome = match editor.readline(prompt) {
             Ok(line) => shell.feed(&line).unwrap_or_else(|stop| {
                 if let Stop::Error(message) = stop {
-                    tell(&format!("Error: {message}"));
+                    tell(&format!("error: {message}"));
                 }
                 Outcome::Ready
             }),

@@ -2,8 +2,11 @@
 
 use crate::cli::interrupt::Interrupts;
 use crate::cli::output::{Format, print, write_out};
+use crate::cli::script::Place;
 use crate::cli::{Stop, dot, tell};
-use llkv::{Connection, Database, StatementResult, render_error, split_statements};
+use llkv::{
+    Connection, Database, StatementResult, render_error, render_script_error, split_statements,
+};
 use std::time::Instant;
 
 /// Rows of a table that are shown unless `.maxrows` says otherwise.
@@ -26,6 +29,8 @@ pub(crate) struct Shell {
     pub(crate) format: Format,
     pub(crate) timer: bool,
     pub(crate) max_rows: usize,
+    /// The line that was fed last, of a script.
+    pub(crate) place: Option<Place>,
     pending: String,
     interrupts: Interrupts,
 }
@@ -37,6 +42,7 @@ impl Shell {
             format,
             timer: false,
             max_rows: DEFAULT_MAX_ROWS,
+            place: None,
             pending: String::new(),
             interrupts: Interrupts::install(),
         })
@@ -67,9 +73,10 @@ impl Shell {
     /// # Errors
     /// As [`Shell::feed`].
     pub(crate) fn finish(&mut self) -> Result<Outcome, Stop> {
-        let script = std::mem::take(&mut self.pending);
-        for (statement, _) in split_statements(&script) {
-            self.run(statement)?;
+        let pending = std::mem::take(&mut self.pending);
+        for (statement, start) in split_statements(&pending) {
+            let lines_behind = newlines(pending.get(start..).unwrap_or_default());
+            self.run_from(statement, lines_behind)?;
         }
         Ok(Outcome::Ready)
     }
@@ -84,6 +91,11 @@ impl Shell {
     /// # Errors
     /// [`Stop::Reported`] when it failed.
     pub(crate) fn run(&mut self, sql: &str) -> Result<(), Stop> {
+        self.run_from(sql, 0)
+    }
+
+    /// As [`Shell::run`] of a statement that began so many lines before the end of what was fed.
+    fn run_from(&mut self, sql: &str, lines_behind: usize) -> Result<(), Stop> {
         let start = Instant::now();
         let token = self.connection.cancel_token();
         let interrupts = self.interrupts.clone();
@@ -96,7 +108,13 @@ impl Shell {
             write_out(&format!("Run Time (s): real {seconds:.6}\n"))?;
         }
         outcome.map_err(|error| {
-            tell(&render_error(&error, sql));
+            tell(&match &self.place {
+                None => render_error(&error, sql),
+                Some(Place { script, line }) => {
+                    let first_line = (line + 1).saturating_sub(lines_behind);
+                    render_script_error(&error, sql, script, first_line)
+                }
+            });
             Stop::Reported
         })
     }
@@ -116,6 +134,10 @@ impl Shell {
         };
         write_out(&text)
     }
+}
+
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
 fn counted(word: &str, rows: u64) -> String {
