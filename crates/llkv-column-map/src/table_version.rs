@@ -220,6 +220,12 @@ impl TableVersion {
         &self.layout
     }
 
+    /// The last commit whose changes are in here.
+    #[must_use]
+    pub const fn last_commit(&self) -> TxnId {
+        self.applied
+    }
+
     /// The id that the next row appended gets at the least.
     #[must_use]
     pub const fn next_row_id(&self) -> RowId {

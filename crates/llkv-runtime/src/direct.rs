@@ -10,7 +10,7 @@ use llkv_executor::{DirectRows, SmallTable, run_directly};
 use llkv_plan::{IndexUse, LogicalPlan, PlanStatement, Values};
 use llkv_result::{Result, StatementResult};
 use llkv_table::TableHandle;
-use llkv_types::{BATCH_ROWS, TableId, TableSchema, TxnId};
+use llkv_types::{BATCH_ROWS, RowId, TableId, TableSchema, TxnId};
 use std::sync::{Arc, Weak};
 
 /// Tables of which a session remembers whether they are small, and the rows of those that are.
@@ -30,6 +30,8 @@ struct Known {
     version: Weak<TableVersion>,
     snapshot: TxnId,
     schema: Arc<TableSchema>,
+    /// Rows from this id on came later; `None` where the snapshot does not see all that the version holds.
+    end: Option<RowId>,
     /// `None` where there are many rows.
     rows: Option<Arc<SmallTable>>,
 }
@@ -40,16 +42,21 @@ impl SmallTables {
         let Some((version, snapshot)) = handle.unchanged() else {
             return Ok(None);
         };
-        if let Some(known) = self.known.iter().find(|known| {
-            known.table == id
-                && known.snapshot == snapshot
-                && std::ptr::eq(known.version.as_ptr(), Arc::as_ptr(version))
-                && Arc::ptr_eq(&known.schema, handle.shared_schema())
-        }) {
+        let at = self.known.iter().position(|known| known.table == id);
+        let known = at.and_then(|at| self.known.get(at));
+        if let Some(known) = known
+            && known.snapshot == snapshot
+            && std::ptr::eq(known.version.as_ptr(), Arc::as_ptr(version))
+            && Arc::ptr_eq(&known.schema, handle.shared_schema())
+        {
             return Ok(known.rows.clone());
         }
-        let rows = SmallTable::read(handle)?.map(Arc::new);
-        self.known.retain(|known| known.table != id);
+        let known = at.map(|at| self.known.remove(at));
+        let rest = known.and_then(|known| known.rest(version, snapshot, handle.shared_schema()));
+        let rows = match rest {
+            Some(rows) => Some(rows),
+            None => SmallTable::read(handle)?.map(Arc::new),
+        };
         if self.known.len() >= MOST_TABLES {
             self.known.remove(0);
         }
@@ -58,9 +65,31 @@ impl SmallTables {
             version: Arc::downgrade(version),
             snapshot,
             schema: Arc::clone(handle.shared_schema()),
+            end: (version.last_commit() <= snapshot).then(|| version.next_row_id()),
             rows: rows.clone(),
         });
         Ok(rows)
+    }
+}
+
+impl Known {
+    /// The rows that are left of those that were known, where none has come since.
+    fn rest(
+        self,
+        version: &TableVersion,
+        snapshot: TxnId,
+        schema: &Arc<TableSchema>,
+    ) -> Option<Arc<SmallTable>> {
+        let is_later = self.snapshot <= snapshot && Arc::ptr_eq(&self.schema, schema);
+        if !is_later || self.end != Some(version.next_row_id()) {
+            return None;
+        }
+        let mut rows = self.rows?;
+        let stay = version.visible(&rows.row_ids(), snapshot);
+        if stay.contains(&false) {
+            Arc::make_mut(&mut rows).retain(&stay);
+        }
+        Some(rows)
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a transaction changed in the catalog, and the rows of table 0 that make it so.
 
-use crate::catalog::{RowKind, SysCatalog};
+use crate::catalog::{CatalogEntry, ObjectKey, RowKind, SysCatalog};
 use crate::{CatalogObject, CatalogState, Table};
 use llkv_column_map::TableChange;
 use llkv_result::Result;
 use llkv_types::{DatabaseNumber, RowId, TableId, TxnId};
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a transaction changed in the catalog.
@@ -48,22 +49,20 @@ impl CatalogState {
     /// What a transaction changed that began with `base`.
     #[must_use]
     pub fn diff(&self, base: &Self) -> CatalogDiff {
-        let by_id = |state: &Self| -> HashMap<TableId, CatalogObject> {
-            let objects = state.by_name.values().map(|entry| &entry.object);
-            objects
-                .map(|object| (object.id(), object.clone()))
-                .collect()
+        let (before, now) = unlike(&base.by_name, &self.by_name);
+        let is_among = |entries: &[&CatalogEntry], entry: &CatalogEntry| {
+            let mut entries = entries.iter();
+            entries.any(|other| other.object.id() == entry.object.id())
         };
-        let (before, now) = (by_id(base), by_id(self));
-        let added = self.by_name.values().filter(|e| e.row_id.is_none());
-        let removed = base.by_name.values().filter_map(|entry| {
-            let is_gone = !now.contains_key(&entry.object.id());
+        let added = now.iter().filter(|e| e.row_id.is_none());
+        let removed = before.iter().filter_map(|entry| {
+            let is_gone = !is_among(&now, entry);
             is_gone.then_some((entry.object.clone(), entry.row_id?))
         });
-        let changed = self.by_name.values().filter(|entry| {
-            let known = before.get(&entry.object.id());
+        let changed = now.iter().filter(|entry| {
             let is_table = matches!(entry.object, CatalogObject::Table(_));
-            !is_table && known.is_some_and(|known| !known.is(&entry.object))
+            let known = before.iter().find(|b| b.object.id() == entry.object.id());
+            !is_table && known.is_some_and(|known| !known.object.is(&entry.object))
         });
         CatalogDiff {
             added: added.map(|e| e.object.clone()).collect(),
@@ -191,6 +190,34 @@ impl CatalogState {
                 .get(&table.id())
                 .is_none_or(|before| before.meta() != table.meta()),
             _ => true,
+        }
+    }
+}
+
+/// The entries of two catalogs, in their order, that do not have the same object under the same name in the other, or
+/// have it not stored.
+fn unlike<'a>(
+    before: &'a BTreeMap<ObjectKey, CatalogEntry>,
+    now: &'a BTreeMap<ObjectKey, CatalogEntry>,
+) -> (Vec<&'a CatalogEntry>, Vec<&'a CatalogEntry>) {
+    let (mut of_before, mut of_now) = (Vec::new(), Vec::new());
+    let (mut left, mut right) = (before.iter().peekable(), now.iter().peekable());
+    loop {
+        let order = match (left.peek(), right.peek()) {
+            (Some((l, _)), Some((r, _))) => l.cmp(r),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return (of_before, of_now),
+        };
+        let old = order.is_le().then(|| left.next()).flatten();
+        let new = order.is_ge().then(|| right.next()).flatten();
+        match (old, new) {
+            (Some((_, old)), Some((_, new)))
+                if new.row_id.is_some() && old.object.is(&new.object) => {}
+            (old, new) => {
+                of_before.extend(old.map(|(_, entry)| entry));
+                of_now.extend(new.map(|(_, entry)| entry));
+            }
         }
     }
 }

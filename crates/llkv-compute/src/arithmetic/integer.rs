@@ -48,6 +48,7 @@ macro_rules! checked_integer {
 checked_integer!(i8, i16, i32, i64, u8, u16, u32, u64);
 
 /// What the loops of [`integer`] compute of one row; `None` where they refuse it, and for other operators.
+#[inline]
 pub(crate) fn of_two(op: BinaryOp, left: i64, right: i64) -> Option<i64> {
     let (value, is_invalid) = match op {
         BinaryOp::Add => CheckedInteger::add(left, right),

@@ -79,7 +79,11 @@ pub fn row_passes<R: Row + ?Sized>(predicate: &Expr, row: &R) -> Result<bool> {
         return Ok(row_truth(predicate, row)? == Some(true));
     };
     for (at, part) in parts.iter().enumerate() {
-        match row_passes(part, row) {
+        let passes = match part {
+            Expr::And(_) => row_passes(part, row),
+            part => row_truth(part, row).map(|truth| truth == Some(true)),
+        };
+        match passes {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(error) => {

@@ -36,10 +36,15 @@ fn of_floats(op: BinaryOp, left: f64, right: f64) -> Option<f64> {
 }
 
 /// Whether a comparison holds, unknown being `Some(None)`; `None` for types whose order only the kernels know.
+#[inline]
 pub(super) fn holds(op: BinaryOp, left: &Scalar, right: &Scalar) -> Option<Option<bool>> {
     if let (Scalar::Int64(left), Scalar::Int64(right)) = (left, right) {
         return Some(Some(op.accepts(left.cmp(right))));
     }
+    other_holds(op, left, right)
+}
+
+fn other_holds(op: BinaryOp, left: &Scalar, right: &Scalar) -> Option<Option<bool>> {
     if left.is_null() || right.is_null() {
         let are_both = left.is_null() && right.is_null();
         return Some(match op {

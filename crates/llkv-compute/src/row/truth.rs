@@ -17,18 +17,31 @@ pub(super) const LEVELS: u32 = 6;
 ///
 /// # Errors
 /// As [`evaluate_row`].
+#[inline]
 pub(super) fn row_truth<R: Row + ?Sized>(predicate: &Expr, row: &R) -> Result<Option<bool>> {
+    match simple(predicate, row) {
+        Some(truth) => Ok(truth),
+        None => composed(predicate, row),
+    }
+}
+
+/// The truth of what looks at columns and constants alone; `None` for all else.
+#[inline]
+fn simple<R: Row + ?Sized>(predicate: &Expr, row: &R) -> Option<Option<bool>> {
     match predicate {
         Expr::Binary {
             op, left, right, ..
-        } if op.is_comparison() => {
-            if let (Some(l), Some(r)) = (standing(left, row), standing(right, row))
-                && let Some(truth) = holds(*op, l, r)
-            {
-                return Ok(truth);
-            }
-            deep(|| comparison(*op, left, right, row))
-        }
+        } if op.is_comparison() => holds(*op, standing(left, row)?, standing(right, row)?),
+        Expr::Unary { op, expr } => tested(*op, standing(expr, row)?),
+        _ => None,
+    }
+}
+
+fn composed<R: Row + ?Sized>(predicate: &Expr, row: &R) -> Result<Option<bool>> {
+    match predicate {
+        Expr::Binary {
+            op, left, right, ..
+        } if op.is_comparison() => deep(|| comparison(*op, left, right, row)),
         Expr::And(parts) => deep(|| logic(parts, false, row)),
         Expr::Or(parts) => deep(|| logic(parts, true, row)),
         Expr::Unary { op, expr } if is_test(*op) => deep(|| test(*op, expr, row)),
@@ -55,11 +68,6 @@ fn logic<R: Row + ?Sized>(parts: &[Expr], any: bool, row: &R) -> Result<Option<b
 }
 
 fn test<R: Row + ?Sized>(op: UnaryOp, operand: &Expr, row: &R) -> Result<Option<bool>> {
-    if let Some(value) = standing(operand, row)
-        && let Some(truth) = tested(op, value)
-    {
-        return Ok(truth);
-    }
     if is_predicate(operand) {
         let truth = row_truth(operand, row)?;
         return Ok(match op {
@@ -138,6 +146,7 @@ fn variant(value: &Scalar) -> Option<Variant<'_>> {
 }
 
 /// The value of a column or a constant.
+#[inline]
 pub(super) fn standing<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Option<&'a Scalar> {
     match expr {
         Expr::Column { id, .. } => row.value(*id),
@@ -148,25 +157,31 @@ pub(super) fn standing<'a, R: Row + ?Sized>(expr: &'a Expr, row: &'a R) -> Optio
 
 /// The value of arithmetic on 64-bit integers, `Some(None)` for NULL; `None` for all else, errors among it.
 pub(super) fn integer<R: Row + ?Sized>(expr: &Expr, row: &R, levels: u32) -> Option<Option<i64>> {
-    match expr {
-        Expr::Binary {
-            op,
-            left,
-            right,
-            ty: SqlType::Int64,
-        } if levels > 0 => {
-            let left = integer(left, row, levels - 1)?;
-            let right = integer(right, row, levels - 1)?;
-            match (left, right) {
-                (Some(left), Some(right)) => of_two(*op, left, right).map(Some),
-                _ => Some(None),
-            }
-        }
-        leaf => match standing(leaf, row)? {
-            Scalar::Int64(value) => Some(Some(*value)),
-            Scalar::Null(SqlType::Int64) => Some(None),
-            _ => None,
-        },
+    let Expr::Binary {
+        op,
+        left,
+        right,
+        ty: SqlType::Int64,
+    } = expr
+    else {
+        return standing_integer(expr, row);
+    };
+    let operand = |operand: &Expr| match operand {
+        Expr::Binary { .. } if levels > 0 => integer(operand, row, levels - 1),
+        leaf => standing_integer(leaf, row),
+    };
+    match (operand(left)?, operand(right)?) {
+        (Some(left), Some(right)) => of_two(*op, left, right).map(Some),
+        _ => Some(None),
+    }
+}
+
+#[inline]
+fn standing_integer<R: Row + ?Sized>(expr: &Expr, row: &R) -> Option<Option<i64>> {
+    match standing(expr, row)? {
+        Scalar::Int64(value) => Some(Some(*value)),
+        Scalar::Null(SqlType::Int64) => Some(None),
+        _ => None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Values as a column.
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, StringViewArray, UInt64Array,
-    new_null_array,
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, NullBufferBuilder,
+    StringViewArray, UInt64Array, new_null_array,
 };
+
 use arrow::compute::concat;
 use llkv_result::{Error, Result};
 use llkv_types::{Scalar, SqlType};
@@ -13,13 +14,17 @@ use std::sync::Arc;
 pub(super) fn column(values: &[Scalar], ty: SqlType) -> Result<ArrayRef> {
     macro_rules! plain {
         ($array:ty, $kind:ident) => {{
-            let value = |value: &Scalar| match value {
-                Scalar::$kind(value) => Ok(Some(*value)),
-                Scalar::Null(_) => Ok(None),
-                other => Err(stranger(other, ty)),
-            };
-            let values = values.iter().map(value).collect::<Result<Vec<_>>>()?;
-            Ok(Arc::new(<$array>::from(values)))
+            let mut plain = Vec::with_capacity(values.len());
+            let mut nulls = NullBufferBuilder::new(values.len());
+            for value in values {
+                match value {
+                    Scalar::$kind(value) => plain.push(*value),
+                    Scalar::Null(_) => plain.push(Default::default()),
+                    other => return Err(stranger(other, ty)),
+                }
+                nulls.append(!value.is_null());
+            }
+            Ok(Arc::new(<$array>::new(plain.into(), nulls.finish())))
         }};
     }
     match ty {

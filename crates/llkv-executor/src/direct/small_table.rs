@@ -1,12 +1,14 @@
 //! A table of few rows, as values.
 
 use crate::batch::Batch;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
 use llkv_result::Result;
 use llkv_table::{ScanRequest, TableHandle};
-use llkv_types::{FieldId, Scalar};
+use llkv_types::{FieldId, RowId, Scalar, SqlType};
 
 /// The rows of a table that has few, all columns and the row ids, as one snapshot sees them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SmallTable {
     fields: Vec<FieldId>,
     rows: usize,
@@ -49,12 +51,13 @@ impl SmallTable {
                 if bytes > Self::MOST_BYTES {
                     return Ok(None);
                 }
-                rows += batch.rows;
-                for row in 0..batch.rows {
-                    for column in &batch.columns {
-                        values.push(Scalar::from_array(column.as_ref(), row)?);
-                    }
+                let (first, width) = (values.len(), fields.len() + 1);
+                values.resize(first + batch.rows * width, Scalar::Null(SqlType::Null));
+                for (position, column) in batch.columns.iter().enumerate() {
+                    let cells = values.iter_mut().skip(first + position);
+                    fill(cells.step_by(width), column)?;
                 }
+                rows += batch.rows;
             }
         }
         Ok(Some(Self {
@@ -69,12 +72,35 @@ impl SmallTable {
         self.rows
     }
 
-    /// The values of a row.
-    pub(super) fn row(&self, row: usize) -> &[Scalar] {
-        let width = self.fields.len() + 1;
-        let start = row * width;
-        let values = self.values.get(start..start + width);
-        values.unwrap_or_default()
+    /// The values of each row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Scalar]> {
+        self.values.chunks_exact(self.width())
+    }
+
+    /// The ids of the rows.
+    #[must_use]
+    pub fn row_ids(&self) -> Vec<RowId> {
+        let ids = self.rows().filter_map(|row| match row.last() {
+            Some(Scalar::UInt64(id)) => Some(*id),
+            _ => None,
+        });
+        ids.collect()
+    }
+
+    /// Keeps the rows for which `stays` says so, in their order.
+    pub fn retain(&mut self, stays: &[bool]) {
+        let width = self.width();
+        let mut at = 0;
+        self.values.retain(|_| {
+            at += 1;
+            stays.get((at - 1) / width).copied().unwrap_or_default()
+        });
+        self.rows = self.values.len() / width;
+    }
+
+    /// Values of a row.
+    const fn width(&self) -> usize {
+        self.fields.len() + 1
     }
 
     /// Where a column stands in the rows.
@@ -85,5 +111,102 @@ impl SmallTable {
     /// Where the row id stands.
     pub(super) const fn row_id_position(&self) -> usize {
         self.fields.len()
+    }
+}
+
+/// Puts the values of a column into cells.
+fn fill<'v>(cells: impl Iterator<Item = &'v mut Scalar>, column: &ArrayRef) -> Result<()> {
+    macro_rules! plain {
+        ($column:expr, $kind:ident) => {
+            for (cell, value) in cells.zip($column.values()) {
+                *cell = Scalar::$kind(*value);
+            }
+        };
+    }
+    match column.data_type() {
+        DataType::Int64 if column.null_count() == 0 => {
+            plain!(column.as_primitive::<Int64Type>(), Int64);
+        }
+        DataType::Float64 if column.null_count() == 0 => {
+            plain!(column.as_primitive::<Float64Type>(), Float64);
+        }
+        DataType::UInt64 if column.null_count() == 0 => {
+            plain!(column.as_primitive::<UInt64Type>(), UInt64);
+        }
+        _ => {
+            for (row, cell) in cells.enumerate().take(column.len()) {
+                *cell = Scalar::from_array(column.as_ref(), row)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float64Array, Int64Array, RecordBatch, StringViewArray};
+    use llkv_table::OWN_ROW_ID_BASE;
+    use llkv_types::{Column, TableSchema};
+    use std::sync::Arc;
+
+    fn table() -> SmallTable {
+        let types = [SqlType::Int64, SqlType::Float64, SqlType::Text];
+        let columns = types.iter().zip(1..).map(|(ty, field)| Column {
+            field: FieldId(field),
+            name: format!("c{field}"),
+            ty: *ty,
+            nullable: true,
+        });
+        let schema = Arc::new(TableSchema {
+            columns: columns.collect(),
+        });
+        let integers: Int64Array = (0..5_i64).map(|n| (n != 3).then_some(n)).collect();
+        let reals: Float64Array = (0..5_i32).map(|n| Some(f64::from(n) / 2.0)).collect();
+        let texts: StringViewArray = (0..5).map(|n| Some(n.to_string())).collect();
+        let rows = RecordBatch::try_new(
+            schema.to_arrow(),
+            vec![Arc::new(integers), Arc::new(reals), Arc::new(texts)],
+        );
+        let handle = TableHandle::in_memory(schema, vec![rows.unwrap()]);
+        SmallTable::read(&handle).unwrap().unwrap()
+    }
+
+    #[test]
+    fn rows_are_read_with_their_ids() {
+        let table = table();
+        assert_eq!(table.len(), 5);
+        let rows: Vec<&[Scalar]> = table.rows().collect();
+        let id = |row| Scalar::UInt64(OWN_ROW_ID_BASE + row);
+        assert_eq!(
+            rows[3],
+            [
+                Scalar::Null(SqlType::Int64),
+                Scalar::Float64(1.5),
+                Scalar::Text("3".into()),
+                id(3),
+            ]
+        );
+        assert_eq!(rows[4][0], Scalar::Int64(4));
+        assert_eq!(rows[4][table.row_id_position()], id(4));
+        assert_eq!(table.position(FieldId(2)), Some(1));
+    }
+
+    #[test]
+    fn rows_that_are_gone_leave_the_others_as_they_were() {
+        let mut rest = table();
+        rest.retain(&[true, false, false, true, true]);
+        assert_eq!(rest.len(), 3);
+        let ids: Vec<u64> = rest
+            .row_ids()
+            .iter()
+            .map(|id| id - OWN_ROW_ID_BASE)
+            .collect();
+        assert_eq!(ids, [0, 3, 4]);
+        let texts = rest.rows().map(|row| row[2].clone());
+        let expected = ["0", "3", "4"].map(|text| Scalar::Text(text.into()));
+        assert!(texts.eq(expected));
+        rest.retain(&[false; 3]);
+        assert_eq!((rest.len(), rest.rows().count()), (0, 0));
     }
 }

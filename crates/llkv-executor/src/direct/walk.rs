@@ -23,12 +23,53 @@ pub(super) type Sink<'s, 'p> = &'s mut dyn FnMut(&mut Walk<'p>) -> Result<Flow>;
 /// Places of columns in the row.
 pub(super) type Places = SmallVec<[usize; 8]>;
 
-/// Values of columns: those of tables stay where they are.
-struct CurrentRow<'p>(Vec<Cow<'p, Scalar>>);
+/// The value of a column.
+#[derive(Clone)]
+enum Slot<'p> {
+    /// A value of the row at which a scan is.
+    Scanned {
+        cursor: usize,
+        position: usize,
+    },
+    /// A value of a table or a constant, which stays where it is.
+    Standing(&'p Scalar),
+    Computed(Scalar),
+}
+
+/// Values of columns.
+struct CurrentRow<'p> {
+    /// By the columns' numbers.
+    slots: Vec<Slot<'p>>,
+    /// The rows at which the running scans are, the outermost first.
+    cursors: Vec<&'p [Scalar]>,
+}
+
+impl<'p> CurrentRow<'p> {
+    #[inline]
+    fn at(&self, place: usize) -> Option<&Scalar> {
+        match self.slots.get(place)? {
+            Slot::Scanned { cursor, position } => self.cursors.get(*cursor)?.get(*position),
+            Slot::Standing(value) => Some(value),
+            Slot::Computed(value) => Some(value),
+        }
+    }
+
+    /// What stays the value of a column when the scans go on.
+    fn fixed(&self, place: usize) -> Option<Slot<'p>> {
+        match self.slots.get(place)? {
+            Slot::Scanned { cursor, position } => {
+                let value = self.cursors.get(*cursor)?.get(*position)?;
+                Some(Slot::Standing(value))
+            }
+            other => Some(other.clone()),
+        }
+    }
+}
 
 impl Row for CurrentRow<'_> {
+    #[inline]
     fn value(&self, column: ColumnId) -> Option<&Scalar> {
-        self.0.get(column.0 as usize).map(|value| &**value)
+        self.at(column.0 as usize)
     }
 }
 
@@ -47,7 +88,10 @@ impl<'p> Walk<'p> {
         Self {
             tables: &checked.tables,
             read: &checked.read,
-            row: CurrentRow(vec![Cow::Owned(Scalar::Boolean(false)); checked.columns]),
+            row: CurrentRow {
+                slots: vec![Slot::Computed(Scalar::Boolean(false)); checked.columns],
+                cursors: Vec::new(),
+            },
             subqueries: Subqueries::default(),
         }
     }
@@ -81,16 +125,16 @@ impl<'p> Walk<'p> {
 
     /// The value of a column, by its place.
     pub(super) fn value(&self, place: usize) -> Result<&Scalar> {
-        let value = self.row.0.get(place).map(|value| &**value);
-        value.ok_or_else(|| no_place(place))
+        self.row.at(place).ok_or_else(|| no_place(place))
     }
 
     pub(super) fn set(&mut self, place: usize, value: Scalar) -> Result<()> {
-        self.put(place, Cow::Owned(value))
+        self.put(place, Slot::Computed(value))
     }
 
-    fn put(&mut self, place: usize, value: Cow<'p, Scalar>) -> Result<()> {
-        *self.row.0.get_mut(place).ok_or_else(|| no_place(place))? = value;
+    fn put(&mut self, place: usize, value: Slot<'p>) -> Result<()> {
+        let slot = self.row.slots.get_mut(place);
+        *slot.ok_or_else(|| no_place(place))? = value;
         Ok(())
     }
 
@@ -124,11 +168,10 @@ impl<'p> Walk<'p> {
             Expr::Column { id, .. } if *id == column.id => return Ok(()),
             Expr::Column { id, .. } => {
                 let place = id.0 as usize;
-                let value = self.row.0.get(place).cloned();
-                value.ok_or_else(|| no_place(place))?
+                self.row.fixed(place).ok_or_else(|| no_place(place))?
             }
-            Expr::Literal(value) => Cow::Borrowed(value),
-            expr => Cow::Owned(self.evaluate(expr)?),
+            Expr::Literal(value) => Slot::Standing(value),
+            expr => Slot::Computed(self.evaluate(expr)?),
         };
         self.put(column.id.0 as usize, value)
     }
@@ -139,34 +182,42 @@ impl<'p> Walk<'p> {
         let Some((_, table)) = table else {
             return Err(Error::internal("a table was not read before its scan"));
         };
-        let mut places: SmallVec<[(usize, usize); 8]> = SmallVec::new();
+        let cursor = self.row.cursors.len();
         let read = self.read;
         let columns = node.columns.iter();
         for (field, column) in columns.filter(|(_, column)| read.contains(column.id)) {
             let position = table.position(*field);
             let position = position.ok_or_else(|| Error::internal("a scan of no such field"))?;
-            places.push((position, column.id.0 as usize));
+            self.put(column.id.0 as usize, Slot::Scanned { cursor, position })?;
         }
         if let Some(column) = &node.row_id
             && read.contains(column.id)
         {
-            places.push((table.row_id_position(), column.id.0 as usize));
+            let position = table.row_id_position();
+            self.put(column.id.0 as usize, Slot::Scanned { cursor, position })?;
         }
-        for number in 0..table.len() {
-            let row = table.row(number);
-            for (from, to) in &places {
-                let value = row.get(*from).ok_or_else(|| no_place(*from))?;
-                self.put(*to, Cow::Borrowed(value))?;
+        self.row.cursors.push(&[]);
+        let mut flow = Flow::Continue;
+        for row in table.rows() {
+            if let Some(current) = self.row.cursors.last_mut() {
+                *current = row;
             }
-            let mut passes = true;
-            for predicate in &node.predicates {
-                passes = passes && self.passes(predicate)?;
-            }
-            if passes && sink(self)? == Flow::Stop {
-                return Ok(Flow::Stop);
+            if self.pass_all(&node.predicates)? && sink(self)? == Flow::Stop {
+                flow = Flow::Stop;
+                break;
             }
         }
-        Ok(Flow::Continue)
+        self.row.cursors.truncate(cursor);
+        Ok(flow)
+    }
+
+    fn pass_all(&self, predicates: &[Expr]) -> Result<bool> {
+        for predicate in predicates {
+            if !self.passes(predicate)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn values(&mut self, node: &'p Values, sink: Sink<'_, 'p>) -> Result<Flow> {
