@@ -14,6 +14,7 @@
 
 mod bytes;
 mod chunk;
+mod coded_array;
 mod column_buffer;
 mod column_test;
 mod commit;

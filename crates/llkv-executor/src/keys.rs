@@ -1,9 +1,9 @@
 //! Keys of joins and groups: several columns packed into one integer where they fit; else columns beside an index of hashes
-//! (groups), or rows of bytes (joins).
+//! (groups), or rows of bytes (joins). Groups whose keys have few combinations are looked up in an array first.
 
-mod coded_keys;
 mod codes;
 mod column_store;
+mod direct_keys;
 mod group_table;
 mod hash_index;
 mod key_columns;
@@ -15,6 +15,7 @@ mod word;
 mod word_table;
 
 pub(crate) use codes::{Differences, KeyCodes, code_of, row_of, shifted, sort_entries};
+pub(crate) use direct_keys::has_digits;
 pub(crate) use group_table::GroupTable;
 pub(crate) use packed::{PackedLayout, Packing};
 pub(crate) use row_keys::RowKeys;

@@ -18,10 +18,10 @@ unsafe extern "C" {
 /// `mi_option_purge_delay` of mimalloc's `mi_option_t`, which never renumbers its options.
 const PURGE_DELAY: c_int = 15;
 
-/// Freed memory waits so long to be used again.
-const PURGE_DELAY_MS: c_long = 1_000;
+/// Freed memory waits so long to be used again: longer than most queries take, which free some of it and take it again.
+const PURGE_DELAY_MS: c_long = 5_000;
 
-/// Keeps freed memory for a second, unless the environment says otherwise.
+/// Keeps freed memory for some seconds, unless the environment says otherwise.
 pub(crate) fn keep_freed_memory() {
     if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
         // SAFETY: the library that allocates for this program exports the function, of this signature. It stores a number

@@ -2,9 +2,10 @@
 
 use super::selection::Positions;
 use crate::chunk::Chunk;
+use crate::coded_array::coded_array;
 use crate::column_buffer::ColumnBuffer;
 use crate::encoding::Scratch;
-use arrow::array::{ArrayRef, AsArray, DictionaryArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::UInt32Type;
 use llkv_result::Result;
 use llkv_types::SqlType;
@@ -108,10 +109,7 @@ impl OutputColumn {
         match (&self.dictionary, &mut self.codes) {
             (Some(dictionary), Some(codes)) => {
                 let codes = codes.finish()?.as_primitive::<UInt32Type>().clone();
-                Ok(Arc::new(DictionaryArray::try_new(
-                    codes,
-                    Arc::clone(dictionary),
-                )?))
+                coded_array(codes, dictionary)
             }
             _ => self.plain.finish(),
         }

@@ -94,7 +94,7 @@ where
         if self.values.len() < group_count {
             let neutral = self.neutral();
             self.values.resize(group_count, neutral);
-            self.seen.0.resize(group_count, false);
+            self.seen.resize(group_count);
         }
     }
 
@@ -113,6 +113,6 @@ where
     }
 
     fn size_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<T::Native>() + self.seen.0.capacity()
+        self.values.capacity() * size_of::<T::Native>() + self.seen.size_bytes()
     }
 }

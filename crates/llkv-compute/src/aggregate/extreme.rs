@@ -60,10 +60,10 @@ impl<T: ArrowPrimitiveType, const MAX: bool> Extreme<T, MAX>
 where
     T::Native: SqlOrder,
 {
-    pub(super) const fn new(ty: SqlType) -> Self {
+    pub(super) fn new(ty: SqlType) -> Self {
         Self {
             best: Vec::new(),
-            seen: Seen(Vec::new()),
+            seen: Seen::default(),
             ty,
         }
     }
@@ -97,16 +97,22 @@ where
         groups: Groups<'_>,
         counted: Option<&NullBuffer>,
     ) {
-        let (best, seen) = (self.best.as_mut_slice(), self.seen.0.as_mut_slice());
+        let (best, seen) = (self.best.as_mut_slice(), &mut self.seen);
         let values = array.values();
-        for_each(groups, counted, |row, group| {
-            if let (Some(best), Some(seen), Some(&value)) =
-                (best.get_mut(group), seen.get_mut(group), values.get(row))
-            {
-                if !*seen || Self::is_better(value, *best) {
+        if seen.all() {
+            return for_each(groups, counted, |row, group| {
+                if let (Some(best), Some(&value)) = (best.get_mut(group), values.get(row))
+                    && Self::is_better(value, *best)
+                {
                     *best = value;
                 }
-                *seen = true;
+            });
+        }
+        for_each(groups, counted, |row, group| {
+            if let (Some(best), Some(&value)) = (best.get_mut(group), values.get(row))
+                && (!seen.replace(group) || Self::is_better(value, *best))
+            {
+                *best = value;
             }
         });
     }
@@ -122,13 +128,13 @@ where
                 .filter_map(|row| values.get(row).copied())
                 .reduce(better),
         };
-        let (Some(best), Some(state), Some(seen)) =
-            (best, self.best.first_mut(), self.seen.0.first_mut())
-        else {
+        let (Some(best), Some(state)) = (best, self.best.first_mut()) else {
             return;
         };
-        *state = if *seen { better(*state, best) } else { best };
-        *seen = true;
+        *state = match self.seen.replace(0) {
+            true => better(*state, best),
+            false => best,
+        };
     }
 }
 
@@ -150,7 +156,7 @@ where
     fn resize(&mut self, group_count: usize) {
         if self.best.len() < group_count {
             self.best.resize(group_count, T::Native::default());
-            self.seen.0.resize(group_count, false);
+            self.seen.resize(group_count);
         }
     }
 
@@ -170,6 +176,6 @@ where
     }
 
     fn size_bytes(&self) -> usize {
-        self.best.capacity() * size_of::<T::Native>() + self.seen.0.capacity()
+        self.best.capacity() * size_of::<T::Native>() + self.seen.size_bytes()
     }
 }

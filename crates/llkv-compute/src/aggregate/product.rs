@@ -51,7 +51,7 @@ impl GroupsAccumulator for Product {
     fn resize(&mut self, group_count: usize) {
         if self.values.len() < group_count {
             self.values.resize(group_count, 1.0);
-            self.seen.0.resize(group_count, false);
+            self.seen.resize(group_count);
         }
     }
 
@@ -70,6 +70,6 @@ impl GroupsAccumulator for Product {
     }
 
     fn size_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<f64>() + self.seen.0.capacity()
+        self.values.capacity() * size_of::<f64>() + self.seen.size_bytes()
     }
 }

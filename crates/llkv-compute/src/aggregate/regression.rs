@@ -2,6 +2,7 @@
 
 use super::GroupsAccumulator;
 use super::groups::Groups;
+use super::moments::{is_settled, no_less_than_zero};
 use super::rows::{argument, counted, feed, for_each};
 use crate::arrays::primitive;
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array};
@@ -11,8 +12,9 @@ use llkv_expr::AggregateFunction;
 use llkv_result::Result;
 use std::sync::Arc;
 
+/// Pairs by their means: the form of partial results.
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
+struct Moments {
     count: i64,
     mean_x: f64,
     mean_y: f64,
@@ -21,18 +23,79 @@ struct State {
     products: f64,
 }
 
+/// Pairs by what was added up of their distances from a pair that is near to their mean: a row is added without a division,
+/// and large values that differ little keep their digits.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    count: i64,
+    near_x: f64,
+    near_y: f64,
+    sum_x: f64,
+    sum_y: f64,
+    squares_x: f64,
+    squares_y: f64,
+    products: f64,
+}
+
 impl State {
+    #[inline]
     fn add(&mut self, x: f64, y: f64) {
-        self.merge(&Self {
-            count: 1,
-            mean_x: x,
-            mean_y: y,
-            ..Self::default()
-        });
+        if self.count == 0 {
+            (self.near_x, self.near_y) = (x, y);
+            // Nothing, but for what has no distance from itself.
+            let (dx, dy) = (x - self.near_x, y - self.near_y);
+            (self.squares_x, self.squares_y, self.products) = (dx, dy, dx * dy);
+            self.count = 1;
+            return;
+        }
+        let (dx, dy) = (x - self.near_x, y - self.near_y);
+        self.count += 1;
+        self.sum_x += dx;
+        self.sum_y += dy;
+        self.squares_x += dx * dx;
+        self.squares_y += dy * dy;
+        self.products += dx * dy;
+        if is_settled(self.count) {
+            *self = self.moments().into();
+        }
     }
 
+    fn moments(&self) -> Moments {
+        let count = self.count.max(1) as f64;
+        let (mean_x, mean_y) = (self.sum_x / count, self.sum_y / count);
+        Moments {
+            count: self.count,
+            mean_x: self.near_x + mean_x,
+            mean_y: self.near_y + mean_y,
+            squares_x: no_less_than_zero(self.squares_x - mean_x * self.sum_x),
+            squares_y: no_less_than_zero(self.squares_y - mean_y * self.sum_y),
+            products: self.products - mean_x * self.sum_y,
+        }
+    }
+}
+
+impl From<Moments> for State {
+    fn from(moments: Moments) -> Self {
+        Self {
+            count: moments.count,
+            near_x: moments.mean_x,
+            near_y: moments.mean_y,
+            sum_x: 0.0,
+            sum_y: 0.0,
+            squares_x: moments.squares_x,
+            squares_y: moments.squares_y,
+            products: moments.products,
+        }
+    }
+}
+
+impl Moments {
     fn merge(&mut self, other: &Self) {
         if other.count == 0 {
+            return;
+        }
+        if self.count == 0 {
+            *self = *other;
             return;
         }
         let count = self.count + other.count;
@@ -110,9 +173,24 @@ impl Regression {
         let both = NullBuffer::union(y.nulls(), x.nulls());
         let counted = counted(both.as_ref(), filter);
         let states = self.states.as_mut_slice();
+        let (xs, ys) = (x.values(), y.values());
+        if let (Groups::Sorted(_, sorted), None) = (groups, &counted) {
+            for ((_, rows), state) in sorted.iter().zip(states) {
+                let mut local = *state;
+                for row in rows {
+                    if let (Some(x), Some(y)) = (xs.get(*row as usize), ys.get(*row as usize)) {
+                        local.add(*x, *y);
+                    }
+                }
+                *state = local;
+            }
+            return Ok(());
+        }
         for_each(groups, counted.as_ref(), |row, group| {
-            if let Some(state) = states.get_mut(group) {
-                state.add(x.value(row), y.value(row));
+            if let (Some(state), Some(x), Some(y)) =
+                (states.get_mut(group), xs.get(row), ys.get(row))
+            {
+                state.add(*x, *y);
             }
         });
         Ok(())
@@ -139,7 +217,8 @@ impl GroupsAccumulator for Regression {
         };
         for (row, group) in group_of_row.iter().enumerate().take(counts.len()) {
             if let Some(state) = self.states.get_mut(*group as usize) {
-                state.merge(&State {
+                let mut moments = state.moments();
+                moments.merge(&Moments {
                     count: counts.value(row),
                     mean_x: mean_x.value(row),
                     mean_y: mean_y.value(row),
@@ -147,6 +226,7 @@ impl GroupsAccumulator for Regression {
                     squares_y: squares_y.value(row),
                     products: products.value(row),
                 });
+                *state = moments.into();
             }
         }
         Ok(())
@@ -166,8 +246,9 @@ impl GroupsAccumulator for Regression {
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
         let states = std::mem::take(&mut self.states);
+        let states: Vec<Moments> = states.iter().map(State::moments).collect();
         let counts = Int64Array::from_iter_values(states.iter().map(|s| s.count));
-        let column = |of: fn(&State) -> f64| -> ArrayRef {
+        let column = |of: fn(&Moments) -> f64| -> ArrayRef {
             Arc::new(Float64Array::from_iter_values(states.iter().map(of)))
         };
         Ok(vec![
@@ -186,7 +267,9 @@ impl GroupsAccumulator for Regression {
             let counts = states.iter().map(|state| state.count);
             return Ok(Arc::new(Int64Array::from_iter_values(counts)));
         }
-        let values = states.iter().map(|state| state.result(self.function));
+        let values = states
+            .iter()
+            .map(|state| state.moments().result(self.function));
         Ok(Arc::new(values.collect::<Float64Array>()))
     }
 

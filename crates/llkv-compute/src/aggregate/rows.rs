@@ -35,41 +35,69 @@ pub(super) fn for_each(
     }
 }
 
-/// Groups that are looked at as a whole for each batch.
-const FEW_GROUPS: usize = 512;
-
 /// Which groups have seen a value.
 #[derive(Default)]
-pub(super) struct Seen(pub(super) Vec<bool>);
+pub(super) struct Seen {
+    groups: Vec<bool>,
+    /// How many have not.
+    missing: usize,
+}
 
 impl Seen {
+    /// Makes room for more groups.
+    pub(super) fn resize(&mut self, group_count: usize) {
+        self.missing += group_count.saturating_sub(self.groups.len());
+        self.groups
+            .resize(group_count.max(self.groups.len()), false);
+    }
+
+    /// Whether a group has seen a value; from now on it has.
+    #[inline]
+    pub(super) fn replace(&mut self, group: usize) -> bool {
+        let Some(seen) = self.groups.get_mut(group) else {
+            return false;
+        };
+        self.missing -= usize::from(!*seen);
+        std::mem::replace(seen, true)
+    }
+
+    /// Whether all groups have.
+    pub(super) const fn all(&self) -> bool {
+        self.missing == 0
+    }
+
     pub(super) fn mark(&mut self, groups: Groups<'_>, counted: Option<&NullBuffer>) {
-        if let (Groups::Single(rows), Some(only)) = (groups, self.0.first_mut()) {
-            *only |= counted.map_or(rows, |nulls| nulls.len() - nulls.null_count()) > 0;
+        // Groups are far fewer than rows, and have soon all seen a value.
+        if self.all() {
             return;
         }
-        // Few groups have soon all seen a value, which is faster to see than to note.
-        if self.0.len() <= FEW_GROUPS && self.0.iter().all(|seen| *seen) {
+        if let Groups::Single(rows) = groups {
+            if counted.map_or(rows, |nulls| nulls.len() - nulls.null_count()) > 0 {
+                self.replace(0);
+            }
             return;
         }
-        let seen = self.0.as_mut_slice();
         if let (Groups::Sorted(_, sorted), None) = (groups, counted) {
-            for ((_, rows), seen) in sorted.iter().zip(seen) {
-                *seen |= !rows.is_empty();
+            for (group, rows) in sorted.iter() {
+                if !rows.is_empty() {
+                    self.replace(group);
+                }
             }
             return;
         }
         for_each(groups, counted, |_, group| {
-            if let Some(seen) = seen.get_mut(group) {
-                *seen = true;
-            }
+            self.replace(group);
         });
     }
 
     /// Takes the marks as nulls: a group that has seen nothing is NULL.
     pub(super) fn take_nulls(&mut self) -> Option<NullBuffer> {
-        let nulls = NullBuffer::from(std::mem::take(&mut self.0));
-        (nulls.null_count() > 0).then_some(nulls)
+        let Self { groups, missing } = std::mem::take(self);
+        (missing > 0).then(|| NullBuffer::from(groups))
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.groups.capacity()
     }
 }
 

@@ -239,7 +239,7 @@ where
     fn resize(&mut self, group_count: usize) {
         if self.sums.len() < group_count {
             self.sums.resize(group_count, S::default());
-            self.seen.0.resize(group_count, false);
+            self.seen.resize(group_count);
         }
     }
 
@@ -267,7 +267,7 @@ where
     }
 
     fn size_bytes(&self) -> usize {
-        self.sums.capacity() * size_of::<S>() + self.seen.0.capacity()
+        self.sums.capacity() * size_of::<S>() + self.seen.size_bytes()
     }
 }
 
@@ -406,7 +406,7 @@ impl GroupsAccumulator for FloatSum {
     fn resize(&mut self, group_count: usize) {
         if self.sums.len() < group_count {
             self.sums.resize(group_count, 0.0);
-            self.seen.0.resize(group_count, false);
+            self.seen.resize(group_count);
         }
     }
 
@@ -427,7 +427,7 @@ impl GroupsAccumulator for FloatSum {
     }
 
     fn size_bytes(&self) -> usize {
-        self.sums.capacity() * size_of::<f64>() + self.seen.0.capacity()
+        self.sums.capacity() * size_of::<f64>() + self.seen.size_bytes()
     }
 }
 

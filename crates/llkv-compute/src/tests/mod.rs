@@ -4,6 +4,7 @@ mod accumulators;
 mod arithmetic;
 mod casts;
 mod functions;
+mod moments;
 mod prepared;
 mod windows;
 

@@ -138,15 +138,15 @@ impl ColumnStore {
         groups.reserve(hashes.len());
         self.new.clear();
         self.old.clear();
-        for (row, hash) in hashes.iter().enumerate() {
-            let group = self.index.likely_group(*hash);
-            if group as usize == before + self.new.len() {
-                self.new.push(row as u32);
-            } else {
-                self.old.push(row as u32);
+        let (new, old) = (&mut self.new, &mut self.old);
+        self.index.likely_groups(hashes, |group| {
+            let row = groups.len() as u32;
+            match group as usize == before + new.len() {
+                true => new.push(row),
+                false => old.push(row),
             }
             groups.push(group);
-        }
+        });
         if !self.new.is_empty() {
             for (column, key) in self.columns.iter_mut().zip(keys) {
                 column.push(key, &self.new)?;

@@ -1,8 +1,8 @@
 //! Group numbers for rows by their key columns.
 
 use super::Word;
-use super::coded_keys::{CodedKeys, decoded, is_coded};
 use super::column_store::ColumnStore;
+use super::direct_keys::{DirectKeys, decoded, is_coded};
 use super::originals::Originals;
 use super::packed::{PackedLayout, Packing};
 use super::word_table::WordTable;
@@ -17,7 +17,7 @@ pub(crate) struct GroupTable {
     /// Types of the normalized keys, and whether NULL may be among them.
     columns: Vec<(DataType, bool)>,
     store: Store,
-    coded: CodedKeys,
+    direct: DirectKeys,
     originals: Originals,
 }
 
@@ -58,7 +58,7 @@ impl GroupTable {
         Ok(Self {
             columns,
             store,
-            coded: CodedKeys::default(),
+            direct: DirectKeys::default(),
             originals,
         })
     }
@@ -81,7 +81,7 @@ impl GroupTable {
             Store::Wide(store) => store.table.clear(),
             Store::Columns(store) => store.clear(),
         }
-        self.coded = CodedKeys::default();
+        self.direct.clear();
         self.originals.clear();
     }
 
@@ -109,22 +109,24 @@ impl GroupTable {
 
     /// Bytes held.
     pub(crate) fn size_bytes(&self) -> usize {
-        match &self.store {
+        let store = match &self.store {
             Store::One { .. } => 0,
             Store::Narrow(store) => store.table.size_bytes(),
             Store::Wide(store) => store.table.size_bytes(),
             Store::Columns(store) => store.size_bytes(),
-        }
+        };
+        store + self.direct.size_bytes()
     }
 
     /// Bytes that the table may grow by at once, for so many rows.
     pub(crate) fn growth_bytes(&self, rows: usize) -> usize {
-        match &self.store {
+        let store = match &self.store {
             Store::One { .. } => 0,
             Store::Narrow(store) => store.table.growth_bytes(rows),
             Store::Wide(store) => store.table.growth_bytes(rows),
             Store::Columns(store) => store.growth_bytes(rows),
-        }
+        };
+        store + self.direct.growth_bytes(rows, self.len())
     }
 
     /// [`Self::intern`] of plain keys whose hashes are known, those of `hash_columns`.
@@ -149,22 +151,22 @@ impl GroupTable {
         rows: usize,
         groups: &mut Vec<u32>,
     ) -> Result<()> {
-        if !keys.iter().any(is_coded) {
-            return self.intern_plain(keys, rows, groups);
-        }
-        if !self.coded.combine(keys) {
+        if !self.direct.place(keys, rows, self.len())? {
+            if !keys.iter().any(is_coded) {
+                return self.intern_plain(keys, rows, groups);
+            }
             let plain = keys.iter().map(decoded).collect::<Result<Vec<_>>>()?;
             return self.intern_plain(&plain, rows, groups);
         }
-        // Each combination of codes is looked up once for each dictionary.
-        let mut coded = std::mem::take(&mut self.coded);
-        if !coded.groups(groups) {
-            let new = coded.take_new();
-            self.intern_plain(&coded.keys_of(&new)?, new.len(), groups)?;
-            coded.learn(&new, groups);
-            coded.groups(groups);
+        // Each combination of keys is looked up once.
+        let mut direct = std::mem::take(&mut self.direct);
+        if !direct.groups(groups) {
+            let (new, before) = (direct.take_new(), self.len());
+            self.intern_plain(&direct.keys_of(&new)?, new.len(), groups)?;
+            direct.learn(&new, groups, self.len() - before);
+            direct.groups(groups);
         }
-        self.coded = coded;
+        self.direct = direct;
         Ok(())
     }
 

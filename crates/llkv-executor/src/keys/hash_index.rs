@@ -1,5 +1,8 @@
 //! A hash table from hashes to group numbers; the keys stand elsewhere.
 
+/// Hashes whose slots are read at once.
+const AHEAD: usize = 16;
+
 /// Open addressing with linear probing. A slot holds 32 bits of the hash beside the group's number, so that a look-up
 /// touches one cache line and next to no key is compared that is another.
 pub(super) struct HashIndex {
@@ -46,6 +49,28 @@ impl HashIndex {
                 return slot as u32 - 1;
             }
             at = (at + 1) & mask;
+        }
+    }
+
+    /// Calls `each` with the group that is likely to have the key of each hash, as [`Self::likely_group`] tells it.
+    pub(super) fn likely_groups(&mut self, hashes: &[u64], mut each: impl FnMut(u32)) {
+        let (blocks, rest) = hashes.as_chunks::<AHEAD>();
+        for block in blocks {
+            let mask = self.slots.len() - 1;
+            // Read before any is looked at, slots are waited for all at once.
+            let mut slots = [0; AHEAD];
+            for (slot, hash) in slots.iter_mut().zip(block) {
+                *slot = self.slots[*hash as usize & mask];
+            }
+            for (hash, slot) in block.iter().zip(slots) {
+                each(match slot as u32 {
+                    group if group > 0 && slot & TAG == tag(*hash) => group - 1,
+                    _ => self.likely_group(*hash),
+                });
+            }
+        }
+        for hash in rest {
+            each(self.likely_group(*hash));
         }
     }
 

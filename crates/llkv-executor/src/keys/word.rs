@@ -23,6 +23,7 @@ const FOLD_B: u64 = 0x2432_f6a8_885a_308d;
 
 /// The two halves of a 128-bit product folded into one: a multiplication mixes the low bits upwards
 /// only, folding brings the high half back down (the idea of wyhash and foldhash).
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
@@ -43,6 +44,7 @@ impl Word for u64 {
         u128::from(self >> shift)
     }
 
+    #[inline]
     fn hash(self) -> u64 {
         fold(self ^ FOLD_B, FOLD_A)
     }
@@ -67,6 +69,7 @@ impl Word for u128 {
         self >> shift
     }
 
+    #[inline]
     fn hash(self) -> u64 {
         // The second product sees a word of high entropy even where one half of the key is constant.
         let high = fold((self >> 64) as u64 ^ FOLD_A, FOLD_B);

@@ -9,6 +9,7 @@ mod merged;
 mod spilled;
 
 use super::{Hints, Operator, OperatorInfo, open_input};
+use crate::keys::has_digits;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::resolve::{Prepared, prepare_all};
@@ -49,15 +50,25 @@ impl AggregateSpec {
         self.calls.iter().any(Call::depends_on_order)
     }
 
-    /// Positions of the keys where all of them are columns of text that nothing else reads.
+    /// Positions of the keys that may come as codes: columns of text that nothing else reads, beside which there are only
+    /// others that a table of combinations takes.
     fn coded_keys(&self) -> Vec<usize> {
-        let text = self.key_types.iter().all(|(t, _)| *t == DataType::Utf8View);
-        let keys = self.keys.iter().map(Prepared::as_column);
-        let positions: Option<Vec<usize>> = keys.collect();
-        let read = |position: &usize| self.calls.iter().any(|call| call.reads(*position));
-        match positions {
-            Some(keys) if text && self.is_direct() && !keys.iter().any(read) => keys,
-            _ => Vec::new(),
+        let mut coded = Vec::new();
+        for (key, (data_type, _)) in self.keys.iter().zip(&self.key_types) {
+            match (data_type, key.as_column()) {
+                (DataType::Utf8View, Some(position)) => coded.push(position),
+                (other, _) if has_digits(other) => {}
+                _ => return Vec::new(),
+            }
+        }
+        let is_read = |position: &usize| {
+            let mut keys = self.keys.iter().filter(|key| key.as_column().is_none());
+            self.calls.iter().any(|call| call.reads(*position))
+                || keys.any(|key| key.reads(*position))
+        };
+        match self.is_direct() && !coded.iter().any(is_read) {
+            true => coded,
+            false => Vec::new(),
         }
     }
 
