@@ -183,7 +183,7 @@ impl fmt::Display for Value {
 /// In the greatest unit of which it is a multiple.
 fn in_units(f: &mut fmt::Formatter<'_>, number: u64, units: &[(&str, u64)]) -> fmt::Result {
     let mut units = units.iter();
-    match units.find(|(_, size)| number >= *size && number % size == 0) {
+    match units.find(|(_, size)| number >= *size && number.is_multiple_of(*size)) {
         Some((unit, size)) => write!(f, "{}{unit}", number / size),
         None => write!(f, "{number}"),
     }
