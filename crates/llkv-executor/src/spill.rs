@@ -156,9 +156,9 @@ impl Spiller {
     }
 }
 
-/// Rows of a segment that is read on its own: about 128 KiB of them.
+/// Rows of a segment that is read on its own: about 64 KiB of them.
 pub(crate) fn chunk_rows(bytes: u64, rows: usize, batch_rows: usize) -> usize {
-    const CHUNK_BYTES: u64 = 128 << 10;
+    const CHUNK_BYTES: u64 = 64 << 10;
     let row_bytes = (bytes / (rows as u64).max(1)).max(1);
     usize::try_from(CHUNK_BYTES / row_bytes)
         .unwrap_or(usize::MAX)

@@ -417,6 +417,12 @@ impl RuntimeSession {
         self.settings.cancel.clone()
     }
 
+    /// Bytes that the operators of all sessions may hold together; none without a limit.
+    #[must_use]
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        Some(self.context.memory.limit_bytes()).filter(|limit| *limit < u64::MAX)
+    }
+
     /// Has somebody told how far later statements have come while they run, or nobody any more.
     pub fn set_progress(&mut self, progress: Option<ProgressHook>) {
         self.settings.progress = progress;

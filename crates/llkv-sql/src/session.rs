@@ -132,6 +132,12 @@ impl Session {
         self.state().runtime.cancel_token()
     }
 
+    /// Bytes that the operators of all sessions may hold together; none without a limit.
+    #[must_use]
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        self.state().runtime.memory_limit_bytes()
+    }
+
     /// Has somebody told how far later statements have come while they run, or nobody any more.
     pub fn set_progress(&self, progress: Option<ProgressHook>) {
         self.state().runtime.set_progress(progress);

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_long};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Many small, short-lived allocations from several threads: measurably faster here than the system's.
 #[global_allocator]
@@ -19,13 +20,25 @@ unsafe extern "C" {
 const PURGE_DELAY: c_int = 15;
 
 /// Freed memory waits so long to be used again: longer than most queries take, which free some of it and take it again.
-const PURGE_DELAY_MS: c_long = 5_000;
+const KEPT_MS: i64 = 5_000;
 
-/// Keeps freed memory for some seconds, unless the environment says otherwise.
-pub(crate) fn keep_freed_memory() {
-    if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
+/// The same where memory is limited: what waits is not counted, and is memory of the process all the same.
+const KEPT_WHERE_LIMITED_MS: i64 = 10;
+
+/// The delay that is set; negative before the first time.
+static DELAY_MS: AtomicI64 = AtomicI64::new(-1);
+
+/// Keeps freed memory for some seconds, or hardly where memory `is_limited`, unless the environment says otherwise.
+pub(crate) fn keep_freed_memory(is_limited: bool) {
+    let delay_ms = if is_limited {
+        KEPT_WHERE_LIMITED_MS
+    } else {
+        KEPT_MS
+    };
+    let is_news = DELAY_MS.swap(delay_ms, Ordering::Relaxed) != delay_ms;
+    if is_news && std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
         // SAFETY: the library that allocates for this program exports the function, of this signature. It stores a number
         // in a table of the library, and ignores options that it does not know.
-        unsafe { mi_option_set(PURGE_DELAY, PURGE_DELAY_MS) };
+        unsafe { mi_option_set(PURGE_DELAY, delay_ms as c_long) };
     }
 }

@@ -93,6 +93,12 @@ impl Connection {
         self.session.cancel_token()
     }
 
+    /// Bytes that the operators of all connections may hold together (`SET memory_limit`); none without a limit.
+    #[must_use]
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        self.session.memory_limit_bytes()
+    }
+
     /// What the operators of the last statement that ran a plan have counted so far.
     #[must_use]
     pub fn last_statistics(&self) -> Option<OperatorStatistics> {

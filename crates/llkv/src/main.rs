@@ -6,6 +6,6 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
+    allocator::keep_freed_memory(false);
     cli::run()
 }

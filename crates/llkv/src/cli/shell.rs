@@ -1,5 +1,6 @@
 //! The state of a shell: what was typed so far, and how statements are run and shown.
 
+use crate::allocator::keep_freed_memory;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::output::{Format, print, write_out};
 use crate::cli::script::Place;
@@ -96,6 +97,7 @@ impl Shell {
 
     /// As [`Shell::run`] of a statement that began so many lines before the end of what was fed.
     fn run_from(&mut self, sql: &str, lines_behind: usize) -> Result<(), Stop> {
+        keep_freed_memory(self.connection.memory_limit_bytes().is_some());
         let start = Instant::now();
         let token = self.connection.cancel_token();
         let interrupts = self.interrupts.clone();
