@@ -247,6 +247,32 @@ proptest! {
 }
 
 #[test]
+fn as_a_value_with_a_type_of_its_own_nan_is_null() {
+    let own = |value: &Scalar| Expr::Cast {
+        expr: Box::new(lit(value.clone())),
+        ty: SqlType::Variant,
+        mode: CastMode::Strict,
+    };
+    let values = [
+        Scalar::Float64(f64::NAN),
+        Scalar::Null(SqlType::Int64),
+        Scalar::Int64(1),
+    ];
+    let none = batch(Vec::new());
+    for (left, right) in values
+        .iter()
+        .flat_map(|l| values.iter().map(move |r| (l, r)))
+    {
+        for op in [BinaryOp::Eq, BinaryOp::Lt, BinaryOp::IsDistinctFrom] {
+            let compare = Expr::compare(op, own(left), own(right));
+            let value = evaluate_row(&compare, &[][..]).unwrap().into_owned();
+            let array = evaluate(&compare, &none).unwrap();
+            assert_eq!(value, Scalar::from_array(&array, 0).unwrap(), "{compare}");
+        }
+    }
+}
+
+#[test]
 fn what_is_missing_is_an_error() {
     assert!(evaluate_row(&col(1, SqlType::Int64), &[Scalar::Int64(1)][..]).is_err());
     let parameter = Expr::Parameter {

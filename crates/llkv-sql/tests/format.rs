@@ -184,9 +184,9 @@ fn set_version(path: &Path, mark: &[u8], version: u8) -> usize {
 fn records_of_a_later_version_are_told_from_damage() {
     let records: [(&[u8], &str, u32); 5] = [
         (b"LLKS", "the header of the store", 1),
-        (b"LLKT", "the descriptor of a table", 3),
+        (b"LLKT", "the descriptor of a table", 4),
         (b"LLKG", "a description of row groups", 2),
-        (b"LLKJ", "a journal record", 3),
+        (b"LLKJ", "a journal record", 4),
         (b"LLKC", "a chunk", 1),
     ];
     for (mark, name, known) in records {

@@ -14,6 +14,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 unsafe extern "C" {
     /// `void mi_option_set(mi_option_t option, long value)` of `mimalloc.h`.
     fn mi_option_set(option: c_int, value: c_long);
+    /// `void mi_collect(bool force)` of `mimalloc.h`.
+    fn mi_collect(force: bool);
 }
 
 /// `mi_option_purge_delay` of mimalloc's `mi_option_t`, which never renumbers its options.
@@ -37,8 +39,12 @@ pub(crate) fn keep_freed_memory(is_limited: bool) {
     };
     let is_news = DELAY_MS.swap(delay_ms, Ordering::Relaxed) != delay_ms;
     if is_news && std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
-        // SAFETY: the library that allocates for this program exports the function, of this signature. It stores a number
-        // in a table of the library, and ignores options that it does not know.
-        unsafe { mi_option_set(PURGE_DELAY, delay_ms as c_long) };
+        // SAFETY: the library that allocates for this program exports the functions, of these signatures. The first stores
+        // a number in a table of the library, and ignores options that it does not know. The second gives back what was
+        // freed, from any thread: what waits already would wait for as long as it was told to, and all behind it.
+        unsafe {
+            mi_option_set(PURGE_DELAY, delay_ms as c_long);
+            mi_collect(true);
+        }
     }
 }

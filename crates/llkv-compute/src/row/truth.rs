@@ -102,7 +102,9 @@ fn comparison<R: Row + ?Sized>(
     }
     if let (Some(left), Some(right)) = (with_own_type(left), with_own_type(right)) {
         let (l, r) = (evaluate_row(left, row)?, evaluate_row(right, row)?);
-        if l.is_null() || r.is_null() {
+        if is_nan(&l) || is_nan(&r) {
+            // As a value that carries its type NaN is NULL: the conversion knows.
+        } else if l.is_null() || r.is_null() {
             if let Some(truth) = holds(op, &l, &r) {
                 return Ok(truth);
             }
@@ -123,6 +125,10 @@ pub fn compare_values(op: BinaryOp, left: &Scalar, right: &Scalar) -> Result<Opt
     }
     let (left, right) = (Expr::Literal(left.clone()), Expr::Literal(right.clone()));
     Ok(truth_of(&*by_kernels(Expr::compare(op, left, right))?))
+}
+
+fn is_nan(value: &Scalar) -> bool {
+    matches!(value, Scalar::Float64(value) if value.is_nan())
 }
 
 /// What is converted to a value that carries its own type.
