@@ -228,7 +228,10 @@ impl<'b, 'a> Grouping<'b, 'a> {
 
     fn first_of(&mut self, column: Expr, name: Arc<str>) -> Expr {
         let known = self.aggregates.iter().find(|(_, call)| {
+            // The least of collated texts is a first one too, in an order and perhaps of some rows only.
+            let is_any = call.filter.is_none() && call.order_by.is_empty();
             call.function == AggregateFunction::First
+                && is_any
                 && call.args.first().is_some_and(|arg| same(arg, &column))
         });
         if let Some((known, _)) = known {
