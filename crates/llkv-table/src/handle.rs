@@ -15,8 +15,9 @@ use std::sync::Arc;
 /// The name of the row-id column in batches that carry one.
 pub const ROW_ID_NAME: &str = "__row_id";
 
-/// Row ids from here on are the transaction's own rows, which have no place in the table yet.
-pub const OWN_ROW_ID_BASE: RowId = 1 << 63;
+/// Row ids from here on are the transaction's own rows, which have no place in the table yet. They fit BIGINT, as what a
+/// statement shows of them.
+pub const OWN_ROW_ID_BASE: RowId = 1 << 62;
 
 /// One table as one transaction sees it at one moment: the rows committed at its snapshot and its own
 /// uncommitted rows, without those that it deleted. Immutable: what the transaction writes later is

@@ -85,12 +85,7 @@ pub(super) fn decode(bytes: &Buffer, schema: &SchemaRef) -> Result<Batch> {
     let mut batch = Batch::from(batch);
     for column in &mut batch.columns {
         // A text that is kept would keep all bytes of the segment, which nobody counts.
-        if matches!(
-            column.data_type(),
-            DataType::Utf8View | DataType::BinaryView
-        ) {
-            *column = compacted(column)?;
-        }
+        *column = compacted(column)?;
     }
     Ok(batch)
 }

@@ -1,20 +1,19 @@
 //! `PRAGMA foreign_key_check`: the rows whose foreign keys name no row, which `foreign_keys = off` lets in.
 
 use super::Binder;
+use super::alter_texts::ident;
 use crate::dialect::SqlDialect;
 use crate::text::parse_query;
 use llkv_plan::{ForeignKeyDefinition, LogicalPlan, TableInfo, TableRef};
 use llkv_result::Result;
 use sqlparser::ast;
-use std::sync::Arc;
 
 /// The columns' names, and no rows.
 const NO_ROWS: &str = r#"SELECT '' AS "table", 0 AS "rowid", '' AS "parent", 0 AS "fkid" WHERE 0"#;
 
 impl Binder<'_> {
     /// A row for each foreign key without its row, of one table or of all: table, number of the row, the table
-    /// that is referred to, and the key's number in `foreign_key_list`. A table without an INTEGER PRIMARY KEY does not
-    /// number its rows.
+    /// that is referred to, and the key's number in `foreign_key_list`.
     ///
     /// # Errors
     /// For a table that does not exist.
@@ -32,12 +31,7 @@ impl Binder<'_> {
                 return self.table_not_found(&table, node);
             }
         }
-        let mut tables: Vec<Arc<TableInfo>> = Vec::new();
-        let mut names = self.catalog.names();
-        names.sort_unstable();
-        for name in names {
-            tables.extend(self.catalog.table(&TableRef { schema: None, name })?);
-        }
+        let tables = self.named_tables()?;
         let mut queries = vec![NO_ROWS.to_owned()];
         for table in &tables {
             if only.is_some_and(|only| !only.eq_ignore_ascii_case(&table.name)) {
@@ -46,9 +40,7 @@ impl Binder<'_> {
             for (key, number) in self.catalog.foreign_keys(table.id).iter().rev().zip(0..) {
                 let parent = key.parent.unwrap_or(table.id);
                 if let Some(parent) = tables.iter().find(|table| table.id == parent) {
-                    let row_id = self.row_id_position(table).map(|_| "c.rowid");
-                    let row_id = row_id.unwrap_or("CAST(NULL AS INTEGER)");
-                    queries.push(without_parent(key, (number, row_id), table, parent));
+                    queries.push(without_parent(key, number, table, parent));
                 }
             }
         }
@@ -62,13 +54,13 @@ impl Binder<'_> {
 /// The query for the rows of `child` whose key has no row in `parent`; one with a NULL needs none.
 fn without_parent(
     key: &ForeignKeyDefinition,
-    (number, row_id): (usize, &str),
+    number: usize,
     child: &TableInfo,
     parent: &TableInfo,
 ) -> String {
     let of = |table: &TableInfo, position: u32| {
         let column = table.columns.get(position as usize);
-        name(column.map_or("", |column| &column.name))
+        ident(column.map_or("", |column| &column.name))
     };
     let columns = key.columns.iter().map(|at| of(child, *at));
     let known: Vec<String> = columns
@@ -79,18 +71,14 @@ fn without_parent(
         .map(|(from, to)| format!("p.{} = c.{}", of(parent, *to), of(child, *from)))
         .collect();
     format!(
-        "SELECT {}, {row_id}, {}, {number} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS p WHERE {})",
+        "SELECT {}, c.rowid, {}, {number} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS p WHERE {})",
         text(&child.name),
         text(&parent.name),
-        name(&child.name),
+        ident(&child.name),
         known.join(" AND "),
-        name(&parent.name),
+        ident(&parent.name),
         equal.join(" AND ")
     )
-}
-
-fn name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn text(text: &str) -> String {

@@ -121,9 +121,13 @@ impl Binder<'_> {
                 _ => self.invalid("an outer join needs ON or USING", node),
             };
         };
-        let both = left.1.clone().join(right.1.clone());
-        let rows = (LogicalPlan::one_row(), both);
-        let (frame, predicate) = self.bind_on(rows, condition)?;
+        // The condition sees the rows of both sides, and may ask their tables for `rowid`.
+        let scopes = (left.1.clone(), right.1.clone());
+        let (mut frame, predicate) = self.bind_on(cross(left, right), condition)?;
+        let LogicalPlan::Join(both) = frame.take_plan() else {
+            return super::invalid("a join without its sides");
+        };
+        let (left, right) = ((*both.left, scopes.0), (*both.right, scopes.1));
         if frame.pending.is_empty() {
             return Ok(joined(left, right, kind, Some(predicate)));
         }

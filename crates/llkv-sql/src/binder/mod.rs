@@ -51,6 +51,7 @@ mod quantified;
 mod query;
 mod recursive;
 mod returning;
+mod row_ids;
 mod row_values;
 mod scope;
 mod select;

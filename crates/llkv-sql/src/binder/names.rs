@@ -37,9 +37,9 @@ impl Binder<'_> {
                 }
                 Lookup::Missing => {
                     if self.means_row_id(name)
-                        && let Some(column) = self.row_id_of(depth, relation)
+                        && let Some(number) = self.row_id_of(depth, relation, parts)?
                     {
-                        return Ok(column);
+                        return Ok(number);
                     }
                     if relation.is_none()
                         && let Some(expr) = self.bind_alias(depth, &name.value)
@@ -54,40 +54,6 @@ impl Binder<'_> {
             return Ok(of_row);
         }
         self.name_not_found(relation, name, parts)
-    }
-
-    /// `rowid`, `oid`, `_rowid_`: SQLite's names for the key of a row.
-    pub(super) fn means_row_id(&self, name: &Ident) -> bool {
-        let names = ["rowid", "oid", "_rowid_"];
-        self.dialect == crate::SqlDialect::Sqlite
-            && names.iter().any(|own| name.value.eq_ignore_ascii_case(own))
-    }
-
-    /// The INTEGER PRIMARY KEY of the one relation of a frame that may be meant.
-    fn row_id_of(&self, depth: usize, relation: Option<&str>) -> Option<Expr> {
-        let columns = self.frames.get(depth)?.scope.columns.iter();
-        let mut found = columns.filter(|candidate| {
-            self.row_ids.contains(candidate.column.id)
-                && relation.is_none_or(|relation| candidate.is_of(relation))
-        });
-        match (found.next(), found.next()) {
-            (Some(only), None) => Some(Expr::column(only.column.id, only.column.ty)),
-            _ => None,
-        }
-    }
-
-    /// The position of a table's INTEGER PRIMARY KEY, in SQLite's dialect.
-    pub(super) fn row_id_position(&self, info: &TableInfo) -> Option<usize> {
-        if self.dialect != crate::SqlDialect::Sqlite {
-            return None;
-        }
-        let key = info.keys.iter().find(|key| key.primary)?;
-        let [position] = key.columns.as_slice() else {
-            return None;
-        };
-        let position = *position as usize;
-        let column = info.columns.get(position)?;
-        (column.ty == llkv_types::SqlType::Int64).then_some(position)
     }
 
     /// The position of the column that a name means among those of a table.
@@ -230,7 +196,7 @@ impl Binder<'_> {
     }
 }
 
-fn written(parts: &[Ident]) -> String {
+pub(super) fn written(parts: &[Ident]) -> String {
     let parts: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
     parts.join(".")
 }

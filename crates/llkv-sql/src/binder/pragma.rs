@@ -393,6 +393,17 @@ impl Binder<'_> {
         Ok(rows)
     }
 
+    /// The tables, without views, in the order of their names.
+    pub(super) fn named_tables(&self) -> Result<Vec<Arc<TableInfo>>> {
+        let mut names = self.catalog.names();
+        names.sort_unstable();
+        let tables = names.into_iter().map(|name| {
+            let table = TableRef { schema: None, name };
+            self.catalog.table(&table)
+        });
+        tables.filter_map(Result::transpose).collect()
+    }
+
     fn pragma_indexes(&mut self, of: Option<&str>, node: &ast::ObjectName) -> Result<Vec<Row>> {
         let Some(info) = self.pragma_table(of, node)? else {
             return Ok(vec![]);
@@ -419,10 +430,7 @@ impl Binder<'_> {
         let Some(info) = self.pragma_table(of, node)? else {
             return Ok(vec![]);
         };
-        let mut tables = vec![Arc::clone(&info)];
-        for name in self.catalog.names() {
-            tables.extend(self.catalog.table(&TableRef { schema: None, name })?);
-        }
+        let tables = self.named_tables()?;
         let mut rows = Vec::new();
         let keys = self.catalog.foreign_keys(info.id);
         for (key, id) in keys.iter().rev().zip(0..) {
@@ -486,14 +494,7 @@ impl Binder<'_> {
     ) -> Result<Vec<Row>> {
         let name = name.unwrap_or_default();
         let mut rows = Vec::new();
-        for table in self.catalog.names() {
-            let table = TableRef {
-                schema: None,
-                name: table,
-            };
-            let Some(info) = self.catalog.table(&table)? else {
-                continue;
-            };
+        for info in self.named_tables()? {
             let indexes = self.catalog.indexes(info.id).into_iter();
             for index in indexes.filter(|index| index.name.eq_ignore_ascii_case(name)) {
                 rows.extend(rows_of(&index, &info));
