@@ -5,6 +5,7 @@
 //! node of the tree as often. At the first word that may be anything else, the library reads the statement from its start.
 
 mod changes;
+mod definitions;
 mod expr;
 mod query;
 
@@ -29,6 +30,8 @@ pub(super) fn statement(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Bo
         Keyword::INSERT => cursor.insert(),
         Keyword::UPDATE => cursor.update(),
         Keyword::DELETE => cursor.delete(),
+        Keyword::CREATE => cursor.create(),
+        Keyword::DROP => cursor.drop(),
         _ => None,
     })
 }

@@ -108,6 +108,49 @@ fn everyday_changes_are_read_here() {
 }
 
 #[test]
+fn everyday_definitions_are_read_here() {
+    for text in [
+        "CREATE TABLE t (a INTEGER PRIMARY KEY, b INT NOT NULL UNIQUE, c TEXT, d FLOAT NOT NULL, e REAL)",
+        "create table s.\"t\"(x varchar(30), y VARCHAR);",
+        "CREATE INDEX i ON t (a)",
+        "CREATE UNIQUE INDEX s.i ON s.t (a, \"b\" DESC, c ASC)",
+        "CREATE VIEW v AS SELECT a, b + 1 FROM t WHERE NOT (c > 2);",
+        "DROP TABLE t",
+        "DROP TABLE IF EXISTS s.t, u;",
+        "DROP INDEX i",
+        "DROP VIEW IF EXISTS v",
+    ] {
+        assert!(check(text), "{text}");
+    }
+    for text in [
+        "CREATE TABLE t (a)",
+        "CREATE TABLE IF NOT EXISTS t (a INTEGER)",
+        "CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT)",
+        "CREATE TABLE t (a INTEGER UNIQUE NOT DEFERRABLE)",
+        "CREATE TABLE t (a INTEGER DEFAULT 1)",
+        "CREATE TABLE t (a INTEGER, PRIMARY KEY (a))",
+        "CREATE TABLE t (a INTEGER, UNIQUE (a))",
+        "CREATE TABLE t (a INTEGER REFERENCES u (a))",
+        "CREATE TABLE t (a INT UNSIGNED)",
+        "CREATE TABLE t (a INTEGER) STRICT",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE TEMP TABLE t (a INTEGER)",
+        "CREATE INDEX ON t (a)",
+        "CREATE INDEX IF NOT EXISTS i ON t (a)",
+        "CREATE INDEX i ON t (a COLLATE nocase)",
+        "CREATE INDEX i ON t (a + 1)",
+        "CREATE INDEX i ON t (a) WHERE a > 1",
+        "CREATE VIEW v (a) AS SELECT 1",
+        "CREATE VIEW v AS VALUES (1)",
+        "CREATE OR REPLACE VIEW v AS SELECT 1",
+        "DROP TABLE t CASCADE",
+        "DROP TRIGGER x",
+    ] {
+        assert!(!check(text), "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_everyday_is_the_librarys() {
     for text in [
         "VALUES (1)",
@@ -158,6 +201,14 @@ proptest! {
     fn any_words_of_changes_read_as_the_library_reads_them(
         verb in prop::sample::select(&["INSERT INTO t", "INSERT", "UPDATE t SET", "UPDATE", "DELETE FROM t", "DELETE"][..]),
         words in prop::collection::vec(prop::sample::select(CHANGES), 1..10)
+    ) {
+        check(&format!("{verb} {}", words.join(" ")));
+    }
+
+    #[test]
+    fn any_words_of_definitions_read_as_the_library_reads_them(
+        verb in prop::sample::select(&["CREATE TABLE t (", "CREATE INDEX i ON t (", "CREATE", "DROP"][..]),
+        words in prop::collection::vec(prop::sample::select(DEFINITIONS), 1..12)
     ) {
         check(&format!("{verb} {}", words.join(" ")));
     }
@@ -263,4 +314,42 @@ const CHANGES: &[&str] = &[
     "values",
     "\"q\"",
     "?",
+];
+
+const DEFINITIONS: &[&str] = &[
+    "TABLE",
+    "UNIQUE INDEX",
+    "INDEX",
+    "VIEW",
+    "t",
+    "s.t",
+    "\"q\"",
+    "a INTEGER",
+    "b INT",
+    "c VARCHAR(30)",
+    "d FLOAT",
+    "e REAL",
+    "f TEXT",
+    "PRIMARY KEY",
+    "NOT NULL",
+    "NULL",
+    "UNIQUE",
+    "NOT",
+    "DEFERRABLE",
+    "DEFAULT 1",
+    "CONSTRAINT x",
+    "COLLATE nocase",
+    "CHECK (a > 1)",
+    "(",
+    ")",
+    ",",
+    "ON t (",
+    "ASC",
+    "DESC",
+    "AS SELECT 1",
+    "AS",
+    "IF EXISTS",
+    "CASCADE",
+    "WITH",
+    "x",
 ];
