@@ -4,7 +4,7 @@ use super::Binder;
 use super::collations::Collated;
 use super::equality::same;
 use super::frame::Clause;
-use super::output::text_of_node;
+use super::output::text_of_call;
 use llkv_expr::{AggregateExpr, AggregateFunction, Expr, SortKey};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
@@ -375,7 +375,7 @@ impl Binder<'_> {
             return Ok(column);
         }
         let nullable = !call.function.is_count() && call.function != AggregateFunction::Total;
-        let column = self.new_column(text_of_node(node), call.ty, nullable);
+        let column = self.new_column(text_of_call(node), call.ty, nullable);
         let expr = Expr::column(column.id, column.ty);
         match self.frames.last_mut() {
             Some(frame) => frame.aggregates.push((column, call)),

@@ -194,8 +194,10 @@ impl Binder<'_> {
         if let ast::Expr::Value(value) = operand
             && let ast::Value::Number(digits, _) = &value.value
         {
-            let negative = format!("-{digits}");
-            return self.bind_number(&negative, operand);
+            return match digits.parse::<i64>() {
+                Ok(value) => Ok(Expr::Literal(self.integer(-value))),
+                Err(_) => self.bind_number(&format!("-{digits}"), operand),
+            };
         }
         let inner = self.bind_expr(operand)?;
         self.may_widen |= self.dialect.values_carry_types();

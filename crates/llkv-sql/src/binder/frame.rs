@@ -1,13 +1,12 @@
 //! A frame: the rows that the expressions of one query see, and what was met while binding them.
 
-use super::collations::Collated;
 use super::scope::Scope;
+use super::select::SelectItem;
 use super::windows::WindowDraft;
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
 use sqlparser::ast;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// The clause that is being bound: where an aggregate may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +80,6 @@ impl PendingApply {
     }
 }
 
-/// A named value of the SELECT list.
-#[derive(Debug, Clone)]
-pub(super) struct Alias {
-    pub(super) name: Arc<str>,
-    pub(super) expr: Expr,
-    pub(super) collated: Collated,
-}
-
 /// The rows that the expressions of one query see.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -109,8 +100,8 @@ pub(super) struct Frame {
     pub(super) named_windows: Option<Rc<[ast::NamedWindowDefinition]>>,
     /// Inside of a window call, where no other may stand.
     pub(super) in_window: bool,
-    /// Values of the SELECT list that may be named from here.
-    pub(super) aliases: Vec<Alias>,
+    /// Values of the SELECT list, which may be named from here where they have a name.
+    pub(super) listed: Rc<Vec<SelectItem>>,
     /// An alias was used since this was last cleared.
     pub(super) alias_used: bool,
 }
@@ -128,7 +119,7 @@ impl Frame {
             windows: Vec::new(),
             named_windows: None,
             in_window: false,
-            aliases: Vec::new(),
+            listed: Rc::default(),
             alias_used: false,
         }
     }

@@ -54,16 +54,17 @@ impl Binder<'_> {
         }
     }
 
-    fn number(&self, digits: &str) -> Option<Scalar> {
-        if let Ok(small) = digits.parse::<i32>() {
-            return Some(if self.dialect.integers_are_wide() {
-                Scalar::Int64(i64::from(small))
-            } else {
-                Scalar::Int32(small)
-            });
+    /// An integer as a literal has it.
+    pub(super) fn integer(&self, value: i64) -> Scalar {
+        match i32::try_from(value) {
+            Ok(small) if !self.dialect.integers_are_wide() => Scalar::Int32(small),
+            _ => Scalar::Int64(value),
         }
-        if let Ok(wide) = digits.parse::<i64>() {
-            return Some(Scalar::Int64(wide));
+    }
+
+    fn number(&self, digits: &str) -> Option<Scalar> {
+        if let Ok(value) = digits.parse::<i64>() {
+            return Some(self.integer(value));
         }
         let clean: String = digits.chars().filter(|c| *c != '_').collect();
         if let Some(hex) = clean

@@ -81,9 +81,9 @@ impl Binder<'_> {
             Clause::Aggregate | Clause::On | Clause::Row => false,
         };
         let alias = frame
-            .aliases
+            .listed
             .iter()
-            .find(|alias| usable && alias.name.eq_ignore_ascii_case(name))?;
+            .find(|item| usable && item.named && item.name.eq_ignore_ascii_case(name))?;
         frame.alias_used = true;
         let (expr, collated) = (alias.expr.clone(), alias.collated);
         self.note_collated(collated);

@@ -13,7 +13,7 @@ use super::Binder;
 use super::collations::Collated;
 use super::distinct::Distinction;
 use super::equality::same;
-use super::frame::{Alias, Clause, Frame};
+use super::frame::{Clause, Frame};
 use super::grouping::{Grouping, no_grouping_expression};
 use super::grouping_sets::Groups;
 use super::limit::Slice;
@@ -24,10 +24,11 @@ use llkv_plan::{ColumnSet, Distinct, Filter, LogicalPlan, PlanColumn, Project, P
 use llkv_result::Result;
 use llkv_types::SqlType;
 use sqlparser::ast;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A value of the SELECT list.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SelectItem {
     pub(super) name: Arc<str>,
     pub(super) expr: Expr,
@@ -96,8 +97,8 @@ impl Binder<'_> {
         select: &ast::Select,
         order_by: Option<&ast::OrderBy>,
     ) -> Result<Bound> {
-        let items = self.bind_select_list(select)?;
-        self.set_aliases(&items);
+        let items = Rc::new(self.bind_select_list(select)?);
+        self.set_listed(Rc::clone(&items));
         let filter = match &select.selection {
             Some(condition) => Some(self.bind_where(condition)?),
             None => None,
@@ -126,8 +127,9 @@ impl Binder<'_> {
             None => vec![],
         };
         let distinct = self.bind_distinction(select.distinct.as_ref(), &items)?;
+        self.set_listed(Rc::default());
         Ok(Bound {
-            items,
+            items: Rc::unwrap_or_clone(items),
             filter,
             groups,
             having,
@@ -148,25 +150,14 @@ impl Binder<'_> {
         if self.dialect.aliases_in_select()
             && let Some(frame) = self.frames.last_mut()
         {
-            frame.aliases.push(Alias {
-                name: item.name.clone(),
-                expr: item.expr.clone(),
-                collated: item.collated,
-            });
+            Rc::make_mut(&mut frame.listed).push(item.clone());
         }
     }
 
-    fn set_aliases(&mut self, items: &[SelectItem]) {
+    /// From here on, the values of the whole list may be named.
+    fn set_listed(&mut self, items: Rc<Vec<SelectItem>>) {
         if let Some(frame) = self.frames.last_mut() {
-            frame.aliases = items
-                .iter()
-                .filter(|item| item.named)
-                .map(|item| Alias {
-                    name: item.name.clone(),
-                    expr: item.expr.clone(),
-                    collated: item.collated,
-                })
-                .collect();
+            frame.listed = items;
         }
     }
 
