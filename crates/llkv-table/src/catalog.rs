@@ -8,12 +8,12 @@ use crate::{
     TemporaryObjects, TriggerMeta, TriggersByTable,
 };
 use arrow::array::{ArrayRef, AsArray, BinaryViewArray, RecordBatch, UInt8Array, UInt32Array};
-use arrow::datatypes::{UInt8Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{SchemaRef, UInt8Type, UInt32Type, UInt64Type};
 use llkv_column_map::{ColumnStore, CommitRecord, TableChange, TableVersion};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::{Column, DatabaseNumber, FieldId, RowId, SqlType, TableId, TableSchema, TxnId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The system catalog as a table: its schema, its rows, its creation.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +144,8 @@ impl SysCatalog {
             Arc::new(UInt32Array::from_iter_values(ids)),
             Arc::new(BinaryViewArray::from_iter_values(payloads)),
         ];
-        Ok(RecordBatch::try_new(Self::schema().to_arrow(), columns)?)
+        static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| SysCatalog::schema().to_arrow());
+        Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?)
     }
 }
 

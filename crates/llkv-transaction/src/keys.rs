@@ -2,6 +2,7 @@
 
 use llkv_types::TxnId;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// A key in a form whose bytes have the order of the key.
@@ -10,11 +11,14 @@ pub type KeyBytes = Box<[u8]>;
 /// The unique keys of one constraint that a transaction inserted: each of them while they are few, the
 /// range they lie in when they are many. A range errs on the safe side: two may seem to meet and the
 /// later one is asked to try again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct KeyFootprint {
     bounds: Option<(KeyBytes, KeyBytes)>,
-    keys: BTreeSet<KeyBytes>,
-    /// Keys were left out of `keys`.
+    /// Keys each of which was above all before it, as those of most tables come.
+    ascending: Vec<KeyBytes>,
+    /// The others.
+    others: BTreeSet<KeyBytes>,
+    /// The keys are not kept one by one.
     is_range: bool,
 }
 
@@ -24,18 +28,31 @@ impl KeyFootprint {
 
     /// Adds a key.
     pub fn insert(&mut self, key: &[u8]) {
-        match &mut self.bounds {
-            None => self.bounds = Some((key.into(), key.into())),
-            Some((low, _)) if key < &**low => *low = key.into(),
-            Some((_, high)) if key > &**high => *high = key.into(),
-            Some(_) => {}
-        }
+        let ascends = match &mut self.bounds {
+            None => {
+                self.bounds = Some((key.into(), key.into()));
+                true
+            }
+            Some((_, high)) if key > &**high => {
+                replace(high, key);
+                true
+            }
+            Some((low, _)) => {
+                if key < &**low {
+                    replace(low, key);
+                }
+                false
+            }
+        };
         if self.is_range {
             return;
         }
-        self.keys.insert(key.into());
-        if self.keys.len() > Self::MAX_KEYS {
-            self.keys = BTreeSet::new();
+        match ascends {
+            true => self.ascending.push(key.into()),
+            false => drop(self.others.insert(key.into())),
+        }
+        if self.len() > Self::MAX_KEYS {
+            (self.ascending, self.others) = (Vec::new(), BTreeSet::new());
             self.is_range = true;
         }
     }
@@ -46,10 +63,10 @@ impl KeyFootprint {
             return false;
         };
         if least < &**low {
-            *low = least.into();
+            replace(low, least);
         }
         if greatest > &**high {
-            *high = greatest.into();
+            replace(high, greatest);
         }
         true
     }
@@ -82,7 +99,31 @@ impl KeyFootprint {
         if key < low || key > high {
             return Some(false);
         }
-        (!self.is_range).then(|| self.keys.contains(key))
+        (!self.is_range).then(|| self.has(key))
+    }
+
+    /// Whether the key is among those that are kept.
+    fn has(&self, key: &[u8]) -> bool {
+        let found = self.ascending.binary_search_by(|own| (**own).cmp(key));
+        found.is_ok() || self.others.contains(key)
+    }
+
+    /// Whether one of the keys that are kept lies in a range, bounds included.
+    fn has_within(&self, low: &[u8], high: &[u8]) -> bool {
+        let first = self.ascending.partition_point(|own| &**own < low);
+        let first = self.ascending.get(first);
+        let range = (Bound::Included(low), Bound::Included(high));
+        first.is_some_and(|own| &**own <= high)
+            || self.others.range::<[u8], _>(range).next().is_some()
+    }
+
+    /// The keys that are kept, in no order.
+    fn kept(&self) -> impl Iterator<Item = &KeyBytes> {
+        self.ascending.iter().chain(&self.others)
+    }
+
+    fn len(&self) -> usize {
+        self.ascending.len() + self.others.len()
     }
 
     /// True when both may hold one key.
@@ -97,14 +138,19 @@ impl KeyFootprint {
         }
         match (self.is_range, other.is_range) {
             (true, true) => true,
-            (true, false) => other
-                .keys
-                .range(low.clone()..=high.clone())
-                .next()
-                .is_some(),
-            (false, true) => other.meets(self),
-            (false, false) => !self.keys.is_disjoint(&other.keys),
+            (true, false) => other.has_within(low, high),
+            (false, true) => self.has_within(other_low, other_high),
+            (false, false) if self.len() > other.len() => other.kept().any(|key| self.has(key)),
+            (false, false) => self.kept().any(|key| other.has(key)),
         }
+    }
+}
+
+/// Puts a key in the place of another, where it lies if that is as long.
+fn replace(bound: &mut KeyBytes, key: &[u8]) {
+    match bound.len() == key.len() {
+        true => bound.copy_from_slice(key),
+        false => *bound = key.into(),
     }
 }
 
@@ -161,11 +207,29 @@ mod tests {
     proptest! {
         #[test]
         fn few_keys_meet_exactly_when_they_share_one(
-            a in prop::collection::btree_set(0u32..40, 0..10),
-            b in prop::collection::btree_set(0u32..40, 0..10),
+            a in prop::collection::vec(0u32..40, 0..10),
+            b in prop::collection::vec(0u32..40, 0..10),
         ) {
             let meet = footprint(a.iter().copied()).meets(&footprint(b.iter().copied()));
-            prop_assert_eq!(meet, !a.is_disjoint(&b));
+            prop_assert_eq!(meet, a.iter().any(|key| b.contains(key)));
+        }
+
+        /// In whatever order keys come.
+        #[test]
+        fn keys_are_found_one_by_one_and_by_ranges(
+            keys in prop::collection::vec(0u32..60, 0..20),
+            low in 0u32..60,
+            width in 0u32..20,
+        ) {
+            let own = footprint(keys.iter().copied());
+            for key in 0..60_u32 {
+                prop_assert_eq!(own.contains(&key.to_be_bytes()), Some(keys.contains(&key)));
+            }
+            let within = keys.iter().any(|key| (low..=low + width).contains(key));
+            let found = own.has_within(&low.to_be_bytes(), &(low + width).to_be_bytes());
+            prop_assert_eq!(found, within);
+            let highest = keys.iter().max().map(|key| key.to_be_bytes());
+            prop_assert_eq!(own.highest(), highest.as_ref().map(|key| key.as_slice()));
         }
     }
 
