@@ -1,16 +1,20 @@
-//! Delimited text: the schema is found out on a sample, then lines stream.
+//! Delimited text: the schema is found out on a sample, then lines stream, those of several parts side by side.
+
+mod split;
 
 use crate::convert::{sql_schema, to_schema};
 use crate::error::{io, malformed};
 use crate::format::delimiter_of;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use llkv_plan::{BatchIterator, ExternalSource, FileOptions};
-use llkv_result::Result;
+use llkv_result::{Error, Result};
+use split::{Marks, PART_BYTES, Parts};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +34,7 @@ pub(crate) struct CsvSource {
     file_schema: SchemaRef,
     /// What the source gives.
     schema: SchemaRef,
+    parts: Parts,
 }
 
 impl CsvSource {
@@ -48,7 +53,16 @@ impl CsvSource {
                 (Arc::new(parser_schema(&schema)), schema)
             }
         };
+        let bytes = file.metadata().map_err(|e| io(path, "read", &e))?.len();
+        let marks = Marks {
+            delimiter: delimiter_of(path, options),
+            quote: options.quote.unwrap_or(b'"'),
+            escape: options
+                .escape
+                .filter(|escape| Some(*escape) != options.quote.or(Some(b'"'))),
+        };
         Ok(Self {
+            parts: Parts::new(path.into(), bytes, marks, PART_BYTES),
             path: path.into(),
             options: options.clone(),
             has_header,
@@ -179,24 +193,49 @@ impl ExternalSource for CsvSource {
         Arc::clone(&self.schema)
     }
 
+    fn partitions(&self) -> usize {
+        self.parts.count()
+    }
+
     fn read(
         &self,
-        _partition: usize,
+        partition: usize,
         projection: &[usize],
         batch_rows: usize,
     ) -> Result<BatchIterator> {
-        let file = File::open(&self.path).map_err(|e| io(&self.path, "open", &e))?;
+        let failed = |e| io(&self.path, "read", &e);
+        let (cut, end) = self.parts.bounds(partition).map_err(failed)?;
+        let mut file = File::open(&self.path).map_err(|e| io(&self.path, "open", &e))?;
+        if cut.offset > 0 {
+            file.seek(SeekFrom::Start(cut.offset)).map_err(failed)?;
+        }
+        let bytes = end.map_or(u64::MAX, |end| end - cut.offset);
+        let has_header = self.has_header && partition == 0;
         let reader = ReaderBuilder::new(Arc::clone(&self.file_schema))
-            .with_format(format(&self.path, &self.options, self.has_header))
+            .with_format(format(&self.path, &self.options, has_header))
             .with_batch_size(batch_rows)
             .with_projection(projection.to_vec())
-            .build_buffered(BufReader::with_capacity(READ_BYTES, file))
-            .map_err(|e| malformed(&self.path, None, e))?;
+            .build_buffered(BufReader::with_capacity(READ_BYTES, file.take(bytes)))
+            .map_err(|e| malformed_behind(&self.path, cut.lines, &e))?;
         let target = Arc::new(self.schema.project(projection)?);
         let path = self.path.clone();
         Ok(Box::new(reader.map(move |batch| {
-            let batch = batch.map_err(|e| malformed(&path, None, e))?;
+            let batch = batch.map_err(|e| malformed_behind(&path, cut.lines, &e))?;
             to_schema(&path, &batch, &target)
         })))
     }
+}
+
+/// What the parser says of a part with so many lines before it: it counts lines from the part's beginning.
+fn malformed_behind(path: &Path, lines: u64, error: &ArrowError) -> Error {
+    const LINE: &str = " line ";
+    let detail = error.to_string();
+    let moved = detail.find(LINE).and_then(|at| {
+        let (before, rest) = detail.split_at_checked(at + LINE.len())?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, behind) = rest.split_at_checked(digits)?;
+        let number: u64 = number.parse().ok()?;
+        Some(format!("{before}{}{behind}", number + lines))
+    });
+    malformed(path, None, moved.unwrap_or(detail))
 }
