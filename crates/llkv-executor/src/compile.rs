@@ -8,15 +8,15 @@ mod window;
 use crate::keys::SortKeys;
 use crate::operators::{
     AggregateOperator, ExpandOperator, Expansion, FilterOperator, LimitOperator, Operator,
-    OperatorInfo, ProjectOperator, RecursiveInputs, RecursiveOperator, SetOperator, SortOperator,
-    TopKOperator, UnionAllOperator, WorkingTableOperator, list,
+    OperatorInfo, ProjectOperator, RecursiveInputs, RecursiveOperator, SetOperator, SharedOperator,
+    SortOperator, TopKOperator, UnionAllOperator, WorkingTableOperator, list,
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Column, Prepared, position, prepare_all};
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
     Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive,
-    SetOp, Sort, UnionAll, WorkingTable,
+    SetOp, Shared, Sort, UnionAll, WorkingTable,
 };
 use llkv_result::{Error, Result};
 use std::sync::Arc;
@@ -52,6 +52,7 @@ fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Op
         LogicalPlan::Expand(node) => expand(node, required),
         LogicalPlan::Recursive(node) => recursive(node),
         LogicalPlan::WorkingTable(node) => Ok(working_table(node, required)),
+        LogicalPlan::Shared(node) => shared_rows(node),
         LogicalPlan::Apply(_) => Err(Error::internal("a dependent join reached the executor")),
         other => Err(Error::internal(format!(
             "no operator for {:?}",
@@ -298,6 +299,17 @@ fn working_table(node: &WorkingTable, required: Required<'_>) -> Box<dyn Operato
         table: node.table,
         columns,
     })
+}
+
+/// All columns are put out, in their order: what one place does not read another may.
+fn shared_rows(node: &Shared) -> Result<Box<dyn Operator>> {
+    let input = compile(&node.input, None)?;
+    Ok(Box::new(SharedOperator {
+        info: OperatorInfo::new("shared", input.info().columns.clone()),
+        input,
+        number: node.number,
+        places: node.places,
+    }))
 }
 
 fn set_op(node: &SetOp) -> Result<Box<dyn Operator>> {

@@ -3,6 +3,7 @@
 use crate::batch::Batch;
 use crate::context::ExecutionContext;
 use crate::memory::MemoryReservation;
+use crate::pipeline::Source;
 use crate::progress::Watch;
 use llkv_result::{Error, ExecError, Result};
 use llkv_table::TableHandle;
@@ -11,6 +12,7 @@ use parking_lot::Mutex;
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,7 +26,18 @@ pub(crate) struct Run {
     pipelines: AtomicU32,
     /// The rows of the last round of each recursion, by the number of its working table.
     working: Mutex<HashMap<u32, Vec<Batch>>>,
+    /// Rows that several places of the plan read, by their number.
+    shared: Mutex<HashMap<u32, Arc<Mutex<SharedRows>>>>,
     watch: Option<Watch>,
+}
+
+/// Rows that several places read.
+#[derive(Default)]
+struct SharedRows {
+    /// None before the first place asks.
+    source: Option<Arc<dyn Source>>,
+    /// Places that have asked.
+    asked: u32,
 }
 
 impl Run {
@@ -37,6 +50,7 @@ impl Run {
             started: Instant::now(),
             pipelines: AtomicU32::new(0),
             working: Mutex::default(),
+            shared: Mutex::default(),
         }
     }
 
@@ -57,6 +71,26 @@ impl Run {
         self.working.lock().get(&table).cloned().unwrap_or_default()
     }
 
+    /// The rows of a number, computed for the first of so many places and held until the last has asked for them.
+    pub(crate) fn shared(
+        &self,
+        number: u32,
+        places: u32,
+        compute: impl FnOnce() -> Result<Arc<dyn Source>>,
+    ) -> Result<Arc<dyn Source>> {
+        let rows = Arc::clone(self.shared.lock().entry(number).or_default());
+        let mut rows = rows.lock();
+        let source = match &rows.source {
+            Some(source) => Arc::clone(source),
+            None => Arc::clone(rows.source.insert(compute()?)),
+        };
+        rows.asked += 1;
+        if rows.asked == places {
+            self.shared.lock().remove(&number);
+        }
+        Ok(source)
+    }
+
     /// Time since the query began, where operators note when they took part; else nobody looks at the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         match self.context.notes_spans {
@@ -72,6 +106,10 @@ impl Run {
 
     pub(crate) fn batch_rows(&self) -> usize {
         self.context.batch_rows
+    }
+
+    pub(crate) fn is_memory_limited(&self) -> bool {
+        self.context.memory.limit_bytes() < u64::MAX
     }
 
     pub(crate) fn reserve(&self, operator: &'static str) -> MemoryReservation {

@@ -249,6 +249,7 @@ impl<'a> Printer<'a> {
             LogicalPlan::WorkingTable(n) => {
                 format!("WorkingTable {} ({})", n.name, self.columns(&n.columns))
             }
+            LogicalPlan::Shared(n) => format!("Shared {}, at {} places", n.number, n.places),
             LogicalPlan::UnionAll(n) => format!("UnionAll ({})", self.columns(&n.columns)),
             LogicalPlan::SetOp(n) => {
                 let kind = match n.kind {
@@ -438,7 +439,8 @@ fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
         LogicalPlan::Filter(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Sort(_)
-        | LogicalPlan::Limit(_) => {}
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Shared(_) => {}
         LogicalPlan::Expand(n) => {
             names.extend(
                 n.keys

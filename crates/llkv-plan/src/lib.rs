@@ -72,7 +72,7 @@ pub use parameters::set_parameters;
 pub use plan::{
     Aggregate, Apply, ApplyKind, Distinct, Expand, ExternalScan, Filter, IndexChoice, Join,
     JoinKind, Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, SetOp,
-    SetOpKind, Sort, UnionAll, Values, Window, WorkingTable,
+    SetOpKind, Shared, Sort, UnionAll, Values, Window, WorkingTable,
 };
 pub use rules::RULES;
 pub use statement::{

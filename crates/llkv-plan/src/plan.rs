@@ -57,6 +57,8 @@ pub enum LogicalPlan {
     Recursive(Recursive),
     /// What the last round of a recursion gave, inside of its step.
     WorkingTable(WorkingTable),
+    /// Rows that several places of the plan read.
+    Shared(Shared),
 }
 
 /// Rows of a table that the statement's snapshot sees.
@@ -360,6 +362,18 @@ pub struct WorkingTable {
     pub columns: Vec<PlanColumn>,
 }
 
+/// Rows that are computed once and read at several places of the plan, each of which is such a node. Columns: the
+/// input's.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Which rows; unique within the statement.
+    pub number: u32,
+    /// How many places read them.
+    pub places: u32,
+    /// What computes them. The inputs of all places are the same but for the ids of their columns.
+    pub input: Box<LogicalPlan>,
+}
+
 impl LogicalPlan {
     /// One row of no columns: the input of a SELECT without FROM.
     #[must_use]
@@ -426,6 +440,7 @@ impl LogicalPlan {
             }
             Self::Recursive(recursive) => recursive.columns.clone(),
             Self::WorkingTable(table) => table.columns.clone(),
+            Self::Shared(shared) => shared.input.columns(),
         }
     }
 
@@ -447,6 +462,7 @@ impl LogicalPlan {
             Self::Window(n) => vec![&n.input],
             Self::Expand(n) => vec![&n.input],
             Self::Recursive(n) => vec![&n.base, &n.step],
+            Self::Shared(n) => vec![&n.input],
         }
     }
 
@@ -467,6 +483,7 @@ impl LogicalPlan {
             Self::Window(n) => vec![&mut n.input],
             Self::Expand(n) => vec![&mut n.input],
             Self::Recursive(n) => vec![&mut n.base, &mut n.step],
+            Self::Shared(n) => vec![&mut n.input],
         }
     }
 }

@@ -160,6 +160,9 @@ impl Checker {
             LogicalPlan::Limit(n) => {
                 self.node(&n.input, outer)?;
             }
+            LogicalPlan::Shared(n) => {
+                self.node(&n.input, outer)?;
+            }
             LogicalPlan::Window(n) => {
                 let scope = self.scope(&n.input, outer)?;
                 plan_exprs(plan, &mut |e| self.expr("Window", e, &scope))?;

@@ -60,6 +60,7 @@ impl LogicalPlan {
             }
             Self::Recursive(n) => n.columns.iter().for_each(f),
             Self::WorkingTable(n) => n.columns.iter().for_each(f),
+            Self::Shared(n) => n.input.for_each_column(f),
         }
     }
 
@@ -102,6 +103,7 @@ impl LogicalPlan {
                 f(&n.base);
                 f(&n.step);
             }
+            Self::Shared(n) => f(&n.input),
         }
     }
 
@@ -140,6 +142,7 @@ impl LogicalPlan {
                 f(&mut n.base)?;
                 f(&mut n.step)
             }
+            Self::Shared(n) => f(&mut n.input),
         }
     }
 
@@ -205,7 +208,8 @@ impl LogicalPlan {
             | Self::UnionAll(_)
             | Self::SetOp(_)
             | Self::Recursive(_)
-            | Self::WorkingTable(_) => {}
+            | Self::WorkingTable(_)
+            | Self::Shared(_) => {}
         }
     }
 
@@ -260,7 +264,8 @@ impl LogicalPlan {
             | Self::UnionAll(_)
             | Self::SetOp(_)
             | Self::Recursive(_)
-            | Self::WorkingTable(_) => {}
+            | Self::WorkingTable(_)
+            | Self::Shared(_) => {}
         }
     }
 
@@ -351,6 +356,8 @@ impl NodeKinds {
     pub const WINDOW: Self = Self(1 << 12);
     /// [`LogicalPlan::Recursive`]
     pub const RECURSIVE: Self = Self(1 << 13);
+    /// [`LogicalPlan::Shared`]
+    pub const SHARED: Self = Self(1 << 14);
     /// Any node.
     pub const ANY: Self = Self(u32::MAX);
 
@@ -406,6 +413,7 @@ impl NodeKinds {
             LogicalPlan::Window(_) => Self::WINDOW,
             LogicalPlan::Expand(_) => Self::PROJECT,
             LogicalPlan::Recursive(_) => Self::RECURSIVE,
+            LogicalPlan::Shared(_) => Self::SHARED,
         }
     }
 }
@@ -467,6 +475,8 @@ impl Shape {
                 self.see(ColumnId(n.table));
                 n.columns.iter().for_each(|c| self.see(c.id));
             }
+            // So are those of shared rows.
+            LogicalPlan::Shared(n) => self.see(ColumnId(n.number)),
             LogicalPlan::Filter(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Sort(_)

@@ -195,6 +195,42 @@ fn correlated_count_has_a_default() {
     trace("count", plan.build());
 }
 
+/// Q15: the revenues of a quarter are read twice, the second time for their maximum alone.
+#[test]
+fn q15_computes_its_view_once() {
+    let ids = ColumnIds::new();
+    let revenues = || {
+        let lineitem = Catalog::scan(&ids, "lineitem");
+        let since = Expr::compare(
+            BinaryOp::GtEq,
+            lineitem.col("l_shipdate").unwrap(),
+            Expr::Literal(Scalar::Date(10_000)),
+        );
+        let lineitem = lineitem.filter(since);
+        let (part, price) = (
+            lineitem.col("l_partkey").unwrap(),
+            lineitem.col("l_extendedprice").unwrap(),
+        );
+        lineitem.aggregate(vec![("key", part)], vec![("revenue", sum(price))])
+    };
+    let (all, again) = (revenues(), revenues());
+    let revenue = again.col("revenue").unwrap();
+    let most = aggregate_call(AggregateFunction::Max, vec![revenue], SqlType::Int64);
+    let most = again.aggregate(vec![], vec![("most", most)]);
+    let wanted = eq(all.col("revenue").unwrap(), most.col("most").unwrap());
+    let part = Catalog::scan(&ids, "part");
+    let of_part = eq(part.col("p_partkey").unwrap(), all.col("key").unwrap());
+    let plan = part.join(JoinKind::Inner, all, Some(of_part));
+    let plan = plan.apply(most, ApplyKind::Scalar { first_row: false });
+    let plan = plan.filter(wanted);
+    let (key, revenue) = (plan.col("p_partkey").unwrap(), plan.col("revenue").unwrap());
+    trace(
+        "q15",
+        plan.project(vec![("key", key), ("revenue", revenue)])
+            .build(),
+    );
+}
+
 /// Q18: IN over a grouped subquery runs before the joins.
 #[test]
 fn q18_in_subquery_runs_first() {

@@ -47,16 +47,32 @@ impl CatalogView for Catalog<'_> {
     }
 }
 
+fn has_shared(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Shared(_)) || plan.inputs().into_iter().any(has_shared)
+}
+
 fn has_apply(plan: &LogicalPlan) -> bool {
     matches!(plan, LogicalPlan::Apply(_)) || plan.inputs().into_iter().any(has_apply)
 }
 
-/// Optimizes and compares, for small tables and for large ones; false where the optimizer says that it cannot.
-fn check(bytes: &[u8]) -> std::result::Result<bool, TestCaseError> {
-    Ok(check_as(bytes, 1)? && check_as(bytes, 10_000)?)
+/// What came of a plan.
+struct Outcome {
+    /// The optimizer does not say that it cannot.
+    is_supported: bool,
+    /// Parts are computed once for several places.
+    is_shared: bool,
 }
 
-fn check_as(bytes: &[u8], times: u64) -> std::result::Result<bool, TestCaseError> {
+/// Optimizes and compares, for small tables and for large ones.
+fn check(bytes: &[u8]) -> std::result::Result<Outcome, TestCaseError> {
+    let (small, large) = (check_as(bytes, 1)?, check_as(bytes, 10_000)?);
+    Ok(Outcome {
+        is_supported: small.is_supported && large.is_supported,
+        is_shared: large.is_shared,
+    })
+}
+
+fn check_as(bytes: &[u8], times: u64) -> std::result::Result<Outcome, TestCaseError> {
     let mut generator = Generator::new(bytes);
     let data = generator.data();
     let plan = generator.plan(5, &Vec::new());
@@ -68,7 +84,12 @@ fn check_as(bytes: &[u8], times: u64) -> std::result::Result<bool, TestCaseError
     let before = explain(&plan);
     let optimized = match optimize_traced(plan, &Catalog(&data, times), &options) {
         Ok(optimized) => optimized,
-        Err(Error::Bind(BindError::Unsupported { .. })) => return Ok(false),
+        Err(Error::Bind(BindError::Unsupported { .. })) => {
+            return Ok(Outcome {
+                is_supported: false,
+                is_shared: false,
+            });
+        }
         Err(error) => return Err(TestCaseError::fail(format!("{error}\nof\n{before}"))),
     };
     let steps = || {
@@ -89,7 +110,10 @@ fn check_as(bytes: &[u8], times: u64) -> std::result::Result<bool, TestCaseError
         (Err(_), _) => {}
         (Ok(_), Err(error)) => prop_assert!(false, "{error:?}\n{}", steps()),
     }
-    Ok(true)
+    Ok(Outcome {
+        is_supported: true,
+        is_shared: has_shared(&optimized.plan),
+    })
 }
 
 proptest! {
@@ -115,12 +139,15 @@ fn cases() -> u32 {
 fn most_random_plans_are_supported() {
     use rand::{RngCore, SeedableRng};
     let mut random = rand::rngs::StdRng::seed_from_u64(7);
-    let (mut supported, mut all) = (0, 0);
+    let (mut supported, mut shared, mut all) = (0, 0, 0);
     for _ in 0..500 {
         let mut bytes = vec![0; 120];
         random.fill_bytes(&mut bytes);
-        supported += usize::from(check(&bytes).unwrap());
+        let outcome = check(&bytes).unwrap();
+        supported += usize::from(outcome.is_supported);
+        shared += usize::from(outcome.is_shared);
         all += 1;
     }
+    assert!(shared >= 10, "{shared} of {all} compute something once");
     assert!(supported * 100 >= all * 90, "{supported} of {all}");
 }

@@ -48,6 +48,7 @@ pub(super) fn of(plan: &LogicalPlan) -> String {
             false => format!("{} all", node.name),
         },
         LogicalPlan::WorkingTable(node) => node.name.clone(),
+        LogicalPlan::Shared(node) => node.number.to_string(),
         _ => String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! A slice of the rows.
 
 use super::{Hints, Operator, OperatorInfo, open_input};
-use crate::pipeline::{Pipeline, PipelineStream, Slice};
+use crate::pipeline::{Pipeline, Slice};
 use crate::run::Run;
 use crate::spill::{RowBuffer, Spiller};
 use llkv_result::Result;
@@ -46,13 +46,7 @@ pub(crate) fn settled(run: &Arc<Run>, pipeline: Pipeline, info: &OperatorInfo) -
         return Ok(pipeline);
     }
     let spiller = Spiller::new(run, info).named("limit");
-    let mut rows = RowBuffer::new(run, spiller);
-    let mut stream = PipelineStream::new(run, pipeline);
-    while let Some(batch) = stream.next()? {
-        info.metrics.batch(&batch);
-        rows.push(batch)?;
-    }
-    // The rows were counted as they came; reading them again counts for nobody.
-    let source = rows.into_source(run.batch_rows())?;
+    // The rows are counted as they come; reading them again counts for nobody.
+    let source = RowBuffer::of_pipeline(run, spiller, pipeline, |batch| info.metrics.batch(batch))?;
     Ok(Pipeline::from_source(source, &Arc::default()))
 }

@@ -3,7 +3,7 @@
 use super::{Segment, SpillFile, Spiller};
 use crate::batch::Batch;
 use crate::memory::MemoryReservation;
-use crate::pipeline::{BufferedSource, MorselReader, Source, slices};
+use crate::pipeline::{BufferedSource, MorselReader, Pipeline, PipelineStream, Source, slices};
 use crate::run::Run;
 use llkv_result::Result;
 use std::sync::Arc;
@@ -18,7 +18,23 @@ pub(crate) struct RowBuffer {
 }
 
 impl RowBuffer {
-    pub(crate) fn new(run: &Run, spiller: Spiller) -> Self {
+    /// All rows of a pipeline in their order, as a source. `each` is called with the batches as they come.
+    pub(crate) fn of_pipeline(
+        run: &Arc<Run>,
+        spiller: Spiller,
+        pipeline: Pipeline,
+        each: impl Fn(&Batch),
+    ) -> Result<Arc<dyn Source>> {
+        let mut rows = Self::new(run, spiller);
+        let mut stream = PipelineStream::new(run, pipeline);
+        while let Some(batch) = stream.next()? {
+            each(&batch);
+            rows.push(batch)?;
+        }
+        rows.into_source(run.batch_rows())
+    }
+
+    fn new(run: &Run, spiller: Spiller) -> Self {
         Self {
             memory: run.reserve(spiller.operator),
             spiller,
@@ -28,7 +44,7 @@ impl RowBuffer {
         }
     }
 
-    pub(crate) fn push(&mut self, batch: Batch) -> Result<()> {
+    fn push(&mut self, batch: Batch) -> Result<()> {
         let batch = self.spiller.slim(&self.memory, batch)?;
         let bytes = batch.memory_bytes();
         self.batches.push(batch);
@@ -51,7 +67,7 @@ impl RowBuffer {
     }
 
     /// The batches as a source, in slices of at most `batch_rows`.
-    pub(crate) fn into_source(mut self, batch_rows: usize) -> Result<Arc<dyn Source>> {
+    fn into_source(mut self, batch_rows: usize) -> Result<Arc<dyn Source>> {
         if self.file.is_none() {
             let source = BufferedSource::new(self.batches, batch_rows, Some(self.memory));
             return Ok(Arc::new(source));

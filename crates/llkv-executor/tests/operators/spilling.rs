@@ -9,7 +9,8 @@ use llkv_executor::{
 };
 use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, Expr, SortKey};
 use llkv_plan::{
-    Aggregate, Distinct, Join, JoinKind, Limit, LogicalPlan, Projection, SetOp, SetOpKind, Sort,
+    Aggregate, Distinct, Join, JoinKind, Limit, LogicalPlan, Projection, SetOp, SetOpKind, Shared,
+    Sort,
 };
 use llkv_result::{Error, ExecError};
 use llkv_types::SqlType;
@@ -165,6 +166,16 @@ fn plans() -> Vec<(&'static str, LogicalPlan)> {
         }
         plan
     };
+    let shared = {
+        let place = |first| {
+            LogicalPlan::Shared(Shared {
+                number: 100,
+                places: 2,
+                input: Box::new(rows(first, many)),
+            })
+        };
+        join(JoinKind::Semi, place(0), place(10), Some((0, 10)))
+    };
     vec![
         ("sort", sort(rows(0, many), None)),
         ("top-k", sort(rows(0, many), Some(8_000))),
@@ -201,6 +212,7 @@ fn plans() -> Vec<(&'static str, LogicalPlan)> {
         ),
         ("hash join", left_first),
         ("limit", sort(limit, Some(5))),
+        ("shared", shared),
     ]
 }
 

@@ -194,7 +194,7 @@ impl<'a> Estimator<'a> {
                 input.with_rows(rows)
             }
             // Functions of a window are columns of which nothing is known.
-            LogicalPlan::Window(_) => first(),
+            LogicalPlan::Window(_) | LogicalPlan::Shared(_) => first(),
             LogicalPlan::Expand(n) => {
                 let mut input = first();
                 for key in &n.keys {

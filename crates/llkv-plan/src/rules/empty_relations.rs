@@ -56,6 +56,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
         LogicalPlan::WorkingTable(_) => false,
         LogicalPlan::Sort(n) => is_empty(&n.input),
         LogicalPlan::Limit(n) => n.fetch == Some(0) || is_empty(&n.input),
+        LogicalPlan::Shared(n) => is_empty(&n.input),
         LogicalPlan::Join(n) => {
             if join_is_empty(n) {
                 true

@@ -16,6 +16,7 @@ mod push_down_semi_joins;
 mod rebind;
 mod redundant;
 mod reorder_joins;
+mod share_subplans;
 mod simplify;
 mod split_sums;
 mod unnest;
@@ -49,5 +50,6 @@ pub static RULES: &[&dyn Rule] = &[
     &merge_projections::MergeProjections,
     &prune_columns::PruneColumns,
     &limit_partitions::LimitPartitions,
+    &share_subplans::ShareSubplans,
     &choose_indexes::ChooseIndexes,
 ];

@@ -220,6 +220,8 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
             prune(&mut n.input, &below);
         }
         LogicalPlan::Limit(n) => prune(&mut n.input, needed),
+        // All places read the same columns.
+        LogicalPlan::Shared(n) => prune_exact(&mut n.input),
         LogicalPlan::Window(n) => {
             n.functions.retain(|(c, _)| needed.contains(c.id));
             if n.functions.is_empty() {

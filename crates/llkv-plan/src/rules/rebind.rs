@@ -105,7 +105,8 @@ fn definitions(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut PlanColumn)) {
         LogicalPlan::Filter(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Sort(_)
-        | LogicalPlan::Limit(_) => {}
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Shared(_) => {}
     }
     plan.for_each_input_mut(&mut |input| definitions(input, f));
 }

@@ -160,8 +160,12 @@ impl<'a> Generator<'a> {
     }
 
     fn join(&mut self, depth: usize, around: &Columns) -> LogicalPlan {
+        let (bytes, budget) = (self.bytes, self.budget);
         let left = self.plan(depth - 1, around);
-        let right = self.plan(depth - 1, around);
+        let right = match self.below(4) {
+            3 => self.again(bytes, budget, depth, around),
+            _ => self.plan(depth - 1, around),
+        };
         let kind = [
             JoinKind::Inner,
             JoinKind::Left,
@@ -200,6 +204,21 @@ impl<'a> Generator<'a> {
             left_first: false,
             on,
         })
+    }
+
+    /// The plan that so many bytes gave before, with columns of its own.
+    fn again(
+        &mut self,
+        bytes: &'a [u8],
+        budget: usize,
+        depth: usize,
+        around: &Columns,
+    ) -> LogicalPlan {
+        let rest = (self.bytes, self.budget);
+        (self.bytes, self.budget) = (bytes, budget);
+        let plan = self.plan(depth - 1, around);
+        (self.bytes, self.budget) = rest;
+        plan
     }
 
     fn apply(&mut self, depth: usize, around: &Columns) -> LogicalPlan {

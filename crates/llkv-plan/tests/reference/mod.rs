@@ -234,6 +234,7 @@ pub(crate) fn run(plan: &LogicalPlan, env: &Env, data: &Data) -> Rows {
             .take(n.fetch.map_or(usize::MAX, |f| f as usize))
             .collect(),
         LogicalPlan::Window(n) => numbered(n, env, data)?,
+        LogicalPlan::Shared(n) => run(&n.input, env, data)?,
         LogicalPlan::UnionAll(n) => {
             let mut rows = Vec::new();
             for input in &n.inputs {
