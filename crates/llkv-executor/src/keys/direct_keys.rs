@@ -27,7 +27,7 @@ const ROWS_PER_NEW_GROUP: usize = 8;
 /// Batches that are looked up otherwise after one in which many groups began, or whose keys have too many combinations;
 /// twice as many the next time, up to the second number.
 const FIRST_PAUSE: u32 = 8;
-const LONGEST_PAUSE: u32 = 32;
+const LONGEST_PAUSE: u32 = 128;
 
 /// A combination that no row has had yet, and one that is just being looked up.
 const UNKNOWN: u32 = u32::MAX;
@@ -92,6 +92,8 @@ impl DirectKeys {
     pub(super) fn place(&mut self, keys: &[ArrayRef], rows: usize, groups: usize) -> Result<bool> {
         let coded = keys.iter().any(is_coded);
         if !coded && self.pause > 0 {
+            // Keys that ascend are elsewhere afterwards: an array for both places would be large and mostly empty.
+            self.forget();
             self.pause -= 1;
             return Ok(false);
         }

@@ -143,6 +143,10 @@ fn keys_that_never_come_back_are_left_to_the_table() {
     for _ in 0..FIRST_PAUSE {
         assert!(!direct.place(keys, 1_000, 1_000).unwrap());
     }
+    // What is far from where the keys were has an array of its own.
+    let far: ArrayRef = Arc::new(Int64Array::from_iter_values(50_000..51_000));
+    assert!(direct.place(&[far], 1_000, 100_000).unwrap());
+    assert_eq!(direct.group_of.len(), 1_001);
     // Groups that are only not known here do not count.
     for _ in 0..3 {
         assert!(direct.place(keys, 1_000, 1_000).unwrap());
