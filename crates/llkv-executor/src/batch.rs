@@ -107,7 +107,7 @@ impl Batch {
         (bits / 8) as u64
     }
 
-    /// Bytes that keeping the batch costs: fixed-width values, and the text that views point to.
+    /// Bytes that keeping the batch costs: fixed-width values, and what views point to and lists hold.
     /// Buffers shared with other batches are counted by what this batch uses of them.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let text: u64 = self.columns.iter().map(text_bytes).sum();
@@ -127,9 +127,17 @@ pub(crate) fn take_one(column: &ArrayRef, indices: &UInt32Array) -> Result<Array
     Ok(take(column.as_ref(), indices, None)?)
 }
 
-/// Bytes of text and blobs too long to stand in their views.
+/// Bytes of text and blobs too long to stand in their views, and of what stands in lists.
 pub(crate) fn text_bytes(column: &ArrayRef) -> u64 {
     let views = match column.data_type() {
+        DataType::List(_) => {
+            let lists = column.as_list::<i32>();
+            let bounds = [lists.offsets().first(), lists.offsets().last()];
+            let [start, end] = bounds.map(|offset| offset.copied().unwrap_or_default() as usize);
+            let values = lists.values().slice(start, end - start);
+            let bits = width_bits(values.data_type()) * values.len();
+            return (bits / 8) as u64 + text_bytes(&values);
+        }
         DataType::Utf8View => column.as_string_view().views(),
         DataType::BinaryView => column.as_binary_view().views(),
         // Values that carry their own type are blobs below.
@@ -196,4 +204,22 @@ pub(crate) fn all_valid<'a>(columns: impl Iterator<Item = &'a ArrayRef>) -> Opti
         valid = NullBuffer::union(valid.as_ref(), nulls.as_ref());
     }
     valid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Builder, ListBuilder};
+
+    #[test]
+    fn lists_take_the_bytes_of_their_values() {
+        let mut lists = ListBuilder::new(Int64Builder::new());
+        for row in 0..4 {
+            lists.append_value((0..100 * row).map(Some));
+        }
+        let all = Batch::new(vec![Arc::new(lists.finish())], 4);
+        assert!(all.memory_bytes() >= 600 * 8);
+        let some = all.slice(1, 2);
+        assert!((300 * 8..400 * 8).contains(&some.memory_bytes()));
+    }
 }

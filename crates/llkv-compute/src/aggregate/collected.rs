@@ -2,8 +2,8 @@
 
 use super::groups::Groups;
 use super::rows::for_each;
-use arrow::array::{Array, ArrayRef, ListArray, UInt32Array, new_empty_array};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt32Array, new_empty_array};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 use llkv_result::{Error, Result};
@@ -52,6 +52,7 @@ impl Collected {
                 take(array, &UInt32Array::from(rows), None)?
             }
         };
+        let piece = slim(piece);
         debug_assert_eq!(self.groups.len() - before, piece.len());
         self.piece_bytes += piece.get_array_memory_size();
         self.pieces.push(piece);
@@ -102,8 +103,27 @@ impl Collected {
         Ok(Arc::new(ListArray::try_new(field, offsets, values, None)?))
     }
 
-    pub(super) fn size_bytes(&self) -> usize {
+    /// Bytes held.
+    pub(super) fn held_bytes(&self) -> usize {
         self.piece_bytes + self.groups.capacity() * size_of::<u32>()
+    }
+
+    /// Bytes held, and those of the copy that putting them out makes.
+    pub(super) fn size_bytes(&self) -> usize {
+        2 * self.held_bytes()
+    }
+}
+
+/// The values without buffers of which they need little: a few texts would keep those of all rows that came with them.
+fn slim(values: ArrayRef) -> ArrayRef {
+    const LARGER: usize = 2;
+    let Some(texts) = values.as_string_view_opt() else {
+        return values;
+    };
+    let held: usize = texts.data_buffers().iter().map(Buffer::len).sum();
+    match held > LARGER * texts.total_buffer_bytes_used() {
+        true => Arc::new(texts.gc()),
+        false => values,
     }
 }
 

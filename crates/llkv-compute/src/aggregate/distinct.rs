@@ -218,6 +218,8 @@ impl GroupsAccumulator for Distinct {
                     + seen.arena.capacity()
             }
         };
-        seen + self.values.size_bytes() + self.inner.size_bytes()
+        // What was seen is forgotten before the values are put out.
+        let most = (seen + self.values.held_bytes()).max(self.values.size_bytes());
+        most + self.inner.size_bytes()
     }
 }

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 /// Batches that may wait per morsel. What is held is at most this times [`MORSELS_PER_WORKER`] times the workers,
 /// and one morsel's share in the consumer's hands, however slow it is.
 const BATCHES_PER_MORSEL: usize = 16;
+/// The same where memory is limited: nobody counts them.
+const BATCHES_WHERE_LIMITED: usize = 4;
 
 /// Morsels per worker, from the one that is handed out on, that may have batches waiting: all batches of a small
 /// morsel find room, so that its worker would else run on to the end of the table.
@@ -42,19 +44,25 @@ impl State {
 /// morsel, whose worker never waits for another worker: so nobody waits in a circle.
 pub(crate) struct OrderedQueue {
     total: usize,
-    /// Morsels that may have batches waiting.
+    /// Morsels that may have batches waiting, ...
     ahead: usize,
+    /// ... and how many each.
+    batches_per_morsel: usize,
     state: Mutex<State>,
     filled: Condvar,
     room: Condvar,
 }
 
 impl OrderedQueue {
-    /// A queue for morsels `0..total` of `workers` workers.
-    pub(crate) fn new(total: usize, workers: usize) -> Self {
+    /// A queue for morsels `0..total` of `workers` workers, a short one where memory `is_limited`.
+    pub(crate) fn new(total: usize, workers: usize, is_limited: bool) -> Self {
         Self {
             total,
             ahead: workers * MORSELS_PER_WORKER,
+            batches_per_morsel: match is_limited {
+                true => BATCHES_WHERE_LIMITED,
+                false => BATCHES_PER_MORSEL,
+            },
             state: Mutex::new(State {
                 current: 0,
                 morsels: VecDeque::new(),
@@ -78,7 +86,7 @@ impl OrderedQueue {
             let Some(queue) = state.morsel(morsel) else {
                 return false;
             };
-            if queue.batches.len() < BATCHES_PER_MORSEL && morsel < current + self.ahead {
+            if queue.batches.len() < self.batches_per_morsel && morsel < current + self.ahead {
                 let was_empty = queue.batches.is_empty();
                 queue.batches.push_back(batch);
                 if was_empty && morsel == current {
@@ -163,7 +171,7 @@ mod tests {
     #[test]
     fn a_slow_consumer_holds_back_workers_with_small_morsels() {
         const MORSELS: usize = 200;
-        let queue = OrderedQueue::new(MORSELS, 1);
+        let queue = OrderedQueue::new(MORSELS, 1, false);
         let pushed = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -190,7 +190,11 @@ struct Worker {
 impl Parallel {
     /// `None` where the system gives no thread.
     fn start(run: &Arc<Run>, group: &Group, workers: usize, morsel_rows: u64) -> Option<Self> {
-        let queue = Arc::new(OrderedQueue::new(group.morsels, workers));
+        let queue = Arc::new(OrderedQueue::new(
+            group.morsels,
+            workers,
+            run.is_memory_limited(),
+        ));
         let stop = Arc::new(AtomicBool::new(false));
         let next = Arc::new(AtomicUsize::new(0));
         let mut threads = Vec::with_capacity(workers);
