@@ -4,7 +4,7 @@ use crate::bytes::damaged_key;
 use crate::chunk::Chunk;
 use crate::column_test::Test;
 use crate::commit::StagedRowGroup;
-use crate::descriptor::{ChunkMeta, CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::descriptor::{ChunkMeta, ChunkRef, CreatedRun, DeleteMeta, GroupMeta, IdRun};
 use crate::fill::StoredColumn;
 use crate::index::SegmentKeys;
 use crate::marks::Marks;
@@ -375,20 +375,24 @@ impl StoredData {
         if let Some(chunk) = slot.get() {
             return Ok(Arc::clone(chunk));
         }
-        let key = PhysicalKey(meta.place.key);
+        let chunk = self.open_chunk(&meta.place, (column.ty, rows));
+        let chunk = Arc::new(chunk.map_err(|error| error.in_file(self.pager.path()))?);
+        Ok(Arc::clone(slot.get_or_init(|| chunk)))
+    }
+
+    fn open_chunk(&self, place: &ChunkRef, (ty, rows): (SqlType, usize)) -> Result<Chunk> {
+        let key = PhysicalKey(place.key);
         let blob = self.pager.batch_get(&[key])?.pop().flatten();
         let blob = blob.ok_or_else(|| StorageError::MissingKey {
             path: "column store".into(),
             key: key.0,
         })?;
-        let (from, len) = (meta.place.offset as usize, meta.place.len as usize);
+        let (from, len) = (place.offset as usize, place.len as usize);
         let inside = from.checked_add(len).is_some_and(|end| end <= blob.len());
         if !inside || !from.is_multiple_of(64) {
             return Err(damaged_key(Some(key.0), "a chunk lies outside its value"));
         }
-        let bytes = blob.buffer().slice_with_length(from, len);
-        let chunk = Arc::new(Chunk::open(column.ty, &bytes, rows)?);
-        Ok(Arc::clone(slot.get_or_init(|| chunk)))
+        Chunk::open(ty, &blob.buffer().slice_with_length(from, len), rows)
     }
 }
 

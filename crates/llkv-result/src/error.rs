@@ -5,6 +5,7 @@ use crate::{
     TransactionError,
 };
 use arrow_schema::ArrowError;
+use std::path::Path;
 
 /// The result of every fallible operation of LLKV.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,6 +76,23 @@ impl Error {
             Self::Bind(e) => e.span(),
             _ => None,
         }
+    }
+
+    /// The same error, of a file: what reads values knows no more than the part of the engine that it is.
+    #[must_use]
+    pub fn in_file(mut self, file: Option<&Path>) -> Self {
+        if let (
+            Self::Storage(
+                StorageError::Corrupt { path, .. }
+                | StorageError::NewerRecord { path, .. }
+                | StorageError::MissingKey { path, .. },
+            ),
+            Some(file),
+        ) = (&mut self, file)
+        {
+            file.clone_into(path);
+        }
+        self
     }
 
     /// An [`Error::Internal`]: for states that the code itself rules out.

@@ -49,13 +49,15 @@ impl RuntimeContext {
     ) -> Result<Arc<Self>> {
         let mut of_store = options.store.clone();
         of_store.clock = of_store.clock.or_else(|| options.clock.clone());
+        let of_file = Arc::clone(&pager);
         let store = Arc::new(ColumnStore::open(pager, of_store)?);
         if store.table(TableId::CATALOG)?.is_none() && !is_read_only {
             SysCatalog::bootstrap(&store)?;
         }
         let transactions = TxnIdManager::new(store.last_commit());
         let catalog = match store.table(TableId::CATALOG)? {
-            Some(version) => SysCatalog::load(&version, transactions.last_committed())?,
+            Some(version) => SysCatalog::load(&version, transactions.last_committed())
+                .map_err(|error| error.in_file(of_file.path()))?,
             None => CatalogState::default(),
         };
         let catalog = Arc::new(catalog);

@@ -208,6 +208,7 @@ fn records_of_a_later_version_are_told_from_damage() {
         });
         let error = read.unwrap_err();
         let Error::Storage(StorageError::NewerRecord {
+            path: named,
             record,
             found,
             supported,
@@ -217,6 +218,7 @@ fn records_of_a_later_version_are_told_from_damage() {
             panic!("{name}: {error}");
         };
         assert_eq!((*record, *found, *supported), (name, known + 1, known));
+        assert_eq!(*named, path, "{name}");
         let text = error.to_string();
         assert!(
             text.contains("written by a later version of LLKV"),

@@ -5,6 +5,7 @@ use llkv_result::Result;
 use llkv_types::PhysicalKey;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -195,6 +196,10 @@ impl Pager for InstrumentedPager {
 
     fn stats(&self) -> PagerStats {
         self.inner.stats()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.inner.path()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::Blob;
 use llkv_result::Result;
 use llkv_types::PhysicalKey;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A pager as it travels through the layers above: shared and without its concrete type.
@@ -130,6 +131,11 @@ pub trait Pager: Send + Sync {
 
     /// Sizes and counts, for statistics, tests and the decision to checkpoint.
     fn stats(&self) -> PagerStats;
+
+    /// The file that everything lies in, for errors that name it; none in memory.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// Sizes of a pager, in bytes unless the name says otherwise.

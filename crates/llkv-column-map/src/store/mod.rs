@@ -143,6 +143,11 @@ impl ColumnStore {
     /// # Errors
     /// When the pager fails or what it holds is damaged, or the options name no encoding.
     pub fn open(pager: BoxedPager, options: StoreOptions) -> Result<Self> {
+        let of_file = Arc::clone(&pager);
+        Self::read(pager, options).map_err(|error| error.in_file(of_file.path()))
+    }
+
+    fn read(pager: BoxedPager, options: StoreOptions) -> Result<Self> {
         let shape = options.shape()?;
         let header = match pager.batch_get(&[HEADER_KEY])?.pop().flatten() {
             Some(blob) => Some(unseal::<StoreHeader>(STORE, HEADER_KEY.0, blob.as_slice())?),
@@ -219,7 +224,8 @@ impl ColumnStore {
         if !state.stored.contains(&table) {
             return Ok(None);
         }
-        let version = Arc::new(self.read_descriptor(table)?);
+        let version = self.read_descriptor(table);
+        let version = Arc::new(version.map_err(|error| error.in_file(self.pager.path()))?);
         state.tables.insert(table, Arc::clone(&version));
         Ok(Some(version))
     }

@@ -311,6 +311,10 @@ impl Pager for FilePager {
         self.core.verify().map(|_| ())
     }
 
+    fn path(&self) -> Option<&Path> {
+        Some(&self.core.path)
+    }
+
     fn stats(&self) -> PagerStats {
         let durable = self.core.sync.lock().durable;
         let log_bytes = self.core.commit.lock().log.live_bytes();
