@@ -2,7 +2,7 @@
 
 use crate::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LogicalPlan, RowCheck,
-    TableRef,
+    SequenceDefinition, TableRef,
 };
 use llkv_result::ConstraintError;
 use llkv_types::{FieldId, Scalar, SqlType, TableId};
@@ -45,6 +45,8 @@ pub enum AlterAction {
         column: ColumnDefinition,
         /// What the rows that there are hold in it, where they are not written anew.
         value: Scalar,
+        /// A sequence of its own, which numbers those rows.
+        sequence: Option<SequenceDefinition>,
     },
     /// DROP COLUMN.
     DropColumn {

@@ -173,6 +173,11 @@ pub trait CatalogView {
         vec!["main".into()]
     }
 
+    /// All tables.
+    fn tables(&self) -> Vec<Arc<TableInfo>> {
+        Vec::new()
+    }
+
     /// The names of all views.
     fn views(&self) -> Vec<TableRef> {
         Vec::new()

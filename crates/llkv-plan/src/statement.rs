@@ -121,11 +121,11 @@ pub enum PlanStatement {
     },
     /// DROP SEQUENCE.
     DropSequence {
-        /// Names.
-        names: Vec<TableRef>,
+        /// Names, each with the columns whose defaults name the sequence.
+        sequences: Vec<(TableRef, Vec<(TableId, FieldId)>)>,
         /// IF EXISTS.
         if_exists: bool,
-        /// CASCADE: the defaults of the columns that they belong to go too.
+        /// CASCADE: those defaults go too.
         cascade: bool,
     },
     /// REINDEX: of a table or an index, or of all.

@@ -2,9 +2,12 @@
 
 use crate::checks::RowChecks;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, foreign_keys, query};
+use crate::{RuntimeSession, foreign_keys, query, sequences};
 use arrow::array::ArrayRef;
-use llkv_plan::{AlterAction, AlterTable, ColumnDefinition, DependentView, TableRef, TableTexts};
+use llkv_plan::{
+    AlterAction, AlterTable, ColumnDefinition, DependentView, SequenceDefinition, TableRef,
+    TableTexts,
+};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
     CatalogObject, CheckMeta, ColMeta, Generated, IndexMeta, KeyMeta, OnConflict, Table, TableMeta,
@@ -113,6 +116,8 @@ struct Change {
     gone: Vec<FieldId>,
     /// The index of a key that is new.
     new_key: Option<u32>,
+    /// A sequence that numbers the rows in a new column.
+    sequence: Option<(SequenceDefinition, FieldId)>,
 }
 
 impl Change {
@@ -123,11 +128,17 @@ impl Change {
             fill: None,
             gone: Vec::new(),
             new_key: None,
+            sequence: None,
         };
         let meta = &mut change.meta;
         match action {
-            AlterAction::AddColumn { column, value } => {
+            AlterAction::AddColumn {
+                column,
+                value,
+                sequence,
+            } => {
                 let field = add_column(meta, column);
+                change.sequence = sequence.clone().map(|sequence| (sequence, field));
                 if !value.is_null() {
                     change.fill = Some((field, value.to_array(1)?));
                 }
@@ -367,8 +378,17 @@ fn rewrite(
         again.table = new.id();
         transaction.create(CatalogObject::Trigger(Arc::new(again)), temporary)?;
     }
+    let mut numbers = None;
+    if let Some((sequence, field)) = &change.sequence {
+        let owner = Some((new.id(), *field));
+        let sequence = sequences::create(session, transaction, sequence, temporary, owner)?;
+        numbers = Some(sequence);
+    }
     let new = transaction.table(new.id(), &before.name)?;
-    while let Some(batch) = execution.next_batch()? {
+    while let Some(mut batch) = execution.next_batch()? {
+        if let Some(sequence) = &numbers {
+            batch = sequences::number_last_column(sequence, &batch)?;
+        }
         checks.check(&batch)?;
         transaction.append(&new, batch, OnConflict::Error)?;
     }

@@ -138,6 +138,14 @@ impl CatalogView for SessionCatalog {
         self.scope.path.to_vec()
     }
 
+    fn tables(&self) -> Vec<Arc<TableInfo>> {
+        let tables = self.objects().filter_map(|object| match object {
+            CatalogObject::Table(table) => Some(self.context.table_infos.info(table)),
+            _ => None,
+        });
+        tables.collect()
+    }
+
     fn views(&self) -> Vec<TableRef> {
         let views = self.objects();
         let views = views.filter(|object| matches!(object, CatalogObject::View(_)));

@@ -106,10 +106,10 @@ impl RuntimeSession {
                 if_not_exists,
             } => sequences::create_sequence(self, transaction, &definition, if_not_exists),
             PlanStatement::DropSequence {
-                names,
+                sequences,
                 if_exists,
                 cascade,
-            } => sequences::drop_sequences(transaction, &names, if_exists, cascade),
+            } => sequences::drop_sequences(transaction, &sequences, if_exists, cascade),
             PlanStatement::AlterTable(alter) => alter::alter_table(self, transaction, *alter),
             PlanStatement::Reindex(name) => indexes::reindex(self, transaction, name.as_ref()),
             PlanStatement::CopyTo {

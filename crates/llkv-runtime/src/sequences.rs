@@ -7,7 +7,7 @@ use crate::RuntimeSession;
 use crate::context::RuntimeContext;
 use crate::schemas;
 use crate::transaction::Transaction;
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use llkv_compute::sequences::{SequenceSource, register};
 use llkv_plan::{SequenceDefinition, TableRef};
@@ -138,12 +138,12 @@ pub(crate) fn create(
     definition: &SequenceDefinition,
     temporary: bool,
     owner: Option<(TableId, FieldId)>,
-) -> Result<()> {
+) -> Result<Arc<Sequence>> {
     let schema = match temporary {
         true => llkv_table::MAIN_SCHEMA,
         false => transaction.schema_for_new(&definition.name)?,
     };
-    let sequence = Sequence::new(SequenceMeta {
+    let sequence = Arc::new(Sequence::new(SequenceMeta {
         id: session.context.new_object_id()?,
         name: definition.name.name.clone(),
         schema,
@@ -154,21 +154,34 @@ pub(crate) fn create(
         cycle: definition.cycle,
         owner,
         last: None,
-    });
-    transaction.create(CatalogObject::Sequence(Arc::new(sequence)), temporary)
+    }));
+    let object = CatalogObject::Sequence(Arc::clone(&sequence));
+    transaction.create(object, temporary)?;
+    Ok(sequence)
 }
 
-/// DROP SEQUENCE.
+/// Numbers the rows of a batch in its last column.
+pub(crate) fn number_last_column(sequence: &Sequence, rows: &RecordBatch) -> Result<RecordBatch> {
+    let numbers = sequence.next_values(rows.num_rows())?.values;
+    let mut columns = rows.columns().to_vec();
+    let ty = columns.pop().map(|column| column.data_type().clone());
+    let ty = ty.ok_or_else(|| Error::internal("rows without a column to number"))?;
+    let numbers: ArrayRef = Arc::new(Int64Array::from(numbers));
+    columns.push(arrow::compute::cast(&numbers, &ty)?);
+    Ok(RecordBatch::try_new(rows.schema(), columns)?)
+}
+
+/// DROP SEQUENCE: sequences, each with the columns whose defaults name it.
 pub(crate) fn drop_sequences(
     transaction: &mut Transaction,
-    names: &[TableRef],
+    sequences: &[(TableRef, Vec<(TableId, FieldId)>)],
     if_exists: bool,
     cascade: bool,
 ) -> Result<StatementResult> {
     const TAG: &str = "DROP SEQUENCE";
     transaction.check_writable(TAG)?;
     let kind = ObjectKind::Sequence;
-    for name in names {
+    for (name, defaults) in sequences {
         let found = transaction.find(kind, name).cloned();
         let Some(CatalogObject::Sequence(sequence)) = found else {
             if if_exists {
@@ -178,8 +191,8 @@ pub(crate) fn drop_sequences(
             return Err(CatalogError::NotFound { kind, name }.into());
         };
         let meta = sequence.meta();
-        if let Some((table, field)) = meta.owner {
-            drop_default(transaction, table, field, (cascade, &meta.name))?;
+        for (table, field) in meta.owner.iter().chain(defaults) {
+            drop_default(transaction, *table, *field, (cascade, &meta.name))?;
         }
         let temporary = transaction.catalog().is_temporary(meta.id);
         transaction.drop_object(kind, meta.schema, &meta.name, temporary)?;
@@ -187,7 +200,7 @@ pub(crate) fn drop_sequences(
     Ok(StatementResult::Catalog { tag: TAG })
 }
 
-/// The column that a sequence belongs to loses its default, or stands in the way.
+/// A column that takes its numbers from a sequence loses its default, or stands in the way.
 fn drop_default(
     transaction: &mut Transaction,
     table: TableId,

@@ -16,6 +16,8 @@ enum Answer {
     View(TableRef, Option<Arc<ViewInfo>>),
     Triggers(TableId, Vec<TriggerInfo>),
     Referring(TableId, Vec<Arc<TableInfo>>),
+    Sequence(TableRef, Option<u64>),
+    SearchPath(Vec<String>),
     /// Something that only a change of the catalog changes, and any may.
     Catalog,
     /// A file or a view of the system: its schema is read at each execution.
@@ -47,6 +49,8 @@ impl Dependencies {
                 Answer::View(name, known) => *known == catalog.view(name)?,
                 Answer::Triggers(table, known) => *known == catalog.triggers(*table),
                 Answer::Referring(table, known) => *known == catalog.referring(*table),
+                Answer::Sequence(name, known) => *known == catalog.sequence(name)?,
+                Answer::SearchPath(known) => *known == catalog.search_path(),
                 Answer::Catalog | Answer::Volatile => false,
             };
             if !same {
@@ -116,6 +120,23 @@ impl CatalogView for RecordingCatalog<'_> {
         let tables = self.catalog.referring(table);
         self.record(Answer::Referring(table, tables.clone()));
         tables
+    }
+
+    fn sequence(&self, name: &TableRef) -> Result<Option<u64>> {
+        let sequence = self.catalog.sequence(name)?;
+        self.record(Answer::Sequence(name.clone(), sequence));
+        Ok(sequence)
+    }
+
+    fn search_path(&self) -> Vec<String> {
+        let path = self.catalog.search_path();
+        self.record(Answer::SearchPath(path.clone()));
+        path
+    }
+
+    fn tables(&self) -> Vec<Arc<TableInfo>> {
+        self.record(Answer::Catalog);
+        self.catalog.tables()
     }
 
     fn views(&self) -> Vec<TableRef> {

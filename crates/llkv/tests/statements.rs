@@ -291,3 +291,32 @@ fn triggers_and_foreign_keys_see_rows_that_come_one_by_one() {
     c.execute("COMMIT").unwrap();
     assert_eq!(c.rows("SELECT * FROM later").unwrap().len(), 1);
 }
+
+#[test]
+fn a_prepared_statement_takes_the_numbers_of_a_sequence() {
+    let mut c = Database::in_memory().unwrap().connect().unwrap();
+    c.execute(
+        "CREATE TABLE t (id SERIAL PRIMARY KEY, v TEXT);
+         CREATE SCHEMA other; CREATE SEQUENCE other.s START 40; CREATE SEQUENCE s",
+    )
+    .unwrap();
+    let add = c.prepare("INSERT INTO t (v) VALUES (?)").unwrap();
+    for v in ["a", "b", "c"] {
+        assert_eq!(add.execute((v,)).unwrap(), 1);
+    }
+    let rows = c.rows("SELECT id FROM t ORDER BY id").unwrap();
+    let ids: Vec<i64> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+    assert_eq!(ids, [1, 2, 3]);
+    let next = c.prepare("SELECT nextval('s') + ?").unwrap();
+    let number = || next.rows((0,)).unwrap()[0].get::<i64>(0).unwrap();
+    assert_eq!((number(), number()), (1, 2));
+    // Another sequence of the name, and another one that the path finds.
+    c.execute("DROP SEQUENCE s; CREATE SEQUENCE s START 10")
+        .unwrap();
+    assert_eq!((number(), number()), (10, 11));
+    c.execute("SET search_path = 'other'").unwrap();
+    assert_eq!(number(), 40);
+    c.execute("SET search_path = 'main'; DROP SEQUENCE s")
+        .unwrap();
+    assert!(next.rows((0,)).is_err());
+}

@@ -8,12 +8,12 @@ use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    AlterAction, AlterTable, CheckDefinition, ColumnInfo, GeneratedColumn, KeyDefinition,
+    AlterAction, AlterTable, CheckDefinition, ColumnDefinition, ColumnInfo, KeyDefinition,
     LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck, TableDefinition,
     TableInfo, TableRef,
 };
 use llkv_result::{BindError, CatalogError, ConstraintError, ObjectKind, Result};
-use llkv_types::{Scalar, SqlType, TableId};
+use llkv_types::{SqlType, TableId};
 use sqlparser::ast::{
     self, AlterColumnOperation, AlterTableOperation as Op, ColumnOption, TableConstraint,
 };
@@ -95,7 +95,7 @@ impl Binder<'_> {
                 column_def,
                 column_position: None,
                 ..
-            } => self.add_column(info, column_def, *if_not_exists, &mut out)?,
+            } => self.add_column((info, alter), column_def, *if_not_exists, &mut out)?,
             Op::DropColumn {
                 column_names,
                 if_exists,
@@ -145,82 +145,6 @@ impl Binder<'_> {
             other => return self.unsupported(format!("ALTER TABLE ... {other}"), &alter.name),
         }
         Ok(PlanStatement::AlterTable(Box::new(out)))
-    }
-
-    fn add_column(
-        &mut self,
-        info: &TableInfo,
-        column: &ast::ColumnDef,
-        if_not_exists: bool,
-        out: &mut AlterTable,
-    ) -> Result<()> {
-        let same = |known: &&ColumnInfo| known.name.eq_ignore_ascii_case(&column.name.value);
-        if let Some(known) = info.columns.iter().find(same) {
-            if if_not_exists {
-                return Ok(());
-            }
-            return Err(CatalogError::AlreadyExists {
-                kind: ObjectKind::Column,
-                name: known.name.to_string(),
-            }
-            .into());
-        }
-        let mut table = self.definition_of(info);
-        self.define_column(column, &mut table)?;
-        let Some(defined) = table.columns.pop() else {
-            return super::invalid("a column without a definition");
-        };
-        if !table.sequences.is_empty() {
-            return self.unsupported("ADD COLUMN with a sequence", &column.name);
-        }
-        if defined.default_sql.is_some() || defined.generated.is_some() {
-            self.require_dialect(info)?;
-        }
-        let after = with_column(info, &defined);
-        let position = info.columns.len();
-        self.verify_default(&defined)?;
-        let default = match &defined.generated {
-            Some(GeneratedColumn::Expression(_)) => {
-                let plan = self.scan(info);
-                let mut projections = kept(&plan.columns());
-                projections.push(Projection {
-                    column: self.new_column(defined.name.as_str(), defined.ty, true),
-                    expr: Expr::Literal(Scalar::Null(defined.ty)),
-                });
-                self.fill_generated(&mut projections, &after)?;
-                out.rows = Some(project(plan, projections));
-                Expr::Literal(Scalar::Null(defined.ty))
-            }
-            _ => self.default_of(&after, position)?,
-        };
-        let mut value = Scalar::Null(defined.ty);
-        if default.is_constant() {
-            value = llkv_compute::fold(&default)?;
-            if value.is_null() {
-                value = Scalar::Null(defined.ty);
-            }
-        } else {
-            let (plan, columns) = self.rows_of(info);
-            let mut projections = kept(&columns);
-            projections.push(Projection {
-                column: self.new_column(defined.name.as_str(), defined.ty, true),
-                expr: default,
-            });
-            out.rows = Some(project(plan, projections));
-        }
-        if !defined.nullable && value.is_null() && out.rows.is_none() {
-            let (plan, _) = self.rows_of(info);
-            let error = ConstraintError::NotNull {
-                table: info.name.clone(),
-                column: defined.name.clone(),
-            };
-            out.violations.push((plan, error));
-        }
-        out.action = AlterAction::AddColumn {
-            column: defined,
-            value,
-        };
-        Ok(())
     }
 
     fn drop_column(
@@ -474,7 +398,7 @@ impl Binder<'_> {
     }
 
     /// The definition by which a table could be created again.
-    fn definition_of(&self, info: &TableInfo) -> TableDefinition {
+    pub(super) fn definition_of(&self, info: &TableInfo) -> TableDefinition {
         let columns = info.columns.iter();
         TableDefinition {
             name: TableRef {
@@ -533,7 +457,7 @@ impl Binder<'_> {
         Ok((super::select::filter(plan, is_false), error))
     }
 
-    fn rows_of(&mut self, info: &TableInfo) -> (LogicalPlan, Vec<PlanColumn>) {
+    pub(super) fn rows_of(&mut self, info: &TableInfo) -> (LogicalPlan, Vec<PlanColumn>) {
         let plan = self.scan(info);
         let columns = plan.columns();
         (plan, columns)
@@ -559,7 +483,7 @@ impl Binder<'_> {
     }
 
     /// Texts of a table are read in one dialect.
-    fn require_dialect(&self, info: &TableInfo) -> Result<()> {
+    pub(super) fn require_dialect(&self, info: &TableInfo) -> Result<()> {
         match info.dialect == self.dialect.name() {
             true => Ok(()),
             false => super::unsupported(format!(
@@ -570,7 +494,7 @@ impl Binder<'_> {
     }
 
     /// A default is bound once now, so that a mistake shows.
-    pub(super) fn verify_default(&mut self, column: &llkv_plan::ColumnDefinition) -> Result<()> {
+    pub(super) fn verify_default(&mut self, column: &ColumnDefinition) -> Result<()> {
         let Some(sql) = &column.default_sql else {
             return Ok(());
         };
@@ -643,7 +567,7 @@ fn converts_by_itself(from: SqlType, to: SqlType) -> bool {
 }
 
 /// All columns as they are.
-fn kept(columns: &[PlanColumn]) -> Vec<Projection> {
+pub(super) fn kept(columns: &[PlanColumn]) -> Vec<Projection> {
     let columns = columns.iter();
     columns
         .map(|column| Projection {
@@ -653,26 +577,11 @@ fn kept(columns: &[PlanColumn]) -> Vec<Projection> {
         .collect()
 }
 
-fn project(input: LogicalPlan, projections: Vec<Projection>) -> LogicalPlan {
+pub(super) fn project(input: LogicalPlan, projections: Vec<Projection>) -> LogicalPlan {
     LogicalPlan::Project(Project {
         input: Box::new(input),
         projections,
     })
-}
-
-fn with_column(info: &TableInfo, column: &llkv_plan::ColumnDefinition) -> TableInfo {
-    let mut after = info.clone();
-    after.columns.push(ColumnInfo {
-        field: llkv_types::FieldId(u32::MAX),
-        name: column.name.as_str().into(),
-        ty: column.ty,
-        nullable: column.nullable,
-        default_sql: column.default_sql.clone(),
-        generated: column.generated.clone(),
-        declared: column.declared.clone(),
-        collation: column.collation,
-    });
-    after
 }
 
 /// True for an option of a column that is a constraint of its own.

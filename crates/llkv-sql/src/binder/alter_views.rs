@@ -51,6 +51,14 @@ impl CatalogView for Changed<'_> {
         self.catalog.statistics(table)
     }
 
+    fn sequence(&self, name: &TableRef) -> Result<Option<u64>> {
+        self.catalog.sequence(name)
+    }
+
+    fn search_path(&self) -> Vec<String> {
+        self.catalog.search_path()
+    }
+
     fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
         self.catalog.indexes(table)
     }

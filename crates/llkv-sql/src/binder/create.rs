@@ -393,11 +393,7 @@ impl Binder<'_> {
                 if_exists,
                 cascade,
             }),
-            ObjectType::Sequence => Ok(PlanStatement::DropSequence {
-                names: tables,
-                if_exists,
-                cascade,
-            }),
+            ObjectType::Sequence => self.bind_drop_sequence(tables, (if_exists, cascade)),
             ObjectType::View => Ok(PlanStatement::DropView {
                 names: tables,
                 if_exists,

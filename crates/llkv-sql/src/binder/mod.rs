@@ -6,6 +6,7 @@
 //! reference in its place; a name that the innermost frame does not know is looked up in the frames
 //! around it, which is all there is to correlation. Nothing is evaluated but literals.
 
+mod added_columns;
 mod aggregate;
 mod alter;
 mod alter_texts;

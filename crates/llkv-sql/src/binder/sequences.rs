@@ -1,14 +1,17 @@
 //! CREATE SEQUENCE, SERIAL and identity columns, and the functions that take numbers of a sequence.
 
 use super::{Binder, alter_texts};
+use crate::SqlDialect;
+use crate::text::parse_expression;
 use llkv_compute::sequences::{CURRVAL, NEXTVAL, SETVAL};
 use llkv_expr::{Expr, ScalarFunction};
 use llkv_plan::{
     ColumnDefinition, GeneratedColumn, PlanStatement, SequenceDefinition, TableDefinition, TableRef,
 };
 use llkv_result::{BindError, ObjectKind, Result};
-use llkv_types::{Scalar, SqlType};
-use sqlparser::ast::{self, SequenceOptions};
+use llkv_types::{FieldId, Scalar, SqlType, TableId};
+use sqlparser::ast::{self, FunctionArgExpr, SequenceOptions};
+use std::ops::ControlFlow;
 
 impl Binder<'_> {
     pub(super) fn bind_create_sequence(
@@ -27,6 +30,55 @@ impl Binder<'_> {
             definition: self.define_sequence(table_ref, ty, options, temporary)?,
             if_not_exists,
         })
+    }
+
+    pub(super) fn bind_drop_sequence(
+        &self,
+        names: Vec<TableRef>,
+        (if_exists, cascade): (bool, bool),
+    ) -> Result<PlanStatement> {
+        let mut sequences = Vec::with_capacity(names.len());
+        for name in names {
+            let defaults = match self.catalog.sequence(&name)? {
+                Some(number) => self.defaults_from(number)?,
+                None => Vec::new(),
+            };
+            sequences.push((name, defaults));
+        }
+        Ok(PlanStatement::DropSequence {
+            sequences,
+            if_exists,
+            cascade,
+        })
+    }
+
+    /// The columns whose defaults name a sequence.
+    fn defaults_from(&self, sequence: u64) -> Result<Vec<(TableId, FieldId)>> {
+        let mut found = Vec::new();
+        for table in self.catalog.tables() {
+            let dialect: SqlDialect = table.dialect.parse()?;
+            for column in &table.columns {
+                let Some(sql) = &column.default_sql else {
+                    continue;
+                };
+                if parse_expression(sql, dialect, |expr| Ok(self.calls(expr, sequence)))? {
+                    found.push((table.id, column.field));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// True for an expression in which a function of sequences is called with this one.
+    fn calls(&self, expr: &ast::Expr, sequence: u64) -> bool {
+        let found = ast::visit_expressions(expr, |expr| {
+            let named = sequence_named(expr).map(|name| self.catalog.sequence(&reference_of(name)));
+            match named {
+                Some(Ok(Some(number))) if number == sequence => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        found.is_break()
     }
 
     fn define_sequence(
@@ -208,6 +260,29 @@ impl Binder<'_> {
             args: bound,
             ty: SqlType::Int64,
         }))
+    }
+}
+
+/// The name that a call of a function of sequences gives.
+fn sequence_named(expr: &ast::Expr) -> Option<&str> {
+    let ast::Expr::Function(call) = expr else {
+        return None;
+    };
+    let function = call.name.to_string().to_ascii_lowercase();
+    if !matches!(function.as_str(), "nextval" | "currval" | "setval") {
+        return None;
+    }
+    let ast::FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    let ast::FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Value(value))) =
+        list.args.first()?
+    else {
+        return None;
+    };
+    match &value.value {
+        ast::Value::SingleQuotedString(name) => Some(name),
+        _ => None,
     }
 }
 
