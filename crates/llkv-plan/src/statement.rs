@@ -5,7 +5,7 @@ use crate::{
     Triggers, ViewChange,
 };
 use llkv_expr::Expr;
-use llkv_types::{Collation, DatabaseNumber, FieldId, Scalar, SqlType, TableId};
+use llkv_types::{Collation, DatabaseNumber, FieldId, SqlType, TableId};
 use std::path::PathBuf;
 
 /// A bound statement.
@@ -238,8 +238,22 @@ pub struct CascadeTarget {
     pub columns: Vec<PlanColumn>,
     /// Its CHECK constraints, over these.
     pub checks: Vec<RowCheck>,
-    /// Defaults that are constants.
-    pub defaults: Vec<(FieldId, Scalar)>,
+    /// Its generated columns: the position of each, and its value over `columns`.
+    pub generated: Vec<(usize, Projection)>,
+    /// Defaults of its columns.
+    pub defaults: Vec<(FieldId, Expr)>,
+    /// What rows set off that go.
+    pub on_delete: Option<Triggers>,
+    /// What rows set off whose columns of a foreign key, by its name, get other values.
+    pub on_change: Vec<(String, Triggers)>,
+}
+
+impl CascadeTarget {
+    /// True where its rows set something off.
+    #[must_use]
+    pub fn fires(&self) -> bool {
+        self.on_delete.is_some() || !self.on_change.is_empty()
+    }
 }
 
 /// `ON CONFLICT (key) DO NOTHING`, `ON CONFLICT ... DO UPDATE`.

@@ -61,8 +61,8 @@ fn insert_in_bulk(
     let table = transaction.table(insert.table, &insert.table_name)?;
     let columns = insert.source.columns();
     let checks = RowChecks::new(&insert.checks, &columns, &insert.table_name)?;
-    let enforced = session.settings.foreign_keys;
-    let mut keys = ForeignKeys::of(transaction, &table, &insert.cascades, None, enforced);
+    let settings = &session.settings;
+    let mut keys = ForeignKeys::of(transaction, &table, &insert.cascades, None, settings);
     let mut rows = 0;
     if let Some(upsert) = &insert.upsert {
         let mut batches = Vec::new();
@@ -91,14 +91,14 @@ fn insert_in_bulk(
         };
         let appended = transaction.append(&table, batch.clone(), on_conflict(policy))?;
         transaction.note_row_id(&table, insert.numbered_key, &batch, appended.kept.as_ref());
+        keys.deleted(transaction, &appended.replaced)?;
+        keys.inserted(transaction, &batch, appended.kept.as_ref())?;
         if policy == ConflictAction::Replace {
             // Every row came, though a later one may have taken its place.
             rows += batch.num_rows() as u64;
             return returned.add(&batch, None);
         }
         rows += appended.rows;
-        keys.deleted(transaction, &appended.replaced)?;
-        keys.inserted(transaction, &batch, appended.kept.as_ref())?;
         returned.add(&batch, appended.kept.as_ref())
     };
     let written = transaction.in_bulk(&table, |transaction| {
@@ -234,9 +234,9 @@ fn update_in_bulk(
     let changes_key = update.changed.iter().any(of_key);
     let mut old = RoaringTreemap::new();
     let mut rows_with_new_keys = Vec::new();
-    let enforced = session.settings.foreign_keys;
     let changed = Some(update.changed.as_slice());
-    let mut keys = ForeignKeys::of(transaction, &table, &update.cascades, changed, enforced);
+    let settings = &session.settings;
+    let mut keys = ForeignKeys::of(transaction, &table, &update.cascades, changed, settings);
     for_each_batch(session, transaction, update.source, |transaction, batch| {
         checks.check(&batch)?;
         let (batch, ids) = take_row_ids(&batch, &mut old)?;
@@ -287,8 +287,8 @@ fn delete_in_bulk(
 ) -> Result<u64> {
     let table: Arc<Table> = transaction.table(delete.table, &delete.table_name)?;
     let mut old = RoaringTreemap::new();
-    let enforced = session.settings.foreign_keys;
-    let mut keys = ForeignKeys::of(transaction, &table, &delete.cascades, None, enforced);
+    let settings = &session.settings;
+    let mut keys = ForeignKeys::of(transaction, &table, &delete.cascades, None, settings);
     for_each_batch(session, transaction, delete.source, |_, batch| {
         returned.add(&take_row_ids(&batch, &mut old)?.0, None)
     })?;

@@ -11,10 +11,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Programs that run within one another: as many as SQLite has by default.
-const MAX_DEPTH: usize = 1_000;
+pub(crate) const MAX_DEPTH: usize = 1_000;
 
 /// Stack that one program takes: planning, and starting its queries.
-const PROGRAM_STACK_BYTES: usize = 1 << 20;
+pub(crate) const PROGRAM_STACK_BYTES: usize = 1 << 20;
 
 /// What the running statement fires. Nothing of it is there without triggers.
 #[derive(Debug, Default)]
@@ -44,6 +44,16 @@ impl Firing {
     /// True where the rows of a table must be changed one by one, so that a statement around finds them.
     pub(crate) fn is_walked(&self, table: TableId) -> bool {
         self.walked.contains(&table)
+    }
+
+    /// The rows of a table are gone through one by one, until [`Firing::end_walk`].
+    pub(crate) fn begin_walk(&mut self, table: TableId) {
+        self.walked.push(table);
+    }
+
+    /// The end of the walk that began last.
+    pub(crate) fn end_walk(&mut self) {
+        self.walked.pop();
     }
 
     /// A row is another one now.

@@ -9,6 +9,8 @@
 
 use crate::checks::RowChecks;
 use crate::foreign_key_definition::meta_of;
+use crate::row_values::prepare;
+use crate::settings::SessionSettings;
 use crate::transaction::Transaction;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
@@ -35,11 +37,46 @@ pub(crate) struct PendingKeys {
     keys: ReferredKeys,
 }
 
+/// Which constraints are looked at when the transaction ends, not at the end of each statement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Deferral {
+    /// Those declared INITIALLY DEFERRED.
+    #[default]
+    Declared,
+    /// Those declared DEFERRABLE: `SET CONSTRAINTS ALL DEFERRED`.
+    Deferrable,
+    /// All: `PRAGMA defer_foreign_keys = on`.
+    All,
+    /// None: `SET CONSTRAINTS ALL IMMEDIATE`.
+    None,
+}
+
+impl Deferral {
+    fn puts_off(self, key: &ForeignKeyMeta) -> bool {
+        match self {
+            Self::Declared => key.initially_deferred,
+            Self::Deferrable => key.deferrable,
+            Self::All => true,
+            Self::None => false,
+        }
+    }
+}
+
 /// Rows that went, or got other values.
-struct Removed {
-    table: Arc<Table>,
-    old: RecordBatch,
-    new: Option<RecordBatch>,
+pub(crate) struct Removed {
+    pub(crate) table: Arc<Table>,
+    pub(crate) old: RecordBatch,
+    pub(crate) new: Option<RecordBatch>,
+}
+
+/// Rows of a child that a constraint changes.
+pub(crate) struct Affected {
+    /// The keys of the parent that they refer to.
+    pub(crate) keys: ReferredKeys,
+    /// The rows, each with the number of its key.
+    pub(crate) rows: Vec<(RowId, u32)>,
+    /// What the columns of the constraint get; the rows go where absent.
+    pub(crate) values: Option<Vec<ArrayRef>>,
 }
 
 /// What one statement does, as far as foreign keys are concerned.
@@ -49,9 +86,10 @@ pub(crate) struct ForeignKeys<'a> {
     has_parents: bool,
     /// Others refer to it.
     has_children: bool,
+    deferral: Deferral,
     pending: Vec<PendingKeys>,
-    removed: VecDeque<Removed>,
-    targets: &'a [CascadeTarget],
+    pub(crate) removed: VecDeque<Removed>,
+    pub(crate) targets: &'a [CascadeTarget],
 }
 
 /// The foreign keys of a table.
@@ -65,7 +103,7 @@ fn parents_of(catalog: &CatalogState, table: &Arc<Table>) -> Result<Vec<Referenc
 }
 
 /// The foreign keys that refer to a table.
-fn children_of(catalog: &CatalogState, table: &Arc<Table>) -> Result<Vec<Reference>> {
+pub(crate) fn children_of(catalog: &CatalogState, table: &Arc<Table>) -> Result<Vec<Reference>> {
     let mut references = Vec::new();
     for child in catalog.tables_with_foreign_keys() {
         for key in &child.meta().foreign_keys {
@@ -85,8 +123,9 @@ impl<'a> ForeignKeys<'a> {
         table: &Arc<Table>,
         targets: &'a [CascadeTarget],
         changed: Option<&[FieldId]>,
-        enforced: bool,
+        settings: &SessionSettings,
     ) -> Self {
+        let enforced = settings.foreign_keys;
         let catalog = transaction.catalog();
         let mut others = catalog.tables_with_foreign_keys();
         let changes = |fields: &[FieldId]| {
@@ -101,6 +140,7 @@ impl<'a> ForeignKeys<'a> {
             has_parents: enforced && own.any(|key| changes(&key.fields)),
             has_children: enforced && others.any(refers),
             table: Arc::clone(table),
+            deferral: settings.deferral,
             pending: Vec::new(),
             removed: VecDeque::new(),
             targets,
@@ -196,7 +236,7 @@ impl<'a> ForeignKeys<'a> {
         Ok(())
     }
 
-    fn remember(
+    pub(crate) fn remember(
         &mut self,
         transaction: &mut Transaction,
         reference: &Reference,
@@ -207,7 +247,7 @@ impl<'a> ForeignKeys<'a> {
             name: reference.key.name.clone(),
             keys,
         };
-        match reference.key.initially_deferred {
+        match self.deferral.puts_off(&reference.key) {
             true => transaction.defer(pending),
             false => self.pending.push(pending),
         }
@@ -217,50 +257,66 @@ impl<'a> ForeignKeys<'a> {
     fn follow(&mut self, transaction: &mut Transaction, removed: &Removed) -> Result<()> {
         let catalog = Arc::clone(transaction.catalog());
         for reference in children_of(&catalog, &removed.table)? {
-            let keys = reference.keys_of_parent(&removed.old, removed.new.as_ref())?;
-            if keys.is_empty() {
+            let Some(affected) = self.affected(transaction, &reference, removed)? else {
                 continue;
-            }
-            transaction.take_away(&reference, &keys)?;
-            let action = match removed.new {
-                None => reference.key.on_delete,
-                Some(_) => reference.key.on_update,
             };
-            if action == ReferentialAction::NoAction {
-                self.remember(transaction, &reference, keys);
-                continue;
-            }
-            let handle = transaction.handle(&reference.child)?;
-            let rows = reference.rows_of_child(&handle, &keys)?;
-            if rows.is_empty() {
-                continue;
-            }
-            match (action, &removed.new) {
-                (ReferentialAction::Restrict | ReferentialAction::NoAction, _) => {
-                    let missing = transaction.missing_keys(&reference, &keys, false)?;
-                    if rows.iter().any(|(_, key)| missing.contains(key)) {
-                        return Err(violation(&reference));
-                    }
-                }
-                (ReferentialAction::Cascade, None) => {
-                    self.delete_children(transaction, &reference, &rows)?;
-                }
-                (ReferentialAction::Cascade, Some(new)) => {
-                    let of: Vec<u32> = rows.iter().map(|(_, key)| keys.row(*key)).collect();
-                    let values = reference.values_for_child(new, &of)?;
-                    self.change_children(transaction, &reference, &rows, values)?;
-                }
-                (ReferentialAction::SetNull, _) => {
-                    let values = self.constants(&reference, rows.len(), false)?;
-                    self.change_children(transaction, &reference, &rows, values)?;
-                }
-                (ReferentialAction::SetDefault, _) => {
-                    let values = self.constants(&reference, rows.len(), true)?;
-                    self.change_children(transaction, &reference, &rows, values)?;
+            match affected.values {
+                None => self.delete_children(transaction, &reference, &affected.rows)?,
+                Some(values) => {
+                    self.change_children(transaction, &reference, &affected.rows, values)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// What a constraint asks for after rows of the parent went or changed: none where that is nothing, or is looked
+    /// at later.
+    pub(crate) fn affected(
+        &mut self,
+        transaction: &mut Transaction,
+        reference: &Reference,
+        removed: &Removed,
+    ) -> Result<Option<Affected>> {
+        let keys = reference.keys_of_parent(&removed.old, removed.new.as_ref())?;
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        transaction.take_away(reference, &keys)?;
+        let action = match removed.new {
+            None => reference.key.on_delete,
+            Some(_) => reference.key.on_update,
+        };
+        if action == ReferentialAction::NoAction {
+            self.remember(transaction, reference, keys);
+            return Ok(None);
+        }
+        let handle = transaction.handle(&reference.child)?;
+        let rows = reference.rows_of_child(&handle, &keys)?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let values = match (action, &removed.new) {
+            (ReferentialAction::Restrict | ReferentialAction::NoAction, _) => {
+                let missing = transaction.missing_keys(reference, &keys, false)?;
+                return match rows.iter().any(|(_, key)| missing.contains(key)) {
+                    true => Err(violation(reference)),
+                    false => Ok(None),
+                };
+            }
+            (ReferentialAction::Cascade, None) => None,
+            (ReferentialAction::Cascade, Some(new)) => {
+                let of: Vec<u32> = rows.iter().map(|(_, key)| keys.row(*key)).collect();
+                Some(reference.values_for_child(new, &of)?)
+            }
+            (ReferentialAction::SetNull, _) => {
+                Some(self.constants(reference, rows.len(), false)?)
+            }
+            (ReferentialAction::SetDefault, _) => {
+                Some(self.constants(reference, rows.len(), true)?)
+            }
+        };
+        Ok(Some(Affected { keys, rows, values }))
     }
 
     fn delete_children(
@@ -290,10 +346,7 @@ impl<'a> ForeignKeys<'a> {
         rows: usize,
         defaults: bool,
     ) -> Result<Vec<ArrayRef>> {
-        let target = self
-            .targets
-            .iter()
-            .find(|t| t.table == reference.child.id());
+        let target = self.target(reference.child.id());
         let mut values = Vec::with_capacity(reference.key.fields.len());
         for field in &reference.key.fields {
             let default = target.filter(|_| defaults).and_then(|target| {
@@ -303,12 +356,19 @@ impl<'a> ForeignKeys<'a> {
             let mut columns = reference.child.schema().columns.iter();
             let ty = columns.find(|c| c.field == *field).map(|c| c.ty);
             values.push(match (default, ty) {
-                (Some((_, value)), _) => value.to_array(rows)?,
+                (Some((_, default)), _) => {
+                    prepare(default, &[])?.evaluate(&without_columns(rows)?)?
+                }
                 (None, Some(ty)) => llkv_types::Scalar::Null(ty).to_array(rows)?,
                 (None, None) => return Err(llkv_result::Error::internal("no such column")),
             });
         }
         Ok(values)
+    }
+
+    /// What statements know of a table whose rows change in turn.
+    pub(crate) fn target(&self, table: TableId) -> Option<&'a CascadeTarget> {
+        self.targets.iter().find(|target| target.table == table)
     }
 
     /// Gives rows of a child other values in the columns of a constraint.
@@ -319,59 +379,89 @@ impl<'a> ForeignKeys<'a> {
         rows: &[(RowId, u32)],
         values: Vec<ArrayRef>,
     ) -> Result<()> {
-        let child = &reference.child;
-        let fields = &reference.key.fields;
         let ids: Vec<RowId> = rows.iter().map(|(id, _)| *id).collect();
-        let old = transaction.rows_by_id(child, &ids)?;
-        let new = with_columns(child, &old, fields, values)?;
-        if let Some(target) = self.targets.iter().find(|t| t.table == child.id()) {
-            let name = child.meta().name.as_str();
-            RowChecks::new(&target.checks, &target.columns, name)?.check(&new)?;
-        }
-        transaction.delete(child, &ids.iter().copied().collect())?;
-        let of_key = |field: &FieldId| {
-            let mut keys = child.keys().iter();
-            keys.any(|key| key.meta().fields.contains(field))
-        };
-        match fields.iter().any(of_key) {
-            true => drop(transaction.append(child, new.clone(), OnConflict::Error)?),
-            false => transaction.append_versions(child, new.clone())?,
-        }
-        self.refer(transaction, child, &new)?;
+        let old = transaction.rows_by_id(&reference.child, &ids)?;
+        let new = self.changed(reference, &old, values)?;
+        self.put(transaction, reference, &ids, &new)?;
         self.removed.push_back(Removed {
-            table: Arc::clone(child),
+            table: Arc::clone(&reference.child),
             old,
             new: Some(new),
         });
         Ok(())
     }
+
+    /// Rows of a child with other values in the columns of a constraint, and what is generated of these, under a
+    /// schema that lets NULLs pass: the table refuses them.
+    pub(crate) fn changed(
+        &self,
+        reference: &Reference,
+        rows: &RecordBatch,
+        values: Vec<ArrayRef>,
+    ) -> Result<RecordBatch> {
+        let child = &reference.child;
+        let mut columns = rows.columns().to_vec();
+        for (field, values) in reference.key.fields.iter().zip(values) {
+            let mut known = child.schema().columns.iter();
+            let at = known.position(|column| column.field == *field);
+            if let Some(slot) = at.and_then(|at| columns.get_mut(at)) {
+                *slot = values;
+            }
+        }
+        let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
+        let fields: Vec<Field> = rows.schema().fields().iter().map(nullable).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let changed = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+        let Some(target) = self.target(child.id()).filter(|t| !t.generated.is_empty()) else {
+            return Ok(changed);
+        };
+        let mut columns = changed.columns().to_vec();
+        for (at, value) in &target.generated {
+            if let Some(slot) = columns.get_mut(*at) {
+                *slot = prepare(&value.expr, &target.columns)?.evaluate(&changed)?;
+            }
+        }
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+
+    /// Puts rows of a child into the places of others, where only the columns of a constraint changed.
+    pub(crate) fn put(
+        &mut self,
+        transaction: &mut Transaction,
+        reference: &Reference,
+        ids: &[RowId],
+        new: &RecordBatch,
+    ) -> Result<()> {
+        let child = &reference.child;
+        if let Some(target) = self.target(child.id()) {
+            let name = child.meta().name.as_str();
+            RowChecks::new(&target.checks, &target.columns, name)?.check(new)?;
+        }
+        transaction.delete(child, &ids.iter().copied().collect())?;
+        let of_key = |at: usize| child.keys().iter().any(|key| key.columns().contains(&at));
+        let place = |field: &FieldId| {
+            let mut columns = child.schema().columns.iter();
+            columns.position(|column| column.field == *field)
+        };
+        let of_constraint = reference.key.fields.iter().filter_map(place);
+        let generated = self
+            .target(child.id())
+            .map(|target| target.generated.iter());
+        let generated = generated.into_iter().flatten().map(|(at, _)| *at);
+        let mut changed = of_constraint.chain(generated);
+        match changed.any(of_key) {
+            true => drop(transaction.append(child, new.clone(), OnConflict::Error)?),
+            false => transaction.append_versions(child, new.clone())?,
+        }
+        self.refer(transaction, child, new)
+    }
 }
 
-/// Rows with some columns replaced, under a schema that lets NULLs pass: the table refuses them.
-fn with_columns(
-    table: &Table,
-    rows: &RecordBatch,
-    fields: &[FieldId],
-    values: Vec<ArrayRef>,
-) -> Result<RecordBatch> {
-    let mut columns = rows.columns().to_vec();
-    for (field, values) in fields.iter().zip(values) {
-        let mut known = table.schema().columns.iter();
-        let at = known.position(|column| column.field == *field);
-        if let Some(slot) = at.and_then(|at| columns.get_mut(at)) {
-            *slot = values;
-        }
-    }
-    let schema = rows.schema();
-    let nullable = schema.fields().iter();
-    let nullable: Vec<Field> = nullable
-        .map(|field| field.as_ref().clone().with_nullable(true))
-        .collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    let schema = Arc::new(Schema::new(nullable));
-    Ok(RecordBatch::try_new_with_options(
-        schema, columns, &options,
-    )?)
+/// Rows for expressions that name no column.
+fn without_columns(rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let schema = Arc::new(Schema::empty());
+    Ok(RecordBatch::try_new_with_options(schema, vec![], &options)?)
 }
 
 fn violation(reference: &Reference) -> llkv_result::Error {
@@ -414,6 +504,14 @@ fn check(transaction: &mut Transaction, pending: Vec<PendingKeys>) -> Result<()>
 pub(crate) fn check_deferred(transaction: &mut Transaction) -> Result<()> {
     let pending = transaction.take_deferred();
     check(transaction, pending)
+}
+
+/// `SET CONSTRAINTS ALL IMMEDIATE`: looks at them now; they stay where one does not hold.
+pub(crate) fn check_put_off(transaction: &mut Transaction) -> Result<()> {
+    let pending = transaction.deferred().to_vec();
+    check(transaction, pending)?;
+    transaction.take_deferred();
+    Ok(())
 }
 
 /// The keys of parents that a transaction refers to and took away, by table and index.

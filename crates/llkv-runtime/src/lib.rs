@@ -56,6 +56,7 @@
 mod activity;
 mod alter;
 mod backup;
+mod cascade_walk;
 mod catalog_view;
 mod checks;
 mod commit;

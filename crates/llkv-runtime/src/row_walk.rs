@@ -49,8 +49,7 @@ impl<'a> RowWalk<'a> {
         policy: ConflictAction,
         returned: &'a mut Returned,
     ) -> Self {
-        let enforced = session.settings.foreign_keys;
-        let keys = ForeignKeys::of(transaction, table, cascades, None, enforced);
+        let keys = ForeignKeys::of(transaction, table, cascades, None, &session.settings);
         let schema = table.arrow_schema();
         let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
         let fields: Vec<Field> = schema.fields().iter().map(nullable).collect();
@@ -111,6 +110,7 @@ impl<'a> RowWalk<'a> {
             .note_row_id(self.table, numbered_key, &row, None);
         self.keys.deleted(self.transaction, &appended.replaced)?;
         self.keys.inserted(self.transaction, &row, None)?;
+        self.keys.follow_rows(self.session, self.transaction)?;
         self.count += 1;
         self.give_back(&row)?;
         self.fire(TriggerTime::After, TriggerEvent::Insert, &[&row])?;
@@ -224,6 +224,7 @@ impl<'a> RowWalk<'a> {
         }
         self.keys.updated(self.transaction, &[old.id], new)?;
         self.session.firing.note_move(self.table.id(), old.id, id);
+        self.keys.follow_rows(self.session, self.transaction)?;
         self.count += 1;
         self.give_back(new)?;
         self.fire(TriggerTime::After, TriggerEvent::Update, &[&old.row, new])?;
@@ -253,6 +254,7 @@ impl<'a> RowWalk<'a> {
         self.delete_quietly(old.id)?;
         let gone = RoaringTreemap::from_iter([old.id]);
         self.keys.deleted(self.transaction, &gone)?;
+        self.keys.follow_rows(self.session, self.transaction)?;
         self.fire(TriggerTime::After, TriggerEvent::Delete, &[&old.row])?;
         Ok(Some(old))
     }
@@ -264,12 +266,7 @@ impl<'a> RowWalk<'a> {
 
     /// The row as it is by now.
     fn existing(&mut self, id: RowId) -> Result<Option<Existing>> {
-        let id = self.session.firing.follow(self.table.id(), id);
-        if self.transaction.has_deleted(self.table, id) {
-            return Ok(None);
-        }
-        let row = self.transaction.rows_by_id(self.table, &[id])?;
-        Ok(Some(Existing { id, row }))
+        self.session.existing(self.transaction, self.table, id)
     }
 
     /// Runs the triggers; false where the row is to be left alone.
@@ -279,18 +276,8 @@ impl<'a> RowWalk<'a> {
         event: TriggerEvent,
         rows: &[&RecordBatch],
     ) -> Result<bool> {
-        let Some(triggers) = self.triggers else {
-            return Ok(true);
-        };
-        if triggers.programs_at(time, event).next().is_none() {
-            return Ok(true);
-        }
-        let mut values = Vec::new();
-        for row in rows {
-            values.extend(values_of(row)?);
-        }
         self.session
-            .fire(self.transaction, triggers, (time, event), &values)
+            .fire_for_row(self.transaction, self.triggers, (time, event), rows)
     }
 
     /// Rows that REPLACE makes go fire triggers where these may fire others; as SQLite has it.
@@ -352,6 +339,45 @@ impl<'a> RowWalk<'a> {
             (Some(old), Some(new)) => old != new,
             _ => false,
         })
+    }
+}
+
+impl RuntimeSession {
+    /// A row as it is by now: programs may have changed it since its id was found, or made it go.
+    pub(crate) fn existing(
+        &self,
+        transaction: &mut Transaction,
+        table: &Arc<Table>,
+        id: RowId,
+    ) -> Result<Option<Existing>> {
+        let id = self.firing.follow(table.id(), id);
+        if transaction.has_deleted(table, id) {
+            return Ok(None);
+        }
+        let row = transaction.rows_by_id(table, &[id])?;
+        Ok(Some(Existing { id, row }))
+    }
+
+    /// Runs the triggers of a row, `OLD` and then `NEW` as far as the event has them; false where the row is to be
+    /// left alone.
+    pub(crate) fn fire_for_row(
+        &mut self,
+        transaction: &mut Transaction,
+        triggers: Option<&Triggers>,
+        (time, event): (TriggerTime, TriggerEvent),
+        rows: &[&RecordBatch],
+    ) -> Result<bool> {
+        let Some(triggers) = triggers else {
+            return Ok(true);
+        };
+        if triggers.programs_at(time, event).next().is_none() {
+            return Ok(true);
+        }
+        let mut values = Vec::new();
+        for row in rows {
+            values.extend(values_of(row)?);
+        }
+        self.fire(transaction, triggers, (time, event), &values)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::catalog_view::Scope;
 use crate::context::RuntimeContext;
 use crate::direct::SmallTables;
 use crate::firing::Firing;
+use crate::foreign_keys::{Deferral, check_put_off};
 use crate::known::Known;
 use crate::sequences::SessionSequences;
 use crate::settings::SessionSettings;
@@ -156,6 +157,7 @@ impl RuntimeSession {
                     true => self.context.commit(&mut transaction).map(|_| ()),
                     false => Ok(()),
                 };
+                self.settings.deferral = Deferral::default();
                 let is_kept = is_kept && committed.is_ok();
                 self.temporary = transaction.take_temporary(is_kept)?;
                 result.and_then(|result| committed.map(|()| result))
@@ -224,6 +226,7 @@ impl RuntimeSession {
             }
             PlanStatement::Set { name, value } => {
                 let set = self.set(name, value);
+                let set = set.and_then(|()| self.check_where_immediate());
                 set.map(|()| StatementResult::Utility { tag: "SET" })
             }
             PlanStatement::Show {
@@ -234,6 +237,18 @@ impl RuntimeSession {
             PlanStatement::ShowAll { others } => self.settings.show_all(&self.context, others),
             _ => return None,
         })
+    }
+
+    /// What was put off must hold where nothing is put off any more.
+    fn check_where_immediate(&mut self) -> Result<()> {
+        if self.transaction.is_none() || self.settings.deferral != Deferral::None {
+            return Ok(());
+        }
+        let checked = self.execute_with(|_, transaction| {
+            check_put_off(transaction)?;
+            Ok(StatementResult::Utility { tag: "SET" })
+        });
+        checked.map(drop)
     }
 
     /// Outside transactions: the one that it runs in would hold on to dead rows.
@@ -270,6 +285,7 @@ impl RuntimeSession {
     /// When none is in progress; a retryable conflict, or a failure of the disk: then it is rolled back.
     pub fn commit(&mut self) -> Result<bool> {
         let mut transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
+        self.settings.deferral = Deferral::default();
         if transaction.is_aborted() {
             self.temporary = transaction.take_temporary(false)?;
             return Ok(false);
@@ -285,6 +301,7 @@ impl RuntimeSession {
     /// When none is in progress.
     pub fn rollback(&mut self) -> Result<()> {
         let mut ended = self.transaction.take().ok_or(TransactionError::NotActive)?;
+        self.settings.deferral = Deferral::default();
         self.temporary = ended.take_temporary(false)?;
         Ok(())
     }

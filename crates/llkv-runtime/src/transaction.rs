@@ -399,6 +399,10 @@ impl Transaction {
         self.deferred.push(pending);
     }
 
+    pub(crate) fn deferred(&self) -> &[PendingKeys] {
+        &self.deferred
+    }
+
     pub(crate) fn take_deferred(&mut self) -> Vec<PendingKeys> {
         std::mem::take(&mut self.deferred)
     }

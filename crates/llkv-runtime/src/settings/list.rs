@@ -4,6 +4,7 @@ use super::value::{Change, Value};
 use super::{SessionSettings, default_threads};
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
+use crate::foreign_keys::Deferral;
 use crate::schemas;
 use llkv_plan::IndexUse;
 use llkv_result::Result;
@@ -24,6 +25,11 @@ const INDEX_USES: &[(&str, IndexUse)] = &[
     ("cost", IndexUse::ByCost),
     ("always", IndexUse::Always),
     ("never", IndexUse::Never),
+];
+
+const DEFERRALS: &[(&str, Deferral)] = &[
+    ("deferrable", Deferral::Deferrable),
+    ("immediate", Deferral::None),
 ];
 
 const ON_STATEMENT_ERROR: &[(&str, OnStatementError)] = &[
@@ -48,6 +54,27 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         value: |settings, _| Value::Count(settings.batch_rows),
+    },
+    Setting {
+        name: "defer_foreign_keys",
+        aliases: &[],
+        help: "on, deferrable, off, immediate: whether all foreign keys wait for the end of the transaction, those that may, \
+               those declared so, or none",
+        change: |settings, _, change| {
+            let default = Deferral::default();
+            let wanted = "on, deferrable, off or immediate";
+            settings.deferral = match change.switch(false) {
+                Ok(true) => Deferral::All,
+                Ok(false) => default,
+                Err(_) => change.word(DEFERRALS, default, wanted)?,
+            };
+            Ok(())
+        },
+        value: |settings, _| match settings.deferral {
+            Deferral::Declared => Value::Switch(false),
+            Deferral::All => Value::Switch(true),
+            other => word(DEFERRALS, &other),
+        },
     },
     Setting {
         name: "direct_execution",

@@ -6,6 +6,7 @@ mod value;
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
 use crate::explain::one_batch;
+use crate::foreign_keys::Deferral;
 use crate::schemas::{self, SearchPath};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use list::{SETTINGS, Setting};
@@ -38,6 +39,8 @@ pub(crate) struct SessionSettings {
     pub(crate) path: SearchPath,
     /// Foreign keys are looked at.
     pub(crate) foreign_keys: bool,
+    /// Which of them only at the end of the transaction; it ends with that.
+    pub(crate) deferral: Deferral,
     /// A statement that runs for longer is cancelled.
     pub(crate) statement_timeout_ms: Option<u64>,
     /// A statement waits so long for a row that another transaction is changing.
@@ -61,6 +64,7 @@ impl SessionSettings {
             recursive_triggers: false,
             path: schemas::default_path(),
             foreign_keys: true,
+            deferral: Deferral::default(),
             statement_timeout_ms: None,
             lock_timeout_ms: 0,
             version: 0,

@@ -98,7 +98,7 @@ impl Binder<'_> {
         let source = self.shape(plan, info, positions)?;
         let source = self.as_stored(source, info)?;
         let source = self.with_generated(source, info, 0)?;
-        let triggers = self.bind_triggers(info, &[llkv_types::TriggerEvent::Insert], &[])?;
+        let triggers = self.bind_triggers(info, (&[llkv_types::TriggerEvent::Insert], &[]), &[])?;
         let checks = self.bind_checks(info, &source.columns())?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,

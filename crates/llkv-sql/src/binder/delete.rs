@@ -6,7 +6,9 @@ use super::from::cross;
 use super::select::filter;
 use super::subquery::keep;
 use super::update::alias_of;
-use llkv_plan::{Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement, TableInfo};
+use llkv_plan::{
+    CascadeTarget, Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement, TableInfo,
+};
 use llkv_result::Result;
 use llkv_types::TriggerEvent;
 use sqlparser::ast::{self, FromTable, TableFactor};
@@ -68,14 +70,15 @@ impl Binder<'_> {
         }
         let alias = alias_of(&table.relation);
         let returning = self.bind_returning(delete.returning.as_deref(), &info, alias)?;
-        let triggers = self.bind_triggers(&info, &[TriggerEvent::Delete], &[])?;
+        let cascades = self.cascades(info.id)?;
+        let triggers = self.bind_triggers(&info, (&[TriggerEvent::Delete], &[]), &cascades)?;
         Ok(PlanStatement::Delete(Delete {
             table: info.id,
             table_name: info.name.clone(),
             source,
             returning,
             triggers,
-            cascades: self.cascades(info.id)?,
+            cascades,
         }))
     }
 
@@ -112,13 +115,16 @@ impl Binder<'_> {
         };
         let info = self.target(&target.name)?;
         let (plan, row_id) = self.scan_with_row_id(&info);
+        let cascades = self.cascades(info.id)?;
+        let fires = cascades.iter().any(CascadeTarget::fires);
         Ok(PlanStatement::Delete(Delete {
             table: info.id,
             table_name: info.name.clone(),
             source: keep(plan, vec![row_id]),
             returning: None,
-            triggers: None,
-            cascades: self.cascades(info.id)?,
+            // TRUNCATE fires nothing of the table's own.
+            triggers: fires.then(|| self.take_triggers(Vec::new())),
+            cascades,
         }))
     }
 }

@@ -3,11 +3,11 @@
 
 use super::{Binder, create};
 use llkv_plan::{
-    CascadeTarget, ForeignKeyAction, ForeignKeyDefinition, KeyDefinition, TableDefinition,
-    TableInfo,
+    CascadeTarget, ColumnInfo, ForeignKeyAction, ForeignKeyDefinition, GeneratedColumn,
+    KeyDefinition, PlanColumn, Projection, TableDefinition, TableInfo, Triggers,
 };
 use llkv_result::{CatalogError, Result};
-use llkv_types::{SqlType, TableId};
+use llkv_types::{SqlType, TableId, TriggerEvent};
 use sqlparser::ast::{self, ReferentialAction as A};
 
 /// What a constraint refers to.
@@ -194,19 +194,65 @@ impl Binder<'_> {
         let mut defaults = Vec::new();
         for (position, column) in child.columns.iter().enumerate() {
             if column.default_sql.is_some() {
-                let default = self.default_of(child, position)?;
-                if default.is_constant() {
-                    defaults.push((column.field, llkv_compute::fold(&default)?));
-                }
+                defaults.push((column.field, self.default_of(child, position)?));
             }
         }
+        let (on_delete, on_change) = self.cascade_triggers(child)?;
         Ok(CascadeTarget {
             table: child.id,
             checks: self.bind_checks(child, &columns)?,
+            generated: self.generated_of(child, &columns)?,
             columns,
             defaults,
+            on_delete,
+            on_change,
         })
     }
+
+    fn generated_of(
+        &mut self,
+        table: &TableInfo,
+        columns: &[PlanColumn],
+    ) -> Result<Vec<(usize, Projection)>> {
+        let mut values = super::alter::kept(columns);
+        self.fill_generated(&mut values, table)?;
+        let values = values.into_iter().enumerate().zip(&table.columns);
+        let is_generated =
+            |column: &ColumnInfo| matches!(column.generated, Some(GeneratedColumn::Expression(_)));
+        let generated = values.filter(|(_, column)| is_generated(column));
+        Ok(generated.map(|(value, _)| value).collect())
+    }
+
+    /// The triggers of a table's rows that go, or change, because those go or change that they refer to.
+    fn cascade_triggers(&mut self, child: &TableInfo) -> Result<CascadeTriggers> {
+        let (mut on_delete, mut on_change) = (None, Vec::new());
+        if self.catalog.triggers(child.id).is_empty() {
+            return Ok((on_delete, on_change));
+        }
+        let keys = self.catalog.foreign_keys(child.id);
+        if keys
+            .iter()
+            .any(|key| key.on_delete == ForeignKeyAction::Cascade)
+        {
+            on_delete = self.bind_triggers_within(child, &[TriggerEvent::Delete], &[])?;
+        }
+        for key in keys.iter().filter(|key| changes_rows(key)) {
+            let changed: Vec<usize> = key.columns.iter().map(|at| *at as usize).collect();
+            let triggers = self.bind_triggers_within(child, &[TriggerEvent::Update], &changed)?;
+            on_change.extend(triggers.map(|triggers| (key.name.clone(), triggers)));
+        }
+        Ok((on_delete, on_change))
+    }
+}
+
+/// Triggers of rows that go, and of rows that change, by the name of the foreign key.
+type CascadeTriggers = (Option<Triggers>, Vec<(String, Triggers)>);
+
+/// True for a constraint that gives rows of its table other values.
+fn changes_rows(key: &ForeignKeyDefinition) -> bool {
+    use ForeignKeyAction::{Cascade, SetDefault, SetNull};
+    matches!(key.on_delete, SetNull | SetDefault)
+        || matches!(key.on_update, Cascade | SetNull | SetDefault)
 }
 
 fn action(action: Option<&A>) -> ForeignKeyAction {

@@ -9,8 +9,8 @@ use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ConflictAction, GeneratedColumn, Insert, LogicalPlan, PlanColumn, PlanStatement, Project,
-    Projection, RowCheck, TableInfo, Triggers, ViewChange,
+    CascadeTarget, ConflictAction, GeneratedColumn, Insert, LogicalPlan, PlanColumn, PlanStatement,
+    Project, Projection, RowCheck, TableInfo, Triggers, ViewChange,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
@@ -41,11 +41,11 @@ impl Binder<'_> {
         let (on_conflict, upsert) = self.bind_on_conflict(insert, &info, &columns)?;
         let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
         let returning = self.bind_returning(insert.returning.as_deref(), &info, alias)?;
-        let triggers = self.bind_insert_triggers(insert, &info, on_conflict)?;
         let cascades = match (on_conflict, &upsert) {
             (ConflictAction::Replace, _) | (_, Some(_)) => self.cascades(info.id)?,
             _ => Vec::new(),
         };
+        let triggers = self.bind_insert_triggers((insert, on_conflict), &info, &cascades)?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
             table_name: info.name.clone(),
@@ -71,11 +71,12 @@ impl Binder<'_> {
     /// makes go.
     fn bind_insert_triggers(
         &mut self,
-        insert: &ast::Insert,
+        (insert, on_conflict): (&ast::Insert, ConflictAction),
         info: &TableInfo,
-        on_conflict: ConflictAction,
+        cascades: &[CascadeTarget],
     ) -> Result<Option<Triggers>> {
-        if self.catalog.triggers(info.id).is_empty() {
+        let fires = cascades.iter().any(CascadeTarget::fires);
+        if !fires && self.catalog.triggers(info.id).is_empty() {
             return Ok(None);
         }
         let mut events = vec![TriggerEvent::Insert];
@@ -91,7 +92,7 @@ impl Binder<'_> {
                 changed.extend(self.assigned_positions(assignment, info)?);
             }
         }
-        self.bind_triggers(info, &events, &changed)
+        self.bind_triggers(info, (&events, &changed), cascades)
     }
 
     /// The rows that INSTEAD OF triggers of a view are run with.
@@ -120,7 +121,7 @@ impl Binder<'_> {
         source: LogicalPlan,
         changed: &[usize],
     ) -> Result<PlanStatement> {
-        let triggers = self.bind_triggers(view, &[event], changed)?;
+        let triggers = self.bind_triggers(view, (&[event], changed), &[])?;
         Ok(PlanStatement::ChangeView(ViewChange {
             view: view.name.clone(),
             event,

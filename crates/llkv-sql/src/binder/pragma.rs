@@ -138,6 +138,7 @@ const NUMBERS: &[(&str, i64)] = &[("synchronous", 2)];
 /// Pragmas that are settings, for all dialects.
 const READ_AND_SET: &[&str] = &[
     "busy_timeout",
+    "defer_foreign_keys",
     "foreign_keys",
     "lock_timeout",
     "recursive_triggers",

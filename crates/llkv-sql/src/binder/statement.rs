@@ -58,6 +58,12 @@ impl Binder<'_> {
                 let name = name.as_ref().map(|name| self.table_ref(name));
                 return Ok(plan(PlanStatement::Reindex(name.transpose()?)));
             }
+            Parsed::SetConstraints { deferred } => {
+                return Ok(plan(PlanStatement::Set {
+                    name: "defer_foreign_keys".to_owned(),
+                    value: if *deferred { "deferrable" } else { "immediate" }.to_owned(),
+                }));
+            }
             Parsed::ExplainRules(inner) => {
                 return self
                     .explained(inner, ExplainMode::Rules, ExplainFormat::Text)

@@ -15,8 +15,9 @@ use crate::text::{TriggerText, parse_trigger};
 use llkv_compute::functions::raise;
 use llkv_expr::{Expr, SortKey};
 use llkv_plan::{
-    LogicalPlan, PlanColumn, PlanStatement, Project, Projection, Sort, TableInfo, TableRef,
-    TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,
+    CascadeTarget, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, Sort, TableInfo,
+    TableRef, TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram,
+    Triggers,
 };
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Collation, Scalar, SqlType, TableId, TriggerEvent, TriggerTime};
@@ -117,8 +118,33 @@ impl Binder<'_> {
     }
 
     /// The triggers that a statement with such events fires on a table or view; `changed` are the columns
-    /// that it sets.
+    /// that it sets, `cascades` what foreign keys may change in turn. Some, though none of its own, where that fires any.
     pub(super) fn bind_triggers(
+        &mut self,
+        relation: &TableInfo,
+        (events, changed): (&[TriggerEvent], &[usize]),
+        cascades: &[CascadeTarget],
+    ) -> Result<Option<Triggers>> {
+        let own = self.bind_triggers_within(relation, events, changed)?;
+        let fires = own.is_some() || cascades.iter().any(CascadeTarget::fires);
+        let calls = own.map_or_else(Vec::new, |own| own.calls);
+        Ok(fires.then(|| self.take_triggers(calls)))
+    }
+
+    /// Triggers of a statement, with all programs that were bound for it.
+    pub(super) fn take_triggers(&mut self, calls: Vec<TriggerCall>) -> Triggers {
+        let programs = match self.triggers.open {
+            0 => std::mem::take(&mut self.triggers).programs,
+            _ => Vec::new(),
+        };
+        Triggers {
+            calls,
+            programs: Arc::new(programs),
+        }
+    }
+
+    /// The same of changes that are part of a statement, whose programs they share.
+    pub(super) fn bind_triggers_within(
         &mut self,
         relation: &TableInfo,
         events: &[TriggerEvent],
@@ -135,16 +161,9 @@ impl Binder<'_> {
                 });
             }
         }
-        if calls.is_empty() {
-            return Ok(None);
-        }
-        let programs = match self.triggers.open {
-            0 => std::mem::take(&mut self.triggers).programs,
-            _ => Vec::new(),
-        };
-        Ok(Some(Triggers {
+        Ok((!calls.is_empty()).then(|| Triggers {
             calls,
-            programs: Arc::new(programs),
+            programs: Arc::default(),
         }))
     }
 

@@ -72,9 +72,9 @@ impl Binder<'_> {
             events.push(TriggerEvent::Delete);
         }
         let mut planned = self.plan_update(&info, plan, row_id, &own, assigned)?;
-        planned.triggers = self.bind_triggers(&info, &events, &changed)?;
-        planned.on_conflict = Self::conflict_action(update.or);
         planned.cascades = self.cascades(info.id)?;
+        planned.triggers = self.bind_triggers(&info, (&events, &changed), &planned.cascades)?;
+        planned.on_conflict = Self::conflict_action(update.or);
         planned.returning = returning;
         Ok(PlanStatement::Update(planned))
     }

@@ -44,6 +44,8 @@ pub(crate) enum Parsed {
     Backup(PathBuf),
     /// `REINDEX`, `REINDEX name`
     Reindex(Option<ast::ObjectName>),
+    /// `SET CONSTRAINTS ALL DEFERRED`, or IMMEDIATE
+    SetConstraints { deferred: bool },
     /// `CREATE TRIGGER ... BEGIN ... END`
     CreateTrigger(Box<TriggerText>),
     /// `SUMMARIZE ...`
@@ -226,6 +228,12 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
     if word(parser, 0, "REINDEX") {
         parser.next_token();
         return reindex(parser);
+    }
+    if word(parser, 0, "SET") && word(parser, 1, "CONSTRAINTS") && word(parser, 2, "ALL") {
+        (0..3).for_each(|_| drop(parser.next_token()));
+        let words = [Keyword::DEFERRED, Keyword::IMMEDIATE];
+        let deferred = parser.expect_one_of_keywords(&words)? == Keyword::DEFERRED;
+        return Ok(Parsed::SetConstraints { deferred });
     }
     if word(parser, 0, "SUMMARIZE") {
         parser.next_token();
