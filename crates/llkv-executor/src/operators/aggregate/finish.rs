@@ -92,6 +92,12 @@ fn merge_partitions(
     locals: Vec<Partial>,
 ) -> Result<Arc<dyn Source>> {
     let mut memory = run.reserve(spiller.operator);
+    // Few groups with large states are as much work as many.
+    let bytes: u64 = locals.iter().map(Partial::size_bytes).sum();
+    let worth = |groups| match bytes > SERIAL_MERGE_BYTES {
+        true => u64::MAX,
+        false => groups,
+    };
     let fine = locals.iter().any(|local| !local.flushed.is_empty());
     let bits = if fine { FLUSH_BITS } else { MERGE_BITS };
     let locals: Vec<_> = locals.into_iter().map(|l| Mutex::new(Some(l))).collect();
@@ -100,7 +106,7 @@ fn merge_partitions(
         .flat_map(|local| local.lock().as_ref().map(Partial::len));
     let loose = groups.sum::<usize>() as u64;
     // What no worker has put aside yet is cut by as many threads.
-    let locals = run.for_each_part(locals.len(), loose, |number| {
+    let locals = run.for_each_part(locals.len(), worth(loose), |number| {
         let local = locals.get(number).and_then(|local| local.lock().take());
         local.map_or(Ok(None), |mut local| {
             local.flush(bits)?;
@@ -127,7 +133,7 @@ fn merge_partitions(
         .into_iter()
         .map(|p| Mutex::new(Some(p)))
         .collect();
-    let merged = run.for_each_part(partitions.len(), groups, |number| {
+    let merged = run.for_each_part(partitions.len(), worth(groups), |number| {
         let parts = partitions.get(number).and_then(|parts| parts.lock().take());
         let merged = merge(run, spiller, spec, parts.unwrap_or_default())?;
         Ok(merged.finish(spec)?.0)
