@@ -142,12 +142,17 @@ pub(crate) fn with_source(
     Ok(statement)
 }
 
+/// True where a session's statements may be run as they were bound.
+pub(crate) fn is_allowed(session: &RuntimeSession) -> bool {
+    !session.is_analyzing && session.settings.allow_direct_runs()
+}
+
 fn run(
     session: &mut RuntimeSession,
     transaction: &Transaction,
     plan: &LogicalPlan,
 ) -> Result<Option<DirectRows>> {
-    if session.is_analyzing || !session.settings.allow_direct_runs() {
+    if !is_allowed(session) {
         return Ok(None);
     }
     let known = &mut session.small_tables;

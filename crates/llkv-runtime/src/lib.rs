@@ -88,6 +88,7 @@ mod schemas;
 mod sequences;
 mod session;
 mod settings;
+mod single_row;
 mod system_views;
 mod table_info;
 mod tables;

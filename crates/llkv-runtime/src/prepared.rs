@@ -1,17 +1,15 @@
 //! Statements that are optimized once and run many times, with other values for their parameters.
 
-use crate::transaction::{Transaction, row_id_column};
+use crate::single_row::{self, SingleRow};
+use crate::transaction::Transaction;
 use crate::{OnStatementError, RuntimeSession, SessionCatalog, query};
-use arrow::array::{RecordBatch, RecordBatchIterator};
-use llkv_executor::{PointPlan, PointResult, constant_value, is_fixed};
+use arrow::array::RecordBatchIterator;
+use llkv_executor::{PointPlan, PointResult};
 use llkv_expr::Expr;
-use llkv_plan::{
-    CatalogView, ConflictAction, IndexUse, Insert, LogicalPlan, PlanStatement, Projection, Values,
-};
+use llkv_plan::{CatalogView, IndexUse, LogicalPlan, PlanStatement, Values};
 use llkv_result::{Result, StatementResult};
 use llkv_table::CatalogState;
-use llkv_types::{RowId, Scalar, SqlType, TableId};
-use smallvec::SmallVec;
+use llkv_types::{RowId, Scalar, TableId};
 use std::sync::Arc;
 
 /// A table that has grown by this factor, or by so many rows at the least, may want another plan.
@@ -60,7 +58,9 @@ impl RuntimeSession {
             None => None,
         };
         let row = match (&statement, &source) {
-            (PlanStatement::Insert(insert), Some(plan)) => single_row(insert, plan),
+            (PlanStatement::Insert(insert), Some(plan)) => {
+                SingleRow::of(insert, plan).map(|row| row.values().cloned().collect())
+            }
             _ => None,
         };
         let mut tables = Vec::new();
@@ -153,7 +153,7 @@ impl RuntimeSession {
             return Ok(None);
         }
         let undoable = self.settings.on_statement_error == OnStatementError::UndoStatement;
-        let inserted = append_row(transaction, insert, row, values);
+        let inserted = single_row::append(transaction, insert, row.iter(), values);
         if let Err(error) = &inserted
             && (!undoable || error.is_retryable())
         {
@@ -175,7 +175,7 @@ impl RuntimeSession {
         values: &[Scalar],
     ) -> Result<StatementResult> {
         if let (Some(row), PlanStatement::Insert(insert)) = (&plan.row, &plan.statement)
-            && append_row(transaction, insert, row, values)?
+            && single_row::append(transaction, insert, row.iter(), values)?
         {
             self.last_execution = None;
             return Ok(StatementResult::Insert { rows: 1 });
@@ -214,56 +214,6 @@ impl RuntimeSession {
             false => self.run(transaction, statement),
         }
     }
-}
-
-fn append_row(
-    transaction: &mut Transaction,
-    insert: &Insert,
-    row: &[Expr],
-    values: &[Scalar],
-) -> Result<bool> {
-    transaction.check_writable("INSERT")?;
-    let table = transaction.table(insert.table, &insert.table_name)?;
-    if !table.meta().foreign_keys.is_empty() {
-        return Ok(false);
-    }
-    let row = row.iter().map(|expr| constant_value(expr, values));
-    let row: SmallVec<[Scalar; 8]> = row.collect::<Result<_>>()?;
-    let number = insert
-        .numbered_key
-        .and_then(|key| row_id_column(&table, key));
-    let number = number.map(|at| row.get(at));
-    if let Some(None | Some(Scalar::Null(_))) = number {
-        return Ok(false);
-    }
-    let is_appended = transaction.append_row(&table, &row)?;
-    if let (true, Some(Some(Scalar::Int64(number)))) = (is_appended, number) {
-        transaction.last_row_id = Some(*number);
-    }
-    Ok(is_appended)
-}
-
-/// The values of an INSERT of one row that nothing else depends on, for a table that its values fit.
-fn single_row(insert: &Insert, plan: &LogicalPlan) -> Option<Vec<Expr>> {
-    let is_plain = insert.checks.is_empty()
-        && insert.on_conflict == ConflictAction::Error
-        && insert.upsert.is_none()
-        && insert.returning.is_none()
-        && insert.triggers.is_none()
-        && insert.cascades.is_empty()
-        && !insert.is_copy;
-    let LogicalPlan::Project(project) = plan else {
-        return None;
-    };
-    let LogicalPlan::Values(source) = project.input.as_ref() else {
-        return None;
-    };
-    let rows: usize = source.batches.iter().map(RecordBatch::num_rows).sum();
-    let fits = |p: &Projection| {
-        p.expr.ty() == p.column.ty && p.column.ty != SqlType::Variant && is_fixed(&p.expr)
-    };
-    (is_plain && rows == 1 && project.projections.iter().all(fits))
-        .then(|| project.projections.iter().map(|p| p.expr.clone()).collect())
 }
 
 /// The plan of the rows that a statement gives or changes.

@@ -67,7 +67,7 @@ impl RuntimeSession {
         if let Some(control) = self.control(&statement) {
             return control;
         }
-        self.execute_with(|session, transaction| session.run(transaction, statement))
+        self.execute_with(|session, transaction| session.run_given(transaction, statement))
     }
 
     /// Runs a statement that was bound against a catalog. `None` where its transaction sees another one, because
@@ -84,7 +84,7 @@ impl RuntimeSession {
             return control.map(Some);
         }
         self.execute_on(catalog.state(), |session, transaction| {
-            session.run(transaction, statement)
+            session.run_given(transaction, statement)
         })
     }
 

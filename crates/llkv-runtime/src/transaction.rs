@@ -128,6 +128,7 @@ impl Transaction {
         if objects.is_empty() {
             return Ok(TemporarySpace::default());
         }
+        self.flush()?;
         if !committed && let Some(base) = self.temporary_base.take() {
             self.undo_since(&base)?;
         }

@@ -161,6 +161,8 @@ impl StagedTable {
     pub fn set_table(&mut self, store: &ColumnStore, table: &Arc<Table>) -> Result<()> {
         let mut known: Vec<_> = self.table.keys().iter().map(|key| key.index()).collect();
         self.table = Arc::clone(table);
+        // Of the former columns; its rows are in a batch.
+        self.single = None;
         self.groups_version = OnceLock::new();
         let handle = self.handle(store, None, 0)?;
         let mut before = std::mem::take(&mut self.keys);

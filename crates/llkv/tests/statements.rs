@@ -320,3 +320,39 @@ fn a_prepared_statement_takes_the_numbers_of_a_sequence() {
         .unwrap();
     assert!(next.rows((0,)).is_err());
 }
+
+#[test]
+fn rows_of_temporary_tables_stay_whether_they_come_alone_or_not() {
+    let mut c = connection();
+    c.execute("CREATE TEMP TABLE t (id BIGINT PRIMARY KEY, txt VARCHAR)")
+        .unwrap();
+    let insert = c.prepare("INSERT INTO t VALUES (?, ?)").unwrap();
+    insert.execute((1, "prepared")).unwrap();
+    c.execute("INSERT INTO t VALUES (2, 'text')").unwrap();
+    c.execute("BEGIN").unwrap();
+    insert.execute((3, "rolled back")).unwrap();
+    c.execute("ROLLBACK").unwrap();
+    c.execute("BEGIN").unwrap();
+    insert.execute((4, "committed")).unwrap();
+    c.execute("COMMIT").unwrap();
+    let ids = c.rows("SELECT id FROM t ORDER BY id").unwrap();
+    let ids: Vec<i64> = ids.iter().map(|row| row.get("id").unwrap()).collect();
+    assert_eq!(ids, [1, 2, 4]);
+}
+
+#[test]
+fn a_row_comes_to_a_table_that_its_transaction_has_changed() {
+    let mut c = table(0);
+    c.execute("BEGIN").unwrap();
+    let insert = c.prepare("INSERT INTO t VALUES (?, 1, 'x')").unwrap();
+    insert.execute((1,)).unwrap();
+    c.execute("ALTER TABLE t ADD COLUMN more INTEGER DEFAULT 7")
+        .unwrap();
+    let insert = c.prepare("INSERT INTO t VALUES (?, 2, 'y', 8)").unwrap();
+    insert.execute((2,)).unwrap();
+    c.execute("INSERT INTO t (id, more) VALUES (3, 9)").unwrap();
+    c.execute("COMMIT").unwrap();
+    let rows = c.rows("SELECT more FROM t ORDER BY id").unwrap();
+    let more: Vec<i32> = rows.iter().map(|row| row.get("more").unwrap()).collect();
+    assert_eq!(more, [7, 8, 9]);
+}

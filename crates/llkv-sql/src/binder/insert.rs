@@ -316,6 +316,9 @@ impl Binder<'_> {
             LogicalPlan::Values(values) if fits => {
                 return self.shape_values(values, info, positions);
             }
+            LogicalPlan::Project(row) if fits && is_literal_row(&row) => {
+                return self.shape_row(row, info, positions);
+            }
             other => other,
         };
         let mut projections = Vec::with_capacity(info.columns.len());
@@ -406,6 +409,29 @@ impl Binder<'_> {
         Ok(LogicalPlan::Values(llkv_plan::Values { columns, batches }))
     }
 
+    /// One row of literals, with the defaults of the columns that it does not give.
+    fn shape_row(
+        &mut self,
+        mut row: Project,
+        info: &TableInfo,
+        positions: &[usize],
+    ) -> Result<LogicalPlan> {
+        let mut given: Vec<Option<Projection>> = row.projections.into_iter().map(Some).collect();
+        row.projections = Vec::with_capacity(info.columns.len());
+        for (position, column) in info.columns.iter().enumerate() {
+            let source = positions.iter().position(|p| *p == position);
+            let value = source.and_then(|at| given.get_mut(at)?.take());
+            row.projections.push(match value {
+                Some(value) => value,
+                None => Projection {
+                    expr: self.default_of(info, position)?,
+                    column: self.new_column(Arc::clone(&column.name), column.ty, true),
+                },
+            });
+        }
+        Ok(LogicalPlan::Project(row))
+    }
+
     fn shape_live(
         &mut self,
         plan: LogicalPlan,
@@ -490,4 +516,10 @@ impl Binder<'_> {
         }
         Ok(checks)
     }
+}
+
+fn is_literal_row(row: &Project) -> bool {
+    let mut values = row.projections.iter().map(|projection| &projection.expr);
+    matches!(row.input.as_ref(), LogicalPlan::Values(_))
+        && values.all(|expr| expr.as_literal().is_some())
 }

@@ -2,7 +2,7 @@
 
 use super::Binder;
 use super::frame::{Clause, Frame};
-use super::literals::array_of;
+use super::literals::{array_of, convert};
 use super::predicates::literal_array;
 use super::scope::Scope;
 use super::subquery::apply_all;
@@ -84,7 +84,30 @@ impl Binder<'_> {
         if live {
             return self.live_values(columns, &types, into, pending);
         }
+        if let Some(into) = into
+            && let Some(row) = self.literal_row(&columns, into)
+        {
+            return Ok(LogicalPlan::Project(row));
+        }
         self.constant_values(columns, &types, into)
+    }
+
+    /// One row of literals on its way into a table: the literals, of the columns' types, which need no arrays.
+    fn literal_row(&mut self, columns: &[Vec<Expr>], into: &[Target<'_>]) -> Option<Project> {
+        let mut projections = Vec::with_capacity(into.len());
+        for (values, Target { column, .. }) in columns.iter().zip(into) {
+            let [Expr::Literal(value)] = values.as_slice() else {
+                return None;
+            };
+            projections.push(Projection {
+                column: self.new_column(Arc::clone(&column.name), column.ty, true),
+                expr: Expr::Literal(convert(value, column.ty)?),
+            });
+        }
+        Some(Project {
+            input: Box::new(LogicalPlan::one_row()),
+            projections,
+        })
     }
 
     /// One row, in a frame of its own in which subqueries gather.
