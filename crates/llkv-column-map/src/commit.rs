@@ -151,7 +151,7 @@ impl CommitTicket {
         self.commit_id
     }
 
-    /// Its place in the pager's log.
+    /// Its place in the pager's log, or that before all others where the pager has nothing of it.
     #[must_use]
     pub const fn pager_commit(&self) -> CommitId {
         self.pager_commit

@@ -15,8 +15,16 @@ const MAX_SETS: usize = 16;
 /// commits that deleted many rows, as those commits brought them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Marks {
-    runs: Vec<Arc<Vec<Mark>>>,
+    runs: Vec<MarkRun>,
     sets: Vec<MarkSet>,
+}
+
+/// Marks by ascending rows.
+#[derive(Debug, Clone)]
+struct MarkRun {
+    marks: Arc<Vec<Mark>>,
+    /// The last commit that deleted one of the rows.
+    latest: TxnId,
 }
 
 /// The rows that one commit deleted.
@@ -48,7 +56,7 @@ pub(crate) struct Mark {
 
 impl Marks {
     pub(crate) fn len(&self) -> usize {
-        let in_runs: usize = self.runs.iter().map(|run| run.len()).sum();
+        let in_runs: usize = self.runs.iter().map(|run| run.marks.len()).sum();
         let in_sets: u64 = self.sets.iter().map(|set| set.rows.len()).sum();
         in_runs + in_sets as usize
     }
@@ -63,7 +71,7 @@ impl Marks {
             })
             .collect();
         let mut out = self.clone();
-        out.push(marks);
+        out.push(marks, deleted_by);
         out
     }
 
@@ -79,27 +87,29 @@ impl Marks {
         if out.sets.len() > MAX_SETS {
             let sets = std::mem::take(&mut out.sets);
             let all = sets.iter().flat_map(|set| set.range(0, RowId::MAX));
-            out.push(sorted(all.collect()));
+            out.push(sorted(all.collect()), deleted_by);
         }
         out
     }
 
-    fn push(&mut self, mut marks: Vec<Mark>) {
+    fn push(&mut self, mut marks: Vec<Mark>, mut latest: TxnId) {
         if marks.is_empty() {
             return;
         }
         while let Some(last) = self.runs.last()
-            && last.len() <= marks.len() * GROWTH
+            && last.marks.len() <= marks.len() * GROWTH
         {
-            marks = merge(last, &marks);
+            marks = merge(&last.marks, &marks);
+            latest = latest.max(last.latest);
             self.runs.pop();
         }
-        self.runs.push(Arc::new(marks));
+        let marks = Arc::new(marks);
+        self.runs.push(MarkRun { marks, latest });
     }
 
     /// What a checkpoint leaves over: the marks of commits after `applied`, and those that it kept.
     pub(crate) fn after(&self, applied: TxnId, kept: &[Mark]) -> Self {
-        let marks = self.runs.iter().flat_map(|run| run.iter());
+        let marks = self.runs.iter().flat_map(|run| run.marks.iter());
         let younger = marks.filter(|mark| mark.deleted_by > applied);
         let mut out = Self::of(younger.chain(kept).copied().collect());
         let sets = self.sets.iter();
@@ -111,15 +121,16 @@ impl Marks {
     /// Marks in any order.
     pub(crate) fn of(marks: Vec<Mark>) -> Self {
         let mut out = Self::default();
-        out.push(sorted(marks));
+        let latest = marks.iter().map(|mark| mark.deleted_by).max();
+        out.push(sorted(marks), latest.unwrap_or_default());
         out
     }
 
     /// The commit that deleted a row, if one did. The first one counts.
     pub(crate) fn get(&self, row_id: RowId) -> Option<TxnId> {
         let of_runs = self.runs.iter().filter_map(|run| {
-            let at = run.partition_point(|mark| mark.row_id < row_id);
-            run.get(at).filter(|mark| mark.row_id == row_id)
+            let at = run.marks.partition_point(|mark| mark.row_id < row_id);
+            run.marks.get(at).filter(|mark| mark.row_id == row_id)
         });
         let of_sets = self.sets.iter().filter(|set| set.rows.contains(row_id));
         of_runs
@@ -135,14 +146,17 @@ impl Marks {
         };
         self.sets.iter().any(|set| !set.rows.is_disjoint(rows))
             || self.runs.iter().any(|run| {
-                let mut marks = within(run, first, last).iter();
+                let mut marks = within(&run.marks, first, last).iter();
                 marks.any(|mark| rows.contains(mark.row_id))
             })
     }
 
     /// The marks of rows `first..=last`, in no order.
     pub(crate) fn collect(&self, first: RowId, last: RowId) -> Vec<Mark> {
-        let of_runs = self.runs.iter().map(|run| within(run, first, last).len());
+        let of_runs = self
+            .runs
+            .iter()
+            .map(|run| within(&run.marks, first, last).len());
         let of_sets = self.sets.iter();
         let of_sets = of_sets.map(|set| set.rows.range_cardinality(first..=last) as usize);
         let mut marks = Vec::with_capacity(of_runs.chain(of_sets).sum());
@@ -153,9 +167,22 @@ impl Marks {
     /// The marks of rows `first..=last`, in no order.
     pub(crate) fn range(&self, first: RowId, last: RowId) -> impl Iterator<Item = Mark> {
         let of_runs = self.runs.iter();
-        let of_runs = of_runs.flat_map(move |run| within(run, first, last).iter().copied());
+        let of_runs = of_runs.flat_map(move |run| within(&run.marks, first, last).iter().copied());
         let of_sets = self.sets.iter();
         of_runs.chain(of_sets.flat_map(move |set| set.range(first, last)))
+    }
+}
+
+impl Marks {
+    /// The rows deleted by commits above `after` up to `upto`, in no order. What was marked before costs little.
+    pub(crate) fn between(&self, after: TxnId, upto: TxnId) -> impl Iterator<Item = RowId> {
+        let runs = self.runs.iter().filter(move |run| run.latest > after);
+        let sets = self.sets.iter();
+        let sets = sets.filter(move |set| after < set.deleted_by && set.deleted_by <= upto);
+        let of_runs = runs.flat_map(|run| run.marks.iter());
+        let of_runs = of_runs.filter(move |m| after < m.deleted_by && m.deleted_by <= upto);
+        let of_runs = of_runs.map(|mark| mark.row_id);
+        of_runs.chain(sets.flat_map(|set| set.rows.iter()))
     }
 }
 
@@ -239,5 +266,10 @@ mod tests {
         let later = marks.after(58, &[]);
         assert_eq!((later.len(), later.get(3_900)), (60, Some(59)));
         assert_eq!(marks.after(59, &[]).len(), 0);
+        let mut found: Vec<RowId> = marks.with(&[7, 8], 60).between(58, 60).collect();
+        found.sort_unstable();
+        assert!(found.into_iter().eq([7, 8].into_iter().chain(3_900..3_960)));
+        let found: RoaringTreemap = marks.between(9, 20).collect();
+        assert_eq!(found, (0..60).collect());
     }
 }

@@ -363,6 +363,13 @@ impl TableVersion {
             .collect()
     }
 
+    /// The rows that commits above `after` up to `upto` deleted, in no order; `None` where a checkpoint since `after` has
+    /// folded them into the row groups.
+    #[must_use]
+    pub fn deleted_between(&self, after: TxnId, upto: TxnId) -> Option<Vec<RowId>> {
+        (self.settled <= after).then(|| self.marks.between(after, upto).collect())
+    }
+
     /// What is known of a column without a scan: the statistics of the stored row groups, and those of
     /// the runs of the tail, which are taken at first use and kept. `None` for an unknown field.
     #[must_use]

@@ -9,7 +9,7 @@
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use llkv_column_map::{ColumnStore, CommitRecord, ScanSpec, StoreOptions, TableChange};
-use llkv_storage::MemPager;
+use llkv_storage::{BoxedPager, MemPager};
 use llkv_types::{FieldId, SqlType, TableId, TxnId};
 use std::sync::Arc;
 
@@ -71,6 +71,31 @@ fn tiny_row_groups_hold_the_same_rows() {
     assert_eq!(story(&tiny), story(&open(|_| {})));
     let groups = tiny.table(TABLE).unwrap().unwrap().stored_as(NUMBER);
     assert!(groups.len() >= 20 / 3, "{groups:?}");
+}
+
+#[test]
+fn without_a_journal_the_pager_has_what_a_checkpoint_wrote() {
+    let without = |options: &mut StoreOptions| options.journal = false;
+    assert_eq!(story(&open(without)), story(&open(|_| {})));
+
+    let pager: BoxedPager = Arc::new(MemPager::new());
+    let mut options = StoreOptions::default();
+    without(&mut options);
+    let open = || ColumnStore::open(Arc::clone(&pager), options.clone()).unwrap();
+    let store = open();
+    let columns = vec![(NUMBER, SqlType::Int64), (TEXT, SqlType::Text)];
+    let table = TABLE;
+    commit(&store, 2, TableChange::Create { table, columns });
+    append(&store, 3, 0..20);
+    // The header that bounds the keys.
+    assert_eq!(pager.stats().key_count, 1);
+    assert!(open().table(TABLE).unwrap().is_none());
+    store.checkpoint(3).unwrap();
+    append(&store, 4, 20..25);
+    let version = open().table(TABLE).unwrap().unwrap();
+    let scan = version.scan(ScanSpec::new(vec![NUMBER], 9)).unwrap();
+    let rows: usize = scan.stream().map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!((rows, open().last_commit()), (20, 3));
 }
 
 #[test]

@@ -17,6 +17,10 @@ pub(crate) fn back_up(
     target: &Path,
     cancel: &CancelToken,
 ) -> Result<Progress> {
+    if !context.store.has_journal() {
+        // Without one, the pager has what the last checkpoint wrote.
+        context.checkpoint()?;
+    }
     let pin = context.store.pager().pin();
     let options = FilePagerOptions {
         background_checkpoint: false,

@@ -120,6 +120,11 @@ impl RuntimeContext {
         self.store.vacuum(self.transactions.horizon())
     }
 
+    /// True where what was committed is there for those who open the database after this engine.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.is_read_only && self.store.has_journal()
+    }
+
     fn check_writable(&self) -> Result<()> {
         if self.is_read_only {
             let path = ":read-only:".into();
@@ -157,7 +162,7 @@ fn spill_space(options: &RuntimeOptions, directory: &(PathBuf, bool)) -> Arc<Spi
 impl Drop for RuntimeContext {
     fn drop(&mut self) {
         self.maintenance.join();
-        if !self.is_read_only && self.maintenance.is_due_at_close() {
+        if self.is_kept() && self.maintenance.is_due_at_close() {
             // Nothing is lost without it: the log has it all. `RuntimeEngine::close` tells of errors.
             if let Err(error) = self.maintenance.checkpoint(&self.store, &self.transactions) {
                 tracing::warn!(%error, "the checkpoint at close failed");

@@ -85,9 +85,9 @@ impl Known {
             return None;
         }
         let mut rows = self.rows?;
-        let stay = version.visible(&rows.row_ids(), snapshot);
-        if stay.contains(&false) {
-            Arc::make_mut(&mut rows).retain(&stay);
+        let mut gone = version.deleted_between(self.snapshot, snapshot)?;
+        if !gone.is_empty() {
+            Arc::make_mut(&mut rows).remove(&mut gone);
         }
         Some(rows)
     }

@@ -44,7 +44,8 @@ impl RuntimeEngine {
     ///
     /// # Errors
     /// Only for bugs.
-    pub fn in_memory(options: RuntimeOptions) -> Result<Self> {
+    pub fn in_memory(mut options: RuntimeOptions) -> Result<Self> {
+        options.store.journal = false;
         Self::with_pager(Arc::new(MemPager::new()), options)
     }
 
@@ -109,9 +110,9 @@ impl RuntimeEngine {
     /// # Errors
     /// When the checkpoint fails; what was committed stays committed.
     pub fn close(self) -> Result<()> {
-        if self.context.is_read_only {
-            return Ok(());
+        match self.context.is_kept() {
+            true => self.context.checkpoint(),
+            false => Ok(()),
         }
-        self.context.checkpoint()
     }
 }

@@ -87,6 +87,17 @@ fn a_backup_is_a_database_and_never_replaces_a_file() {
 }
 
 #[test]
+fn what_was_in_memory_is_in_its_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, copy) = (folder.path().join("1.llkv"), folder.path().join("2.llkv"));
+    run(&[text(&one), "-c", SCRIPT]);
+    let backup = format!("{SCRIPT}; BACKUP TO '{}'; DROP TABLE mixed", text(&copy));
+    run(&["-c", &backup]);
+    assert_eq!(run(&["dump", text(&copy)]), run(&["dump", text(&one)]));
+    assert_eq!(run(&["check", text(&copy)]), "ok\n");
+}
+
+#[test]
 fn damage_is_found_and_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("1.llkv");

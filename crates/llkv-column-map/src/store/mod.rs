@@ -61,6 +61,9 @@ pub struct StoreOptions {
     pub row_group_rows: usize,
     /// The name of the encoding that is taken for every chunk that it can hold, rather than the smallest.
     pub encoding: Option<String>,
+    /// Commits leave a record in the pager, from which the next one that opens it takes them. Without, what was committed since
+    /// the last checkpoint goes with the store: for pagers that go with it as well.
+    pub journal: bool,
     /// What scans time their predicates by, to put the cheapest first; the machine's clock where absent.
     pub clock: Option<Arc<dyn Clock>>,
 }
@@ -70,6 +73,7 @@ impl Default for StoreOptions {
         Self {
             row_group_rows: ROW_GROUP_ROWS,
             encoding: None,
+            journal: true,
             clock: None,
         }
     }
@@ -104,6 +108,7 @@ pub struct ColumnStore {
     shape: Shape,
     clock: Option<Arc<dyn Clock>>,
     state: RwLock<State>,
+    has_journal: bool,
     /// Commits whose journal records are in the pager.
     journal: Mutex<Vec<TxnId>>,
     /// One checkpoint at a time; what it keeps between runs.
@@ -166,6 +171,7 @@ impl ColumnStore {
                 published: header.applied,
                 ..State::default()
             }),
+            has_journal: options.journal,
             journal: Mutex::default(),
             checkpoints: Mutex::new(Checkpoints {
                 retired: vec![Retired {
@@ -292,6 +298,12 @@ impl ColumnStore {
         self.state.read().published
     }
 
+    /// True where commits are in the pager before a checkpoint: [`StoreOptions::journal`].
+    #[must_use]
+    pub const fn has_journal(&self) -> bool {
+        self.has_journal
+    }
+
     /// The pager below.
     #[must_use]
     pub fn pager(&self) -> &BoxedPager {
@@ -375,15 +387,21 @@ impl ColumnStore {
             .iter()
             .map(|change| self.ready(change, commit_id, &mut batch))
             .collect::<Result<Vec<_>>>()?;
-        let bytes = journal::encode(commit_id, &changes, |table| {
-            let version = self.table(table).ok().flatten()?;
-            Some(Arc::clone(&version.layout))
-        })?;
-        batch
-            .puts
-            .push((journal_key(commit_id)?, Blob::from_bytes(&bytes)));
-        let pager_commit = self.pager.log(batch)?;
-        self.journal.lock().push(commit_id);
+        if self.has_journal {
+            let bytes = journal::encode(commit_id, &changes, |table| {
+                let version = self.table(table).ok().flatten()?;
+                Some(Arc::clone(&version.layout))
+            })?;
+            let record = (journal_key(commit_id)?, Blob::from_bytes(&bytes));
+            batch.puts.push(record);
+        }
+        let pager_commit = match batch.is_empty() {
+            true => CommitId::default(),
+            false => self.pager.log(batch)?,
+        };
+        if self.has_journal {
+            self.journal.lock().push(commit_id);
+        }
         Ok(CommitTicket {
             pager_commit,
             commit_id,

@@ -77,25 +77,27 @@ impl SmallTable {
         self.values.chunks_exact(self.width())
     }
 
-    /// The ids of the rows.
-    #[must_use]
-    pub fn row_ids(&self) -> Vec<RowId> {
-        let ids = self.rows().filter_map(|row| match row.last() {
-            Some(Scalar::UInt64(id)) => Some(*id),
-            _ => None,
-        });
-        ids.collect()
-    }
-
-    /// Keeps the rows for which `stays` says so, in their order.
-    pub fn retain(&mut self, stays: &[bool]) {
+    /// Drops the rows of these ids, where they are there.
+    pub fn remove(&mut self, ids: &mut [RowId]) {
+        ids.sort_unstable();
         let width = self.width();
-        let mut at = 0;
-        self.values.retain(|_| {
-            at += 1;
-            stays.get((at - 1) / width).copied().unwrap_or_default()
-        });
-        self.rows = self.values.len() / width;
+        let mut kept = 0;
+        for row in 0..self.rows {
+            let id = self.values.get(row * width + width - 1);
+            let goes = matches!(id, Some(Scalar::UInt64(id)) if ids.binary_search(id).is_ok());
+            if goes {
+                continue;
+            }
+            if kept < row {
+                for position in 0..width {
+                    let (to, from) = (kept * width + position, row * width + position);
+                    self.values.swap(to, from);
+                }
+            }
+            kept += 1;
+        }
+        self.rows = kept;
+        self.values.truncate(kept * width);
     }
 
     /// Values of a row.
@@ -195,18 +197,21 @@ mod tests {
     #[test]
     fn rows_that_are_gone_leave_the_others_as_they_were() {
         let mut rest = table();
-        rest.retain(&[true, false, false, true, true]);
+        let [one, two, other] = [2, 1, 7].map(|row| OWN_ROW_ID_BASE + row);
+        rest.remove(&mut [one, other, two]);
         assert_eq!(rest.len(), 3);
-        let ids: Vec<u64> = rest
-            .row_ids()
-            .iter()
-            .map(|id| id - OWN_ROW_ID_BASE)
-            .collect();
-        assert_eq!(ids, [0, 3, 4]);
+        let ids = |table: &SmallTable| -> Vec<u64> {
+            let ids = table.rows().map(|row| match row.last() {
+                Some(Scalar::UInt64(id)) => id - OWN_ROW_ID_BASE,
+                other => panic!("{other:?}"),
+            });
+            ids.collect()
+        };
+        assert_eq!(ids(&rest), [0, 3, 4]);
         let texts = rest.rows().map(|row| row[2].clone());
         let expected = ["0", "3", "4"].map(|text| Scalar::Text(text.into()));
         assert!(texts.eq(expected));
-        rest.retain(&[false; 3]);
+        rest.remove(&mut [0, 3, 4].map(|row| OWN_ROW_ID_BASE + row));
         assert_eq!((rest.len(), rest.rows().count()), (0, 0));
     }
 }
