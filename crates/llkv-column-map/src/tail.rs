@@ -2,10 +2,13 @@
 
 use crate::descriptor::{CreatedRun, IdRun};
 use crate::row_group::{GroupData, Layout, PlainData, RowGroup};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, NullBufferBuilder, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, downcast_primitive,
+};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use llkv_result::Result;
+use llkv_result::{Error, Result};
 use llkv_types::{ROW_GROUP_ROWS, RowId, TxnId, variant};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -177,7 +180,7 @@ fn merge(runs: &[Arc<RowGroup>]) -> Result<RowGroup> {
                 .filter_map(|part| part.batch.columns().get(column))
                 .map(|array| array.as_ref())
                 .collect();
-            Ok(compact(concat(&arrays)?))
+            joined(&arrays)
         })
         .collect::<Result<Vec<_>>>()?;
     let rows = runs.iter().map(|run| run.rows).sum();
@@ -188,6 +191,43 @@ fn merge(runs: &[Arc<RowGroup>]) -> Result<RowGroup> {
         data.inherit(&parts);
     }
     Ok(merged)
+}
+
+/// The values of arrays of one type, one after the other.
+fn joined(arrays: &[&dyn Array]) -> Result<ArrayRef> {
+    macro_rules! numbers {
+        ($t:ty, $arrays:expr) => {
+            Ok(joined_numbers::<$t>($arrays))
+        };
+    }
+    let Some(first) = arrays.first() else {
+        return Err(Error::internal("a column of no run"));
+    };
+    downcast_primitive! {
+        first.data_type() => (numbers, arrays),
+        _ => Ok(compact(concat(arrays)?)),
+    }
+}
+
+/// [`joined`] without what Arrow's kernel does for any type: most runs have a row or a few.
+fn joined_numbers<T: ArrowPrimitiveType>(arrays: &[&dyn Array]) -> ArrayRef {
+    let rows = arrays.iter().map(|array| array.len()).sum();
+    let mut values: Vec<T::Native> = Vec::with_capacity(rows);
+    let mut nulls = NullBufferBuilder::new(rows);
+    let mut data_type = T::DATA_TYPE;
+    for array in arrays {
+        if let Some(array) = array.as_primitive_opt::<T>() {
+            values.extend_from_slice(array.values());
+            match array.nulls() {
+                Some(own) => nulls.append_buffer(own),
+                None => nulls.append_n_non_nulls(array.len()),
+            }
+            // With the precision, scale or time zone.
+            array.data_type().clone_into(&mut data_type);
+        }
+    }
+    let array = PrimitiveArray::<T>::new(values.into(), nulls.finish());
+    Arc::new(array.with_data_type(data_type))
 }
 
 /// Puts string views into one buffer: merged runs would else drag along one for each commit.

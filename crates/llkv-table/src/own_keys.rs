@@ -65,11 +65,11 @@ impl OwnKeys {
         {
             return;
         }
-        for (row, key) in keys.iter() {
-            if is_kept(row) {
-                self.insert(key);
-            }
-        }
+        let kept = keys.iter().filter(|(row, _)| is_kept(*row));
+        let mut kept: Vec<&[u8]> = kept.map(|(_, key)| key).collect();
+        // A footprint takes keys fastest in their order.
+        kept.sort_unstable();
+        kept.into_iter().for_each(|key| self.insert(key));
     }
 
     /// The highest key that was inserted.
