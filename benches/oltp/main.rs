@@ -36,7 +36,7 @@ use std::time::Instant;
 
 /// As in the program.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: llkv_allocator::Allocator = llkv_allocator::Allocator;
 
 /// What an operation gives: nothing, or why it went wrong.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

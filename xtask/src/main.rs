@@ -17,7 +17,7 @@ use step::TaskResult;
 
 /// The one of the `llkv` program: files are timed as they would run there.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: llkv_allocator::Allocator = llkv_allocator::Allocator;
 
 /// Development tasks of the LLKV workspace.
 #[derive(Parser)]

@@ -1,11 +1,13 @@
 //! The `llkv` program: a shell, a script runner and a guided tour.
 
-mod allocator;
 mod cli;
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: llkv_allocator::Allocator = llkv_allocator::Allocator;
+
 fn main() -> ExitCode {
-    allocator::keep_freed_memory(false);
+    llkv_allocator::keep_freed_memory(false);
     cli::run()
 }

@@ -1,6 +1,5 @@
 //! The state of a shell: what was typed so far, and how statements are run and shown.
 
-use crate::allocator::keep_freed_memory;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::output::{Format, print, write_out};
 use crate::cli::script::Place;
@@ -8,6 +7,7 @@ use crate::cli::{Stop, dot, tell};
 use llkv::{
     Connection, Database, StatementResult, render_error, render_script_error, split_statements,
 };
+use llkv_allocator::keep_freed_memory;
 use std::time::Instant;
 
 /// Rows of a table that are shown unless `.maxrows` says otherwise.
