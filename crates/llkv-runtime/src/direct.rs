@@ -119,17 +119,17 @@ pub(crate) fn query(
     Ok(Some(StatementResult::Select(Box::new(rows))))
 }
 
-/// What a statement that was bound reads to change rows, where it is small: constants from here on.
-pub(crate) fn with_source(
+/// Runs what a statement that was bound reads to change rows, where it is small: constants from here on.
+pub(crate) fn run_source(
     session: &mut RuntimeSession,
     transaction: &Transaction,
-    mut statement: PlanStatement,
-) -> Result<PlanStatement> {
-    let source = match &mut statement {
+    statement: &mut PlanStatement,
+) -> Result<()> {
+    let source = match statement {
         PlanStatement::Insert(insert) => &mut insert.source,
         PlanStatement::Update(update) => &mut update.source,
         PlanStatement::Delete(delete) => &mut delete.source,
-        _ => return Ok(statement),
+        _ => return Ok(()),
     };
     if !matches!(source, LogicalPlan::Values(_))
         && let Some(found) = run(session, transaction, source)?
@@ -139,7 +139,7 @@ pub(crate) fn with_source(
             batches: found.rows.into_iter().collect(),
         });
     }
-    Ok(statement)
+    Ok(())
 }
 
 /// True where a session's statements may be run as they were bound.

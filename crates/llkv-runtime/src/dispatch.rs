@@ -9,21 +9,21 @@ use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
 
 impl RuntimeSession {
-    /// Runs a statement in a transaction.
+    /// Runs a statement in a transaction. Boxed, because moving it takes as long as binding a small one.
     pub(crate) fn run(
         &mut self,
         transaction: &mut Transaction,
-        statement: PlanStatement,
+        mut statement: Box<PlanStatement>,
     ) -> Result<StatementResult> {
         transaction.set_path(&self.settings.path);
-        if let PlanStatement::Query(plan) = &statement
+        if let PlanStatement::Query(plan) = statement.as_ref()
             && let Some(result) = direct::query(self, transaction, plan)?
         {
             return Ok(result);
         }
-        let statement = direct::with_source(self, transaction, statement)?;
+        direct::run_source(self, transaction, &mut statement)?;
         let catalog = query::catalog_of(self, transaction);
-        let statement = query::optimize_statement(self, &catalog, statement)?;
+        let statement = query::optimize_statement(self, &catalog, *statement)?;
         self.run_optimized(transaction, statement)
     }
 

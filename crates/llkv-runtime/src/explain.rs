@@ -120,7 +120,7 @@ fn analyze(
     let start = Instant::now();
     session.last_execution = None;
     session.is_analyzing = true;
-    let result = session.run(transaction, statement);
+    let result = session.run(transaction, Box::new(statement));
     session.is_analyzing = false;
     let result = result?;
     let mut rows = result.rows_affected().unwrap_or(0);

@@ -173,7 +173,7 @@ impl RuntimeSession {
             let Some(step) = program.step(at, row)? else {
                 break;
             };
-            if let StatementResult::Select(rows) = self.run(transaction, step)? {
+            if let StatementResult::Select(rows) = self.run(transaction, Box::new(step))? {
                 for batch in rows {
                     batch.map_err(Error::from_arrow)?;
                 }

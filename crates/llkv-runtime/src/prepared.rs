@@ -211,7 +211,7 @@ impl RuntimeSession {
         statement.set_parameters(values);
         match is_optimized {
             true => self.run_optimized(transaction, statement),
-            false => self.run(transaction, statement),
+            false => self.run(transaction, Box::new(statement)),
         }
     }
 }

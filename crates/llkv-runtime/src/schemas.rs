@@ -6,7 +6,7 @@ use llkv_plan::TableRef;
 use llkv_result::{BindError, CatalogError, ObjectKind, Result, StatementResult};
 use llkv_table::{CatalogObject, CatalogState, MAIN_SCHEMA, SCHEMAS, SchemaMeta};
 use llkv_types::TableId;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Names of schemas, in the order in which a name without one is looked for.
 pub(crate) type SearchPath = Arc<[String]>;
@@ -16,7 +16,8 @@ pub(crate) const MAIN: &str = "main";
 
 /// The path of a new session.
 pub(crate) fn default_path() -> SearchPath {
-    Arc::from([MAIN.to_owned()])
+    static PATH: LazyLock<SearchPath> = LazyLock::new(|| Arc::from([MAIN.to_owned()]));
+    Arc::clone(&PATH)
 }
 
 /// The schemas of `a, b`; names may stand in quotes.

@@ -64,6 +64,7 @@ impl RuntimeSession {
     /// Whatever goes wrong in the statement. It then leaves no trace; in a transaction, what becomes of
     /// the rest is told by [`OnStatementError`].
     pub fn execute(&mut self, statement: PlanStatement) -> Result<StatementResult> {
+        let statement = Box::new(statement);
         if let Some(control) = self.control(&statement) {
             return control;
         }
@@ -77,7 +78,7 @@ impl RuntimeSession {
     /// Those of [`RuntimeSession::execute`].
     pub fn execute_bound(
         &mut self,
-        statement: PlanStatement,
+        statement: Box<PlanStatement>,
         catalog: &SessionCatalog,
     ) -> Result<Option<StatementResult>> {
         if let Some(control) = self.control(&statement) {

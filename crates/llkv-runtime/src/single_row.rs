@@ -49,9 +49,9 @@ impl RuntimeSession {
     pub(crate) fn run_given(
         &mut self,
         transaction: &mut Transaction,
-        statement: PlanStatement,
+        statement: Box<PlanStatement>,
     ) -> Result<StatementResult> {
-        if let PlanStatement::Insert(insert) = &statement
+        if let PlanStatement::Insert(insert) = statement.as_ref()
             && let Some(row) = SingleRow::of(insert, &insert.source)
             && direct::is_allowed(self)
             && append(transaction, insert, row.values(), &[])?

@@ -8,10 +8,10 @@ use llkv_table::{CatalogState, StagedTable, TemporaryObjects};
 use llkv_types::TableId;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Temporary objects, and the rows of the tables among them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TemporarySpace {
     pub(crate) objects: Arc<TemporaryObjects>,
     pub(crate) rows: BTreeMap<TableId, StagedTable>,
@@ -20,6 +20,19 @@ pub(crate) struct TemporarySpace {
 
 /// The last shared catalog that was looked at, and the same with the session's objects.
 pub(crate) type Seen = Option<(Arc<CatalogState>, Arc<CatalogState>)>;
+
+impl Default for TemporarySpace {
+    /// No objects.
+    fn default() -> Self {
+        // Each transaction begins and ends with it, nearly always.
+        static NONE: LazyLock<Arc<TemporaryObjects>> = LazyLock::new(Arc::default);
+        Self {
+            objects: Arc::clone(&NONE),
+            rows: BTreeMap::new(),
+            seen: Mutex::default(),
+        }
+    }
+}
 
 impl TemporarySpace {
     /// The catalog of a session: the shared one, with its own objects where it has some.

@@ -193,7 +193,7 @@ impl SessionState {
             let Some((plan, values)) = prepared.ready(values)? else {
                 let catalog = self.runtime.catalog_view();
                 let plan = bind_with(&prepared.text, prepared.reading, &catalog, values)?;
-                match self.run(plan, &catalog)? {
+                match self.run(Box::new(plan), &catalog)? {
                     Some(result) => return Ok(result),
                     None => continue,
                 }

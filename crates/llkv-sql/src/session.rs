@@ -103,7 +103,7 @@ impl Session {
         loop {
             let catalog = state.runtime.catalog_view();
             let plan = bind_append(table, Arc::clone(&source), state.dialect, &catalog)?;
-            if let Some(result) = state.run(plan, &catalog)? {
+            if let Some(result) = state.run(Box::new(plan), &catalog)? {
                 return Ok(result);
             }
         }
@@ -181,9 +181,9 @@ impl SessionState {
         let bound = bound.inspect_err(|error| self.runtime.note_error(error))?;
         match bound.statement {
             BoundStatement::Plan(plan) if bound.may_widen => {
-                self.run_or_widen(*plan, statement, catalog)
+                self.run_or_widen(plan, statement, catalog)
             }
-            BoundStatement::Plan(plan) => self.run(*plan, catalog),
+            BoundStatement::Plan(plan) => self.run(plan, catalog),
             other => self.execute_here(other, catalog).map(Some),
         }
     }
@@ -251,7 +251,7 @@ impl SessionState {
         self.as_one(|state| {
             let mut next = Some(widening);
             while let Some((plan, catalog)) = next.take() {
-                let Some(_) = state.run(plan, &catalog)? else {
+                let Some(_) = state.run(Box::new(plan), &catalog)? else {
                     return Err(Error::internal("a transaction's catalog is another one"));
                 };
                 let result = run(state);
@@ -318,7 +318,7 @@ impl SessionState {
     /// that never do, which are nearly all, stay plain integers.
     fn run_or_widen(
         &mut self,
-        plan: PlanStatement,
+        plan: Box<PlanStatement>,
         text: &str,
         catalog: &SessionCatalog,
     ) -> Result<Option<StatementResult>> {
@@ -331,7 +331,7 @@ impl SessionState {
                     ..self.reading()
                 };
                 match bind_as(text, reading, catalog)?.statement {
-                    BoundStatement::Plan(plan) => self.run(*plan, catalog),
+                    BoundStatement::Plan(plan) => self.run(plan, catalog),
                     _ => Err(Error::internal("a statement changed its kind")),
                 }
             }
@@ -351,7 +351,7 @@ impl SessionState {
     /// Runs a bound statement, on a stack that the deepest plan fits; `None` where it has to be bound again.
     pub(crate) fn run(
         &mut self,
-        plan: PlanStatement,
+        plan: Box<PlanStatement>,
         catalog: &SessionCatalog,
     ) -> Result<Option<StatementResult>> {
         self.on_large_stack(|state| state.runtime.execute_bound(plan, catalog))

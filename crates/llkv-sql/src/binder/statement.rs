@@ -71,6 +71,9 @@ impl Binder<'_> {
             }
             Parsed::Summarize(what) => return self.bind_summarize(what).map(plan),
             Parsed::CreateTrigger(text) => return self.bind_create_trigger(text).map(plan),
+            Parsed::Query(query) => {
+                return self.bind_query(query).map(PlanStatement::Query).map(plan);
+            }
             Parsed::Sql(statement) => statement,
         };
         match statement.as_ref() {

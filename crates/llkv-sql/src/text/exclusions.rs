@@ -164,6 +164,7 @@ mod tests {
     fn printed(text: &str) -> String {
         parse_statement(text, SqlDialect::Llkv, |parsed| match parsed {
             crate::text::Parsed::Sql(statement) => Ok(statement.to_string()),
+            crate::text::Parsed::Query(query) => Ok(query.to_string()),
             _ => Ok(String::new()),
         })
         .unwrap()

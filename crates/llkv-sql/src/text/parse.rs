@@ -34,6 +34,8 @@ const BASE_STACK_BYTES: usize = 256 * 1024;
 pub(crate) enum Parsed {
     /// What the parser knows.
     Sql(Box<ast::Statement>),
+    /// A query, which is not put into a statement of its own.
+    Query(Box<ast::Query>),
     /// `EXPLAIN RULES statement`
     ExplainRules(Box<ast::Statement>),
     /// `CHECKPOINT`
@@ -70,7 +72,7 @@ pub(crate) fn parse_statement<R>(
     with_parser(
         SourceText::new(text),
         dialect,
-        |lexemes| quick::statement(lexemes, dialect).map(Parsed::Sql),
+        |lexemes| quick::statement(lexemes, dialect),
         |parser| {
             let parsed = statement(parser)?;
             while parser.consume_token(&Token::SemiColon) {}
@@ -94,9 +96,9 @@ pub(crate) fn parse_expression<R>(
         |parser| {
             let expr = parser.parse_expr()?;
             end_of_input(parser)?;
-            Ok(expr)
+            Ok(Box::new(expr))
         },
-        f,
+        |expr| f(expr),
     )
 }
 
@@ -253,7 +255,10 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
     if let Some(trigger) = trigger::parse(parser) {
         return trigger.map(|trigger| Parsed::CreateTrigger(Box::new(trigger)));
     }
-    Ok(Parsed::Sql(Box::new(parser.parse_statement()?)))
+    Ok(match parser.parse_statement()? {
+        ast::Statement::Query(query) => Parsed::Query(query),
+        other => Parsed::Sql(Box::new(other)),
+    })
 }
 
 /// The name of a table, or a query.

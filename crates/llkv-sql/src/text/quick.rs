@@ -10,9 +10,10 @@ mod expr;
 mod query;
 
 use super::lexemes::{Kind, Lexeme, Lexemes};
+use super::parse::Parsed;
 use crate::dialect::SqlDialect;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
-use sqlparser::ast::{Expr, Ident, ObjectName, Query, Statement};
+use sqlparser::ast::{Expr, Ident, ObjectName, Query};
 use sqlparser::keywords::Keyword;
 
 /// Expressions and queries within one another; deeper ones are the library's.
@@ -21,17 +22,24 @@ const MAX_NESTING: usize = 64;
 /// Stack that so many levels take at most, in bytes.
 const STACK_BYTES: usize = 512 * 1024;
 
+/// A node of the tree, made in its box. Nodes are large, and to move one takes longer than to make it: a value that is made
+/// first and boxed then is moved at least once.
+macro_rules! node {
+    ($value:expr) => {
+        Box::write(Box::new_uninit(), $value)
+    };
+}
+use node;
+
 /// The statement that these lexemes are, up to its semicolons; `None` where something in it may be the library's.
-///
-/// Boxed, as every large node here: to move one takes longer than to make it.
-pub(super) fn statement(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Box<Statement>> {
+pub(super) fn statement(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Parsed> {
     whole(lexemes, dialect, |cursor| match cursor.keyword(0)? {
-        Keyword::SELECT => Some(Box::new(Statement::Query(cursor.query()?))),
-        Keyword::INSERT => cursor.insert(),
-        Keyword::UPDATE => cursor.update(),
-        Keyword::DELETE => cursor.delete(),
-        Keyword::CREATE => cursor.create(),
-        Keyword::DROP => cursor.drop(),
+        Keyword::SELECT => cursor.query().map(Parsed::Query),
+        Keyword::INSERT => cursor.insert().map(Parsed::Sql),
+        Keyword::UPDATE => cursor.update().map(Parsed::Sql),
+        Keyword::DELETE => cursor.delete().map(Parsed::Sql),
+        Keyword::CREATE => cursor.create().map(Parsed::Sql),
+        Keyword::DROP => cursor.drop().map(Parsed::Sql),
         _ => None,
     })
 }
@@ -42,7 +50,7 @@ pub(super) fn query(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Box<Qu
 }
 
 /// As [`statement`], for an expression.
-pub(super) fn expression(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Expr> {
+pub(super) fn expression(lexemes: &Lexemes<'_>, dialect: SqlDialect) -> Option<Box<Expr>> {
     whole(lexemes, dialect, Cursor::expr)
 }
 

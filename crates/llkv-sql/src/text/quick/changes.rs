@@ -68,7 +68,7 @@ impl Cursor<'_> {
             return None;
         }
         let opening_token = self.token()?;
-        let content = self.list(Self::expr)?;
+        let content = self.list(Self::element)?;
         if self.peek() != Some(Kind::RParen) {
             return None;
         }
@@ -104,7 +104,7 @@ impl Cursor<'_> {
     fn assignment(&mut self) -> Option<Assignment> {
         let target = AssignmentTarget::ColumnName(self.plain_names()?);
         self.expect(Kind::Eq)?;
-        let value = self.expr()?;
+        let value = *self.expr()?;
         Some(Assignment { target, value })
     }
 
@@ -139,7 +139,7 @@ impl Cursor<'_> {
 
     fn condition(&mut self) -> Option<Option<Expr>> {
         Some(match self.takes_word(Keyword::WHERE) {
-            true => Some(self.expr()?),
+            true => Some(*self.expr()?),
             false => None,
         })
     }

@@ -1,9 +1,10 @@
 //! Expressions: operands, and the operators between them in the order of their precedence.
 
-use super::{Cursor, Kind};
+use super::{Cursor, Kind, node};
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentList, FunctionArguments, ObjectName, UnaryOperator, Value,
+    ValueWithSpan,
 };
 use sqlparser::keywords::Keyword;
 
@@ -25,10 +26,12 @@ mod precedence {
 }
 
 /// What follows an operand.
+#[derive(Clone, Copy)]
 enum Follows {
     /// Nothing of the expression.
     End,
-    Operator(BinaryOperator),
+    /// An operator between two operands.
+    Operator,
     IsNull,
     In,
     Between,
@@ -36,12 +39,20 @@ enum Follows {
 }
 
 impl Cursor<'_> {
-    pub(super) fn expr(&mut self) -> Option<Expr> {
+    pub(super) fn expr(&mut self) -> Option<Box<Expr>> {
         self.operand_above(precedence::LOWEST)
     }
 
+    /// An expression that stands in a list: most are a literal alone.
+    pub(super) fn element(&mut self) -> Option<Expr> {
+        match (self.peek()?, self.nth(1)?) {
+            (Kind::Number | Kind::Text, Kind::Comma | Kind::RParen) => self.literal(),
+            _ => self.expr().map(|expr| *expr),
+        }
+    }
+
     /// An expression of operators that bind tighter than `above`.
-    fn operand_above(&mut self, above: u8) -> Option<Expr> {
+    fn operand_above(&mut self, above: u8) -> Option<Box<Expr>> {
         self.descend()?;
         let mut expr = self.operand()?;
         loop {
@@ -50,72 +61,83 @@ impl Cursor<'_> {
                 self.ascend();
                 return Some(expr);
             }
-            let left = Box::new(expr);
             expr = match follows {
-                Follows::Operator(op) => {
-                    self.at += 1;
-                    let right = Box::new(self.operand_above(precedence)?);
-                    Expr::BinaryOp { left, op, right }
+                Follows::Operator => {
+                    let op = self.operator()?;
+                    let left = expr;
+                    let right = self.operand_above(precedence)?;
+                    node!(Expr::BinaryOp { left, op, right })
                 }
-                _ => self.test(left, &follows)?,
+                _ => self.test(expr, follows)?,
             };
         }
     }
 
+    /// The operator that comes next.
+    fn operator(&mut self) -> Option<BinaryOperator> {
+        Some(match self.next()?.kind {
+            Kind::Word(Keyword::AND) => BinaryOperator::And,
+            Kind::Word(Keyword::OR) => BinaryOperator::Or,
+            Kind::Eq | Kind::DoubleEq => BinaryOperator::Eq,
+            Kind::Neq => BinaryOperator::NotEq,
+            Kind::Lt => BinaryOperator::Lt,
+            Kind::LtEq => BinaryOperator::LtEq,
+            Kind::Gt => BinaryOperator::Gt,
+            Kind::GtEq => BinaryOperator::GtEq,
+            Kind::Plus => BinaryOperator::Plus,
+            Kind::Minus => BinaryOperator::Minus,
+            Kind::Mul => BinaryOperator::Multiply,
+            Kind::Div => BinaryOperator::Divide,
+            Kind::Mod => BinaryOperator::Modulo,
+            Kind::Ampersand => BinaryOperator::BitwiseAnd,
+            Kind::Pipe => BinaryOperator::BitwiseOr,
+            Kind::ShiftLeft => BinaryOperator::PGBitwiseShiftLeft,
+            Kind::ShiftRight => BinaryOperator::PGBitwiseShiftRight,
+            Kind::StringConcat => BinaryOperator::StringConcat,
+            _ => return None,
+        })
+    }
+
     /// What comes next, and how tight it binds.
     fn follows(&self) -> Option<(Follows, u8)> {
-        use Follows::Operator;
-        Some(match self.peek() {
+        let operator = |precedence| Some((Follows::Operator, precedence));
+        match self.peek() {
             None | Some(Kind::Comma | Kind::RParen | Kind::SemiColon) => {
-                (Follows::End, precedence::LOWEST)
+                Some((Follows::End, precedence::LOWEST))
             }
             // An operator of ours, which is no keyword.
             Some(Kind::Word(Keyword::NoKeyword) | Kind::QuotedName)
                 if self.is_at_word("ISNULL") =>
             {
-                return None;
+                None
             }
-            Some(Kind::Word(keyword)) => return self.follows_word(keyword),
-            Some(Kind::QuotedName) => return self.follows_word(Keyword::NoKeyword),
-            Some(Kind::Eq | Kind::DoubleEq) => {
-                (Operator(BinaryOperator::Eq), precedence::COMPARISON)
+            Some(Kind::Word(keyword)) => self.follows_word(keyword),
+            Some(Kind::QuotedName) => self.follows_word(Keyword::NoKeyword),
+            Some(
+                Kind::Eq
+                | Kind::DoubleEq
+                | Kind::Neq
+                | Kind::Lt
+                | Kind::LtEq
+                | Kind::Gt
+                | Kind::GtEq,
+            ) => operator(precedence::COMPARISON),
+            Some(Kind::Plus | Kind::Minus) => operator(precedence::SUM),
+            Some(Kind::Mul | Kind::Div | Kind::Mod) => operator(precedence::PRODUCT),
+            Some(Kind::Ampersand | Kind::Pipe | Kind::ShiftLeft | Kind::ShiftRight) => {
+                operator(precedence::BITS)
             }
-            Some(Kind::Neq) => (Operator(BinaryOperator::NotEq), precedence::COMPARISON),
-            Some(Kind::Lt) => (Operator(BinaryOperator::Lt), precedence::COMPARISON),
-            Some(Kind::LtEq) => (Operator(BinaryOperator::LtEq), precedence::COMPARISON),
-            Some(Kind::Gt) => (Operator(BinaryOperator::Gt), precedence::COMPARISON),
-            Some(Kind::GtEq) => (Operator(BinaryOperator::GtEq), precedence::COMPARISON),
-            Some(Kind::Plus) => (Operator(BinaryOperator::Plus), precedence::SUM),
-            Some(Kind::Minus) => (Operator(BinaryOperator::Minus), precedence::SUM),
-            Some(Kind::Mul) => (Operator(BinaryOperator::Multiply), precedence::PRODUCT),
-            Some(Kind::Div) => (Operator(BinaryOperator::Divide), precedence::PRODUCT),
-            Some(Kind::Mod) => (Operator(BinaryOperator::Modulo), precedence::PRODUCT),
-            Some(Kind::Ampersand) => (Operator(BinaryOperator::BitwiseAnd), precedence::BITS),
-            Some(Kind::Pipe) => (Operator(BinaryOperator::BitwiseOr), precedence::BITS),
-            Some(Kind::ShiftLeft) => (
-                Operator(BinaryOperator::PGBitwiseShiftLeft),
-                precedence::BITS,
-            ),
-            Some(Kind::ShiftRight) => (
-                Operator(BinaryOperator::PGBitwiseShiftRight),
-                precedence::BITS,
-            ),
-            Some(Kind::StringConcat) => {
-                let precedence = match self.is_sqlite {
-                    true => precedence::CONCAT,
-                    false => precedence::OTHER,
-                };
-                (Operator(BinaryOperator::StringConcat), precedence)
-            }
-            Some(_) => return None,
-        })
+            Some(Kind::StringConcat) if self.is_sqlite => operator(precedence::CONCAT),
+            Some(Kind::StringConcat) => operator(precedence::OTHER),
+            Some(_) => None,
+        }
     }
 
     /// As [`Self::follows`], where a word comes next.
     fn follows_word(&self, keyword: Keyword) -> Option<(Follows, u8)> {
         Some(match keyword {
-            Keyword::AND => (Follows::Operator(BinaryOperator::And), precedence::AND),
-            Keyword::OR => (Follows::Operator(BinaryOperator::Or), precedence::OR),
+            Keyword::AND => (Follows::Operator, precedence::AND),
+            Keyword::OR => (Follows::Operator, precedence::OR),
             Keyword::IS => (Follows::IsNull, precedence::IS),
             Keyword::IN => (Follows::In, precedence::COMPARISON),
             Keyword::BETWEEN => (Follows::Between, precedence::COMPARISON),
@@ -146,14 +168,14 @@ impl Cursor<'_> {
     }
 
     /// `IS [NOT] NULL`, `[NOT] IN`, `[NOT] BETWEEN`, `[NOT] LIKE` behind an operand.
-    fn test(&mut self, expr: Box<Expr>, follows: &Follows) -> Option<Expr> {
+    fn test(&mut self, expr: Box<Expr>, follows: Follows) -> Option<Box<Expr>> {
         if matches!(follows, Follows::IsNull) {
             self.at += 1;
             let negated = self.takes_word(Keyword::NOT);
             self.expect_word(Keyword::NULL)?;
             return Some(match negated {
-                true => Expr::IsNotNull(expr),
-                false => Expr::IsNull(expr),
+                true => node!(Expr::IsNotNull(expr)),
+                false => node!(Expr::IsNull(expr)),
             });
         }
         let negated = self.takes_word(Keyword::NOT);
@@ -161,60 +183,63 @@ impl Cursor<'_> {
         match follows {
             Follows::In => self.members(expr, negated),
             Follows::Between => {
-                let low = Box::new(self.operand_above(precedence::COMPARISON)?);
+                let low = self.operand_above(precedence::COMPARISON)?;
                 self.expect_word(Keyword::AND)?;
-                let high = Box::new(self.operand_above(precedence::COMPARISON)?);
-                Some(Expr::Between {
+                let high = self.operand_above(precedence::COMPARISON)?;
+                Some(node!(Expr::Between {
                     expr,
                     negated,
                     low,
                     high,
-                })
+                }))
             }
-            Follows::Like => Some(Expr::Like {
-                negated,
-                any: false,
-                expr,
-                pattern: Box::new(self.operand_above(precedence::LIKE)?),
-                escape_char: None,
-            }),
-            Follows::End | Follows::Operator(_) | Follows::IsNull => None,
+            Follows::Like => {
+                let pattern = self.operand_above(precedence::LIKE)?;
+                Some(node!(Expr::Like {
+                    negated,
+                    any: false,
+                    expr,
+                    pattern,
+                    escape_char: None,
+                }))
+            }
+            Follows::End | Follows::Operator | Follows::IsNull => None,
         }
     }
 
     /// `(1, 2)` or `(SELECT ...)` behind IN.
-    fn members(&mut self, expr: Box<Expr>, negated: bool) -> Option<Expr> {
+    fn members(&mut self, expr: Box<Expr>, negated: bool) -> Option<Box<Expr>> {
         self.expect(Kind::LParen)?;
         let members = if self.is_at(Keyword::SELECT) {
             let subquery = self.query()?;
-            Expr::InSubquery {
+            node!(Expr::InSubquery {
                 expr,
                 subquery,
                 negated,
-            }
+            })
         } else {
             let list = match self.peek()? {
                 Kind::RParen => Vec::new(),
                 // A query, maybe.
                 Kind::LParen => return None,
-                _ => self.list(Self::expr)?,
+                _ => self.list(Self::element)?,
             };
-            Expr::InList {
+            node!(Expr::InList {
                 expr,
                 list,
                 negated,
-            }
+            })
         };
         self.expect(Kind::RParen)?;
         Some(members)
     }
 
     /// A literal, a name, a call, or anything that signs and parentheses make an operand.
-    fn operand(&mut self) -> Option<Expr> {
+    fn operand(&mut self) -> Option<Box<Expr>> {
         match self.peek()? {
             Kind::Word(keyword) => self.word(keyword),
             Kind::QuotedName => self.word(Keyword::NoKeyword),
-            Kind::Number | Kind::Text | Kind::Parameter(_) => self.literal(),
+            Kind::Number | Kind::Text | Kind::Parameter(_) => self.boxed_literal(),
             Kind::Minus => self.sign(UnaryOperator::Minus),
             Kind::Plus => self.sign(UnaryOperator::Plus),
             Kind::Tilde if self.is_sqlite => self.sign(UnaryOperator::BitwiseNot),
@@ -224,6 +249,16 @@ impl Cursor<'_> {
     }
 
     fn literal(&mut self) -> Option<Expr> {
+        self.literal_value().map(Expr::Value)
+    }
+
+    fn boxed_literal(&mut self) -> Option<Box<Expr>> {
+        let value = self.literal_value()?;
+        Some(node!(Expr::Value(value)))
+    }
+
+    #[inline]
+    fn literal_value(&mut self) -> Option<ValueWithSpan> {
         let lexeme = self.next()?;
         let value = match lexeme.kind {
             Kind::Number => Value::Number(self.lexemes.written(lexeme).to_owned(), false),
@@ -232,32 +267,33 @@ impl Cursor<'_> {
             Kind::Word(Keyword::NULL) => Value::Null,
             _ => return None,
         };
-        Some(Expr::Value(value.with_span(self.lexemes.span(lexeme))))
+        Some(value.with_span(self.lexemes.span(lexeme)))
     }
 
-    fn sign(&mut self, op: UnaryOperator) -> Option<Expr> {
+    fn sign(&mut self, op: UnaryOperator) -> Option<Box<Expr>> {
         self.at += 1;
         let above = match self.is_sqlite {
             true => precedence::SIGN,
             false => precedence::PRODUCT,
         };
-        let expr = Box::new(self.operand_above(above)?);
-        Some(Expr::UnaryOp { op, expr })
+        let expr = self.operand_above(above)?;
+        Some(node!(Expr::UnaryOp { op, expr }))
     }
 
     /// `(x)`, `(x, y)`, `(SELECT ...)`
-    fn parenthesized(&mut self) -> Option<Expr> {
+    fn parenthesized(&mut self) -> Option<Box<Expr>> {
         self.at += 1;
         let expr = if self.is_at(Keyword::SELECT) {
-            Expr::Subquery(self.query()?)
+            let query = self.query()?;
+            node!(Expr::Subquery(query))
         } else {
             let first = self.expr()?;
             if self.takes(Kind::Comma) {
-                let mut all = vec![first];
-                all.extend(self.list(Self::expr)?);
-                Expr::Tuple(all)
+                let mut all = vec![*first];
+                all.extend(self.list(Self::element)?);
+                node!(Expr::Tuple(all))
             } else {
-                Expr::Nested(Box::new(first))
+                node!(Expr::Nested(first))
             }
         };
         self.expect(Kind::RParen)?;
@@ -265,7 +301,7 @@ impl Cursor<'_> {
     }
 
     /// What begins with a word.
-    fn word(&mut self, keyword: Keyword) -> Option<Expr> {
+    fn word(&mut self, keyword: Keyword) -> Option<Box<Expr>> {
         match keyword {
             Keyword::NoKeyword if self.nth(1) == Some(Kind::LParen) => self.call(),
             Keyword::NoKeyword => self.column(),
@@ -277,7 +313,7 @@ impl Cursor<'_> {
             | Keyword::ABS
             | Keyword::COALESCE
             | Keyword::NULLIF => self.call(),
-            Keyword::NULL => self.literal(),
+            Keyword::NULL => self.boxed_literal(),
             Keyword::CASE => self.case(),
             Keyword::CAST => self.cast(),
             Keyword::EXISTS => self.exists(false),
@@ -287,29 +323,29 @@ impl Cursor<'_> {
             }
             Keyword::NOT => {
                 self.at += 1;
-                let expr = Box::new(self.operand_above(precedence::NOT)?);
+                let expr = self.operand_above(precedence::NOT)?;
                 let op = UnaryOperator::Not;
-                Some(Expr::UnaryOp { op, expr })
+                Some(node!(Expr::UnaryOp { op, expr }))
             }
             _ => None,
         }
     }
 
     /// `x`, `t.x`
-    fn column(&mut self) -> Option<Expr> {
+    fn column(&mut self) -> Option<Box<Expr>> {
         let first = self.name()?;
         if self.peek() != Some(Kind::Period) {
-            return Some(Expr::Identifier(first));
+            return Some(node!(Expr::Identifier(first)));
         }
         let mut names = vec![first];
         while self.takes(Kind::Period) {
             names.push(self.name()?);
         }
-        Some(Expr::CompoundIdentifier(names))
+        Some(node!(Expr::CompoundIdentifier(names)))
     }
 
     /// `f(x, y)`, `count(DISTINCT x)`, `count(*)`
-    fn call(&mut self) -> Option<Expr> {
+    fn call(&mut self) -> Option<Box<Expr>> {
         let name = ObjectName::from(vec![self.name()?]);
         self.expect(Kind::LParen)?;
         let mut duplicate_treatment = None;
@@ -335,7 +371,7 @@ impl Cursor<'_> {
         if self.keyword(0).is_some_and(|next| goes_on.contains(&next)) {
             return None;
         }
-        Some(Expr::Function(Function {
+        Some(node!(Expr::Function(Function {
             name,
             uses_odbc_syntax: false,
             parameters: FunctionArguments::None,
@@ -348,7 +384,7 @@ impl Cursor<'_> {
             null_treatment: None,
             over: None,
             within_group: Vec::new(),
-        }))
+        })))
     }
 
     fn argument(&mut self) -> Option<FunctionArg> {
@@ -357,13 +393,13 @@ impl Cursor<'_> {
                 self.at += 1;
                 FunctionArgExpr::Wildcard
             }
-            _ => FunctionArgExpr::Expr(self.expr()?),
+            _ => FunctionArgExpr::Expr(self.element()?),
         };
         Some(FunctionArg::Unnamed(argument))
     }
 
     /// `EXISTS (SELECT ...)`
-    fn exists(&mut self, negated: bool) -> Option<Expr> {
+    fn exists(&mut self, negated: bool) -> Option<Box<Expr>> {
         self.at += 1;
         self.expect(Kind::LParen)?;
         if !self.is_at(Keyword::SELECT) {
@@ -371,14 +407,14 @@ impl Cursor<'_> {
         }
         let subquery = self.query()?;
         self.expect(Kind::RParen)?;
-        Some(Expr::Exists { subquery, negated })
+        Some(node!(Expr::Exists { subquery, negated }))
     }
 
     /// `CAST (x AS INTEGER)`, for the types that need no more words.
-    fn cast(&mut self) -> Option<Expr> {
+    fn cast(&mut self) -> Option<Box<Expr>> {
         self.at += 1;
         self.expect(Kind::LParen)?;
-        let expr = Box::new(self.expr()?);
+        let expr = self.expr()?;
         self.expect_word(Keyword::AS)?;
         let data_type = match self.keyword(0)? {
             Keyword::INTEGER => DataType::Integer(None),
@@ -388,45 +424,45 @@ impl Cursor<'_> {
         };
         self.at += 1;
         self.expect(Kind::RParen)?;
-        Some(Expr::Cast {
+        Some(node!(Expr::Cast {
             kind: CastKind::Cast,
             expr,
             data_type,
             format: None,
-        })
+        }))
     }
 
     /// `CASE [x] WHEN y THEN z ... [ELSE z] END`
-    fn case(&mut self) -> Option<Expr> {
+    fn case(&mut self) -> Option<Box<Expr>> {
         let case_token = self.token()?;
         let operand = match self.is_at(Keyword::WHEN) {
             true => None,
-            false => Some(Box::new(self.expr()?)),
+            false => Some(self.expr()?),
         };
         let mut conditions = Vec::new();
         while self.takes_word(Keyword::WHEN) {
-            let condition = self.expr()?;
+            let condition = *self.expr()?;
             self.expect_word(Keyword::THEN)?;
-            let result = self.expr()?;
+            let result = *self.expr()?;
             conditions.push(CaseWhen { condition, result });
         }
         if conditions.is_empty() {
             return None;
         }
         let else_result = match self.takes_word(Keyword::ELSE) {
-            true => Some(Box::new(self.expr()?)),
+            true => Some(self.expr()?),
             false => None,
         };
         if !self.is_at(Keyword::END) {
             return None;
         }
         let end_token = self.token()?;
-        Some(Expr::Case {
+        Some(node!(Expr::Case {
             case_token,
             end_token,
             operand,
             conditions,
             else_result,
-        })
+        }))
     }
 }

@@ -1,6 +1,6 @@
 //! Queries: SELECT with its clauses, and set operations between them.
 
-use super::{Cursor, Kind};
+use super::{Cursor, Kind, node};
 use sqlparser::ast::{
     Distinct, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
     Offset, OffsetRows, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query,
@@ -30,7 +30,8 @@ impl Cursor<'_> {
 
     /// SELECTs, and set operations that bind tighter than `above`.
     fn set_operations(&mut self, above: u8) -> Option<Box<SetExpr>> {
-        let mut left = Box::new(SetExpr::Select(self.select()?));
+        let select = self.select()?;
+        let mut left = node!(SetExpr::Select(select));
         loop {
             let (op, precedence) = match self.keyword(0) {
                 Some(Keyword::UNION) => (SetOperator::Union, UNION_PRECEDENCE),
@@ -52,7 +53,7 @@ impl Cursor<'_> {
             self.descend()?;
             let right = self.set_operations(precedence)?;
             self.ascend();
-            left = Box::new(SetExpr::SetOperation {
+            left = node!(SetExpr::SetOperation {
                 op,
                 set_quantifier,
                 left,
@@ -79,21 +80,21 @@ impl Cursor<'_> {
             false => Vec::new(),
         };
         let selection = match self.takes_word(Keyword::WHERE) {
-            true => Some(self.expr()?),
+            true => Some(*self.expr()?),
             false => None,
         };
         let groups = match self.takes_word(Keyword::GROUP) {
             true => {
                 self.expect_word(Keyword::BY)?;
-                self.list(Self::expr)?
+                self.list(Self::element)?
             }
             false => Vec::new(),
         };
         let having = match self.takes_word(Keyword::HAVING) {
-            true => Some(self.expr()?),
+            true => Some(*self.expr()?),
             false => None,
         };
-        Some(Box::new(Select {
+        Some(node!(Select {
             select_token,
             optimizer_hints: Vec::new(),
             distinct,
@@ -133,7 +134,7 @@ impl Cursor<'_> {
             let options = self.all_columns()?;
             return Some(SelectItem::QualifiedWildcard(table, options));
         }
-        let expr = self.expr()?;
+        let expr = *self.expr()?;
         Some(match self.alias(RESERVED_FOR_COLUMN_ALIAS)? {
             Some((_, alias)) => SelectItem::ExprWithAlias { expr, alias },
             None => SelectItem::UnnamedExpr(expr),
@@ -196,7 +197,7 @@ impl Cursor<'_> {
                 None => JoinOperator::CrossJoin(JoinConstraint::None),
                 Some(operator) => {
                     self.expect_word(Keyword::ON)?;
-                    operator(JoinConstraint::On(self.expr()?))
+                    operator(JoinConstraint::On(*self.expr()?))
                 }
             };
             joins.push(Join {
@@ -260,7 +261,7 @@ impl Cursor<'_> {
 
     /// `x [ASC|DESC] [NULLS FIRST|LAST]`
     fn sort_key(&mut self) -> Option<OrderByExpr> {
-        let expr = self.expr()?;
+        let expr = *self.expr()?;
         let sort = if self.takes_word(Keyword::ASC) {
             Some(OrderBySort::Asc)
         } else if self.takes_word(Keyword::DESC) {
@@ -284,10 +285,10 @@ impl Cursor<'_> {
 
     /// `n [OFFSET m]` behind LIMIT.
     fn limit(&mut self) -> Option<LimitClause> {
-        let limit = Some(self.expr()?);
+        let limit = Some(*self.expr()?);
         let offset = match self.takes_word(Keyword::OFFSET) {
             true => Some(Offset {
-                value: self.expr()?,
+                value: *self.expr()?,
                 rows: OffsetRows::None,
             }),
             false => None,
@@ -303,7 +304,7 @@ impl Cursor<'_> {
 
 /// A query that is nothing but its body.
 pub(super) fn query_of(body: Box<SetExpr>) -> Box<Query> {
-    Box::new(Query {
+    node!(Query {
         with: None,
         body,
         order_by: None,

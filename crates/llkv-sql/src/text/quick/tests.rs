@@ -7,6 +7,7 @@ use crate::text::parse::number_parameters;
 use crate::text::suite::for_each_line;
 use crate::text::tokens::tokens;
 use proptest::prelude::*;
+use sqlparser::ast::Statement;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
@@ -31,7 +32,8 @@ fn both(text: &str, dialect: SqlDialect) -> Option<(String, String)> {
         }
     });
     let by_library = match by_library {
-        Ok(statement) => format!("{statement:?}"),
+        Ok(Statement::Query(query)) => format!("{:?}", Parsed::Query(query)),
+        Ok(statement) => format!("{:?}", Parsed::Sql(Box::new(statement))),
         Err(error) => error.to_string(),
     };
     Some((format!("{read:?}"), by_library))
