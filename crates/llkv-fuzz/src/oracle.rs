@@ -8,13 +8,10 @@ use crate::sqlite::Sqlite;
 use crate::value::Outcome;
 use std::fmt;
 
-/// The oracle that runs a query as it is written.
-const OPTIMIZER_OFF: &str = "optimizer off";
-
 /// Settings that change how a query is run and never what it gives: name, setting, value.
 const VARIANTS: [(&str, &str, &str); 5] = [
     ("by operators", "direct_execution", "off"),
-    (OPTIMIZER_OFF, "optimizer", "off"),
+    ("optimizer off", "optimizer", "off"),
     ("every index", "index_use", "always"),
     ("no index", "index_use", "never"),
     ("batches of 2 rows", "batch_size", "2"),
@@ -254,8 +251,9 @@ impl Judge<'_> {
                 self.checked.late += 1;
                 continue;
             }
-            // What no result needs is computed all the same without the optimizer, and may overflow.
-            let overflows = |text: &str| name == OPTIMIZER_OFF && text.contains(" [22003]");
+            // What no result needs is computed all the same by operators (a subquery of a row that never comes), and may
+            // overflow. None of these settings leaves a query to be run directly.
+            let overflows = |text: &str| text.contains(" [22003]");
             if other.error().is_some_and(overflows) {
                 self.checked.accepted += 1;
                 continue;

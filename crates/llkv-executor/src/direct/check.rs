@@ -1,6 +1,6 @@
 //! Which plans are run directly: what they are made of, and how much work they are.
 
-use super::{MOST_STEPS, MOST_STEPS_OF_SUBQUERY, SmallTable};
+use super::{MOST_STEPS, MOST_STEPS_OF_NODE, MOST_STEPS_OF_SUBQUERY, SmallTable};
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use llkv_expr::{AggregateExpr, ColumnId, Expr, InList, SortKey, Volatility};
@@ -55,6 +55,8 @@ struct Check<'r> {
     columns: u32,
     read: ColumnSet,
     subqueries: u64,
+    /// Nodes of all expressions.
+    expressions: u64,
 }
 
 impl Checked {
@@ -65,11 +67,14 @@ impl Checked {
             columns: 0,
             read: ColumnSet::new(),
             subqueries: 0,
+            expressions: 0,
         };
         let Some(work) = check.node(plan, 0)? else {
             return Ok(None);
         };
-        let most_steps = MOST_STEPS + check.subqueries * MOST_STEPS_OF_SUBQUERY;
+        let most_steps = MOST_STEPS
+            + check.subqueries * MOST_STEPS_OF_SUBQUERY
+            + check.expressions * MOST_STEPS_OF_NODE;
         if work.steps > most_steps || check.columns > MOST_COLUMNS {
             return Ok(None);
         }
@@ -336,6 +341,7 @@ impl Check<'_> {
     /// Steps of an expression for one row; `None` where it is not evaluated row by row.
     fn expr(&mut self, of: &Expr, level: usize) -> Option<u64> {
         let level = level + 1;
+        self.expressions += 1;
         let own = match of {
             Expr::Column { id, .. } => {
                 self.read.insert(*id);

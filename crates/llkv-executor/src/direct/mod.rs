@@ -2,10 +2,10 @@
 //! pipelines and arrays, each of which would take longer than the rows.
 //!
 //! [`run_directly`] looks at a plan once: it takes those whose nodes it knows and whose work, with every pair of rows
-//! of a join and every run of a subquery counted, stays below [`MOST_STEPS`]; all others go the usual way. The
-//! rows flow from node to node by calls: a row is the values of all columns of the statement, each at the place of
-//! its number, so that joins and subqueries find the columns of the rows around them where they are. Expressions are
-//! evaluated by [`llkv_compute::evaluate_row`].
+//! of a join and every run of a subquery counted, stays below [`MOST_STEPS`] and what its size adds; all others go the
+//! usual way. The rows flow from node to node by calls: a row is the values of all columns of the statement, each at the
+//! place of its number, so that joins and subqueries find the columns of the rows around them where they are.
+//! Expressions are evaluated by [`llkv_compute::evaluate_row`].
 
 mod aggregate;
 mod check;
@@ -33,6 +33,9 @@ use walk::Walk;
 /// Work above which a plan goes the usual way: nodes of expressions evaluated, over all rows. A step takes about ten
 /// nanoseconds, and the usual way some fifty microseconds before the first row.
 const MOST_STEPS: u64 = 6_000;
+
+/// Steps more for each node of an expression: what the optimizer does with it takes as long.
+const MOST_STEPS_OF_NODE: u64 = 64;
 
 /// Steps more for each subquery: unnesting it and joining take that long.
 const MOST_STEPS_OF_SUBQUERY: u64 = 12_000;

@@ -113,7 +113,8 @@ impl Generator<'_> {
             .collect();
         let mut sets = Vec::new();
         if let Some((name, ty)) = self.choices.pick(&changeable).copied().cloned() {
-            sets.push(format!("{name} = {}", self.expr(ty, 1)));
+            let value = self.without(table, |this| this.expr(ty, 1));
+            sets.push(format!("{name} = {value}"));
         } else if let Some((name, _)) = table.columns.first() {
             sets.push(format!("{name} = {name}"));
         }
@@ -125,6 +126,22 @@ impl Generator<'_> {
         );
         self.scopes.pop();
         sql
+    }
+
+    /// Makes something whose subqueries read neither a table nor a view, which may be of that table. What SET reads of the
+    /// table itself is as it was before the statement; SQLite may read rows that the statement has changed already.
+    fn without<R>(&mut self, table: &Relation, make: impl FnOnce(&mut Self) -> R) -> R {
+        let (all, depth) = (self.relations.clone(), self.query_depth);
+        let is_other = |other: &Relation| {
+            matches!(other.kind, RelationKind::Table { .. }) && other.name != table.name
+        };
+        self.relations.retain(is_other);
+        if self.relations.is_empty() {
+            self.query_depth = 0;
+        }
+        let made = make(self);
+        (self.relations, self.query_depth) = (all, depth);
+        made
     }
 
     fn delete(&mut self, table: &Relation) -> String {
