@@ -64,6 +64,8 @@ pub(super) struct Collations {
     columns: HashMap<ColumnId, Collated>,
     /// Columns of results that are no columns of a table.
     computed: ColumnSet,
+    /// Columns of set operations, with the collations of their first inputs.
+    first_inputs: HashMap<ColumnId, Collated>,
 }
 
 impl Binder<'_> {
@@ -186,6 +188,38 @@ impl Binder<'_> {
     /// Gives a column the collation of another.
     pub(super) fn copy_collated(&mut self, from: ColumnId, to: ColumnId) {
         self.set_collated(to, self.collated_result(from));
+    }
+
+    /// Notes the collation of a column of a set operation by those of its inputs: rows are compared and ordered by the first that
+    /// there is.
+    pub(super) fn set_collated_of(&mut self, id: ColumnId, inputs: impl Iterator<Item = ColumnId>) {
+        let inputs: Vec<ColumnId> = inputs.collect();
+        if let Some(first) = inputs.first() {
+            let collated = self.first_input_collated(*first);
+            self.collations.first_inputs.insert(id, collated);
+        }
+        let mut collated = inputs.iter().map(|input| self.collated_result(*input));
+        let known = collated.find(|collated| collated.known().is_some());
+        self.set_collated(id, known.unwrap_or_default());
+    }
+
+    fn first_input_collated(&self, id: ColumnId) -> Collated {
+        let of_inputs = self.collations.first_inputs.get(&id).copied();
+        of_inputs.unwrap_or_else(|| self.collated_result(id))
+    }
+
+    /// Notes that columns are those of a relation from here on. In SQLite the column of a set operation has the collation of the
+    /// first SELECT then, that of the bytes where it has none.
+    pub(super) fn enter_relation(&mut self, columns: &[PlanColumn]) {
+        if self.dialect != SqlDialect::Sqlite || self.collations.first_inputs.is_empty() {
+            return;
+        }
+        for column in columns {
+            if let Some(collated) = self.collations.first_inputs.remove(&column.id) {
+                self.collations.columns.remove(&column.id);
+                self.set_collated(column.id, Collated::column(collated.own()));
+            }
+        }
     }
 
     /// Gives columns that stand for those of a table their collations.

@@ -239,6 +239,7 @@ impl Binder<'_> {
         default: Option<&str>,
     ) -> Result<Rows> {
         let mut columns = plan.columns();
+        self.enter_relation(&columns);
         let Some(alias) = alias else {
             return Ok((plan, Scope::of_relation(default, columns)));
         };

@@ -183,10 +183,7 @@ impl Binder<'_> {
                 self.set_affinity(new.id, affinity);
             }
             let of_inputs = all.iter().filter_map(|columns| columns.get(position));
-            let mut collated = of_inputs.map(|own| self.collated_result(own.id));
-            // Of the first input that has one.
-            let collated = collated.find(|collated| collated.known().is_some());
-            self.set_collated(new.id, collated.unwrap_or_default());
+            self.set_collated_of(new.id, of_inputs.map(|own| own.id));
             columns.push(new);
         }
         let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();
