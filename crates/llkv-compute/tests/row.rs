@@ -78,11 +78,16 @@ fn exprs(ty: SqlType, depth: u32) -> BoxedStrategy<Expr> {
             otherwise: None,
             ty,
         }),
-        (same(), same()).prop_map(move |(first, second)| Expr::Function {
-            function: lookup("coalesce").unwrap(),
-            args: vec![first, second],
-            ty,
-        }),
+        (
+            prop::sample::select(&["coalesce", "nullif"][..]),
+            same(),
+            same()
+        )
+            .prop_map(move |(name, first, second)| Expr::Function {
+                function: lookup(name).unwrap(),
+                args: vec![first, second],
+                ty,
+            }),
     ];
     let own = match ty {
         SqlType::Boolean => of_truth(depth),

@@ -251,7 +251,7 @@ impl SessionState {
         self.as_one(|state| {
             let mut next = Some(widening);
             while let Some((plan, catalog)) = next.take() {
-                let Some(_) = state.run(Box::new(plan), &catalog)? else {
+                let Some(_) = state.run(plan, &catalog)? else {
                     return Err(Error::internal("a transaction's catalog is another one"));
                 };
                 let result = run(state);
@@ -268,7 +268,7 @@ impl SessionState {
     fn widening(
         &self,
         result: &Result<StatementResult>,
-    ) -> Result<Option<(PlanStatement, SessionCatalog)>> {
+    ) -> Result<Option<(Box<PlanStatement>, SessionCatalog)>> {
         let Err(Error::Eval(EvalError::ColumnType { table, column, .. })) = result else {
             return Ok(None);
         };
@@ -276,7 +276,7 @@ impl SessionState {
         let mut binder = Binder::new(&catalog, self.reading(), "", ParameterMode::None);
         let plan = binder.bind_widening(table, column)?;
         drop(binder);
-        Ok(plan.map(|plan| (plan, catalog)))
+        Ok(plan.map(|plan| (Box::new(plan), catalog)))
     }
 
     /// Runs the statements that stand for one.

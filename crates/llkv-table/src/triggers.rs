@@ -41,6 +41,9 @@ impl CatalogState {
     /// A temporary object, of a kind.
     #[must_use]
     pub fn temporary_of(&self, kind: ObjectKind, name: &str) -> Option<&CatalogObject> {
+        if self.temporary.is_empty() {
+            return None;
+        }
         self.temporary.get(&key_of(kind, name))
     }
 

@@ -361,8 +361,9 @@ impl Check<'_> {
             Expr::Function { function, .. } if function.volatility == Volatility::Volatile => {
                 return None;
             }
-            Expr::Function { function, .. } => match function.name {
+            Expr::Function { function, ty, .. } => match function.name {
                 "coalesce" | "ifnull" | "if" | "abs" => 1,
+                "nullif" if *ty == SqlType::Int64 => 1,
                 _ => KERNEL_STEPS,
             },
             Expr::Like { .. } => KERNEL_STEPS,
@@ -385,6 +386,15 @@ impl Check<'_> {
             _ if !is_plain(of.ty()) => KERNEL_STEPS,
             _ => 1,
         };
+        match of {
+            Expr::Unary { expr, .. } | Expr::Cast { expr, .. } => {
+                return Some(own + self.expr(expr, level)?);
+            }
+            Expr::Binary { left, right, .. } => {
+                return Some(own + self.expr(left, level)? + self.expr(right, level)?);
+            }
+            _ => {}
+        }
         let mut sum = Some(own);
         of.for_each_child(&mut |child| {
             sum = sum.and_then(|sum| Some(sum + self.expr(child, level)?));

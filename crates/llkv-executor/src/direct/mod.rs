@@ -72,7 +72,9 @@ pub fn run_directly(
         outputs.push(column.id.0 as usize);
         types.push(column.ty);
     });
-    let mut values: SmallVec<[Vec<Scalar>; 8]> = outputs.iter().map(|_| Vec::new()).collect();
+    // Many results are one row.
+    let mut values: SmallVec<[SmallVec<[Scalar; 1]>; 8]> =
+        outputs.iter().map(|_| SmallVec::new()).collect();
     let mut count = 0;
     let mut walk = Walk::new(&checked);
     walk.run(plan, &mut |walk| {

@@ -124,6 +124,7 @@ impl<'p> Walk<'p> {
     }
 
     /// The value of a column, by its place.
+    #[inline]
     pub(super) fn value(&self, place: usize) -> Result<&Scalar> {
         self.row.at(place).ok_or_else(|| no_place(place))
     }

@@ -6,6 +6,7 @@ use crate::text::stack_bytes;
 use llkv_expr::{CastMode, Expr, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
+use smallvec::SmallVec;
 use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
 
 /// Stack that one level of binding may need.
@@ -109,7 +110,7 @@ impl Binder<'_> {
     /// `a op b op c ...`: the parser's tree leans to the left and is as deep as the chain is long, so it
     /// is walked down its spine instead of by recursion. AND and OR come out flat.
     fn bind_chain(&mut self, expr: &ast::Expr) -> Result<Expr> {
-        let mut spine: Vec<(&BinaryOperator, &ast::Expr, &ast::Expr)> = Vec::new();
+        let mut spine: SmallVec<[(&BinaryOperator, &ast::Expr, &ast::Expr); 8]> = SmallVec::new();
         let mut node = expr;
         while let ast::Expr::BinaryOp { left, op, right } = node {
             spine.push((op, right, node));

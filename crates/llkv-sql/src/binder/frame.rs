@@ -101,7 +101,7 @@ pub(super) struct Frame {
     /// Inside of a window call, where no other may stand.
     pub(super) in_window: bool,
     /// Values of the SELECT list, which may be named from here where they have a name.
-    pub(super) listed: Rc<Vec<SelectItem>>,
+    pub(super) listed: Option<Rc<Vec<SelectItem>>>,
     /// An alias was used since this was last cleared.
     pub(super) alias_used: bool,
 }
@@ -119,7 +119,7 @@ impl Frame {
             windows: Vec::new(),
             named_windows: None,
             in_window: false,
-            listed: Rc::default(),
+            listed: None,
             alias_used: false,
         }
     }

@@ -6,6 +6,7 @@ use super::names::nearest;
 use llkv_expr::{BinaryOp, CastMode, Expr, ScalarFunction, UnaryOp};
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Collation, Scalar, SqlType};
+use smallvec::SmallVec;
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 impl Binder<'_> {
@@ -68,9 +69,12 @@ impl Binder<'_> {
     }
 
     /// The arguments, none of them named.
-    fn plain_args<'f>(&self, function: &'f ast::Function) -> Result<Vec<&'f FunctionArgExpr>> {
+    fn plain_args<'f>(
+        &self,
+        function: &'f ast::Function,
+    ) -> Result<SmallVec<[&'f FunctionArgExpr; 4]>> {
         let list = match &function.args {
-            FunctionArguments::None => return Ok(vec![]),
+            FunctionArguments::None => return Ok(SmallVec::new()),
             FunctionArguments::List(list) => list,
             FunctionArguments::Subquery(_) => {
                 return self.unsupported("a query as an argument without parentheses", function);

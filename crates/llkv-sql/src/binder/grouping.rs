@@ -172,6 +172,15 @@ impl<'b, 'a> Grouping<'b, 'a> {
             }
             return Ok(());
         }
+        match expr {
+            Expr::Literal(_) => return Ok(()),
+            Expr::Unary { expr, .. } | Expr::Cast { expr, .. } => return self.rewrite(expr, place),
+            Expr::Binary { left, right, .. } => {
+                self.rewrite(left, place)?;
+                return self.rewrite(right, place);
+            }
+            _ => {}
+        }
         let mut result = Ok(());
         expr.for_each_child_mut(&mut |child| {
             if result.is_ok() {

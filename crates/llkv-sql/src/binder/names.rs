@@ -83,6 +83,7 @@ impl Binder<'_> {
         let alias = frame
             .listed
             .iter()
+            .flat_map(|listed| listed.iter())
             .find(|item| usable && item.named && item.name.eq_ignore_ascii_case(name))?;
         frame.alias_used = true;
         let (expr, collated) = (alias.expr.clone(), alias.collated);

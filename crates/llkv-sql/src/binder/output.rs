@@ -16,10 +16,10 @@ pub(super) fn name_of(expr: &ast::Expr) -> Arc<str> {
         }
         ast::Expr::Nested(inner) if !matches!(**inner, ast::Expr::Nested(_)) => name_of(inner),
         other => {
-            let mut text = Cut(String::with_capacity(64));
+            let mut text = Cut::new();
             // The only error is that the text was cut.
             let _ = write_expr(&mut text, other);
-            text.0.into()
+            text.as_str().into()
         }
     }
 }
@@ -149,35 +149,61 @@ fn write_case(
 
 /// The text of a call, cut where it becomes too long to read.
 pub(super) fn text_of_call(call: &ast::Function) -> Arc<str> {
-    let mut text = Cut(String::with_capacity(32));
+    let mut text = Cut::new();
     // The only error is that the text was cut.
     let _ = write_call(&mut text, call);
-    text.0.into()
+    text.as_str().into()
 }
 
 /// The text of a node, cut where it becomes too long to read.
 pub(super) fn text_of_node(node: &impl fmt::Display) -> String {
-    let mut text = Cut(String::new());
+    let mut text = Cut::new();
     // The only error is that the text was cut.
     let _ = write!(text, "{node}");
-    text.0
+    text.as_str().to_owned()
 }
 
-struct Cut(String);
+/// What stands in the place of the rest of a name that was cut.
+const ELLIPSIS: &str = "...";
+
+/// A text up to where it is cut, without an allocation until it is whole.
+struct Cut {
+    bytes: [u8; LONGEST_NAME_BYTES + ELLIPSIS.len()],
+    len: usize,
+}
+
+impl Cut {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; LONGEST_NAME_BYTES + ELLIPSIS.len()],
+            len: 0,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        let written = self.bytes.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
+    }
+
+    #[inline]
+    fn push(&mut self, part: &str) -> fmt::Result {
+        let end = self.len + part.len();
+        let room = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(part.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
 
 impl Write for Cut {
+    #[inline]
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let room = LONGEST_NAME_BYTES.saturating_sub(self.0.len());
+        let room = LONGEST_NAME_BYTES.saturating_sub(self.len);
         if part.len() <= room {
-            self.0.push_str(part);
-            return Ok(());
+            return self.push(part);
         }
-        let mut end = room;
-        while !part.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.0.push_str(&part[..end]);
-        self.0.push_str("...");
+        self.push(&part[..part.floor_char_boundary(room)])?;
+        self.push(ELLIPSIS)?;
         Err(fmt::Error)
     }
 }

@@ -98,7 +98,7 @@ impl Binder<'_> {
         order_by: Option<&ast::OrderBy>,
     ) -> Result<Bound> {
         let items = Rc::new(self.bind_select_list(select)?);
-        self.set_listed(Rc::clone(&items));
+        self.set_listed(Some(Rc::clone(&items)));
         let filter = match &select.selection {
             Some(condition) => Some(self.bind_where(condition)?),
             None => None,
@@ -127,7 +127,7 @@ impl Binder<'_> {
             None => vec![],
         };
         let distinct = self.bind_distinction(select.distinct.as_ref(), &items)?;
-        self.set_listed(Rc::default());
+        self.set_listed(None);
         Ok(Bound {
             items: Rc::unwrap_or_clone(items),
             filter,
@@ -150,12 +150,13 @@ impl Binder<'_> {
         if self.dialect.aliases_in_select()
             && let Some(frame) = self.frames.last_mut()
         {
-            Rc::make_mut(&mut frame.listed).push(item.clone());
+            let listed = frame.listed.get_or_insert_default();
+            Rc::make_mut(listed).push(item.clone());
         }
     }
 
     /// From here on, the values of the whole list may be named.
-    fn set_listed(&mut self, items: Rc<Vec<SelectItem>>) {
+    fn set_listed(&mut self, items: Option<Rc<Vec<SelectItem>>>) {
         if let Some(frame) = self.frames.last_mut() {
             frame.listed = items;
         }
@@ -307,12 +308,16 @@ impl Binder<'_> {
             return Err(no_grouping_expression());
         }
         let (below, above) = around_windows(pending, &frame.windows);
-        plan = apply_all(plan, below);
+        if !below.is_empty() {
+            plan = apply_all(plan, below);
+        }
         if let Some(predicate) = bound.having.take() {
             plan = filter(plan, predicate);
         }
-        plan = super::windows::plan_windows(plan, std::mem::take(&mut frame.windows));
-        plan = apply_all(plan, above);
+        if !frame.windows.is_empty() {
+            plan = super::windows::plan_windows(plan, std::mem::take(&mut frame.windows));
+            plan = apply_all(plan, above);
+        }
         if let Some(predicate) = bound.qualify.take() {
             plan = filter(plan, predicate);
         }

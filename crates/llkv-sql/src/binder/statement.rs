@@ -72,7 +72,9 @@ impl Binder<'_> {
             Parsed::Summarize(what) => return self.bind_summarize(what).map(plan),
             Parsed::CreateTrigger(text) => return self.bind_create_trigger(text).map(plan),
             Parsed::Query(query) => {
-                return self.bind_query(query).map(PlanStatement::Query).map(plan);
+                let rows = self.bind_query(query)?;
+                let statement = Box::write(Box::new_uninit(), PlanStatement::Query(rows));
+                return Ok(BoundStatement::Plan(statement));
             }
             Parsed::Sql(statement) => statement,
         };

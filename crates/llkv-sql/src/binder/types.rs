@@ -25,13 +25,12 @@ impl Binder<'_> {
         ty: &DataType,
         node: &impl super::place::Place,
     ) -> Result<SqlType> {
-        let span = self.span(node);
         match self.dialect {
             SqlDialect::Sqlite => Ok(sqlite_type(ty)),
             SqlDialect::DuckDb if *ty == DataType::Float(ExactNumberInfo::None) => {
                 Ok(SqlType::Float32)
             }
-            SqlDialect::Llkv | SqlDialect::DuckDb => sql_type(ty, span),
+            SqlDialect::Llkv | SqlDialect::DuckDb => sql_type(ty, self.span(node)),
         }
     }
 }
@@ -182,8 +181,13 @@ fn sqlite_type(ty: &DataType) -> SqlType {
 
 /// None for names of numbers that are integers or reals.
 fn sqlite_affinity(ty: &DataType) -> Option<SqlType> {
-    if matches!(ty, DataType::Unspecified) {
-        return Some(SqlType::Variant);
+    match ty {
+        DataType::Unspecified => return Some(SqlType::Variant),
+        // What most are, told without their names.
+        DataType::Integer(None) => return Some(SqlType::Int64),
+        DataType::Real => return Some(SqlType::Float64),
+        DataType::Text => return Some(SqlType::Text),
+        _ => {}
     }
     let name = ty.to_string().to_ascii_uppercase();
     let has = |part: &str| name.contains(part);

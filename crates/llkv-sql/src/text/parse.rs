@@ -151,7 +151,10 @@ fn with_parser<T, R>(
     if !lexemes.is_all() {
         return by_library(source, &lexemes, dialect, parse, f);
     }
-    let need = stack_bytes(chain_steps(lexemes.list.iter().map(|l| step(l.kind)))?);
+    let need = stack_bytes(match lexemes.list.len() {
+        few @ ..=FEW_LEXEMES => few * SET_OPERATION_TOKENS,
+        _ => chain_steps(lexemes.list.iter().map(|l| step(l.kind)))?,
+    });
     let read = on_stack(need, || match quick(&lexemes) {
         Some(parsed) => Ok(f(&parsed)),
         None => Err(f),
@@ -358,6 +361,9 @@ fn end_of_input(parser: &Parser<'_>) -> Result<(), ParserError> {
 
 /// What a level of a chain of set operations counts, in tokens: its node is larger than an operator's.
 const SET_OPERATION_TOKENS: usize = 8;
+
+/// So few words and signs are not looked at for the depth of what they become: each may be a level of the largest kind.
+const FEW_LEXEMES: usize = 64;
 
 /// What a word or sign does to the depth of the syntax tree.
 enum Step {
