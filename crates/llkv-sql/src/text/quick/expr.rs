@@ -45,8 +45,8 @@ impl Cursor<'_> {
 
     /// An expression that stands in a list: most are a literal alone.
     pub(super) fn element(&mut self) -> Option<Expr> {
-        match (self.peek()?, self.nth(1)?) {
-            (Kind::Number | Kind::Text, Kind::Comma | Kind::RParen) => self.literal(),
+        match (self.peek(), self.nth(1)) {
+            (Some(Kind::Number | Kind::Text), Some(Kind::Comma | Kind::RParen)) => self.literal(),
             _ => self.expr().map(|expr| *expr),
         }
     }

@@ -69,6 +69,8 @@ fn everyday_queries_are_read_here() {
         "SELECT a FROM t ORDER BY a DESC NULLS LAST, 2 ASC, b + c NULLS FIRST LIMIT 5 OFFSET 1 + 1",
         "SELECT a | b & c << 1 >> d || 'x' = e <> f FROM t WHERE a == b AND c != d",
         "SELECT \"a b\" FROM \"t\" AS \"select\"",
+        "SELECT a FROM t GROUP BY a",
+        "SELECT a FROM t GROUP BY a, 1",
         "SELECT a IS NULL IS NOT NULL, a < b < c, NOT a IS NULL, - a IN (1) FROM t",
     ] {
         assert!(check(text), "{text}");
