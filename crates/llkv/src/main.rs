@@ -8,6 +8,6 @@ use std::process::ExitCode;
 static ALLOCATOR: llkv_allocator::Allocator = llkv_allocator::Allocator;
 
 fn main() -> ExitCode {
-    llkv_allocator::keep_freed_memory(false);
+    llkv_allocator::keep_freed_memory(None);
     cli::run()
 }

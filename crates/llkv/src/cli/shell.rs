@@ -97,7 +97,7 @@ impl Shell {
 
     /// As [`Shell::run`] of a statement that began so many lines before the end of what was fed.
     fn run_from(&mut self, sql: &str, lines_behind: usize) -> Result<(), Stop> {
-        keep_freed_memory(self.connection.memory_limit_bytes().is_some());
+        keep_freed_memory(self.connection.memory_limit_bytes());
         let start = Instant::now();
         let token = self.connection.cancel_token();
         let interrupts = self.interrupts.clone();
