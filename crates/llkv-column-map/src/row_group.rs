@@ -4,10 +4,12 @@ use crate::bytes::damaged_key;
 use crate::chunk::Chunk;
 use crate::column_test::Test;
 use crate::commit::StagedRowGroup;
-use crate::descriptor::{ChunkMeta, ChunkRef, CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::deletes::Deletes;
+use crate::descriptor::{ChunkMeta, ChunkRef, CreatedRun, GroupMeta, IdRun};
 use crate::fill::StoredColumn;
 use crate::index::SegmentKeys;
 use crate::marks::Marks;
+use crate::row_ids::RowIds;
 use crate::stats::{Bounds, Verdict};
 use crate::summary::Summary;
 use arrow::array::RecordBatch;
@@ -51,10 +53,10 @@ pub(crate) struct PlainData {
 pub(crate) struct RowGroup {
     pub(crate) rows: usize,
     pub(crate) data: Arc<GroupData>,
-    pub(crate) row_ids: Vec<IdRun>,
+    pub(crate) row_ids: RowIds,
     pub(crate) created: Vec<CreatedRun>,
     /// Marks that a checkpoint has folded in.
-    pub(crate) deletes: DeleteMeta,
+    pub(crate) deletes: Deletes,
     max_created: TxnId,
 }
 
@@ -65,6 +67,7 @@ impl RowGroup {
     /// When the description contradicts itself.
     pub(crate) fn stored(meta: GroupMeta, pager: BoxedPager) -> Result<Self> {
         meta.check()?;
+        let rows = meta.rows as usize;
         let data = StoredData {
             open: meta.chunks.iter().map(|_| OnceLock::new()).collect(),
             chunks: meta.chunks,
@@ -72,10 +75,10 @@ impl RowGroup {
         };
         Ok(Self::with_data(
             Arc::new(GroupData::Stored(data)),
-            meta.rows as usize,
-            meta.row_ids,
+            rows,
+            RowIds::of(meta.row_ids, rows),
             meta.created,
-            meta.deletes,
+            Deletes::of_meta(&meta.deletes),
         ))
     }
 
@@ -141,18 +144,18 @@ impl RowGroup {
         Self::with_data(
             Arc::new(GroupData::Plain(data)),
             rows,
-            row_ids,
+            RowIds::of(row_ids, rows),
             created,
-            DeleteMeta::default(),
+            Deletes::default(),
         )
     }
 
     pub(crate) fn with_data(
         data: Arc<GroupData>,
         rows: usize,
-        row_ids: Vec<IdRun>,
+        row_ids: RowIds,
         created: Vec<CreatedRun>,
-        deletes: DeleteMeta,
+        deletes: Deletes,
     ) -> Self {
         let max_created = created.iter().map(|run| run.created_by).max().unwrap_or(0);
         Self {
@@ -184,9 +187,9 @@ impl RowGroup {
         match self.data.as_ref() {
             GroupData::Stored(stored) => Some(GroupMeta {
                 rows: self.rows as u32,
-                row_ids: self.row_ids.clone(),
+                row_ids: self.row_ids.runs(self.rows),
                 created: self.created.clone(),
-                deletes: self.deletes.clone(),
+                deletes: self.deletes.meta(),
                 chunks: stored.chunks.clone(),
             }),
             GroupData::Plain(_) => None,
@@ -207,23 +210,16 @@ impl RowGroup {
     }
 
     pub(crate) fn first_row_id(&self) -> RowId {
-        self.row_ids.first().map_or(0, |run| run.first)
+        self.row_ids.first()
     }
 
     pub(crate) fn last_row_id(&self) -> RowId {
-        self.row_ids.last().map_or(0, |run| {
-            run.first + (self.rows as u64).saturating_sub(u64::from(run.start) + 1)
-        })
+        self.row_ids.last(self.rows)
     }
 
     /// The id of a row.
     pub(crate) fn row_id(&self, position: usize) -> RowId {
-        let after = self
-            .row_ids
-            .partition_point(|run| run.start as usize <= position);
-        self.row_ids.get(after.wrapping_sub(1)).map_or(0, |run| {
-            run.first + (position as u64 - u64::from(run.start))
-        })
+        self.row_ids.get(position)
     }
 
     /// Calls `each` with the position ranges of `start..start + rows` and their first ids.
@@ -231,38 +227,15 @@ impl RowGroup {
         &self,
         start: usize,
         rows: usize,
-        mut each: impl FnMut(usize, usize, RowId),
+        each: impl FnMut(usize, usize, RowId),
     ) {
-        let end = start + rows;
-        let from = self
-            .row_ids
-            .partition_point(|run| run.start as usize <= start)
-            .saturating_sub(1);
-        let runs = self.row_ids.get(from..).unwrap_or_default();
-        for (index, run) in runs.iter().enumerate() {
-            let run_start = run.start as usize;
-            if run_start >= end {
-                break;
-            }
-            let run_end = runs.get(index + 1).map_or(self.rows, |r| r.start as usize);
-            let (lo, hi) = (run_start.max(start), run_end.min(end));
-            if lo < hi {
-                each(lo, hi, run.first + (lo - run_start) as u64);
-            }
-        }
+        self.row_ids
+            .for_ranges(start..start + rows, self.rows, each);
     }
 
     /// The position of a row id, if the row lies here.
     pub(crate) fn position(&self, row_id: RowId) -> Option<usize> {
-        let after = self.row_ids.partition_point(|run| run.first <= row_id);
-        let index = after.checked_sub(1)?;
-        let run = self.row_ids.get(index)?;
-        let end = self
-            .row_ids
-            .get(index + 1)
-            .map_or(self.rows, |next| next.start as usize);
-        let position = run.start as usize + usize::try_from(row_id - run.first).ok()?;
-        (position < end).then_some(position)
+        self.row_ids.position(row_id, self.rows)
     }
 
     /// The commit that created a row.
@@ -277,9 +250,7 @@ impl RowGroup {
 
     /// The commit whose mark was folded in for a row.
     pub(crate) fn folded_delete(&self, position: usize) -> Option<TxnId> {
-        let at = u32::try_from(position).ok()?;
-        let index = self.deletes.positions.binary_search(&at).ok()?;
-        self.deletes.deleted_by.get(index).copied()
+        self.deletes.get(position)
     }
 
     /// The commit that deleted a row, or [`TXN_ID_NONE`].

@@ -236,7 +236,7 @@ impl TableVersion {
     #[must_use]
     pub fn row_count_estimate(&self) -> u64 {
         let rows: usize = self.segments().map(|group| group.rows).sum();
-        let folded: usize = self.groups.iter().map(|g| g.deletes.positions.len()).sum();
+        let folded: usize = self.groups.iter().map(|g| g.deletes.len()).sum();
         rows.saturating_sub(folded + self.marks.len()) as u64
     }
 
@@ -339,8 +339,8 @@ impl TableVersion {
             if near == 0 {
                 return Some(0);
             }
-            let folded = group.deletes.positions.iter();
-            let mut folded = folded.map(|position| group.row_id(*position as usize));
+            let folded = group.deletes.iter();
+            let mut folded = folded.map(|(position, _)| group.row_id(position as usize));
             if folded.any(|id| rows.contains(id)) {
                 return None;
             }
@@ -444,7 +444,7 @@ impl TableVersion {
     /// True where some rows of a group may be deleted.
     pub(crate) fn has_deletes(&self, group: &RowGroup) -> bool {
         let mut marks = self.marks.range(group.first_row_id(), group.last_row_id());
-        self.dropped_by.is_some() || !group.deletes.positions.is_empty() || marks.next().is_some()
+        self.dropped_by.is_some() || !group.deletes.is_empty() || marks.next().is_some()
     }
 
     /// True for a row that no snapshot sees.
@@ -462,7 +462,7 @@ const ROWS_PER_RANGE: u64 = 256;
 /// groups whose rows are each a run of their own, so then the set and the runs are walked through side by side.
 fn rows_within(group: &RowGroup, rows: &RoaringTreemap, near: u64) -> u64 {
     let mut found = 0;
-    if group.row_ids.len() as u64 * ROWS_PER_RANGE <= near {
+    if group.row_ids.ranges() as u64 * ROWS_PER_RANGE <= near {
         group.id_ranges(0, group.rows, |from, to, first| {
             found += rows.range_cardinality(first..first + (to - from) as u64);
         });

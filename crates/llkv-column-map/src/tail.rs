@@ -257,9 +257,9 @@ pub(crate) fn merge_versions<'a>(
     let mut created: Vec<CreatedRun> = Vec::new();
     let mut base = 0;
     for group in groups {
-        for run in &group.row_ids {
-            push_ids(&mut row_ids, base + run.start, run.first);
-        }
+        group.id_ranges(0, group.rows, |start, _, first| {
+            push_ids(&mut row_ids, base + start as u32, first);
+        });
         for run in &group.created {
             push_created(&mut created, base + run.start, run.created_by);
         }

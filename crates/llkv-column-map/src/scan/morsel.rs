@@ -186,7 +186,7 @@ impl MorselReader {
     fn needs_versions(&self, group: &RowGroup) -> bool {
         let (first, last) = (group.first_row_id(), group.last_row_id());
         !group.created_before(self.spec.snapshot)
-            || !group.deletes.positions.is_empty()
+            || !group.deletes.is_empty()
             || self.version.marks.range(first, last).next().is_some()
             || self.spec.own_deletes.as_ref().is_some_and(|own| {
                 own.rank(last) > first.checked_sub(1).map_or(0, |before| own.rank(before))
@@ -321,17 +321,10 @@ impl MorselReader {
                 }
             }
         }
-        let folded = &group.deletes;
-        let from = folded.positions.partition_point(|p| (*p as usize) < start);
-        for (position, deleted_by) in folded
-            .positions
-            .iter()
-            .zip(&folded.deleted_by)
-            .skip(from)
-            .take_while(|(position, _)| (**position as usize) < end)
-        {
-            if *deleted_by <= snapshot {
-                self.selection.remove(*position as usize - start);
+        let folded = group.deletes.from(start as u32);
+        for (position, deleted_by) in folded.take_while(|(at, _)| (*at as usize) < end) {
+            if deleted_by <= snapshot {
+                self.selection.remove(position as usize - start);
             }
         }
         let (first, last) = (group.row_id(start), group.row_id(end - 1));

@@ -3,7 +3,8 @@
 use super::Shape;
 use super::stage::{GroupWriter, assign_keys};
 use crate::column_buffer::ColumnBuffer;
-use crate::descriptor::{CreatedRun, DeleteMeta, GroupMeta, IdRun};
+use crate::deletes::Deletes;
+use crate::descriptor::{CreatedRun, GroupMeta, IdRun};
 use crate::encoding::Lifetime;
 use crate::encoding::{self, Scratch};
 use crate::marks::{Mark, Marks};
@@ -86,9 +87,11 @@ pub(super) fn compact(
     let runs = plan(version, shape, horizon, budget);
     let stay = runs.iter().filter(|run| !run.rewrite);
     let stay = stay.flat_map(|run| &run.segments);
+    // Whether they are too many to stay is all that is asked of more.
     out.marks = stay
         .flat_map(|group| unfolded(&version.marks, group))
         .map(|(_, mark)| mark)
+        .take(LOOSE_MARKS + 1)
         .collect();
     let keep_marks = out.marks.len() <= LOOSE_MARKS;
     if !keep_marks {
@@ -249,10 +252,9 @@ fn dead_rows(marks: &Marks, group: &RowGroup, horizon: &Horizon) -> usize {
 
 /// The deleted rows of a group by ascending positions, and the commits that deleted them.
 fn deletes_of(marks: &Marks, group: &RowGroup) -> Vec<(usize, TxnId)> {
-    let folded = group.deletes.positions.iter();
-    let folded = folded.map(|position| *position as usize);
+    let folded = group.deletes.iter();
     let mut deletes: Vec<(usize, TxnId)> = folded
-        .zip(group.deletes.deleted_by.iter().copied())
+        .map(|(position, by)| (position as usize, by))
         .collect();
     let recent = unfolded(marks, group);
     deletes.extend(
@@ -273,7 +275,7 @@ fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<(usize, Mark)> {
         found.sort_unstable();
     }
     found.dedup_by_key(|mark| mark.row_id);
-    let mut folded = group.deletes.positions.iter().peekable();
+    let mut folded = group.deletes.iter().peekable();
     let (mut out, mut marks) = (
         Vec::with_capacity(found.len()),
         found.into_iter().peekable(),
@@ -286,8 +288,11 @@ fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<(usize, Mark)> {
                 continue;
             };
             let position = from + offset as usize;
-            while folded.next_if(|p| (**p as usize) < position).is_some() {}
-            if folded.next_if(|p| **p as usize == position).is_none() {
+            while folded
+                .next_if(|(at, _)| (*at as usize) < position)
+                .is_some()
+            {}
+            if folded.next_if(|(at, _)| *at as usize == position).is_none() {
                 out.push((position, mark));
             }
         }
@@ -297,26 +302,19 @@ fn unfolded(marks: &Marks, group: &RowGroup) -> Vec<(usize, Mark)> {
 
 /// The group with some delete marks folded in; its values stay where they are.
 fn fold(group: &Arc<RowGroup>, marks: &[(usize, Mark)], oldest: TxnId) -> Arc<RowGroup> {
-    let folded = &group.deletes;
+    let folded = group.deletes.iter();
     let mut deletes: Vec<(u32, TxnId)> = folded
-        .positions
-        .iter()
-        .copied()
-        .zip(folded.deleted_by.iter().map(|by| settle(*by, oldest)))
+        .map(|(position, by)| (position, settle(by, oldest)))
         .collect();
     let recent = marks.iter();
     deletes.extend(recent.map(|(at, mark)| (*at as u32, settle(mark.deleted_by, oldest))));
     deletes.sort_unstable();
     deletes.dedup_by_key(|(position, _)| *position);
-    let (positions, deleted_by) = deletes.into_iter().unzip();
+    let deletes = Deletes::of(deletes);
     let mut created: Vec<CreatedRun> = Vec::new();
     for run in &group.created {
         push_created(&mut created, run.start, settle(run.created_by, oldest));
     }
-    let deletes = DeleteMeta {
-        positions,
-        deleted_by,
-    };
     if created == group.created && deletes == group.deletes {
         return Arc::clone(group);
     }
@@ -371,9 +369,11 @@ fn rewrite(
             let from = deletes.partition_point(|(position, _)| *position < start);
             let to = deletes.partition_point(|(position, _)| *position < start + window_rows);
             let deletes = deletes.get(from..to).unwrap_or_default();
+            let mut kept: Vec<(usize, TxnId)> = Vec::new();
             for (position, by) in deletes {
-                if horizon.is_dead(segment.created_by(*position), *by) {
-                    selection.remove(*position - start);
+                match horizon.is_dead(segment.created_by(*position), *by) {
+                    true => selection.remove(*position - start),
+                    false => kept.push((*position, *by)),
                 }
             }
             for positions in pieces(&selection, shape.row_group_rows) {
@@ -389,7 +389,7 @@ fn rewrite(
                     segment: Arc::clone(segment),
                     start,
                     positions,
-                    deletes: deletes.to_vec(),
+                    deletes: kept.clone(),
                 });
                 rows += live;
                 bytes += live * row_bytes;
@@ -472,7 +472,13 @@ fn add_versions(windows: &[Window], horizon: &Horizon, meta: &mut GroupMeta) {
     let mut row_ids: Vec<IdRun> = Vec::new();
     for window in windows {
         let segment = &window.segment;
-        let mut ids = Runs::from(window.start, &segment.row_ids, |run| run.start);
+        let mut ids: Vec<IdRun> = Vec::new();
+        let window_rows = WINDOW_ROWS.min(segment.rows - window.start);
+        segment.id_ranges(window.start, window_rows, |start, _, first| {
+            let start = start as u32;
+            ids.push(IdRun { start, first });
+        });
+        let mut ids = Runs::from(window.start, &ids, |run| run.start);
         let mut created = Runs::from(window.start, &segment.created, |run| run.start);
         let mut deletes = window.deletes.iter().peekable();
         for position in window.positions.iter() {

@@ -19,6 +19,9 @@ const PAGE_BYTES: usize = 3 << 10;
 /// Those of small groups do from here on.
 const SMALL_PAGE_BYTES: usize = 16 << 10;
 
+/// Pages from this size on, those of groups of many runs, are written at once.
+const EARLY_BYTES: usize = 16 << 10;
+
 /// A stored page, and the groups that it describes.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupPage {
@@ -91,9 +94,11 @@ impl Paged {
             if bytes >= page_bytes {
                 let sealed = seal_groups(&metas);
                 let key = pager.alloc_many(1)?.start;
-                batch
-                    .puts
-                    .push((PhysicalKey(key), Blob::from_bytes(&sealed)));
+                let blob = match sealed.len() {
+                    EARLY_BYTES.. => pager.write_early(&sealed)?,
+                    _ => Blob::from_bytes(&sealed),
+                };
+                batch.puts.push((PhysicalKey(key), blob));
                 let groups = std::mem::take(&mut members);
                 self.pages.push(GroupPage { key, groups });
                 metas.clear();

@@ -71,14 +71,9 @@ fn check_versions(segment: &RowGroup, name: &str, last_commit: TxnId, findings: 
     {
         findings.push(format!("{name}: rows created after the last commit"));
     }
-    for (position, deleted_by) in segment
-        .deletes
-        .positions
-        .iter()
-        .zip(&segment.deletes.deleted_by)
-    {
-        let created_by = segment.created_by(*position as usize);
-        if *deleted_by > last_commit || *deleted_by < created_by {
+    for (position, deleted_by) in segment.deletes.iter() {
+        let created_by = segment.created_by(position as usize);
+        if deleted_by > last_commit || deleted_by < created_by {
             findings.push(format!(
                 "{name}: row {position} was created by {created_by} and deleted by {deleted_by}"
             ));
