@@ -1,10 +1,10 @@
 //! What a query runs in: tables, threads, memory, cancellation.
 
-use crate::memory::MemoryBudget;
 use crate::progress::ProgressHook;
 use crate::spill::{SpillSpace, Spiller};
 use llkv_result::{ExecError, Result};
 use llkv_table::TableHandle;
+use llkv_types::MemoryBudget;
 use llkv_types::{BATCH_ROWS, Clock, TableId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

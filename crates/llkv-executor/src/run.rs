@@ -2,11 +2,11 @@
 
 use crate::batch::Batch;
 use crate::context::ExecutionContext;
-use crate::memory::MemoryReservation;
 use crate::pipeline::Source;
 use crate::progress::Watch;
 use llkv_result::{Error, ExecError, Result};
 use llkv_table::TableHandle;
+use llkv_types::MemoryReservation;
 use llkv_types::TableId;
 use parking_lot::Mutex;
 use std::any::Any;

@@ -18,11 +18,11 @@ pub(crate) use runs::{MergedSource, RunWriter, merge_to_fan_in, ordinal};
 pub use space::{LocalDisk, SpillDisk, SpillSpace, SpillStorage};
 
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::operators::OperatorInfo;
 use crate::run::Run;
 use llkv_result::{ExecError, Result};
+use llkv_types::MemoryReservation;
 use std::sync::Arc;
 
 /// What an operator needs to know for spilling.

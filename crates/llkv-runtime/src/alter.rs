@@ -84,7 +84,7 @@ pub(crate) fn alter_table(
             if let Some(index) = change.new_key {
                 let key = altered.keys().iter().find(|key| key.index().0 == index);
                 let key = key.ok_or_else(|| Error::internal("a key that is not there"))?;
-                key.check_rows(&altered.meta().name, &handle)?;
+                key.check_rows(&altered.meta().name, &handle, &session.context.memory)?;
                 transaction.read_all_rows(altered.id());
             }
         }

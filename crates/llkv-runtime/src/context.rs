@@ -50,6 +50,8 @@ impl RuntimeContext {
         let mut of_store = options.store.clone();
         of_store.clock = of_store.clock.or_else(|| options.clock.clone());
         let of_file = Arc::clone(&pager);
+        let memory = MemoryBudget::new(options.memory_limit_bytes.unwrap_or(u64::MAX));
+        of_store.memory = Arc::clone(&memory);
         let store = Arc::new(ColumnStore::open(pager, of_store)?);
         if store.table(TableId::CATALOG)?.is_none() && !is_read_only {
             SysCatalog::bootstrap(&store)?;
@@ -68,10 +70,7 @@ impl RuntimeContext {
             publishing: PublishQueue::new(last_commit),
             maintenance: Maintenance::new(&options),
             table_infos: TableInfoCache::default(),
-            memory: match options.memory_limit_bytes {
-                Some(limit) => MemoryBudget::new(limit),
-                None => MemoryBudget::unlimited(),
-            },
+            memory,
             spill: spill_space(&options, &temp_directory),
             temp_directory,
             next_object_id: AtomicU32::new(catalog.highest_id()),

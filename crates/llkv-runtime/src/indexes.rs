@@ -55,7 +55,7 @@ pub(crate) fn create_index(
         .iter()
         .find(|key| key.index() == index.index_id());
     if let Some(key) = key {
-        key.check_rows(&table.meta().name, &handle)?;
+        key.check_rows(&table.meta().name, &handle, &session.context.memory)?;
     }
     Ok(result)
 }

@@ -78,7 +78,7 @@ fn check_table(
         }
     }
     for key in table.keys() {
-        if let Err(error) = key.check_rows(&meta.name, &handle) {
+        if let Err(error) = key.check_rows(&meta.name, &handle, &context.memory) {
             findings.push(format!("table \"{}\": {error}", meta.name));
         }
     }

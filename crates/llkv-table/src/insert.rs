@@ -266,7 +266,7 @@ impl StagedTable {
         let table = Arc::clone(&self.table);
         for (own, key) in self.keys.iter_mut().zip(table.keys()) {
             if own.is_unchecked() {
-                own.set_checked(key.check_own_rows(&table.meta().name, &handle)?);
+                own.set_checked(key.check_own_rows(&table.meta().name, &handle, store.memory())?);
             }
         }
         Ok(())

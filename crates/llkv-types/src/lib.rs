@@ -16,6 +16,7 @@ mod collation;
 mod database_number;
 mod horizon;
 mod ids;
+mod memory;
 mod native;
 mod scalar;
 mod schema;
@@ -32,6 +33,7 @@ pub use ids::{
     FieldId, IndexId, LogicalFieldId, Namespace, PhysicalKey, RowId, TXN_ID_AUTO_COMMIT,
     TXN_ID_NONE, TableId, TxnId,
 };
+pub use memory::{MemoryBudget, MemoryReservation};
 pub use native::FromScalar;
 pub use scalar::Scalar;
 pub use schema::{Column, TableSchema};

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,22 +18,15 @@ fn own_bytes(process: u32) -> Option<u64> {
     Some(kib << 10)
 }
 
-#[test]
-fn the_program_stays_near_its_memory_limit() {
-    // Both the sort and the rows that the limit in the middle gathers are ten times the budget.
-    let query = "SELECT count(*), sum(x) FROM (SELECT i, i * 7919 % 10000019 AS x, 'text number ' || i AS s \
-                 FROM range(3000000) AS r(i) ORDER BY x, s OFFSET 1) AS q";
-    let mut program = Command::new(env!("CARGO_BIN_EXE_llkv"))
-        .args([
-            "-c",
-            &format!("SET memory_limit = '{LIMIT_MB}MB'"),
-            "-c",
-            query,
-        ])
-        .args(["--format", "csv"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+/// Runs statements under the limit and gives the most bytes that the program had, and what it wrote.
+fn run_limited(database: Option<&Path>, statements: &[&str]) -> (u64, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_llkv"));
+    program.args(database).args(["--format", "csv"]);
+    program.args(["-c", &format!("SET memory_limit = '{LIMIT_MB}MB'")]);
+    for statement in statements {
+        program.args(["-c", statement]);
+    }
+    let mut program = program.stdout(Stdio::piped()).spawn().unwrap();
     let mut most_bytes = 0;
     while program.try_wait().unwrap().is_none() {
         most_bytes = most_bytes.max(own_bytes(program.id()).unwrap_or(0));
@@ -40,12 +34,48 @@ fn the_program_stays_near_its_memory_limit() {
     }
     let output = program.wait_with_output().unwrap();
     assert!(output.status.success());
-    let rows = String::from_utf8(output.stdout).unwrap();
-    assert!(rows.contains("2999999,"), "{rows}");
     assert!(most_bytes > 0);
+    (most_bytes, String::from_utf8(output.stdout).unwrap())
+}
+
+fn check_limit(what: &str, most_bytes: u64) {
     assert!(
         most_bytes < (LIMIT_MB + SLACK_MB) << 20,
-        "{} MiB with a limit of {LIMIT_MB}",
+        "{what}: {} MiB with a limit of {LIMIT_MB}",
         most_bytes >> 20
     );
+}
+
+#[test]
+fn the_program_stays_near_its_memory_limit() {
+    // Both the sort and the rows that the limit in the middle gathers are ten times the budget.
+    let query = "SELECT count(*), sum(x) FROM (SELECT i, i * 7919 % 10000019 AS x, 'text number ' || i AS s \
+                 FROM range(3000000) AS r(i) ORDER BY x, s OFFSET 1) AS q";
+    let (most_bytes, rows) = run_limited(None, &[query]);
+    assert!(rows.contains("2999999,"), "{rows}");
+    check_limit(query, most_bytes);
+}
+
+#[test]
+fn statements_that_write_stay_near_the_memory_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("db.llkv");
+    let rows = "SELECT i * 7919 % 2000003 AS b, i AS a, 'text number ' || i % 1000 AS s FROM range(2000000) AS r(i)";
+    let load = format!("INSERT INTO t {rows}");
+    let create = "CREATE TABLE t (b BIGINT PRIMARY KEY, a BIGINT, s VARCHAR)";
+    // The rows are several times the limit, as are their keys and the entries of the indexes.
+    for statements in [
+        vec![create, load.as_str()],
+        vec!["CREATE UNIQUE INDEX of_a ON t (a)"],
+        vec!["CREATE INDEX of_s ON t (s, b)"],
+        vec!["DELETE FROM t WHERE a % 2 = 0"],
+        vec!["SELECT count(*), min(a), max(s) FROM t WHERE s = 'text number 77' OR b = 5"],
+    ] {
+        let what = statements.last().copied().unwrap();
+        let (most_bytes, output) = run_limited(Some(&database), &statements);
+        check_limit(what, most_bytes);
+        if what.starts_with("SELECT") {
+            assert!(output.contains("2001,77,text number 77"), "{output}");
+        }
+    }
 }

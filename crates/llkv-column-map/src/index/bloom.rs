@@ -10,36 +10,90 @@ const PROBES: u32 = 6;
 /// Bits for each key: about one key in a hundred that is absent seems present.
 const BITS_PER_KEY: usize = 10;
 
-/// Hashes of keys that become a filter.
-#[derive(Debug, Default)]
+/// So many of the highest bits of a number of blocks are as they come, and all others are zero.
+const COUNT_BITS: u32 = 8;
+
+/// So many keys are added at a time: one by one, each would wait for its own block to come from memory.
+const WAITING_KEYS: usize = 4_096;
+
+/// A filter that keys are added to.
+#[derive(Debug)]
 pub(crate) struct BloomBuilder {
-    hashes: Vec<u64>,
+    /// Blocks of 64 bytes; a key sets six bits of the one that its hash names.
+    bytes: Vec<u8>,
+    blocks: usize,
+    keys: usize,
+    /// Hashes of keys that are to be added.
+    waiting: Vec<u64>,
+    last: Option<u64>,
 }
 
 impl BloomBuilder {
-    pub(crate) fn push(&mut self, key: &[u8]) {
-        let hash = xxh3_64(key);
-        if self.hashes.last() != Some(&hash) {
-            self.hashes.push(hash);
+    /// A filter for at most so many keys, in at most so many bytes: with fewer bits for each, it tells fewer that are absent.
+    pub(crate) fn with_room(keys: u64, most_bytes: usize) -> Self {
+        let wanted = blocks_for(keys as usize);
+        let most = (most_bytes / BLOCK_BYTES).max(1);
+        // So that it can be halved once it is known how many different keys there are.
+        let zeros = usize::BITS - wanted.leading_zeros();
+        let wanted = wanted.next_multiple_of(1 << zeros.saturating_sub(COUNT_BITS));
+        let blocks = wanted.min(most);
+        Self {
+            bytes: vec![0; blocks * BLOCK_BYTES],
+            blocks,
+            keys: 0,
+            waiting: Vec::with_capacity(WAITING_KEYS),
+            last: None,
         }
     }
 
-    /// Blocks of 64 bytes; a key sets six bits of the one that its hash names.
-    pub(crate) fn finish(self) -> Vec<u8> {
-        let blocks = (self.hashes.len() * BITS_PER_KEY)
-            .div_ceil(BLOCK_BYTES * 8)
-            .max(1);
-        let mut bytes = vec![0u8; blocks * BLOCK_BYTES];
-        for hash in self.hashes {
-            let block = block_of(hash, blocks);
+    /// Adds a key. Equal ones come one after the other.
+    pub(crate) fn push(&mut self, key: &[u8]) {
+        let hash = xxh3_64(key);
+        if self.last.replace(hash) == Some(hash) {
+            return;
+        }
+        self.keys += 1;
+        self.waiting.push(hash);
+        if self.waiting.len() == WAITING_KEYS {
+            self.add_waiting();
+        }
+    }
+
+    fn add_waiting(&mut self) {
+        for hash in self.waiting.drain(..) {
+            let block = block_of(hash, self.blocks) * BLOCK_BYTES;
             for bit in bits_of(hash) {
-                if let Some(byte) = bytes.get_mut(block * BLOCK_BYTES + bit / 8) {
+                if let Some(byte) = self.bytes.get_mut(block + bit / 8) {
                     *byte |= 1 << (bit % 8);
                 }
             }
         }
-        bytes
     }
+
+    /// The filter, with about as many blocks as different keys need.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.add_waiting();
+        let needed = blocks_for(self.keys);
+        while self.blocks.is_multiple_of(2) && self.blocks / 2 >= needed {
+            self.halve();
+        }
+        self.bytes
+    }
+
+    /// A key's block is its hash's place among all blocks: of half as many, it is the one half as far.
+    fn halve(&mut self) {
+        self.blocks /= 2;
+        let pairs = self.bytes.chunks_exact(2 * BLOCK_BYTES);
+        let halves = pairs.flat_map(|pair| {
+            let (left, right) = pair.split_at(BLOCK_BYTES);
+            left.iter().zip(right).map(|(left, right)| left | right)
+        });
+        self.bytes = halves.collect();
+    }
+}
+
+fn blocks_for(keys: usize) -> usize {
+    (keys * BITS_PER_KEY).div_ceil(BLOCK_BYTES * 8).max(1)
 }
 
 /// A filter as it lies in the file.
@@ -86,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_key_is_there_and_few_others() {
-        let mut builder = BloomBuilder::default();
+        let mut builder = BloomBuilder::with_room(20_000, usize::MAX);
         for n in 0..20_000u64 {
             builder.push(&n.to_be_bytes());
         }
@@ -94,5 +148,27 @@ mod tests {
         assert!((0..20_000u64).all(|n| bloom.may_contain(&n.to_be_bytes())));
         let wrong = (20_000..40_000u64).filter(|n| bloom.may_contain(&n.to_be_bytes()));
         assert!(wrong.count() < 800);
+    }
+
+    #[test]
+    fn a_filter_shrinks_to_the_different_keys_and_stays_within_its_room() {
+        for (expected, most_bytes, most_wrong) in [
+            (20_000, usize::MAX, 800),
+            (5_000_000, usize::MAX, 800),
+            (20_000, 8 << 10, 12_000),
+        ] {
+            let mut builder = BloomBuilder::with_room(expected, most_bytes);
+            for n in 0..20_000u64 {
+                builder.push(&n.to_be_bytes());
+                builder.push(&n.to_be_bytes());
+            }
+            let bytes = builder.finish();
+            assert!(bytes.len() <= 2 * blocks_for(20_000) * BLOCK_BYTES);
+            assert!(bytes.len() <= most_bytes);
+            let bloom = Bloom::open(Blob::from_bytes(&bytes));
+            assert!((0..20_000u64).all(|n| bloom.may_contain(&n.to_be_bytes())));
+            let wrong = (20_000..40_000u64).filter(|n| bloom.may_contain(&n.to_be_bytes()));
+            assert!(wrong.count() < most_wrong, "{expected} {most_bytes}");
+        }
     }
 }

@@ -6,16 +6,20 @@ use super::{EntryBuffer, IndexVersion, KeyColumn, OrderedPart};
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
-use llkv_result::Result;
+use llkv_result::{Error, Result};
 use llkv_storage::WriteBatch;
-use llkv_types::{Horizon, ROW_GROUP_ROWS, RowId};
+use llkv_types::{Horizon, MemoryBudget, MemoryReservation, ROW_GROUP_ROWS, RowId};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// Entries are sorted in memory up to this much at a time.
-const SORT_BYTES: usize = 128 << 20;
+/// Entries are sorted in memory up to this much at a time, and up to half of the memory that is to be used.
+const SORT_BYTES: u64 = 128 << 20;
+/// As much is taken whatever the limit says.
+const LEAST_SORT_BYTES: u64 = 1 << 20;
+/// The filter of a run takes at most this part of what is sorted at a time, where memory is limited.
+const FILTER_SHARE: usize = 4;
 /// Runs of one level become one when there are more.
 const RUNS_PER_LEVEL: usize = 4;
 /// Runs of a level have entries within a factor of this.
@@ -38,13 +42,15 @@ pub(crate) struct Built {
 }
 
 /// Brings the indexes of a table up to its last row. Rows that no snapshot of `horizon` sees need
-/// no entry. New runs join the batch.
+/// no entry. New runs join the batch. What is sorted at a time is what `memory` has room for: with less, more runs are
+/// merged.
 ///
 /// # Errors
 /// When the pager fails or a column is damaged.
 pub(crate) fn build(
     version: &TableVersion,
     horizon: &Horizon,
+    memory: &Arc<MemoryBudget>,
     batch: &mut WriteBatch,
 ) -> Result<Built> {
     let mut built = Built::default();
@@ -54,11 +60,12 @@ pub(crate) fn build(
             built.retired.extend(index.runs.iter().cloned());
             continue;
         };
-        let mut builder = Builder::new(version, index, horizon);
+        let mut builder = Builder::new(version, index, horizon, memory);
         match builder.run(&columns) {
             Err(error) if is_damage(&error) && !builder.from_start => {
                 // A run cannot be read: the rows have it all.
-                builder = Builder::from_rows(version, horizon);
+                drop(builder);
+                builder = Builder::from_rows(version, horizon, memory);
                 builder.run(&columns)?;
             }
             done => done?,
@@ -99,32 +106,58 @@ struct Builder<'a> {
     waiting: EntryBuffer,
     /// Rows that were not looked at yet.
     rows_to_come: usize,
+    /// What may wait at once.
+    sort_bytes: usize,
+    /// What the filter of a run may take.
+    filter_bytes: usize,
+    _memory: MemoryReservation,
 }
 
 impl<'a> Builder<'a> {
-    fn new(version: &'a TableVersion, index: &IndexVersion, horizon: &'a Horizon) -> Self {
+    fn new(
+        version: &'a TableVersion,
+        index: &IndexVersion,
+        horizon: &'a Horizon,
+        memory: &Arc<MemoryBudget>,
+    ) -> Self {
         if index.is_damaged() {
-            return Self::from_rows(version, horizon);
+            return Self::from_rows(version, horizon, memory);
         }
         Self {
             from_start: false,
             ordered: index.ordered.to_vec(),
             runs: index.runs.iter().cloned().map(AnyRun::Stored).collect(),
             covered_to: index.covered_to,
-            ..Self::from_rows(version, horizon)
+            ..Self::from_rows(version, horizon, memory)
         }
     }
 
     /// With nothing but the rows.
-    fn from_rows(version: &'a TableVersion, horizon: &'a Horizon) -> Self {
+    fn from_rows(
+        version: &'a TableVersion,
+        horizon: &'a Horizon,
+        memory: &Arc<MemoryBudget>,
+    ) -> Self {
+        let limit_bytes = memory.limit_bytes();
+        let wanted = SORT_BYTES.min(limit_bytes / 2);
+        let memory = memory.reserve_most("building an index", wanted, LEAST_SORT_BYTES);
+        let bytes = memory.bytes() as usize;
+        let of_filter = bytes / FILTER_SHARE;
+        let (sort_bytes, filter_bytes) = match limit_bytes {
+            u64::MAX => (bytes, usize::MAX),
+            _ => (bytes - of_filter, of_filter),
+        };
         Self {
+            sort_bytes,
+            filter_bytes,
+            _memory: memory,
             version,
             horizon,
             from_start: true,
             ordered: Vec::new(),
             runs: Vec::new(),
             covered_to: 0,
-            waiting: EntryBuffer::default(),
+            waiting: EntryBuffer::with_room(0, 0),
             rows_to_come: 0,
         }
     }
@@ -135,6 +168,7 @@ impl<'a> Builder<'a> {
         self.forget_empty_parts(&segments);
         segments.retain(|segment| segment.last_row_id() >= self.covered_to);
         self.rows_to_come = segments.iter().map(|segment| segment.rows).sum();
+        self.waiting = self.empty_buffer();
         let mut reader = KeyReader::new(columns);
         for (segment, part) in segments.iter().zip(self.ordered_parts(&segments, columns)) {
             let follows = |part: &OrderedPart| {
@@ -190,37 +224,47 @@ impl<'a> Builder<'a> {
 
     /// Rows of a segment that the index does not have yet.
     fn add_entries(&mut self, segment: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
-        self.make_room(segment)?;
-        let has_deletes = self.version.has_deletes(segment);
+        let (version, horizon) = (self.version, self.horizon);
+        let has_deletes = version.has_deletes(segment);
         for start in (0..segment.rows).step_by(WINDOW_ROWS) {
             let rows = WINDOW_ROWS.min(segment.rows - start);
             let keys = reader.read(segment, start, rows)?;
             let mut keys = keys.iter();
+            let mut added = Ok(());
             segment.id_ranges(start, rows, |from, to, first| {
                 for (position, key) in (from..to).zip(&mut keys) {
                     let row_id = first + (position - from) as u64;
-                    let is_dead =
-                        || has_deletes && self.version.is_dead(segment, position, self.horizon);
-                    if row_id >= self.covered_to && !is_dead() {
-                        self.waiting.push(key.data(), row_id);
+                    let is_dead = || has_deletes && version.is_dead(segment, position, horizon);
+                    if row_id >= self.covered_to && !is_dead() && added.is_ok() {
+                        added = self.add_entry(key.data(), row_id);
                     }
                 }
             });
+            added?;
         }
         self.rows_to_come = self.rows_to_come.saturating_sub(segment.rows);
         Ok(())
     }
 
-    /// Writes what waits where the rows of a segment would make it too much.
-    fn make_room(&mut self, segment: &RowGroup) -> Result<()> {
-        let more = self.waiting.bytes_of(segment.rows);
-        if self.waiting.len() > 0 && self.waiting.memory_bytes() + more > SORT_BYTES {
-            self.flush()?;
+    /// Adds an entry, behind what waits or, where that is full, to what is begun anew.
+    fn add_entry(&mut self, key: &[u8], row_id: RowId) -> Result<()> {
+        if self.waiting.push_within(key, row_id) {
+            return Ok(());
         }
-        if self.waiting.len() == 0 {
-            self.waiting = EntryBuffer::with_room(self.rows_to_come, SORT_BYTES);
+        self.flush()?;
+        match self.waiting.push_within(key, row_id) {
+            true => Ok(()),
+            false => Err(Error::internal("an empty buffer of entries is full")),
         }
-        Ok(())
+    }
+
+    fn empty_buffer(&self) -> EntryBuffer {
+        EntryBuffer::with_room(self.rows_to_come, self.sort_bytes)
+    }
+
+    /// The writer of a run of at most so many entries.
+    fn writer(&self, entries: u64) -> RunWriter<'a> {
+        RunWriter::new(self.version.pager.as_ref(), entries, self.filter_bytes)
     }
 
     /// Small parts that follow each other become one, as their rows will.
@@ -240,10 +284,12 @@ impl<'a> Builder<'a> {
         if self.waiting.len() == 0 {
             return Ok(());
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        let mut writer = RunWriter::new(self.version.pager.as_ref());
+        let mut writer = self.writer(self.waiting.len() as u64);
+        let mut waiting = std::mem::replace(&mut self.waiting, EntryBuffer::with_room(0, 0));
         waiting.for_each_sorted(|key, row_id| writer.push(key, row_id))?;
+        drop(waiting);
         self.runs.extend(writer.finish()?.map(AnyRun::Staged));
+        self.waiting = self.empty_buffer();
         Ok(())
     }
 
@@ -281,7 +327,7 @@ impl<'a> Builder<'a> {
 
     /// One run of several, without the entries of rows that nobody sees any more.
     fn merge_runs(&mut self, runs: Vec<AnyRun>) -> Result<()> {
-        let mut writer = RunWriter::new(self.version.pager.as_ref());
+        let mut writer = self.writer(runs.iter().map(AnyRun::entries).sum());
         let mut cursors = Vec::with_capacity(runs.len());
         let mut heap = BinaryHeap::with_capacity(runs.len());
         for run in &runs {
@@ -296,7 +342,9 @@ impl<'a> Builder<'a> {
             }
         }
         while let Some(Reverse((mut key, row_id, at))) = heap.pop() {
-            if self.is_needed(row_id) {
+            // Rows of new runs were looked at when their entries were made.
+            let is_new = matches!(runs.get(at), Some(AnyRun::Staged(_)));
+            if is_new || self.is_needed(row_id) {
                 writer.push(&key, row_id)?;
             }
             if let Some(cursor) = cursors.get_mut(at)

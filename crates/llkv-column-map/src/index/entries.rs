@@ -5,7 +5,7 @@ use llkv_types::RowId;
 use rayon::slice::ParallelSliceMut;
 
 /// Keys and row ids as they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct EntryBuffer {
     /// Entries of short keys of one form, as long as no other key has come.
     short: Vec<ShortEntry>,
@@ -15,6 +15,8 @@ pub(crate) struct EntryBuffer {
     entries: Vec<Entry>,
     /// How many will come, about: room for them is made at once, and not by copying what is there.
     expected: usize,
+    /// What all of them may take.
+    limit_bytes: usize,
 }
 
 /// A key of one number: what follows its first byte, as the upper bytes of an integer, and its row.
@@ -49,27 +51,68 @@ const LENGTH_BYTES: usize = size_of::<u64>();
 /// So many entries are sorted by several threads.
 const PARALLEL_ENTRIES: usize = 1 << 17;
 
+impl Default for EntryBuffer {
+    /// A buffer without a limit.
+    fn default() -> Self {
+        Self::with_room(0, usize::MAX)
+    }
+}
+
 impl EntryBuffer {
-    /// An empty buffer for so many entries, as far as `bytes` go.
-    pub(crate) fn with_room(entries: usize, bytes: usize) -> Self {
+    /// An empty buffer for so many entries, as far as `limit_bytes` go.
+    pub(crate) fn with_room(entries: usize, limit_bytes: usize) -> Self {
         Self {
-            expected: entries.min(bytes / size_of::<ShortEntry>()),
-            ..Self::default()
+            short: Vec::new(),
+            form: None,
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            expected: entries,
+            limit_bytes,
         }
     }
 
+    /// Adds an entry to a buffer without a limit.
     pub(crate) fn push(&mut self, key: &[u8], row_id: RowId) {
+        let pushed = self.push_within(key, row_id);
+        debug_assert!(pushed, "a buffer with a limit");
+    }
+
+    /// Adds an entry; false where it would take more than the limit. An empty buffer takes any.
+    #[must_use]
+    pub(crate) fn push_within(&mut self, key: &[u8], row_id: RowId) -> bool {
         if self.entries.is_empty() {
             if let Some(rest) = self.short_rest(key) {
                 if self.short.is_empty() {
-                    self.short.reserve_exact(self.expected);
+                    let room = self.limit_bytes / size_of::<ShortEntry>();
+                    self.short.reserve_exact(self.expected.min(room));
+                }
+                if !self.has_room(grown(&self.short, 1), 0) {
+                    return false;
                 }
                 self.short.push(ShortEntry { rest, row_id });
-                return;
+                return true;
             }
-            self.make_long();
+            let as_long = self.short.len() * size_of::<Entry>();
+            if !self.has_room(as_long, size_of_val(self.short.as_slice())) {
+                return false;
+            }
+            self.make_long(key.len());
+        }
+        let of_key = if key.len() > FIRST_BYTES {
+            LENGTH_BYTES + key.len()
+        } else {
+            0
+        };
+        let (entries, bytes) = (grown(&self.entries, 1), grown(&self.bytes, of_key));
+        if !self.has_room(entries, bytes) {
+            return false;
         }
         self.push_long(key, row_id);
+        true
+    }
+
+    fn has_room(&self, entry_bytes: usize, key_bytes: usize) -> bool {
+        entry_bytes.saturating_add(key_bytes) <= self.limit_bytes || self.len() == 0
     }
 
     /// What follows the first byte, where the key is of the form of all before it.
@@ -87,11 +130,17 @@ impl EntryBuffer {
         Some(number.checked_shl(shift).unwrap_or(0))
     }
 
-    /// Gives up the short form of what is there.
-    fn make_long(&mut self) {
+    /// Gives up the short form of what is there, for keys of about so many bytes.
+    fn make_long(&mut self, key_len: usize) {
         let short = std::mem::take(&mut self.short);
-        let entries = self.expected * size_of::<ShortEntry>() / size_of::<Entry>();
-        self.entries.reserve_exact(entries.max(short.len() + 1));
+        let of_key = match key_len {
+            ..=FIRST_BYTES => 0,
+            len => LENGTH_BYTES + len,
+        };
+        let room = self.limit_bytes / (size_of::<Entry>() + of_key);
+        let entries = self.expected.min(room).max(short.len() + 1);
+        self.entries.reserve_exact(entries);
+        self.bytes.reserve_exact(self.expected.min(room) * of_key);
         let Some(form) = self.form else { return };
         for entry in short {
             self.push_long(entry.key(form, &mut [0; SHORT_BYTES]), entry.row_id);
@@ -121,22 +170,6 @@ impl EntryBuffer {
 
     pub(crate) fn len(&self) -> usize {
         self.short.len() + self.entries.len()
-    }
-
-    /// Bytes in use.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        let short = self.short.len() * size_of::<ShortEntry>();
-        self.bytes.len() + short + self.entries.len() * size_of::<Entry>()
-    }
-
-    /// Bytes that so many more entries take, keys that are long aside.
-    pub(crate) fn bytes_of(&self, entries: usize) -> usize {
-        entries
-            * if self.entries.is_empty() {
-                size_of::<ShortEntry>()
-            } else {
-                size_of::<Entry>()
-            }
     }
 
     /// Sorts, and hands over the entries one by one.
@@ -174,6 +207,16 @@ impl EntryBuffer {
         let mut entries = self.entries.iter();
         entries.try_for_each(|entry| each(entry.key(bytes), entry.row_id))
     }
+}
+
+/// Bytes that a vector takes once so many more elements have come, what is copied meanwhile among it.
+fn grown<T>(vec: &Vec<T>, more: usize) -> usize {
+    let (len, capacity) = (vec.len() + more, vec.capacity());
+    let elements = match len <= capacity {
+        true => capacity,
+        false => capacity + len.max(2 * capacity),
+    };
+    elements.saturating_mul(size_of::<T>())
 }
 
 const SHORT_BYTES: usize = 1 + size_of::<u64>();
@@ -324,21 +367,31 @@ mod tests {
                 key.extend(rest.iter().take(len).map(|byte| byte % 3));
                 key
             });
-            let mut entries: Vec<(Vec<u8>, RowId)> = keys.zip(0..).collect();
-            let mut buffer = EntryBuffer::with_room(expected, 1 << 10);
-            for (key, row_id) in &entries {
-                buffer.push(key, *row_id);
+            let entries: Vec<(Vec<u8>, RowId)> = keys.zip(0..).collect();
+            let limit_bytes = if expected % 2 == 0 { 1 << 10 } else { usize::MAX };
+            let mut buffer = EntryBuffer::with_room(expected, limit_bytes);
+            let mut at = 0;
+            while at < entries.len() {
+                let from = at;
+                while let Some((key, row_id)) = entries.get(at) && buffer.push_within(key, *row_id) {
+                    let reserved = grown(&buffer.short, 0) + grown(&buffer.entries, 0) + grown(&buffer.bytes, 0);
+                    prop_assert!(reserved <= limit_bytes || buffer.len() == 1);
+                    at += 1;
+                }
+                prop_assert_eq!(buffer.len(), at - from);
+                prop_assert!(at > from && (at == entries.len() || limit_bytes < usize::MAX));
+                let mut found = Vec::new();
+                buffer
+                    .for_each_sorted(|key, row_id| {
+                        found.push((key.to_vec(), row_id));
+                        Ok(())
+                    })
+                    .unwrap();
+                let mut expected_entries = entries[from..at].to_vec();
+                expected_entries.sort();
+                prop_assert_eq!(found, expected_entries);
+                buffer = EntryBuffer::with_room(expected, limit_bytes);
             }
-            prop_assert_eq!(buffer.len(), entries.len());
-            let mut found = Vec::new();
-            buffer
-                .for_each_sorted(|key, row_id| {
-                    found.push((key.to_vec(), row_id));
-                    Ok(())
-                })
-                .unwrap();
-            entries.sort();
-            prop_assert_eq!(found, entries);
         }
     }
 }

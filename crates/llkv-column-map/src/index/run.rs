@@ -14,8 +14,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A page is full from here on.
 const PAGE_BYTES: usize = 128 << 10;
-/// Values from this size on are written ahead of the commit.
-const EARLY_BYTES: usize = 64 << 10;
+/// Values from this size on are written ahead of the commit: most pages, so that a run of any size takes the memory of one.
+const EARLY_BYTES: usize = 16 << 10;
 /// What stands first in a run; its version is that of the filter, the pages and the form of keys, too.
 const DIRECTORY: RecordKind = RecordKind {
     magic: *b"LLKR",
@@ -189,7 +189,7 @@ impl std::fmt::Debug for Run {
 #[derive(Debug)]
 pub(crate) struct StagedRun {
     directory: Directory,
-    bloom: Vec<u8>,
+    bloom: Blob,
     blobs: Vec<Blob>,
     entries: u64,
 }
@@ -209,8 +209,7 @@ impl StagedRun {
             entries: self.entries,
         };
         let directory = Blob::from_bytes(&seal(DIRECTORY, &self.directory));
-        let bloom = store(pager.as_ref(), &self.bloom)?;
-        let parts = [directory, bloom].into_iter().chain(self.blobs);
+        let parts = [directory, self.bloom].into_iter().chain(self.blobs);
         let keys = (first..).map(PhysicalKey);
         batch.puts.extend(keys.zip(parts));
         Ok(Run::stored(meta, Arc::clone(pager)))
@@ -234,7 +233,8 @@ pub(crate) struct RunWriter<'a> {
 }
 
 impl<'a> RunWriter<'a> {
-    pub(crate) fn new(pager: &'a dyn Pager) -> Self {
+    /// A run of at most so many entries, with a filter of at most so many bytes.
+    pub(crate) fn new(pager: &'a dyn Pager, entries: u64, filter_bytes: usize) -> Self {
         Self {
             pager,
             page: PageWriter::default(),
@@ -244,11 +244,11 @@ impl<'a> RunWriter<'a> {
                     last_key: Vec::new(),
                     bloom_checksum: 0,
                 },
-                bloom: Vec::new(),
+                bloom: Blob::from_bytes(&[]),
                 blobs: Vec::new(),
                 entries: 0,
             },
-            bloom: BloomBuilder::default(),
+            bloom: BloomBuilder::with_room(entries, filter_bytes),
         }
     }
 
@@ -278,8 +278,9 @@ impl<'a> RunWriter<'a> {
         if self.page.len() > 0 {
             self.finish_page()?;
         }
-        self.run.bloom = self.bloom.finish();
-        self.run.directory.bloom_checksum = xxh3_64(&self.run.bloom);
+        let bloom = self.bloom.finish();
+        self.run.directory.bloom_checksum = xxh3_64(&bloom);
+        self.run.bloom = store(self.pager, &bloom)?;
         Ok((self.run.entries > 0).then_some(self.run))
     }
 }

@@ -90,7 +90,7 @@ impl ColumnStore {
             let is_due = from.applied > from.settled || has_damage(&from);
             if is_due || has_garbage(&from, horizon, &budget) {
                 let compacted = compact(&from, self.shape, horizon, &mut budget, &mut batch)?;
-                let indexes = index::build(&from, horizon, &mut batch)?;
+                let indexes = index::build(&from, horizon, &self.memory, &mut batch)?;
                 built.push(Built {
                     from,
                     compacted,

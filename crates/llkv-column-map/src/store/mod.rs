@@ -34,7 +34,8 @@ use hashbrown::{HashMap, HashSet};
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, BoxedPager, CommitId, WriteBatch};
 use llkv_types::{
-    Clock, FieldId, IndexId, PhysicalKey, ROW_GROUP_ROWS, RowId, SqlType, TableId, TxnId,
+    Clock, FieldId, IndexId, MemoryBudget, PhysicalKey, ROW_GROUP_ROWS, RowId, SqlType, TableId,
+    TxnId,
 };
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
@@ -66,6 +67,8 @@ pub struct StoreOptions {
     pub journal: bool,
     /// What scans time their predicates by, to put the cheapest first; the machine's clock where absent.
     pub clock: Option<Arc<dyn Clock>>,
+    /// Of what memory indexes are built.
+    pub memory: Arc<MemoryBudget>,
 }
 
 impl Default for StoreOptions {
@@ -75,6 +78,7 @@ impl Default for StoreOptions {
             encoding: None,
             journal: true,
             clock: None,
+            memory: MemoryBudget::unlimited(),
         }
     }
 }
@@ -107,6 +111,7 @@ pub struct ColumnStore {
     pager: BoxedPager,
     shape: Shape,
     clock: Option<Arc<dyn Clock>>,
+    memory: Arc<MemoryBudget>,
     state: RwLock<State>,
     has_journal: bool,
     /// Commits whose journal records are in the pager.
@@ -185,6 +190,7 @@ impl ColumnStore {
             pager,
             shape,
             clock: options.clock,
+            memory: options.memory,
         };
         store.replay()?;
         Ok(store)
@@ -308,6 +314,12 @@ impl ColumnStore {
     #[must_use]
     pub fn pager(&self) -> &BoxedPager {
         &self.pager
+    }
+
+    /// The memory that is to be used.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.memory
     }
 
     /// What is published of a table; `None` for a table that no commit created.

@@ -1,12 +1,12 @@
 //! A sink that keeps the batches as they come.
 
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::run::Run;
 use crate::spill::Spiller;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 
 struct CollectSink<'a> {
     run: &'a Run,

@@ -17,7 +17,6 @@ mod unmatched;
 
 use super::{ColumnBounds, Hints, Operator, OperatorInfo, open_input};
 use crate::batch::{Batch, concat_batches};
-use crate::memory::MemoryReservation;
 use crate::pipeline::{BufferedSource, Pipeline, Stage};
 use crate::resolve::Prepared;
 use crate::run::Run;
@@ -31,6 +30,7 @@ pub(crate) use group::PairCalls;
 use index::JoinIndex;
 use llkv_plan::JoinKind;
 use llkv_result::{Error, Result};
+use llkv_types::MemoryReservation;
 use llkv_types::SqlType;
 use null_aware::NullAware;
 use side::{Side, SideKeys, SideSink, SpilledSide};

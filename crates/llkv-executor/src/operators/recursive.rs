@@ -6,12 +6,12 @@ use super::collect::collect;
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::Batch;
 use crate::keys::GroupTable;
-use crate::memory::MemoryReservation;
 use crate::pipeline::{BufferedSource, MorselReader, Pipeline, Source, slices};
 use crate::run::Run;
 use crate::spill::Spiller;
 use arrow::array::UInt32Array;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -8,7 +8,6 @@ use super::window::{Sieve, SieveSpec};
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::Batch;
 use crate::keys::SortKeys;
-use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{Flow, MorselReader, Pipeline, Place, Sink, Source, run_to_sink};
 use crate::run::Run;
@@ -17,6 +16,7 @@ use arrow::array::{Array, UInt32Array};
 use arrow::compute::interleave;
 use arrow::datatypes::DataType;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -4,7 +4,6 @@ use super::sort::gather;
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::Batch;
 use crate::keys::SortKeys;
-use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{BufferedSource, Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::run::Run;
@@ -14,6 +13,7 @@ use arrow::datatypes::DataType;
 use arrow_row::{OwnedRow, Rows};
 use llkv_result::Result;
 use llkv_table::LiveBound;
+use llkv_types::MemoryReservation;
 use llkv_types::Scalar;
 use std::sync::Arc;
 

@@ -17,7 +17,6 @@ use super::collect::collect;
 use super::sort::{ForSort, gather, gather_for_sort, sort_rows};
 use super::{Hints, Operator, OperatorInfo, open_input};
 use crate::batch::{Batch, concat_batches};
-use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Pipeline, Source, slices};
 use crate::run::Run;
 use crate::spill::Spiller;
@@ -25,6 +24,7 @@ use arrow::array::UInt32Array;
 use arrow::datatypes::DataType;
 use llkv_compute::window::RowRuns;
 use llkv_result::{Error, Result};
+use llkv_types::MemoryReservation;
 use std::sync::Arc;
 use std::time::Instant;
 

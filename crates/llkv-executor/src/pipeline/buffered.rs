@@ -2,8 +2,8 @@
 
 use super::{MorselReader, Source};
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use std::sync::Arc;
 
 /// Batches in memory.

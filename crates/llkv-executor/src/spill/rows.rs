@@ -2,10 +2,10 @@
 
 use super::{Segment, SpillFile, Spiller};
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::pipeline::{BufferedSource, MorselReader, Pipeline, PipelineStream, Source, slices};
 use crate::run::Run;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use std::sync::Arc;
 
 /// Batches of one consumer, kept in memory while they fit.

@@ -5,11 +5,11 @@ use super::local::{FLUSH_BITS, Partial, PartialGroups};
 use super::merged::{MergedSource, merge};
 use super::spilled::SpilledSource;
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::pipeline::{BufferedSource, Source, slices};
 use crate::run::Run;
 use crate::spill::Spiller;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use parking_lot::Mutex;
 use std::sync::Arc;
 

@@ -5,7 +5,6 @@ use super::call::Call;
 use super::spilled::{SpilledGroups, ordinals_of};
 use crate::batch::{Batch, concat_batches};
 use crate::keys::GroupTable;
-use crate::memory::MemoryReservation;
 use crate::pipeline::Place;
 use crate::run::Run;
 use crate::spill::Spiller;
@@ -13,6 +12,7 @@ use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::lexsort_to_indices;
 use llkv_compute::{Groups, GroupsAccumulator, RowsByGroup, hash_columns};
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 
 /// Groups above which a worker's table leaves the cache: it then puts its groups aside as partial results
 /// and begins anew, and equal groups meet again when the partitions are merged.

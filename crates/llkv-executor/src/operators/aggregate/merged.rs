@@ -3,11 +3,11 @@
 
 use super::AggregateSpec;
 use super::local::{Partial, PartialGroups};
-use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Source, slices};
 use crate::run::Run;
 use crate::spill::Spiller;
 use llkv_result::{Error, Result};
+use llkv_types::MemoryReservation;
 use parking_lot::Mutex;
 use std::sync::Arc;
 

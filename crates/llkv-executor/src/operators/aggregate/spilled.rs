@@ -3,13 +3,13 @@
 use super::AggregateSpec;
 use super::local::{Partial, PartialGroups};
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Place, Source, slices};
 use crate::run::Run;
 use crate::spill::{LAST_LEVEL, PartitionWriter, Partitioned, Segment, Spiller, ordinal};
 use arrow::array::UInt64Array;
 use arrow::compute::SortColumn;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -10,7 +10,6 @@ use super::side::{SideKeys, SpilledSide};
 use super::unmatched::UnmatchedReader;
 use super::{BuiltJoin, JoinSpec, PairCalls, build_join};
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Source, StepState, slices};
 use crate::run::Run;
 use crate::spill::{LAST_LEVEL, Segment, Spiller};
@@ -18,6 +17,7 @@ use arrow::array::BooleanArray;
 use arrow::datatypes::DataType;
 use llkv_plan::JoinKind;
 use llkv_result::{ExecError, Result};
+use llkv_types::MemoryReservation;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -2,7 +2,6 @@
 
 use super::JoinSpec;
 use crate::batch::Batch;
-use crate::memory::MemoryReservation;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline::{Flow, Pipeline, Place, Sink, run_to_sink};
 use crate::resolve::Prepared;
@@ -10,6 +9,7 @@ use crate::run::Run;
 use crate::spill::{PartitionWriter, Partitioned, Segment, Spiller};
 use arrow::array::{Array, ArrayRef};
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 
 /// The rows of a side.
 pub(super) enum Side {

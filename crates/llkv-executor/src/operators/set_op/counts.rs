@@ -3,13 +3,13 @@
 use super::Rule;
 use crate::batch::Batch;
 use crate::keys::GroupTable;
-use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Source};
 use crate::run::Run;
 use crate::spill::{PartitionWriter, Spiller};
 use arrow::array::{ArrayRef, AsArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, UInt64Type};
 use llkv_result::{Error, Result};
+use llkv_types::MemoryReservation;
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]

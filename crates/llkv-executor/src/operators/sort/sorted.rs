@@ -5,12 +5,12 @@
 
 use crate::batch::{Batch, concat_batches};
 use crate::keys::{Differences, KeyCodes, SortKeys, code_of, row_of, shifted, sort_entries};
-use crate::memory::MemoryReservation;
 use crate::run::Run;
 use crate::spill::Spiller;
 use arrow::datatypes::DataType;
 use arrow_row::Rows;
 use llkv_result::{Error, Result};
+use llkv_types::MemoryReservation;
 use parking_lot::Mutex;
 use std::cmp::Ordering;
 

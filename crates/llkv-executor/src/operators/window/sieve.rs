@@ -5,12 +5,12 @@
 
 use crate::batch::Batch;
 use crate::keys::{GroupTable, SortKeys};
-use crate::memory::MemoryReservation;
 use crate::resolve::{Column, Prepared, prepare_all};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use llkv_expr::{Expr, SortKey};
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 
 /// First rows of a partition above which sorting everything is as quick.
 const MOST_WANTED: u64 = 16;

@@ -2,13 +2,13 @@
 
 use super::spec::WindowSpec;
 use crate::batch::{Batch, concat_batches};
-use crate::memory::MemoryReservation;
 use crate::pipeline::{MorselReader, Source, slices};
 use crate::run::Run;
 use crate::spill::{MergedSource, Spiller};
 use arrow::datatypes::DataType;
 use arrow_row::OwnedRow;
 use llkv_result::Result;
+use llkv_types::MemoryReservation;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
-//! The engine's memory budget, from which operators that hold rows reserve what they hold.
+//! The engine's memory budget, from which all who hold more than a little reserve it.
 
 use llkv_result::{ExecError, Result};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One limit for all queries of an engine. Operators that keep rows (join tables, groups, sorts)
-/// reserve their bytes here; the one that would pass the limit spills to temporary files, or fails alone.
+/// One limit for all queries of an engine. Operators that keep rows (join tables, groups, sorts), checks of keys and
+/// the building of indexes reserve their bytes here; the one that would pass the limit spills to temporary files, or fails alone.
 pub struct MemoryBudget {
     limit_bytes: AtomicU64,
     used_bytes: AtomicU64,
@@ -62,6 +62,29 @@ impl MemoryBudget {
             operator,
             bytes: 0,
         }
+    }
+
+    /// As much of `wanted_bytes` as there is room for, and `least_bytes` whatever the limit says: for those whose work
+    /// takes longer with less memory, but does not need it.
+    #[must_use]
+    pub fn reserve_most(
+        self: &Arc<Self>,
+        operator: &'static str,
+        wanted_bytes: u64,
+        least_bytes: u64,
+    ) -> MemoryReservation {
+        let mut reservation = self.reserve(operator);
+        let room = self.limit_bytes().saturating_sub(self.used_bytes());
+        let mut bytes = wanted_bytes.min(room);
+        while bytes > least_bytes {
+            // Others may have taken of the room meanwhile.
+            if reservation.grow(bytes).is_ok() {
+                return reservation;
+            }
+            bytes /= 2;
+        }
+        reservation.overdraw(least_bytes);
+        reservation
     }
 }
 
@@ -189,5 +212,22 @@ mod tests {
         assert_eq!(budget.used_bytes(), 10);
         drop(both);
         assert_eq!((budget.used_bytes(), budget.peak_bytes()), (0, 60));
+    }
+
+    #[test]
+    fn what_there_is_room_for_is_reserved_and_the_least_in_any_case() {
+        let budget = MemoryBudget::new(100);
+        let most = |wanted, least| budget.reserve_most("index", wanted, least);
+        let first = most(70, 10);
+        let second = most(70, 10);
+        let third = most(70, 10);
+        assert_eq!(
+            [&first, &second, &third].map(MemoryReservation::bytes),
+            [70, 30, 10]
+        );
+        drop((first, second, third));
+        assert_eq!(budget.used_bytes(), 0);
+        let unlimited = MemoryBudget::unlimited();
+        assert_eq!(unlimited.reserve_most("index", 70, 10).bytes(), 70);
     }
 }
