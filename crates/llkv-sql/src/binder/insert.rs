@@ -416,6 +416,9 @@ impl Binder<'_> {
         info: &TableInfo,
         positions: &[usize],
     ) -> Result<LogicalPlan> {
+        if positions.iter().copied().eq(0..info.columns.len()) {
+            return Ok(LogicalPlan::Project(row));
+        }
         let mut given: Vec<Option<Projection>> = row.projections.into_iter().map(Some).collect();
         row.projections = Vec::with_capacity(info.columns.len());
         for (position, column) in info.columns.iter().enumerate() {

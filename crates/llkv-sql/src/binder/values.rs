@@ -41,6 +41,10 @@ fn target_at<'t>(into: Option<&[Target<'t>]>, position: usize) -> Option<Target<
     into.and_then(|into| into.get(position).copied())
 }
 
+fn are_literals(row: &[ast::Expr]) -> bool {
+    row.iter().all(|expr| matches!(expr, ast::Expr::Value(_)))
+}
+
 impl Binder<'_> {
     /// `VALUES (..), (..)`. With `into`, the values go into these columns of a table, whose types they take.
     pub(super) fn bind_values(
@@ -48,6 +52,11 @@ impl Binder<'_> {
         values: &ast::Values,
         into: Option<&[Target<'_>]>,
     ) -> Result<LogicalPlan> {
+        if let (Some(into), [row]) = (into, values.rows.as_slice())
+            && let Some(row) = self.literal_row(&row.content, into)?
+        {
+            return Ok(LogicalPlan::Project(row));
+        }
         let width = values.rows.first().map_or(0, |row| row.content.len());
         let mut columns: Vec<Vec<Expr>> = (0..width)
             .map(|_| Vec::with_capacity(values.rows.len()))
@@ -84,36 +93,37 @@ impl Binder<'_> {
         if live {
             return self.live_values(columns, &types, into, pending);
         }
-        if let Some(into) = into
-            && let Some(row) = self.literal_row(&columns, into)
-        {
-            return Ok(LogicalPlan::Project(row));
-        }
         self.constant_values(columns, &types, into)
     }
 
-    /// One row of literals on its way into a table: the literals, of the columns' types, which need no arrays.
-    fn literal_row(&mut self, columns: &[Vec<Expr>], into: &[Target<'_>]) -> Option<Project> {
+    /// One row of literals on its way into a table: the literals, of the columns' types, which need no arrays. `None` for other
+    /// values, and literals that are converted another way.
+    fn literal_row(&mut self, row: &[ast::Expr], into: &[Target<'_>]) -> Result<Option<Project>> {
+        if row.len() != into.len() || !are_literals(row) {
+            return Ok(None);
+        }
         let mut projections = Vec::with_capacity(into.len());
-        for (values, Target { column, .. }) in columns.iter().zip(into) {
-            let [Expr::Literal(value)] = values.as_slice() else {
-                return None;
+        for (literal, Target { column, .. }) in row.iter().zip(into) {
+            let Expr::Literal(value) = self.bind_expr(literal)? else {
+                return Ok(None);
+            };
+            let Some(value) = convert(&value, column.ty) else {
+                return Ok(None);
             };
             projections.push(Projection {
                 column: self.new_column(Arc::clone(&column.name), column.ty, true),
-                expr: Expr::Literal(convert(value, column.ty)?),
+                expr: Expr::Literal(value),
             });
         }
-        Some(Project {
+        Ok(Some(Project {
             input: Box::new(LogicalPlan::one_row()),
             projections,
-        })
+        }))
     }
 
     /// One row, in a frame of its own in which subqueries gather.
     fn bind_row(&mut self, row: &[ast::Expr]) -> Result<LiveRow> {
-        let simple = row.iter().all(|expr| matches!(expr, ast::Expr::Value(_)));
-        if simple {
+        if are_literals(row) {
             let exprs = row.iter().map(|expr| self.bind_expr(expr));
             return Ok((exprs.collect::<Result<_>>()?, vec![]));
         }

@@ -220,6 +220,8 @@ fn race(seed: u64, rounds: u64, steps: u64) -> Told {
                                 failed.store(true, Ordering::Relaxed);
                                 break;
                             }
+                            // Or a scheduler with long slices runs one session after the other.
+                            std::thread::yield_now();
                         }
                         connection
                     })
