@@ -2,7 +2,7 @@
 
 use crate::checks::RowChecks;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, foreign_keys, query, sequences};
+use crate::{RuntimeSession, foreign_key_changes, query, sequences};
 use arrow::array::ArrayRef;
 use llkv_plan::{
     AlterAction, AlterTable, ColumnDefinition, DependentView, SequenceDefinition, TableRef,
@@ -50,10 +50,10 @@ pub(crate) fn alter_table(
         }
         _ => false,
     };
-    foreign_keys::before_alter(transaction, &table, &change.meta, cascade)?;
+    foreign_key_changes::before_alter(transaction, &table, &change.meta, cascade)?;
     let table = transaction.table(alter.table, &alter.table_name)?;
     if let AlterAction::AddForeignKey(key) = &alter.action {
-        foreign_keys::add(transaction, &table, key)?;
+        foreign_key_changes::add(transaction, &table, key)?;
         return Ok(done);
     }
     for view in &alter.views {
@@ -362,10 +362,10 @@ fn rewrite(
         transaction.change(CatalogObject::Sequence(again))?;
     }
     transaction.drop_object(ObjectKind::Table, before.schema, &before.name, temporary)?;
-    foreign_keys::retarget(&mut meta, (table.id(), id), &fields);
+    foreign_key_changes::retarget(&mut meta, (table.id(), id), &fields);
     let new = Table::new(meta)?;
     transaction.create(CatalogObject::Table(Arc::clone(&new)), temporary)?;
-    foreign_keys::follow_parent(transaction, table.id(), &new, &fields)?;
+    foreign_key_changes::follow_parent(transaction, table.id(), &new, &fields)?;
     for mut index in indexes {
         index.id = session.context.new_object_id()?;
         index.table = new.id();

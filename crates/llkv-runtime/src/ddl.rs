@@ -2,7 +2,7 @@
 
 use crate::schemas::is_temporary_schema;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, foreign_key_definition, foreign_keys, sequences};
+use crate::{RuntimeSession, foreign_key_changes, foreign_key_definition, sequences};
 use llkv_plan::{GeneratedColumn, LogicalPlan, TableDefinition, TableRef};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
@@ -115,7 +115,7 @@ pub(crate) fn create_table(
         let owner = Some((table.id(), field));
         sequences::create(session, transaction, sequence, temporary, owner)?;
     }
-    foreign_keys::check_parents(transaction, &table)?;
+    foreign_key_changes::check_parents(transaction, &table)?;
     let table = transaction.table(table.id(), &name)?;
     let mut rows = 0;
     let mut append = |batch| {

@@ -2,7 +2,7 @@
 
 use crate::transaction::Transaction;
 use crate::{
-    RuntimeSession, alter, copy, database_numbers, ddl, direct, dml, explain, foreign_keys,
+    RuntimeSession, alter, copy, database_numbers, ddl, direct, dml, explain, foreign_key_changes,
     indexes, integrity, query, row_by_row, schemas, sequences, triggers,
 };
 use llkv_plan::PlanStatement;
@@ -61,7 +61,7 @@ impl RuntimeSession {
                 if_exists,
                 cascade,
             } => {
-                foreign_keys::before_drop(transaction, &names, cascade)?;
+                foreign_key_changes::before_drop(transaction, &names, cascade)?;
                 ddl::drop_tables(transaction, &names, if_exists)
             }
             PlanStatement::CreateView {

@@ -71,6 +71,7 @@ mod dml;
 mod engine;
 mod explain;
 mod firing;
+mod foreign_key_changes;
 mod foreign_key_definition;
 mod foreign_keys;
 mod indexes;

@@ -197,7 +197,7 @@ fn drop_schema(
         .into());
     }
     let tables = objects.iter().map(|object| object.id()).collect::<Vec<_>>();
-    crate::foreign_keys::before_drop_of(transaction, &tables, true)?;
+    crate::foreign_key_changes::before_drop_of(transaction, &tables, true)?;
     for object in objects {
         // What belongs to a table goes with it.
         let is_there = transaction
