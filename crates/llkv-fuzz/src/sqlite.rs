@@ -3,7 +3,8 @@
 use crate::value::{Outcome, Rows, Value};
 use crate::watchdog::watched;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Statement, ffi};
+use std::ffi::c_int;
 
 /// A database in memory with one connection.
 pub(crate) struct Sqlite {
@@ -13,6 +14,7 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) fn new() -> Result<Self, String> {
         let connection = Connection::open_in_memory().map_err(|error| error.to_string())?;
+        write_reals_with_15_digits(&connection)?;
         Ok(Self { connection })
     }
 
@@ -39,6 +41,25 @@ impl Sqlite {
         } else {
             Outcome::Done
         })
+    }
+}
+
+/// Reals become texts of 15 significant digits, as in every SQLite before this setting came with 17 for its default.
+#[allow(unsafe_code)]
+fn write_reals_with_15_digits(connection: &Connection) -> Result<(), String> {
+    const DIGITS: c_int = 15;
+    // SAFETY: the handle is that of a connection which is open; this setting takes a number and where the number that holds
+    // afterwards is put, which may be nowhere.
+    let code = unsafe {
+        let handle = connection.handle();
+        let nowhere = std::ptr::null_mut::<c_int>();
+        ffi::sqlite3_db_config(handle, ffi::SQLITE_DBCONFIG_FP_DIGITS, DIGITS, nowhere)
+    };
+    match code {
+        ffi::SQLITE_OK => Ok(()),
+        code => Err(format!(
+            "SQLite refuses to write reals with {DIGITS} digits: {code}"
+        )),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Statements that are optimized once and run many times, with other values for their parameters.
 
+use crate::direct;
 use crate::single_row::{self, SingleRow};
 use crate::transaction::Transaction;
 use crate::{OnStatementError, RuntimeSession, SessionCatalog, query};
@@ -76,6 +77,23 @@ impl RuntimeSession {
             catalog: Arc::clone(catalog.state()),
             settings: self.settings.version,
         })
+    }
+
+    /// The same for a statement that does nothing but insert one row of values that are given, where the session runs such
+    /// ones without operators; `None` for others.
+    ///
+    /// # Errors
+    /// For a plan that cannot be made executable.
+    pub fn prepare_row(
+        &self,
+        statement: PlanStatement,
+        catalog: &SessionCatalog,
+    ) -> Result<Option<PreparedPlan>> {
+        if !direct::is_allowed(self) {
+            return Ok(None);
+        }
+        let plan = self.prepare(statement, catalog)?;
+        Ok(plan.row.is_some().then_some(plan))
     }
 
     fn note_sizes(&self, plan: &LogicalPlan, tables: &mut Vec<(TableId, RowId)>) -> Result<()> {

@@ -44,6 +44,7 @@ mod engine;
 mod null_order;
 mod options;
 mod prepared;
+mod row_inserts;
 mod session;
 mod substitute;
 mod text;

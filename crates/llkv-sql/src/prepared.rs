@@ -104,6 +104,11 @@ impl Prepared {
         })
     }
 
+    /// The plan with parameters in the place of values, and their places; `None` where the values decide what the plan is.
+    pub(crate) fn into_template(self) -> Option<(PlanStatement, Places)> {
+        Some((self.template?, self.places))
+    }
+
     /// The same text with results of integers that may become reals.
     fn widened(&mut self, catalog: &dyn CatalogView) -> Result<&mut Self> {
         let wide = match self.wide.take() {

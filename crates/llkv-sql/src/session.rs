@@ -4,6 +4,7 @@ use crate::bind::{bind_append, bind_as, shifted};
 use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::null_order::{NullOrder, Reading};
 use crate::prepared::Prepared;
+use crate::row_inserts::RowInserts;
 use crate::text::stack_bytes;
 use crate::{PreparedStatement, SqlDialect, split_statements};
 use arrow::array::{RecordBatchIterator, RecordBatchReader};
@@ -36,6 +37,7 @@ pub(crate) struct SessionState {
     null_order: Option<NullOrder>,
     /// What PREPARE prepared, by lower-case name.
     prepared: HashMap<String, Prepared>,
+    pub(crate) row_inserts: RowInserts,
     default_dialect: SqlDialect,
 }
 
@@ -46,6 +48,7 @@ impl Session {
             dialect,
             null_order: None,
             prepared: HashMap::new(),
+            row_inserts: RowInserts::default(),
             default_dialect: dialect,
         };
         state.set_dialect(dialect);
@@ -158,7 +161,10 @@ impl Session {
 impl SessionState {
     /// One statement, and again where it needed a column to take values of other types.
     fn execute(&mut self, statement: &str) -> Result<StatementResult> {
-        self.storing(|state| state.execute_once(statement))
+        match self.insert_like_before(statement)? {
+            Some(result) => Ok(result),
+            None => self.storing(|state| state.execute_once(statement)),
+        }
     }
 
     /// One statement: parsed, bound against what the session sees, run; again where that has changed before
@@ -179,6 +185,7 @@ impl SessionState {
     ) -> Result<Option<StatementResult>> {
         let bound = bind_as(statement, self.reading(), catalog);
         let bound = bound.inspect_err(|error| self.runtime.note_error(error))?;
+        self.note_insert(statement, &bound.statement, catalog)?;
         match bound.statement {
             BoundStatement::Plan(plan) if bound.may_widen => {
                 self.run_or_widen(plan, statement, catalog)

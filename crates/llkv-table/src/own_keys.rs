@@ -66,10 +66,7 @@ impl OwnKeys {
             return;
         }
         let kept = keys.iter().filter(|(row, _)| is_kept(*row));
-        let mut kept: Vec<&[u8]> = kept.map(|(_, key)| key).collect();
-        // A footprint takes keys fastest in their order.
-        kept.sort_unstable();
-        kept.into_iter().for_each(|key| self.insert(key));
+        kept.for_each(|(_, key)| self.insert(key));
     }
 
     /// The highest key that was inserted.

@@ -63,8 +63,9 @@ macro_rules! values {
         #[derive(Debug)]
         enum Values {
             Boolean(BooleanBuilder),
-            Text(StringViewBuilder),
-            Blob(BinaryViewBuilder),
+            // Boxed: these builders are larger than a row of numbers is.
+            Text(Box<StringViewBuilder>),
+            Blob(Box<BinaryViewBuilder>),
             $($Variant(Numbers<$Arrow>),)+
         }
 
@@ -97,8 +98,8 @@ macro_rules! values {
             fn finish(&mut self) -> ArrayRef {
                 match self {
                     Self::Boolean(values) => ArrayBuilder::finish(values),
-                    Self::Text(values) => ArrayBuilder::finish(values),
-                    Self::Blob(values) => ArrayBuilder::finish(values),
+                    Self::Text(values) => ArrayBuilder::finish(values.as_mut()),
+                    Self::Blob(values) => ArrayBuilder::finish(values.as_mut()),
                     $(Self::$Variant(values) => values.finish(),)+
                 }
             }
@@ -135,8 +136,8 @@ impl Values {
         }
         Some(match ty {
             SqlType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
-            SqlType::Text => Self::Text(StringViewBuilder::with_capacity(0)),
-            SqlType::Blob => Self::Blob(BinaryViewBuilder::with_capacity(0)),
+            SqlType::Text => Self::Text(Box::new(StringViewBuilder::with_capacity(0))),
+            SqlType::Blob => Self::Blob(Box::new(BinaryViewBuilder::with_capacity(0))),
             SqlType::Int8 => of!(Int8),
             SqlType::Int16 => of!(Int16),
             SqlType::Int32 => of!(Int32),
@@ -162,8 +163,11 @@ impl Values {
 
 impl RowBuffer {
     /// An empty buffer for columns of these types; `None` where values of one do not come one by one.
-    pub(crate) fn new(types: impl Iterator<Item = SqlType>) -> Option<Self> {
-        let columns = types.map(Values::new).collect::<Option<_>>()?;
+    pub(crate) fn new(types: impl ExactSizeIterator<Item = SqlType>) -> Option<Self> {
+        let mut columns = Vec::with_capacity(types.len());
+        for ty in types {
+            columns.push(Values::new(ty)?);
+        }
         Some(Self { columns, rows: 0 })
     }
 

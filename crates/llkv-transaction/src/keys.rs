@@ -1,8 +1,8 @@
 //! Unique keys that commits brought: what a transaction checks again when it commits.
 
+use crate::key_list::KeyList;
 use llkv_types::TxnId;
-use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A key in a form whose bytes have the order of the key.
@@ -13,53 +13,47 @@ pub type KeyBytes = Box<[u8]>;
 /// later one is asked to try again.
 #[derive(Debug, Clone, Default)]
 pub struct KeyFootprint {
-    bounds: Option<(KeyBytes, KeyBytes)>,
-    /// Keys each of which was above all before it, as those of most tables come.
-    ascending: Vec<KeyBytes>,
-    /// The others.
-    others: BTreeSet<KeyBytes>,
-    /// The keys are not kept one by one.
-    is_range: bool,
+    known: Known,
+}
+
+/// What is known of the keys.
+#[derive(Debug, Clone)]
+enum Known {
+    Each(KeyList),
+    /// The least and the greatest.
+    Range(KeyBytes, KeyBytes),
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self::Each(KeyList::default())
+    }
 }
 
 impl KeyFootprint {
-    /// Keys kept one by one; more than this are kept as their range.
+    /// Keys kept one by one; more than this are kept as their range. One that came several times counts as often.
     pub const MAX_KEYS: usize = 1 << 16;
+    /// Bytes of keys kept one by one.
+    const MAX_BYTES: usize = 1 << 24;
 
     /// Adds a key.
     pub fn insert(&mut self, key: &[u8]) {
-        let ascends = match &mut self.bounds {
-            None => {
-                self.bounds = Some((key.into(), key.into()));
-                true
-            }
-            Some((_, high)) if key > &**high => {
-                replace(high, key);
-                true
-            }
-            Some((low, _)) => {
-                if key < &**low {
-                    replace(low, key);
+        match &mut self.known {
+            Known::Range(..) => drop(self.widen(key, key)),
+            Known::Each(keys) => {
+                keys.push(key);
+                if (keys.len() > Self::MAX_KEYS || keys.bytes.len() > Self::MAX_BYTES)
+                    && let Some((least, greatest)) = keys.bounds()
+                {
+                    self.known = Known::Range(least.into(), greatest.into());
                 }
-                false
             }
-        };
-        if self.is_range {
-            return;
-        }
-        match ascends {
-            true => self.ascending.push(key.into()),
-            false => drop(self.others.insert(key.into())),
-        }
-        if self.len() > Self::MAX_KEYS {
-            (self.ascending, self.others) = (Vec::new(), BTreeSet::new());
-            self.is_range = true;
         }
     }
 
     /// Adds all keys of a range, where only the range of the keys is known; false where they are kept one by one.
     pub fn widen(&mut self, least: &[u8], greatest: &[u8]) -> bool {
-        let Some((low, high)) = self.bounds.as_mut().filter(|_| self.is_range) else {
+        let Known::Range(low, high) = &mut self.known else {
             return false;
         };
         if least < &**low {
@@ -74,74 +68,59 @@ impl KeyFootprint {
     /// True when no key was inserted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bounds.is_none()
+        matches!(&self.known, Known::Each(keys) if keys.len() == 0)
     }
 
     /// True when only the range of the keys is known.
     #[must_use]
     pub fn is_range(&self) -> bool {
-        self.is_range
+        matches!(self.known, Known::Range(..))
+    }
+
+    /// The least and the highest key.
+    fn bounds(&self) -> Option<(&[u8], &[u8])> {
+        match &self.known {
+            Known::Each(keys) => keys.bounds(),
+            Known::Range(low, high) => Some((low, high)),
+        }
     }
 
     /// The highest key inserted.
     #[must_use]
     pub fn highest(&self) -> Option<&[u8]> {
-        self.bounds.as_ref().map(|(_, high)| &**high)
+        self.bounds().map(|(_, high)| high)
     }
 
     /// Whether the key was inserted; `None` where only the range is known and the key lies in it.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> Option<bool> {
-        let (low, high) = match &self.bounds {
-            Some((low, high)) => (&**low, &**high),
-            None => return Some(false),
-        };
-        if key < low || key > high {
-            return Some(false);
+        match self.bounds() {
+            Some((low, high)) if key >= low && key <= high => match &self.known {
+                Known::Each(keys) => Some(keys.contains(key)),
+                Known::Range(..) => None,
+            },
+            _ => Some(false),
         }
-        (!self.is_range).then(|| self.has(key))
-    }
-
-    /// Whether the key is among those that are kept.
-    fn has(&self, key: &[u8]) -> bool {
-        let found = self.ascending.binary_search_by(|own| (**own).cmp(key));
-        found.is_ok() || self.others.contains(key)
-    }
-
-    /// Whether one of the keys that are kept lies in a range, bounds included.
-    fn has_within(&self, low: &[u8], high: &[u8]) -> bool {
-        let first = self.ascending.partition_point(|own| &**own < low);
-        let first = self.ascending.get(first);
-        let range = (Bound::Included(low), Bound::Included(high));
-        first.is_some_and(|own| &**own <= high)
-            || self.others.range::<[u8], _>(range).next().is_some()
-    }
-
-    /// The keys that are kept, in no order.
-    fn kept(&self) -> impl Iterator<Item = &KeyBytes> {
-        self.ascending.iter().chain(&self.others)
-    }
-
-    fn len(&self) -> usize {
-        self.ascending.len() + self.others.len()
     }
 
     /// True when both may hold one key.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {
-        let (Some((low, high)), Some((other_low, other_high))) = (&self.bounds, &other.bounds)
+        let (Some((low, high)), Some((other_low, other_high))) = (self.bounds(), other.bounds())
         else {
             return false;
         };
         if high < other_low || other_high < low {
             return false;
         }
-        match (self.is_range, other.is_range) {
-            (true, true) => true,
-            (true, false) => other.has_within(low, high),
-            (false, true) => self.has_within(other_low, other_high),
-            (false, false) if self.len() > other.len() => other.kept().any(|key| self.has(key)),
-            (false, false) => self.kept().any(|key| other.has(key)),
+        match (&self.known, &other.known) {
+            (Known::Range(..), Known::Range(..)) => true,
+            (Known::Range(..), Known::Each(keys)) => keys.has_within(low, high),
+            (Known::Each(keys), Known::Range(..)) => keys.has_within(other_low, other_high),
+            (Known::Each(many), Known::Each(few)) if many.len() > few.len() => {
+                few.iter().any(|key| many.contains(key))
+            }
+            (Known::Each(few), Known::Each(many)) => few.iter().any(|key| many.contains(key)),
         }
     }
 }
@@ -216,18 +195,11 @@ mod tests {
 
         /// In whatever order keys come.
         #[test]
-        fn keys_are_found_one_by_one_and_by_ranges(
-            keys in prop::collection::vec(0u32..60, 0..20),
-            low in 0u32..60,
-            width in 0u32..20,
-        ) {
+        fn keys_are_found(keys in prop::collection::vec(0u32..60, 0..20)) {
             let own = footprint(keys.iter().copied());
             for key in 0..60_u32 {
                 prop_assert_eq!(own.contains(&key.to_be_bytes()), Some(keys.contains(&key)));
             }
-            let within = keys.iter().any(|key| (low..=low + width).contains(key));
-            let found = own.has_within(&low.to_be_bytes(), &(low + width).to_be_bytes());
-            prop_assert_eq!(found, within);
             let highest = keys.iter().max().map(|key| key.to_be_bytes());
             prop_assert_eq!(own.highest(), highest.as_ref().map(|key| key.as_slice()));
         }
@@ -247,6 +219,16 @@ mod tests {
         assert!(wider.widen(&low, &high));
         assert!(wider.meets(&footprint([1 << 29])) && wider.meets(&footprint([0])));
         assert_eq!(wider.highest(), Some(high.as_slice()));
+    }
+
+    #[test]
+    fn long_keys_are_their_range() {
+        let mut long = KeyFootprint::default();
+        for first in 1..=40 {
+            long.insert(&vec![first; KeyFootprint::MAX_BYTES / 32]);
+        }
+        assert!(long.is_range());
+        assert!(long.meets(&footprint([2 << 24])) && !long.meets(&footprint([50 << 24])));
     }
 
     #[test]

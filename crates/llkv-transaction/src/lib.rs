@@ -22,6 +22,7 @@
 //! ```
 
 mod conflict;
+mod key_list;
 mod keys;
 mod manager;
 mod pending;

@@ -269,11 +269,14 @@ impl ColumnStore {
         for change in changes {
             let table = change.table();
             let at = changed.iter().position(|(id, _)| *id == table);
-            let known = match at.and_then(|at| changed.get(at)) {
-                Some((_, version)) => Some(version.clone()),
-                None => self.load(state, table)?.map(|v| v.as_ref().clone()),
+            let loaded = match at {
+                Some(_) => None,
+                None => self.load(state, table)?,
             };
-            let next = match (known, change) {
+            let known = at
+                .and_then(|at| changed.get(at))
+                .map(|(_, version)| version);
+            let next = match (known.or(loaded.as_deref()), change) {
                 (Some(version), change) => version.with(change, commit_id)?,
                 (None, ReadyChange::Create { columns, .. }) => TableVersion {
                     applied: commit_id,

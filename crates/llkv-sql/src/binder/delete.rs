@@ -5,6 +5,7 @@ use super::frame::{Clause, Frame};
 use super::from::cross;
 use super::select::filter;
 use super::subquery::keep;
+use super::triggers::Changed;
 use super::update::alias_of;
 use llkv_plan::{
     CascadeTarget, Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement, TableInfo,
@@ -31,12 +32,13 @@ impl Binder<'_> {
         if !table.joins.is_empty() {
             return self.unsupported("DELETE from a join", table);
         }
-        if let TableFactor::Table { name, .. } = &table.relation
-            && let Some((view, plan)) = self.changed_view(name, TriggerEvent::Delete)?
-        {
-            return self.delete_from_view(delete, &table.relation, &view, plan);
-        }
-        let (info, rows, row_id) = self.changed_rows(&table.relation)?;
+        let info = match self.changed_relation(&table.relation, TriggerEvent::Delete)? {
+            Changed::Table(info) => info,
+            Changed::View(view, plan) => {
+                return self.delete_from_view(delete, &table.relation, &view, plan);
+            }
+        };
+        let (rows, row_id) = self.changed_rows(&table.relation, &info)?;
         let own: Vec<PlanColumn> = rows.1.columns.iter().map(|c| c.column.clone()).collect();
         let (plan, scope) = match &delete.using {
             None => rows,

@@ -1,5 +1,6 @@
 //! Expressions: the big match, and chains of operators without recursion.
 
+use super::literals::negative_number;
 use super::row_values::are_rows;
 use super::{Binder, MAX_DEPTH, too_complex};
 use crate::text::stack_bytes;
@@ -190,15 +191,13 @@ impl Binder<'_> {
         }
     }
 
-    /// `-x`. A number's sign is part of the number, so that the smallest one can be written.
+    /// `-x`
     fn bind_minus(&mut self, operand: &ast::Expr) -> Result<Expr> {
         if let ast::Expr::Value(value) = operand
             && let ast::Value::Number(digits, _) = &value.value
         {
-            return match digits.parse::<i64>() {
-                Ok(value) => Ok(Expr::Literal(self.integer(-value))),
-                Err(_) => self.bind_number(&format!("-{digits}"), operand),
-            };
+            let number = negative_number(digits, self.dialect);
+            return self.literal_number(number, digits, operand);
         }
         let inner = self.bind_expr(operand)?;
         self.may_widen |= self.dialect.values_carry_types();

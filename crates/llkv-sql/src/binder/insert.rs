@@ -4,13 +4,14 @@ use super::Binder;
 use super::frame::{Clause, Frame};
 use super::generated::is_default;
 use super::scope::Scope;
+use super::triggers::Changed;
 use super::values::Target;
 use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
     CascadeTarget, ConflictAction, GeneratedColumn, Insert, LogicalPlan, PlanColumn, PlanStatement,
-    Project, Projection, RowCheck, TableInfo, Triggers, ViewChange,
+    Project, Projection, RowCheck, TableInfo, TableRef, Triggers, ViewChange,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
@@ -23,10 +24,10 @@ impl Binder<'_> {
         let TableObject::TableName(name) = &insert.table else {
             return self.unsupported("INSERT into a function or query", &insert.table);
         };
-        if let Some((view, _)) = self.changed_view(name, TriggerEvent::Insert)? {
-            return self.insert_into_view(insert, &view);
-        }
-        let info = self.target(name)?;
+        let info = match self.changed(name, TriggerEvent::Insert)? {
+            Changed::Table(info) => info,
+            Changed::View(view, _) => return self.insert_into_view(insert, &view),
+        };
         let positions = self.insert_columns(insert, &info)?;
         self.refuse_given(insert, &info, &positions)?;
         let source = match &insert.source {
@@ -155,13 +156,18 @@ impl Binder<'_> {
         if let Some(info) = self.catalog.table(&table)? {
             return Ok(info);
         }
-        if self.catalog.view(&table)?.is_some() {
+        self.no_target(&table, name)
+    }
+
+    /// The error for a name that is not a table's.
+    pub(super) fn no_target<T>(&self, table: &TableRef, name: &ast::ObjectName) -> Result<T> {
+        if self.catalog.view(table)?.is_some() {
             return self.invalid(
                 format!("\"{}\" is a view; its rows cannot be changed", table.name),
                 name,
             );
         }
-        self.table_not_found(&table, name)
+        self.table_not_found(table, name)
     }
 
     /// Positions in the table of the columns that are given, in the order in which they are.

@@ -1,6 +1,7 @@
 //! Literals, and arrays of them.
 
 use super::Binder;
+use crate::SqlDialect;
 use arrow::array::{
     ArrayRef, BinaryViewBuilder, BooleanBuilder, Decimal64Builder, Decimal128Builder,
     PrimitiveBuilder, StringViewBuilder, new_null_array,
@@ -43,48 +44,60 @@ impl Binder<'_> {
     }
 
     /// A number: the narrowest of INTEGER, BIGINT and DECIMAL that holds it; DOUBLE with an exponent.
-    pub(super) fn bind_number(
+    fn bind_number(&self, digits: &str, node: &impl super::place::Place) -> Result<Expr> {
+        self.literal_number(number(digits, self.dialect), digits, node)
+    }
+
+    /// What digits stand for, which may be nothing.
+    pub(super) fn literal_number(
         &self,
+        number: Option<Scalar>,
         digits: &str,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        match self.number(digits) {
+        match number {
             Some(scalar) => Ok(Expr::Literal(scalar)),
             None => self.invalid(format!("\"{digits}\" is not a number"), node),
         }
     }
+}
 
-    /// An integer as a literal has it.
-    pub(super) fn integer(&self, value: i64) -> Scalar {
-        match i32::try_from(value) {
-            Ok(small) if !self.dialect.integers_are_wide() => Scalar::Int32(small),
-            _ => Scalar::Int64(value),
-        }
+/// An integer as a literal has it.
+const fn integer(value: i64, dialect: SqlDialect) -> Scalar {
+    let is_small = value >= i32::MIN as i64 && value <= i32::MAX as i64;
+    match is_small && !dialect.integers_are_wide() {
+        true => Scalar::Int32(value as i32),
+        false => Scalar::Int64(value),
     }
+}
 
-    fn number(&self, digits: &str) -> Option<Scalar> {
-        if let Ok(value) = digits.parse::<i64>() {
-            return Some(self.integer(value));
-        }
-        let clean: String = digits.chars().filter(|c| *c != '_').collect();
-        if let Some(hex) = clean
-            .strip_prefix("0x")
-            .or_else(|| clean.strip_prefix("0X"))
-        {
-            // SQLite reads 64 bits of two's complement.
-            return u64::from_str_radix(hex, 16)
-                .ok()
-                .map(|bits| Scalar::Int64(bits as i64));
-        }
-        if clean.len() != digits.len() {
-            return self.number(&clean);
-        }
-        if !self.dialect.decimal_literals_are_double()
-            && let Some(decimal) = decimal(&clean)
-        {
-            return Some(decimal);
-        }
-        clean.parse::<f64>().ok().map(Scalar::Float64)
+/// What the digits of a number stand for.
+pub(crate) fn number(digits: &str, dialect: SqlDialect) -> Option<Scalar> {
+    if let Ok(value) = digits.parse::<i64>() {
+        return Some(integer(value, dialect));
+    }
+    if digits.contains('_') {
+        return number(&digits.replace('_', ""), dialect);
+    }
+    let hex = digits.strip_prefix("0x");
+    if let Some(hex) = hex.or_else(|| digits.strip_prefix("0X")) {
+        // SQLite reads 64 bits of two's complement.
+        let bits = u64::from_str_radix(hex, 16).ok();
+        return bits.map(|bits| Scalar::Int64(bits as i64));
+    }
+    if !dialect.decimal_literals_are_double()
+        && let Some(decimal) = decimal(digits)
+    {
+        return Some(decimal);
+    }
+    digits.parse::<f64>().ok().map(Scalar::Float64)
+}
+
+/// The same with a minus before it, which is part of the number, so that the smallest one can be written.
+pub(crate) fn negative_number(digits: &str, dialect: SqlDialect) -> Option<Scalar> {
+    match digits.parse::<i64>() {
+        Ok(value) => Some(integer(-value, dialect)),
+        Err(_) => number(&format!("-{digits}"), dialect),
     }
 }
 

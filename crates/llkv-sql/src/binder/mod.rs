@@ -77,7 +77,7 @@ mod wildcard;
 mod window_frames;
 mod windows;
 
-pub(crate) use literals::convert;
+pub(crate) use literals::{convert, negative_number, number};
 pub(crate) use parameters::ParameterMode;
 pub use statement::BoundStatement;
 

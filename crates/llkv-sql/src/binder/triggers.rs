@@ -44,6 +44,13 @@ pub(super) struct TriggerPrograms {
     open: usize,
 }
 
+/// What a statement changes.
+pub(super) enum Changed {
+    Table(Arc<TableInfo>),
+    /// A view, as the table that its triggers take it for, and its rows.
+    View(Arc<TableInfo>, LogicalPlan),
+}
+
 impl Binder<'_> {
     /// `CREATE TRIGGER`: the text is kept, and read again by the statements that it fires for.
     pub(super) fn bind_create_trigger(&mut self, text: &TriggerText) -> Result<PlanStatement> {
@@ -346,24 +353,26 @@ impl Binder<'_> {
         })
     }
 
-    /// A view that a statement changes, as the table that its triggers take it for: none where no INSTEAD OF
-    /// trigger of it fires at the event.
-    pub(super) fn changed_view(
+    /// What a statement changes: a table, or a view of which an INSTEAD OF trigger fires at the event.
+    ///
+    /// # Errors
+    /// For a view without such a trigger, and where there is nothing of this name.
+    pub(super) fn changed(
         &mut self,
         name: &ast::ObjectName,
         event: TriggerEvent,
-    ) -> Result<Option<(Arc<TableInfo>, LogicalPlan)>> {
+    ) -> Result<Changed> {
         let reference = self.table_ref(name)?;
-        if self.catalog.table(&reference)?.is_some() {
-            return Ok(None);
+        if let Some(info) = self.catalog.table(&reference)? {
+            return Ok(Changed::Table(info));
         }
-        let Some(view) = self.catalog.view(&reference)? else {
-            return Ok(None);
+        let fires = |view: &llkv_plan::ViewInfo| {
+            let triggers = self.catalog.triggers(view.id);
+            triggers.iter().any(|trigger| trigger.event == event)
         };
-        let triggers = self.catalog.triggers(view.id);
-        if !triggers.iter().any(|trigger| trigger.event == event) {
-            return Ok(None);
-        }
+        let Some(view) = self.catalog.view(&reference)?.filter(|view| fires(view)) else {
+            return self.no_target(&reference, name);
+        };
         let plan = self.bind_view(&view)?;
         let columns = plan.columns();
         let columns = columns
@@ -387,7 +396,7 @@ impl Binder<'_> {
             checks: Vec::new(),
             dialect: self.dialect.name().to_owned(),
         };
-        Ok(Some((Arc::new(info), plan)))
+        Ok(Changed::View(Arc::new(info), plan))
     }
 }
 

@@ -6,6 +6,7 @@ use super::from::{Rows, cross};
 use super::generated::Given;
 use super::select::filter;
 use super::subquery::apply_all;
+use super::triggers::Changed;
 use super::values::Target;
 use llkv_expr::Expr;
 use llkv_plan::{
@@ -15,7 +16,6 @@ use llkv_plan::{
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
 use sqlparser::ast::{self, AssignmentTarget, TableFactor, UpdateTableFromKind};
-use std::sync::Arc;
 
 /// A column that SET names, by position, and its value.
 type Assigned = (usize, Expr);
@@ -31,12 +31,11 @@ impl Binder<'_> {
         if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
             return self.unsupported(*feature, &update.update_token.0);
         }
-        if let TableFactor::Table { name, .. } = &update.table.relation
-            && let Some((view, plan)) = self.changed_view(name, TriggerEvent::Update)?
-        {
-            return self.update_view(update, &view, plan);
-        }
-        let (info, rows, row_id) = self.changed_rows(&update.table.relation)?;
+        let info = match self.changed_relation(&update.table.relation, TriggerEvent::Update)? {
+            Changed::Table(info) => info,
+            Changed::View(view, plan) => return self.update_view(update, &view, plan),
+        };
+        let (rows, row_id) = self.changed_rows(&update.table.relation, &info)?;
         let (plan, scope) = match &update.from {
             None => rows,
             Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => {
@@ -160,26 +159,35 @@ impl Binder<'_> {
         positions.collect()
     }
 
-    /// The table that a statement changes, its rows with their ids, under the name they have there.
+    /// What UPDATE or DELETE names.
+    pub(super) fn changed_relation(
+        &mut self,
+        relation: &TableFactor,
+        event: TriggerEvent,
+    ) -> Result<Changed> {
+        match relation {
+            TableFactor::Table {
+                name, args: None, ..
+            } => self.changed(name, event),
+            _ => self.unsupported("a change of anything but a table", relation),
+        }
+    }
+
+    /// The rows of a table that a statement changes, with their ids, under the name they have there.
     pub(super) fn changed_rows(
         &mut self,
         relation: &TableFactor,
-    ) -> Result<(Arc<TableInfo>, Rows, PlanColumn)> {
-        let TableFactor::Table {
-            name,
-            alias,
-            args: None,
-            ..
-        } = relation
-        else {
-            return self.unsupported("a change of anything but a table", relation);
+        info: &TableInfo,
+    ) -> Result<(Rows, PlanColumn)> {
+        let alias = match relation {
+            TableFactor::Table { alias, .. } => alias.as_ref(),
+            _ => None,
         };
-        let info = self.target(name)?;
-        let (plan, row_id) = self.scan_with_row_id(&info);
-        let (plan, mut scope) = self.named_rows(plan, alias.as_ref(), Some(&info.name))?;
+        let (plan, row_id) = self.scan_with_row_id(info);
+        let (plan, mut scope) = self.named_rows(plan, alias, Some(&info.name))?;
         // The row id is for the statement, not for its text.
         scope.columns.truncate(info.columns.len());
-        Ok((info, (plan, scope), row_id))
+        Ok(((plan, scope), row_id))
     }
 
     fn bind_update_clauses(

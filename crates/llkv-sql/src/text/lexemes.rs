@@ -109,11 +109,11 @@ impl<'t> Lexemes<'t> {
     }
 
     /// The text that a literal stands for.
-    pub(super) fn text_of(&self, lexeme: Lexeme) -> String {
+    pub(super) fn text_of(&self, lexeme: Lexeme) -> Cow<'t, str> {
         let written = self.written(lexeme);
         match written.contains('\'') {
-            true => written.replace("''", "'"),
-            false => written.to_owned(),
+            true => written.replace("''", "'").into(),
+            false => written.into(),
         }
     }
 

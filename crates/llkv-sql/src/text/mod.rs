@@ -2,6 +2,7 @@
 
 mod create_as;
 mod exclusions;
+mod given_row;
 mod grammar;
 mod hints;
 mod lexemes;
@@ -18,6 +19,7 @@ mod tokens;
 mod trigger;
 
 pub(crate) use exclusions::exclusion_of;
+pub(crate) use given_row::GivenRow;
 pub(crate) use location::SourceText;
 pub(crate) use parse::{
     Parsed, Summarized, parse_expression, parse_query, parse_statement, parse_trigger, stack_bytes,

@@ -53,7 +53,7 @@ fn bare_token(lexemes: &Lexemes<'_>, lexeme: Lexeme) -> Token {
         }),
         Kind::QuotedName => Token::make_word(lexemes.written(lexeme), Some('"')),
         Kind::Number => Token::Number(lexemes.written(lexeme).to_owned(), false),
-        Kind::Text => Token::SingleQuotedString(lexemes.text_of(lexeme)),
+        Kind::Text => Token::SingleQuotedString(lexemes.text_of(lexeme).into_owned()),
         Kind::Parameter(_) => Token::Placeholder(lexemes.parameter(lexeme).into_owned()),
         Kind::LParen => Token::LParen,
         Kind::RParen => Token::RParen,

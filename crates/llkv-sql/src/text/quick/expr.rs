@@ -262,7 +262,7 @@ impl Cursor<'_> {
         let lexeme = self.next()?;
         let value = match lexeme.kind {
             Kind::Number => Value::Number(self.lexemes.written(lexeme).to_owned(), false),
-            Kind::Text => Value::SingleQuotedString(self.lexemes.text_of(lexeme)),
+            Kind::Text => Value::SingleQuotedString(self.lexemes.text_of(lexeme).into_owned()),
             Kind::Parameter(_) => Value::Placeholder(self.lexemes.parameter(lexeme).into_owned()),
             Kind::Word(Keyword::NULL) => Value::Null,
             _ => return None,
