@@ -211,7 +211,7 @@ impl SessionState {
                 Ok(StatementResult::Utility { tag: "SET" })
             }
             BoundStatement::Steps { tag, texts } => self.run_steps(tag, &texts),
-            BoundStatement::Nothing => Ok(StatementResult::Utility { tag: "SET" }),
+            BoundStatement::Nothing { tag } => Ok(StatementResult::Utility { tag }),
             BoundStatement::Prepare { name, text } => {
                 let prepared = Prepared::new(&text, self.reading(), catalog);
                 let prepared = prepared.inspect_err(|error| self.runtime.note_error(error))?;

@@ -64,8 +64,8 @@ pub(super) struct Collations {
     columns: HashMap<ColumnId, Collated>,
     /// Columns of results that are no columns of a table.
     computed: ColumnSet,
-    /// Columns of set operations, with the collations of their first inputs.
-    first_inputs: HashMap<ColumnId, Collated>,
+    /// Columns of set operations, with the collations of their first and last inputs.
+    inputs: HashMap<ColumnId, (Collated, Collated)>,
 }
 
 impl Binder<'_> {
@@ -188,36 +188,53 @@ impl Binder<'_> {
     /// Gives a column the collation of another.
     pub(super) fn copy_collated(&mut self, from: ColumnId, to: ColumnId) {
         self.set_collated(to, self.collated_result(from));
+        if let Some((_, last)) = self.collations.inputs.get(&from).copied() {
+            let own = self.collated_result(to);
+            self.collations.inputs.insert(to, (own, last));
+        }
     }
 
     /// Notes the collation of a column of a set operation by those of its inputs: rows are compared and ordered by the first that
     /// there is.
     pub(super) fn set_collated_of(&mut self, id: ColumnId, inputs: impl Iterator<Item = ColumnId>) {
         let inputs: Vec<ColumnId> = inputs.collect();
-        if let Some(first) = inputs.first() {
-            let collated = self.first_input_collated(*first);
-            self.collations.first_inputs.insert(id, collated);
+        if let (Some(first), Some(last)) = (inputs.first(), inputs.last()) {
+            let (first, _) = self.inputs_collated(*first);
+            let (_, last) = self.inputs_collated(*last);
+            self.collations.inputs.insert(id, (first, last));
         }
         let mut collated = inputs.iter().map(|input| self.collated_result(*input));
         let known = collated.find(|collated| collated.known().is_some());
         self.set_collated(id, known.unwrap_or_default());
     }
 
-    fn first_input_collated(&self, id: ColumnId) -> Collated {
-        let of_inputs = self.collations.first_inputs.get(&id).copied();
-        of_inputs.unwrap_or_else(|| self.collated_result(id))
+    /// The collations of a column in the first and the last SELECT of a query, which may be one.
+    fn inputs_collated(&self, id: ColumnId) -> (Collated, Collated) {
+        let of_inputs = self.collations.inputs.get(&id).copied();
+        of_inputs.unwrap_or_else(|| {
+            let own = self.collated_result(id);
+            (own, own)
+        })
+    }
+
+    /// The collation of a column that IN looks at. In SQLite that of a set operation has the one of the last SELECT there.
+    pub(super) fn collated_list(&self, id: ColumnId) -> Collated {
+        match self.dialect {
+            SqlDialect::Sqlite => self.inputs_collated(id).1,
+            _ => self.collated_result(id),
+        }
     }
 
     /// Notes that columns are those of a relation from here on. In SQLite the column of a set operation has the collation of the
     /// first SELECT then, that of the bytes where it has none.
     pub(super) fn enter_relation(&mut self, columns: &[PlanColumn]) {
-        if self.dialect != SqlDialect::Sqlite || self.collations.first_inputs.is_empty() {
+        if self.dialect != SqlDialect::Sqlite || self.collations.inputs.is_empty() {
             return;
         }
         for column in columns {
-            if let Some(collated) = self.collations.first_inputs.remove(&column.id) {
+            if let Some((first, _)) = self.collations.inputs.remove(&column.id) {
                 self.collations.columns.remove(&column.id);
-                self.set_collated(column.id, Collated::column(collated.own()));
+                self.set_collated(column.id, Collated::column(first.own()));
             }
         }
     }

@@ -233,7 +233,7 @@ impl Binder<'_> {
         }
     }
 
-    /// `range(3) t` names the relation, and in PostgreSQL's way its one column too.
+    /// `range(3) t` names the relation, and in PostgreSQL's way its one column too. In SQLite the column is `value`.
     fn series_rows(
         &mut self,
         plan: LogicalPlan,
@@ -246,6 +246,12 @@ impl Binder<'_> {
             && let ([], Some(column)) = (alias.columns.as_slice(), scope.columns.first_mut())
         {
             column.column.name = alias.name.value.as_str().into();
+        }
+        if self.dialect == crate::SqlDialect::Sqlite
+            && alias.is_none_or(|alias| alias.columns.is_empty())
+            && let Some(column) = scope.columns.first_mut()
+        {
+            column.column.name = "value".into();
         }
         Ok((plan, scope))
     }

@@ -6,7 +6,8 @@ use super::statement::BoundStatement;
 use crate::dialect::SqlDialect;
 use llkv_expr::Dialects;
 use llkv_plan::{
-    ForeignKeyAction, IndexInfo, IndexOrigin, LogicalPlan, PlanStatement, TableInfo, TableRef,
+    ColumnInfo, ForeignKeyAction, GeneratedColumn, IndexInfo, IndexOrigin, LogicalPlan,
+    PlanStatement, TableInfo, TableRef,
 };
 use llkv_result::Result;
 use llkv_types::{Collation, DatabaseNumber, Scalar, SqlType};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 use SqlType::{Int64, Text};
 
 type Row = Vec<Scalar>;
+
+/// `hidden` of a column that is computed and stored.
+const STORED: i64 = 3;
 
 /// A pragma that gives rows.
 struct Pragma {
@@ -218,7 +222,7 @@ impl Binder<'_> {
             let row = vec![Scalar::Int64(*answer)];
             return self.rows(&[(name, Int64)], vec![row]).map(bound);
         }
-        Ok(BoundStatement::Nothing)
+        Ok(BoundStatement::Nothing { tag: "SET" })
     }
 
     /// A number of the file, read or set.
@@ -259,9 +263,9 @@ impl Binder<'_> {
                 return self.setting(pragma, value);
             }
             (SqlDialect::DuckDb, _) if super::tuning::is_without_effect(&pragma) => {
-                return Ok(BoundStatement::Nothing);
+                return Ok(BoundStatement::Nothing { tag: "SET" });
             }
-            (SqlDialect::Sqlite, _) => return Ok(BoundStatement::Nothing),
+            (SqlDialect::Sqlite, _) => return Ok(BoundStatement::Nothing { tag: "SET" }),
             _ => {}
         }
         self.unsupported(format!("PRAGMA {pragma}"), node)
@@ -293,17 +297,20 @@ impl Binder<'_> {
         hidden: bool,
     ) -> Result<Vec<Row>> {
         let view = self.pragma_view(of)?;
-        let mut rows: Vec<Row> = match view {
-            Some(columns) => columns,
+        Ok(match view {
+            Some(mut columns) => {
+                if hidden {
+                    columns
+                        .iter_mut()
+                        .for_each(|row| row.push(Scalar::Int64(0)));
+                }
+                columns
+            }
             None => match self.pragma_table(of, node)? {
-                Some(info) => self.table_columns(&info),
+                Some(info) => self.table_columns(&info, hidden),
                 None => vec![],
             },
-        };
-        if hidden {
-            rows.iter_mut().for_each(|row| row.push(Scalar::Int64(0)));
-        }
-        Ok(rows)
+        })
     }
 
     /// The columns of a view.
@@ -329,24 +336,39 @@ impl Binder<'_> {
         Ok(Some(rows.collect()))
     }
 
-    fn table_columns(&self, info: &TableInfo) -> Vec<Row> {
+    /// The columns of a table. SQLite leaves computed ones out where it does not tell which are hidden, and row ids that the
+    /// table numbers have no default.
+    fn table_columns(&self, info: &TableInfo, hidden: bool) -> Vec<Row> {
         let primary = info.keys.iter().find(|key| key.primary);
+        let row_id = self.row_id_position(info);
+        let is_computed =
+            |column: &ColumnInfo| matches!(column.generated, Some(GeneratedColumn::Expression(_)));
+        let leaves_out = !hidden && self.dialect == SqlDialect::Sqlite;
         let columns = info.columns.iter().enumerate();
         columns
-            .map(|(position, column)| {
+            .filter(|(_, column)| !(leaves_out && is_computed(column)))
+            .zip(0..)
+            .map(|((position, column), number)| {
                 let key = primary
                     .and_then(|key| key.columns.iter().position(|c| *c as usize == position))
                     .map_or(0, |at| at as i64 + 1);
-                let default = column.default_sql.as_deref();
+                // AUTOINCREMENT: a sequence, and no NULLs.
+                let is_numbered = row_id == Some(position) && column.default_sql.is_some();
+                let default = column.default_sql.as_deref().filter(|_| !is_numbered);
                 let declared = column.declared.clone();
-                vec![
-                    Scalar::Int64(position as i64),
+                let mut row = vec![
+                    Scalar::Int64(number),
                     text(&column.name),
                     text(&declared.unwrap_or_else(|| self.declared(column.ty))),
-                    Scalar::Int64(i64::from(!column.nullable)),
+                    Scalar::Int64(i64::from(!column.nullable && !is_numbered)),
                     default.map_or(Scalar::Null(Text), text),
                     Scalar::Int64(key),
-                ]
+                ];
+                if hidden {
+                    let kind = if is_computed(column) { STORED } else { 0 };
+                    row.push(Scalar::Int64(kind));
+                }
+                row
             })
             .collect()
     }

@@ -42,7 +42,7 @@ impl Binder<'_> {
             return Ok(BoundStatement::SetNullOrder(order));
         }
         if self.dialect == SqlDialect::DuckDb && super::tuning::is_without_effect(&name) {
-            return Ok(BoundStatement::Nothing);
+            return Ok(BoundStatement::Nothing { tag: "SET" });
         }
         Ok(BoundStatement::Plan(Box::new(PlanStatement::Set {
             name,

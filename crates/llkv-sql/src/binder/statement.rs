@@ -5,7 +5,7 @@ use super::place::Place;
 use crate::dialect::SqlDialect;
 use crate::null_order::NullOrder;
 use crate::text::Parsed;
-use llkv_plan::{ExplainFormat, ExplainMode, PlanStatement};
+use llkv_plan::{ExplainFormat, ExplainMode, PlanStatement, TableRef};
 use llkv_result::Result;
 use llkv_types::Scalar;
 use sqlparser::ast::{self, Statement as S};
@@ -20,8 +20,11 @@ pub enum BoundStatement {
     SetDialect(Option<SqlDialect>),
     /// `SET default_null_order`; `None` to reset it.
     SetNullOrder(Option<NullOrder>),
-    /// A setting without effect.
-    Nothing,
+    /// A statement without effect, such as a setting that other engines have.
+    Nothing {
+        /// What its result is called.
+        tag: &'static str,
+    },
     /// `PREPARE name AS text`
     Prepare {
         /// Name, as written.
@@ -82,6 +85,7 @@ impl Binder<'_> {
             S::Set(set) => self.bind_set(set),
             S::AlterTable(alter) => self.bind_alter_table(alter),
             S::Reset(reset) => self.bind_reset(reset),
+            S::Analyze(analyze) => self.bind_analyze(analyze),
             S::Pragma { name, value, .. } => self.bind_pragma(name, value.as_ref()),
             S::Prepare {
                 name, statement, ..
@@ -104,6 +108,43 @@ impl Binder<'_> {
             }
             other => self.bind_statement(other).map(plan),
         }
+    }
+
+    /// `ANALYZE`, `ANALYZE t`: nothing is to be done, because statistics are kept with the rows.
+    fn bind_analyze(&self, analyze: &ast::Analyze) -> Result<BoundStatement> {
+        if let Some(name) = &analyze.table_name {
+            let table = self.table_ref(name)?;
+            if self.catalog.table(&table)?.is_none() && !self.is_index_or_schema(&table.name)? {
+                return self.table_not_found(&table, name);
+            }
+        }
+        Ok(BoundStatement::Nothing { tag: "ANALYZE" })
+    }
+
+    /// What SQLite analyzes beside tables.
+    fn is_index_or_schema(&self, name: &str) -> Result<bool> {
+        if self.dialect != SqlDialect::Sqlite {
+            return Ok(false);
+        }
+        if ["main", "temp"]
+            .iter()
+            .any(|schema| schema.eq_ignore_ascii_case(name))
+        {
+            return Ok(true);
+        }
+        for table in self.catalog.names() {
+            let table = TableRef {
+                schema: None,
+                name: table,
+            };
+            if let Some(info) = self.catalog.table(&table)?
+                && (self.catalog.indexes(info.id).iter())
+                    .any(|index| index.name.eq_ignore_ascii_case(name))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `EXECUTE name(1, x := 2)`: constants.

@@ -80,7 +80,7 @@ impl Binder<'_> {
         for ((needle, column), collation) in needle.iter_mut().zip(&columns).zip(collations) {
             let left = std::mem::replace(needle, Expr::Literal(Scalar::Null(SqlType::Null)));
             let (left, right) = self.common(left, column, node)?;
-            let of_column = self.collated_result(column.id);
+            let of_column = self.collated_list(column.id);
             let collation = self.collation_between(collation, of_column);
             *needle = self.collated(left, collation)?;
             haystack.push(self.collated(right, collation)?);
