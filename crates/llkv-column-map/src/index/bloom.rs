@@ -16,6 +16,33 @@ const COUNT_BITS: u32 = 8;
 /// So many keys are added at a time: one by one, each would wait for its own block to come from memory.
 const WAITING_KEYS: usize = 4_096;
 
+/// Hashes of keys that are to be added to a filter.
+#[derive(Debug)]
+pub(crate) struct WaitingKeys {
+    hashes: Vec<u64>,
+    last: Option<u64>,
+}
+
+impl Default for WaitingKeys {
+    fn default() -> Self {
+        Self {
+            hashes: Vec::with_capacity(WAITING_KEYS),
+            last: None,
+        }
+    }
+}
+
+impl WaitingKeys {
+    /// Takes note of a key; equal ones come one after the other. True when it is time to add what waits.
+    pub(crate) fn push(&mut self, key: &[u8]) -> bool {
+        let hash = xxh3_64(key);
+        if self.last.replace(hash) != Some(hash) {
+            self.hashes.push(hash);
+        }
+        self.hashes.len() >= WAITING_KEYS
+    }
+}
+
 /// A filter that keys are added to.
 #[derive(Debug)]
 pub(crate) struct BloomBuilder {
@@ -23,9 +50,6 @@ pub(crate) struct BloomBuilder {
     bytes: Vec<u8>,
     blocks: usize,
     keys: usize,
-    /// Hashes of keys that are to be added.
-    waiting: Vec<u64>,
-    last: Option<u64>,
 }
 
 impl BloomBuilder {
@@ -41,26 +65,13 @@ impl BloomBuilder {
             bytes: vec![0; blocks * BLOCK_BYTES],
             blocks,
             keys: 0,
-            waiting: Vec::with_capacity(WAITING_KEYS),
-            last: None,
         }
     }
 
-    /// Adds a key. Equal ones come one after the other.
-    pub(crate) fn push(&mut self, key: &[u8]) {
-        let hash = xxh3_64(key);
-        if self.last.replace(hash) == Some(hash) {
-            return;
-        }
-        self.keys += 1;
-        self.waiting.push(hash);
-        if self.waiting.len() == WAITING_KEYS {
-            self.add_waiting();
-        }
-    }
-
-    fn add_waiting(&mut self) {
-        for hash in self.waiting.drain(..) {
+    /// Adds the keys that wait.
+    pub(crate) fn add(&mut self, waiting: &mut WaitingKeys) {
+        self.keys += waiting.hashes.len();
+        for hash in waiting.hashes.drain(..) {
             let block = block_of(hash, self.blocks) * BLOCK_BYTES;
             for bit in bits_of(hash) {
                 if let Some(byte) = self.bytes.get_mut(block + bit / 8) {
@@ -72,7 +83,6 @@ impl BloomBuilder {
 
     /// The filter, with about as many blocks as different keys need.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.add_waiting();
         let needed = blocks_for(self.keys);
         while self.blocks.is_multiple_of(2) && self.blocks / 2 >= needed {
             self.halve();
@@ -138,13 +148,25 @@ fn bits_of(hash: u64) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
+    /// A filter of the numbers below 20,000, each of which comes so many times.
+    fn filter_of(expected: u64, most_bytes: usize, times: usize) -> Vec<u8> {
+        let mut builder = BloomBuilder::with_room(expected, most_bytes);
+        let mut waiting = WaitingKeys::default();
+        for n in 0..20_000u64 {
+            for _ in 0..times {
+                if waiting.push(&n.to_be_bytes()) {
+                    builder.add(&mut waiting);
+                }
+            }
+        }
+        builder.add(&mut waiting);
+        builder.finish()
+    }
+
     #[test]
     fn every_key_is_there_and_few_others() {
-        let mut builder = BloomBuilder::with_room(20_000, usize::MAX);
-        for n in 0..20_000u64 {
-            builder.push(&n.to_be_bytes());
-        }
-        let bloom = Bloom::open(Blob::from_bytes(&builder.finish()));
+        let filter = filter_of(20_000, usize::MAX, 1);
+        let bloom = Bloom::open(Blob::from_bytes(&filter));
         assert!((0..20_000u64).all(|n| bloom.may_contain(&n.to_be_bytes())));
         let wrong = (20_000..40_000u64).filter(|n| bloom.may_contain(&n.to_be_bytes()));
         assert!(wrong.count() < 800);
@@ -157,12 +179,7 @@ mod tests {
             (5_000_000, usize::MAX, 800),
             (20_000, 8 << 10, 12_000),
         ] {
-            let mut builder = BloomBuilder::with_room(expected, most_bytes);
-            for n in 0..20_000u64 {
-                builder.push(&n.to_be_bytes());
-                builder.push(&n.to_be_bytes());
-            }
-            let bytes = builder.finish();
+            let bytes = filter_of(expected, most_bytes, 2);
             assert!(bytes.len() <= 2 * blocks_for(20_000) * BLOCK_BYTES);
             assert!(bytes.len() <= most_bytes);
             let bloom = Bloom::open(Blob::from_bytes(&bytes));

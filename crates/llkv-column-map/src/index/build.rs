@@ -1,17 +1,18 @@
 //! What a checkpoint does for the indexes of a table: new rows into runs, runs of one size into one.
 
 use super::lookup::{KeyReader, is_damage};
-use super::run::{Cursor, Run, RunWriter, StagedRun};
+use super::merge::{Source, merge};
+use super::run::Run;
+use super::writer::{RunPart, RunWriter, StagedRun};
 use super::{EntryBuffer, IndexVersion, KeyColumn, OrderedPart};
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
+use arrow::row::Rows;
 use llkv_result::{Error, Result};
 use llkv_storage::WriteBatch;
 use llkv_types::{Horizon, MemoryBudget, MemoryReservation, ROW_GROUP_ROWS, RowId};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
 
 /// Entries are sorted in memory up to this much at a time, and up to half of the memory that is to be used.
@@ -28,6 +29,10 @@ const LEVEL_FACTOR: u64 = 4;
 const LIVE_SHARE: (u64, u64) = (3, 4);
 /// So many rows are looked at by several threads.
 const MANY_ROWS: usize = 4 * ROW_GROUP_ROWS;
+/// Windows of which each thread reads the keys before they become entries.
+const WINDOWS_PER_THREAD: usize = 2;
+/// Fewer entries than these are written by one thread.
+const PARALLEL_ENTRIES: usize = 1 << 17;
 /// Fewer ordered parts than these may stay although their rows are gone.
 const MANY_PARTS: usize = 16;
 /// Below so many entries nothing is thrown out early.
@@ -87,6 +92,20 @@ impl AnyRun {
         match self {
             Self::Stored(run) => run.entries(),
             Self::Staged(run) => run.entries(),
+        }
+    }
+
+    fn has_filter(&self) -> bool {
+        match self {
+            Self::Stored(_) => true,
+            Self::Staged(run) => run.has_filter(),
+        }
+    }
+
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::Stored(run) => Source::Stored(run),
+            Self::Staged(run) => Source::Staged(run),
         }
     }
 
@@ -169,7 +188,6 @@ impl<'a> Builder<'a> {
         segments.retain(|segment| segment.last_row_id() >= self.covered_to);
         self.rows_to_come = segments.iter().map(|segment| segment.rows).sum();
         self.waiting = self.empty_buffer();
-        let mut reader = KeyReader::new(columns);
         for (segment, part) in segments.iter().zip(self.ordered_parts(&segments, columns)) {
             let follows = |part: &OrderedPart| {
                 let last = self.ordered.last();
@@ -177,7 +195,7 @@ impl<'a> Builder<'a> {
             };
             match part?.filter(follows) {
                 Some(part) => self.add_ordered(part),
-                None => self.add_entries(segment, &mut reader)?,
+                None => self.add_entries(segment, columns)?,
             }
         }
         self.flush()?;
@@ -222,28 +240,35 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Rows of a segment that the index does not have yet.
-    fn add_entries(&mut self, segment: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
-        let (version, horizon) = (self.version, self.horizon);
-        let has_deletes = version.has_deletes(segment);
-        for start in (0..segment.rows).step_by(WINDOW_ROWS) {
-            let rows = WINDOW_ROWS.min(segment.rows - start);
-            let keys = reader.read(segment, start, rows)?;
-            let mut keys = keys.iter();
-            let mut added = Ok(());
-            segment.id_ranges(start, rows, |from, to, first| {
-                for (position, key) in (from..to).zip(&mut keys) {
-                    let row_id = first + (position - from) as u64;
-                    let is_dead = || has_deletes && version.is_dead(segment, position, horizon);
-                    if row_id >= self.covered_to && !is_dead() && added.is_ok() {
-                        added = self.add_entry(key.data(), row_id);
-                    }
-                }
-            });
-            added?;
+    /// Rows of a segment that the index does not have yet. Keys are read by all threads, some windows at a time.
+    fn add_entries(&mut self, segment: &Arc<RowGroup>, columns: &[KeyColumn]) -> Result<()> {
+        let starts: Vec<usize> = (0..segment.rows).step_by(WINDOW_ROWS).collect();
+        for starts in starts.chunks(WINDOWS_PER_THREAD * rayon::current_num_threads()) {
+            for (start, keys) in starts.iter().zip(read_keys(segment, starts, columns)?) {
+                self.add_window(segment, *start, &keys)?;
+            }
         }
         self.rows_to_come = self.rows_to_come.saturating_sub(segment.rows);
         Ok(())
+    }
+
+    /// Rows from `start` on whose keys were read.
+    fn add_window(&mut self, segment: &Arc<RowGroup>, start: usize, keys: &Rows) -> Result<()> {
+        let (version, horizon) = (self.version, self.horizon);
+        let has_deletes = version.has_deletes(segment);
+        let rows = keys.num_rows();
+        let mut keys = keys.iter();
+        let mut added = Ok(());
+        segment.id_ranges(start, rows, |from, to, first| {
+            for (position, key) in (from..to).zip(&mut keys) {
+                let row_id = first + (position - from) as u64;
+                let is_dead = || has_deletes && version.is_dead(segment, position, horizon);
+                if row_id >= self.covered_to && !is_dead() && added.is_ok() {
+                    added = self.add_entry(key.data(), row_id);
+                }
+            }
+        });
+        added
     }
 
     /// Adds an entry, behind what waits or, where that is full, to what is begun anew.
@@ -284,22 +309,33 @@ impl<'a> Builder<'a> {
         if self.waiting.len() == 0 {
             return Ok(());
         }
-        let mut writer = self.writer(self.waiting.len() as u64);
         let mut waiting = std::mem::replace(&mut self.waiting, EntryBuffer::with_room(0, 0));
-        waiting.for_each_sorted(|key, row_id| writer.push(key, row_id))?;
+        waiting.sort();
+        let pager = self.version.pager.as_ref();
+        // As many as cannot stay, and some more, will come: they are merged, and the filter is made then.
+        let writer = match self.rows_to_come > RUNS_PER_LEVEL * waiting.len() {
+            true => RunWriter::without_filter(pager),
+            false => self.writer(waiting.len() as u64),
+        };
+        let parts = write_sorted(&waiting, &writer)?;
         drop(waiting);
-        self.runs.extend(writer.finish()?.map(AnyRun::Staged));
+        self.runs.extend(writer.finish(parts)?.map(AnyRun::Staged));
         self.waiting = self.empty_buffer();
         Ok(())
     }
 
-    /// At most four runs to a level, and no more than a quarter of dead entries.
+    /// At most four runs to a level, none without a filter, and no more than a quarter of dead entries.
     fn merge(&mut self) -> Result<()> {
         let entries: u64 = self.runs.iter().map(AnyRun::entries).sum();
         let (share, of) = LIVE_SHARE;
         if entries > SMALL_ENTRIES && self.rows_in_runs() * of < entries * share {
             let all = std::mem::take(&mut self.runs);
             return self.merge_runs(all);
+        }
+        let is_unfinished = |run: &mut AnyRun| !run.has_filter();
+        let unfinished: Vec<AnyRun> = self.runs.extract_if(.., is_unfinished).collect();
+        if !unfinished.is_empty() {
+            self.merge_runs(unfinished)?;
         }
         loop {
             let mut levels: Vec<u32> = self.runs.iter().map(AnyRun::level).collect();
@@ -327,36 +363,14 @@ impl<'a> Builder<'a> {
 
     /// One run of several, without the entries of rows that nobody sees any more.
     fn merge_runs(&mut self, runs: Vec<AnyRun>) -> Result<()> {
-        let mut writer = self.writer(runs.iter().map(AnyRun::entries).sum());
-        let mut cursors = Vec::with_capacity(runs.len());
-        let mut heap = BinaryHeap::with_capacity(runs.len());
-        for run in &runs {
-            let mut cursor = match run {
-                AnyRun::Stored(run) => Cursor::stored(run),
-                AnyRun::Staged(run) => Cursor::staged(run),
-            };
-            if cursor.advance()? {
-                let (key, row_id) = cursor.entry();
-                heap.push(Reverse((key.to_vec(), row_id, cursors.len())));
-                cursors.push(cursor);
-            }
-        }
-        while let Some(Reverse((mut key, row_id, at))) = heap.pop() {
-            // Rows of new runs were looked at when their entries were made.
-            let is_new = matches!(runs.get(at), Some(AnyRun::Staged(_)));
-            if is_new || self.is_needed(row_id) {
-                writer.push(&key, row_id)?;
-            }
-            if let Some(cursor) = cursors.get_mut(at)
-                && cursor.advance()?
-            {
-                let (next, row_id) = cursor.entry();
-                key.clear();
-                key.extend_from_slice(next);
-                heap.push(Reverse((key, row_id, at)));
-            }
-        }
-        self.runs.extend(writer.finish()?.map(AnyRun::Staged));
+        let writer = self.writer(runs.iter().map(AnyRun::entries).sum());
+        let sources: Vec<Source> = runs.iter().map(AnyRun::source).collect();
+        // Rows of new runs were looked at when their entries were made.
+        let is_needed = |at: usize, row_id| {
+            matches!(sources.get(at), Some(Source::Staged(_))) || self.is_needed(row_id)
+        };
+        let parts = merge(&sources, &writer, is_needed)?;
+        self.runs.extend(writer.finish(parts)?.map(AnyRun::Staged));
         Ok(())
     }
 
@@ -387,6 +401,39 @@ impl<'a> Builder<'a> {
             covered_to: self.covered_to,
             ..IndexVersion::new(index.definition.clone())
         })
+    }
+}
+
+/// Writes sorted entries as the parts of a run; many are written by several threads.
+fn write_sorted(entries: &EntryBuffer, writer: &RunWriter) -> Result<Vec<RunPart>> {
+    let parts = match entries.len() >= PARALLEL_ENTRIES {
+        true => rayon::current_num_threads(),
+        false => 1,
+    };
+    let write = |part: usize| {
+        let mut writer = writer.part();
+        let bound = |part: usize| part * entries.len() / parts;
+        entries.for_each(bound(part)..bound(part + 1), |key, row_id| {
+            writer.push(key, row_id)
+        })?;
+        writer.finish()
+    };
+    match parts {
+        1 => Ok(vec![write(0)?]),
+        parts => (0..parts).into_par_iter().map(write).collect(),
+    }
+}
+
+/// The keys of windows of a segment, told by where they start.
+fn read_keys(segment: &RowGroup, starts: &[usize], columns: &[KeyColumn]) -> Result<Vec<Rows>> {
+    let read = |reader: &mut KeyReader, start: &usize| {
+        reader.read(segment, *start, WINDOW_ROWS.min(segment.rows - start))
+    };
+    match starts {
+        [start] => Ok(vec![read(&mut KeyReader::new(columns), start)?]),
+        starts => (starts.par_iter())
+            .map_init(|| KeyReader::new(columns), read)
+            .collect(),
     }
 }
 

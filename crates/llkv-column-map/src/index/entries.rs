@@ -1,8 +1,11 @@
 //! Entries of an index in memory: gathered in any order, then sorted by key and row id.
 
+use super::merge::shared_bytes;
 use llkv_result::Result;
 use llkv_types::RowId;
+use rayon::iter::{IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
+use std::ops::Range;
 
 /// Keys and row ids as they come.
 #[derive(Debug)]
@@ -37,7 +40,8 @@ struct ShortForm {
 /// A key's first bytes, its place, and its row.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// All of a key of one number, so that sorting looks at nothing else; zeros follow a shorter one.
+    /// All of a key of one number, so that sorting looks at nothing else; zeros follow a shorter one. While many long keys are
+    /// sorted, the bytes behind those that all of them begin with.
     first: [u8; FIRST_BYTES],
     /// The length of a key that fits above; else [`LONG`], and in the higher bits where its length stands.
     place: u64,
@@ -148,10 +152,7 @@ impl EntryBuffer {
     }
 
     fn push_long(&mut self, key: &[u8], row_id: RowId) {
-        let mut first = [0; FIRST_BYTES];
-        for (to, from) in first.iter_mut().zip(key) {
-            *to = *from;
-        }
+        let first = first_of(key);
         let place = if key.len() <= FIRST_BYTES {
             key.len() as u64
         } else {
@@ -172,22 +173,17 @@ impl EntryBuffer {
         self.short.len() + self.entries.len()
     }
 
-    /// Sorts, and hands over the entries one by one.
-    ///
-    /// # Errors
-    /// That of `each`.
-    pub(crate) fn for_each_sorted(
-        &mut self,
-        mut each: impl FnMut(&[u8], RowId) -> Result<()>,
-    ) -> Result<()> {
-        if let Some(form) = self.form.filter(|_| self.entries.is_empty()) {
-            match self.short.len() >= PARALLEL_ENTRIES {
+    /// Sorts the entries.
+    pub(crate) fn sort(&mut self) {
+        let is_many = self.len() >= PARALLEL_ENTRIES;
+        if self.entries.is_empty() {
+            return match is_many {
                 true => self.short.par_sort_unstable(),
                 false => self.short.sort_unstable(),
-            }
-            let mut key = [0; SHORT_BYTES];
-            return (self.short.iter())
-                .try_for_each(|entry| each(entry.key(form, &mut key), entry.row_id));
+            };
+        }
+        if is_many {
+            self.skip_shared();
         }
         let bytes = &self.bytes;
         let order = |a: &Entry, b: &Entry| {
@@ -200,13 +196,61 @@ impl EntryBuffer {
                 })
                 .then_with(|| a.row_id.cmp(&b.row_id))
         };
-        match self.entries.len() >= PARALLEL_ENTRIES {
+        match is_many {
             true => self.entries.par_sort_unstable_by(order),
             false => self.entries.sort_unstable_by(order),
         }
-        let mut entries = self.entries.iter();
-        entries.try_for_each(|entry| each(entry.key(bytes), entry.row_id))
     }
+
+    /// Where all keys are long, those bytes of each come first that follow what they all begin with.
+    fn skip_shared(&mut self) {
+        let Self { bytes, entries, .. } = self;
+        let Some(example) = entries.first().map(|entry| entry.key(bytes)) else {
+            return;
+        };
+        let shared_with = |entry: &Entry| match entry.short_len() {
+            Some(_) => 0,
+            None => shared_bytes(example, entry.key(bytes)),
+        };
+        let shared = entries.par_iter().map(shared_with).min().unwrap_or(0);
+        if shared == 0 {
+            return;
+        }
+        entries.par_iter_mut().for_each(|entry| {
+            let rest = entry.key(bytes).get(shared..).unwrap_or_default();
+            entry.first = first_of(rest);
+        });
+    }
+
+    /// Hands over some of the sorted entries one by one.
+    ///
+    /// # Errors
+    /// That of `each`.
+    pub(crate) fn for_each(
+        &self,
+        range: Range<usize>,
+        mut each: impl FnMut(&[u8], RowId) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(form) = self.form.filter(|_| self.entries.is_empty()) {
+            let mut key = [0; SHORT_BYTES];
+            let mut entries = self.short.get(range).unwrap_or_default().iter();
+            return entries.try_for_each(|entry| each(entry.key(form, &mut key), entry.row_id));
+        }
+        let mut entries = self.entries.get(range).unwrap_or_default().iter();
+        entries.try_for_each(|entry| each(entry.key(&self.bytes), entry.row_id))
+    }
+}
+
+/// The first bytes of a key.
+fn first_of(key: &[u8]) -> [u8; FIRST_BYTES] {
+    if let Some(first) = key.first_chunk() {
+        return *first;
+    }
+    let mut first = [0; FIRST_BYTES];
+    for (to, from) in first.iter_mut().zip(key) {
+        *to = *from;
+    }
+    first
 }
 
 /// Bytes that a vector takes once so many more elements have come, what is copied meanwhile among it.
@@ -265,7 +309,8 @@ pub(crate) struct SortedKeys {
 impl SortedKeys {
     pub(crate) fn of(mut buffer: EntryBuffer) -> Result<Self> {
         let mut sorted = Self::default();
-        buffer.for_each_sorted(|key, row_id| {
+        buffer.sort();
+        buffer.for_each(0..buffer.len(), |key, row_id| {
             sorted.bytes.extend_from_slice(key);
             sorted.ends.push(sorted.bytes.len());
             sorted.row_ids.push(row_id);
@@ -352,6 +397,31 @@ mod tests {
         assert_eq!(find(b"a long key that s", Some(b"g")), [1, 4, 5]);
     }
 
+    #[test]
+    fn many_long_keys_are_ordered_by_what_they_do_not_share() {
+        // A short key among them, and they share nothing.
+        for short in [None, Some(b"a"), Some(b"s")] {
+            let rows = PARALLEL_ENTRIES as u64 + 1_000;
+            let text = |n: u64| format!("shared by all keys {:05} {}", n * 7_919 % 99_991, n % 3);
+            let mut entries: Vec<_> = (0..rows).map(|n| (text(n).into_bytes(), n)).collect();
+            entries.extend(short.map(|key| (key.to_vec(), rows)));
+            let mut buffer = EntryBuffer::default();
+            for (key, row_id) in &entries {
+                buffer.push(key, *row_id);
+            }
+            buffer.sort();
+            entries.sort();
+            let mut at = 0;
+            let sorted = buffer.for_each(0..buffer.len(), |key, row_id| {
+                assert_eq!((key, row_id), (entries[at].0.as_slice(), entries[at].1));
+                at += 1;
+                Ok(())
+            });
+            sorted.unwrap();
+            assert_eq!(at, entries.len());
+        }
+    }
+
     proptest! {
         #[test]
         fn keys_of_any_form_come_out_in_order(
@@ -381,8 +451,9 @@ mod tests {
                 prop_assert_eq!(buffer.len(), at - from);
                 prop_assert!(at > from && (at == entries.len() || limit_bytes < usize::MAX));
                 let mut found = Vec::new();
+                buffer.sort();
                 buffer
-                    .for_each_sorted(|key, row_id| {
+                    .for_each(0..buffer.len(), |key, row_id| {
                         found.push((key.to_vec(), row_id));
                         Ok(())
                     })

@@ -18,6 +18,7 @@ mod build;
 mod entries;
 mod key;
 mod lookup;
+mod merge;
 mod page;
 mod point;
 mod run;
@@ -25,6 +26,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod writer;
 
 pub(crate) use build::{Built, build};
 pub(crate) use entries::{EntryBuffer, SortedKeys};

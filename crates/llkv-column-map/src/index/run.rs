@@ -1,23 +1,19 @@
 //! A sorted run: immutable pages of entries, a directory of their first keys, a filter.
 
 use super::KeyRange;
-use super::bloom::{Bloom, BloomBuilder};
-use super::page::{Page, PageWriter};
+use super::bloom::Bloom;
+use super::page::Page;
 use crate::bytes::damaged_key;
-use crate::descriptor::{RecordKind, seal, unseal};
+use crate::descriptor::{RecordKind, unseal};
 use bitcode::{Decode, Encode};
 use llkv_result::{Error, Result, StorageError};
-use llkv_storage::{Blob, BoxedPager, Pager, WriteBatch};
+use llkv_storage::{Blob, BoxedPager};
 use llkv_types::{PhysicalKey, RowId};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A page is full from here on.
-const PAGE_BYTES: usize = 128 << 10;
-/// Values from this size on are written ahead of the commit: most pages, so that a run of any size takes the memory of one.
-const EARLY_BYTES: usize = 16 << 10;
 /// What stands first in a run; its version is that of the filter, the pages and the form of keys, too.
-const DIRECTORY: RecordKind = RecordKind {
+pub(super) const DIRECTORY: RecordKind = RecordKind {
     magic: *b"LLKR",
     version: 1,
     name: "the directory of a run",
@@ -33,13 +29,22 @@ pub(crate) struct RunMeta {
 }
 
 /// What is read of a run before its pages.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct Directory {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Directory {
     /// The first key of each page.
-    fences: Vec<Vec<u8>>,
-    last_key: Vec<u8>,
+    pub(super) fences: Vec<Vec<u8>>,
+    pub(super) last_key: Vec<u8>,
     /// xxh3-64 of the filter: garbage there would hide keys.
-    bloom_checksum: u64,
+    pub(super) bloom_checksum: u64,
+}
+
+impl Directory {
+    /// The page where the entries from a key on begin: those of one key may begin in the page before the one that starts with it.
+    pub(super) fn page_of(&self, key: &[u8]) -> usize {
+        self.fences
+            .partition_point(|fence| **fence < *key)
+            .saturating_sub(1)
+    }
 }
 
 /// A run. Its parts are read at first use and kept.
@@ -76,7 +81,7 @@ impl Run {
         (first..first.saturating_add(u64::from(self.meta.pages) + 2)).collect()
     }
 
-    fn read(&self, offset: u64) -> Result<Blob> {
+    pub(super) fn read(&self, offset: u64) -> Result<Blob> {
         let key = PhysicalKey(self.meta.first_key.saturating_add(offset));
         let blob = self.pager.batch_get(&[key])?.pop().flatten();
         let path = || "column store".into();
@@ -89,7 +94,7 @@ impl Run {
         })
     }
 
-    fn directory(&self) -> Result<&Directory> {
+    pub(super) fn directory(&self) -> Result<&Directory> {
         if let Some(directory) = self.directory.get() {
             return Ok(directory);
         }
@@ -155,11 +160,7 @@ impl Run {
         if whole_key && !self.may_contain(&range.low)? {
             return Ok(());
         }
-        // Entries of one key may begin in the page before the one that starts with it.
-        let after = directory
-            .fences
-            .partition_point(|fence| **fence < *range.low);
-        let mut at = after.saturating_sub(1);
+        let mut at = directory.page_of(&range.low);
         let mut entry = self.page(at)?.lower_bound(&range.low);
         while at < self.pages.len() {
             let page = self.page(at)?;
@@ -182,178 +183,5 @@ impl std::fmt::Debug for Run {
         f.debug_struct("Run")
             .field("meta", &self.meta)
             .finish_non_exhaustive()
-    }
-}
-
-/// A run that no commit refers to yet.
-#[derive(Debug)]
-pub(crate) struct StagedRun {
-    directory: Directory,
-    bloom: Blob,
-    blobs: Vec<Blob>,
-    entries: u64,
-}
-
-impl StagedRun {
-    pub(crate) fn entries(&self) -> u64 {
-        self.entries
-    }
-
-    /// Gives the run its keys; its parts join the batch.
-    pub(crate) fn place(self, pager: &BoxedPager, batch: &mut WriteBatch) -> Result<Run> {
-        let first = pager.alloc_many(self.blobs.len() + 2)?.start;
-        let meta = RunMeta {
-            first_key: first,
-            pages: u32::try_from(self.blobs.len())
-                .map_err(|_| Error::internal("a run of too many pages"))?,
-            entries: self.entries,
-        };
-        let directory = Blob::from_bytes(&seal(DIRECTORY, &self.directory));
-        let parts = [directory, self.bloom].into_iter().chain(self.blobs);
-        let keys = (first..).map(PhysicalKey);
-        batch.puts.extend(keys.zip(parts));
-        Ok(Run::stored(meta, Arc::clone(pager)))
-    }
-}
-
-fn store(pager: &dyn Pager, bytes: &[u8]) -> Result<Blob> {
-    if bytes.len() >= EARLY_BYTES {
-        pager.write_early(bytes)
-    } else {
-        Ok(Blob::from_bytes(bytes))
-    }
-}
-
-/// Writes a run: entries in order, pages as they are full.
-pub(crate) struct RunWriter<'a> {
-    pager: &'a dyn Pager,
-    page: PageWriter,
-    run: StagedRun,
-    bloom: BloomBuilder,
-}
-
-impl<'a> RunWriter<'a> {
-    /// A run of at most so many entries, with a filter of at most so many bytes.
-    pub(crate) fn new(pager: &'a dyn Pager, entries: u64, filter_bytes: usize) -> Self {
-        Self {
-            pager,
-            page: PageWriter::default(),
-            run: StagedRun {
-                directory: Directory {
-                    fences: Vec::new(),
-                    last_key: Vec::new(),
-                    bloom_checksum: 0,
-                },
-                bloom: Blob::from_bytes(&[]),
-                blobs: Vec::new(),
-                entries: 0,
-            },
-            bloom: BloomBuilder::with_room(entries, filter_bytes),
-        }
-    }
-
-    pub(crate) fn push(&mut self, key: &[u8], row_id: RowId) -> Result<()> {
-        self.bloom.push(key);
-        self.page.push(key, row_id);
-        self.run.entries += 1;
-        if self.page.bytes() >= PAGE_BYTES {
-            self.finish_page()?;
-        }
-        Ok(())
-    }
-
-    fn finish_page(&mut self) -> Result<()> {
-        self.run
-            .directory
-            .fences
-            .push(self.page.first_key().to_vec());
-        self.run.directory.last_key = self.page.last_key().to_vec();
-        let blob = store(self.pager, &self.page.finish())?;
-        self.run.blobs.push(blob);
-        Ok(())
-    }
-
-    /// The run; none where nothing was pushed.
-    pub(crate) fn finish(mut self) -> Result<Option<StagedRun>> {
-        if self.page.len() > 0 {
-            self.finish_page()?;
-        }
-        let bloom = self.bloom.finish();
-        self.run.directory.bloom_checksum = xxh3_64(&bloom);
-        self.run.bloom = store(self.pager, &bloom)?;
-        Ok((self.run.entries > 0).then_some(self.run))
-    }
-}
-
-/// A run that is read from front to back, stored or staged.
-pub(crate) struct Cursor<'a> {
-    source: Source<'a>,
-    page: Option<Page>,
-    page_at: usize,
-    entry: usize,
-    key: Vec<u8>,
-    row_id: RowId,
-}
-
-enum Source<'a> {
-    Stored(&'a Run),
-    Staged(&'a StagedRun),
-}
-
-impl<'a> Cursor<'a> {
-    /// Before the first entry.
-    pub(crate) fn stored(run: &'a Run) -> Self {
-        Self::new(Source::Stored(run))
-    }
-
-    pub(crate) fn staged(run: &'a StagedRun) -> Self {
-        Self::new(Source::Staged(run))
-    }
-
-    fn new(source: Source<'a>) -> Self {
-        Self {
-            source,
-            page: None,
-            page_at: 0,
-            entry: 0,
-            key: Vec::new(),
-            row_id: 0,
-        }
-    }
-
-    /// Moves to the next entry; false at the end.
-    ///
-    /// # Errors
-    /// When a page cannot be read or is damaged.
-    pub(crate) fn advance(&mut self) -> Result<bool> {
-        loop {
-            if let Some(page) = &self.page {
-                if self.entry < page.len() {
-                    page.key_into(self.entry, &mut self.key);
-                    self.row_id = page.row_id(self.entry);
-                    self.entry += 1;
-                    return Ok(true);
-                }
-                self.page = None;
-            }
-            let blob = match &self.source {
-                Source::Stored(run) if self.page_at < run.page_count() => {
-                    run.read(self.page_at as u64 + 2)?
-                }
-                Source::Stored(_) => return Ok(false),
-                Source::Staged(run) => match run.blobs.get(self.page_at) {
-                    Some(blob) => blob.clone(),
-                    None => return Ok(false),
-                },
-            };
-            self.page = Some(Page::open(blob)?);
-            self.page_at += 1;
-            self.entry = 0;
-        }
-    }
-
-    /// The entry that [`Self::advance`] moved to.
-    pub(crate) fn entry(&self) -> (&[u8], RowId) {
-        (&self.key, self.row_id)
     }
 }

@@ -1,7 +1,7 @@
 //! The integrity check of indexes: each row that is alive has its entry, and no entry has another key.
 
 use super::lookup::KeyReader;
-use super::run::Cursor;
+use super::merge::{Cursor, Source};
 use super::{IndexVersion, KeyColumn, OrderedPart};
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
@@ -81,30 +81,30 @@ impl Check<'_> {
             return Ok(());
         };
         let name = self.name;
-        let mut cursor = Cursor::stored(run);
+        let mut cursor = Cursor::new(Source::Stored(run));
+        let mut key = Vec::new();
         let mut last: Option<(Vec<u8>, RowId)> = None;
         let mut count = 0;
-        while cursor.advance()? {
-            let (key, row_id) = cursor.entry();
+        while let Some(row_id) = cursor.advance(&mut key)? {
             let in_order = last
                 .as_ref()
-                .is_none_or(|(k, id)| (k.as_slice(), *id) < (key, row_id));
+                .is_none_or(|(k, id)| (k, *id) < (&key, row_id));
             if !in_order {
                 self.findings
                     .push(format!("{name}: the entries of run {at} are out of order"));
                 return Ok(());
             }
-            if !run.may_contain(key)? {
+            if !run.may_contain(&key)? {
                 self.findings
                     .push(format!("{name}: the filter of run {at} hides row {row_id}"));
             }
-            if self.entries.insert(row_id, xxh3_64(key)).is_some() {
+            if self.entries.insert(row_id, xxh3_64(&key)).is_some() {
                 self.findings
                     .push(format!("{name}: row {row_id} has two entries"));
             }
             let (mut bytes, _) = last.take().unwrap_or_default();
             bytes.clear();
-            bytes.extend_from_slice(key);
+            bytes.extend_from_slice(&key);
             last = Some((bytes, row_id));
             count += 1;
         }
