@@ -2,14 +2,18 @@
 //!
 //! Exact for a connected graph of moderate size: DPccp of Moerkotte and Neumann ("Analysis of Two
 //! Existing and One New Dynamic Programming Algorithm", 2006) looks at each pair of connected,
-//! linked sets once. Where these are too many, greedy operator ordering (Fegaras 1998) joins the
-//! two trees with the smallest result until one is left. Parts that nothing links are joined last.
+//! linked sets once. Where these are too many for the work that the join is, greedy operator ordering (Fegaras 1998)
+//! joins the two trees with the smallest result until one is left. Parts that nothing links are joined last.
 
 use super::graph::Graph;
 use hashbrown::HashMap;
 
-/// Pairs of sets that the exact search looks at before it gives up.
+/// Pairs of sets that the exact search looks at before it gives up, for any work and for a little.
 const MOST_PAIRS: usize = 20_000;
+const FEWEST_PAIRS: usize = 256;
+
+/// Work that takes as long as a look at a pair: a search takes no longer than the joins would that greedy ordering finds.
+const WORK_PER_PAIR: f64 = 32.0;
 
 /// Work for one row of the build side, of the probe side and of the result, relative to each other.
 const BUILD_COST: f64 = 1.5;
@@ -68,16 +72,24 @@ fn component(graph: &Graph, mut set: u64) -> u64 {
 }
 
 fn connected(graph: &Graph, set: u64) -> Part {
-    let mut exact = Exact {
-        graph,
-        best: HashMap::new(),
-        pairs_left: MOST_PAIRS,
-    };
     let singles = bits(set).map(|at| Part {
         tree: Tree::Relation(at),
         set: 1 << at,
         rows: graph.rows.get(at).copied().unwrap_or(1.0),
+        cost: 0.0,
     });
+    let greedy = greedy(graph, singles.collect()).unwrap_or(Part {
+        tree: Tree::Relation(0),
+        set,
+        rows: 1.0,
+        cost: 0.0,
+    });
+    let worth = (greedy.cost / WORK_PER_PAIR) as usize;
+    let mut exact = Exact {
+        graph,
+        best: HashMap::new(),
+        pairs_left: worth.clamp(FEWEST_PAIRS, MOST_PAIRS),
+    };
     if exact.search(set)
         && let (Some(tree), Some(found)) = (exact.tree(set), exact.best.get(&set))
     {
@@ -85,14 +97,10 @@ fn connected(graph: &Graph, set: u64) -> Part {
             tree,
             set,
             rows: found.rows,
+            cost: found.cost,
         };
     }
-    let singles: Vec<Part> = singles.collect();
-    greedy(graph, singles).unwrap_or(Part {
-        tree: Tree::Relation(0),
-        set,
-        rows: 1.0,
-    })
+    greedy
 }
 
 /// Positions of the bits of a set, ascending.
@@ -251,33 +259,39 @@ struct Part {
     tree: Tree,
     set: u64,
     rows: f64,
+    cost: f64,
 }
+
+/// Rank of each pair of parts: not linked, then rows.
+type Ranks = HashMap<(usize, usize), (bool, f64)>;
 
 /// Joins the two parts with the smallest result until one is left; linked parts first.
 fn greedy(graph: &Graph, parts: Vec<Part>) -> Option<Part> {
     let mut parts: Vec<Option<Part>> = parts.into_iter().map(Some).collect();
-    // Rank of each pair: not linked, then rows.
-    let mut ranks: HashMap<(usize, usize), (bool, f64)> = HashMap::new();
-    let rank = |parts: &[Option<Part>], a: usize, b: usize| {
-        let (Some(Some(x)), Some(Some(y))) = (parts.get(a), parts.get(b)) else {
-            return None;
-        };
-        let (part, _) = graph.between((x.set, x.rows), (y.set, y.rows));
-        let linked = graph.neighbourhood(x.set) & y.set != 0;
-        Some((!linked, (x.rows * y.rows * part).max(1.0)))
-    };
+    let mut ranks = Ranks::new();
     for b in 0..parts.len() {
         for a in 0..b {
-            if let Some(found) = rank(&parts, a, b) {
-                ranks.insert((a, b), found);
-            }
+            rank(graph, &parts, (a, b), false, &mut ranks);
         }
     }
-    while let Some((&(a, b), _)) = ranks.iter().min_by(|(i, x), (j, y)| {
-        let by_rank = x.0.cmp(&y.0).then(x.1.total_cmp(&y.1));
-        by_rank.then_with(|| i.cmp(j))
-    }) {
-        ranks.retain(|&(x, y), _| x != a && x != b && y != a && y != b);
+    loop {
+        // Parts that nothing links are looked at when no others are left, all of them each time: that is rare.
+        let all = ranks.is_empty();
+        if all {
+            for b in 0..parts.len() {
+                for a in 0..b {
+                    rank(graph, &parts, (a, b), true, &mut ranks);
+                }
+            }
+        }
+        let least = ranks.iter().min_by(|(i, x), (j, y)| {
+            let by_rank = x.0.cmp(&y.0).then(x.1.total_cmp(&y.1));
+            by_rank.then_with(|| i.cmp(j))
+        });
+        let Some((&(a, b), _)) = least else {
+            break;
+        };
+        ranks.retain(|&(x, y), _| !all && x != a && x != b && y != a && y != b);
         let taken = (
             parts.get_mut(a).and_then(Option::take),
             parts.get_mut(b).and_then(Option::take),
@@ -287,23 +301,42 @@ fn greedy(graph: &Graph, parts: Vec<Part>) -> Option<Part> {
         };
         let joined = Joined::new(graph, (x.set, x.rows), (y.set, y.rows), None);
         let set = x.set | y.set;
+        let cost = x.cost + y.cost + joined.cost;
         let (probe, build) = if joined.swapped { (y, x) } else { (x, y) };
         let part = Part {
             tree: Tree::Join(Box::new(probe.tree), Box::new(build.tree)),
             set,
             rows: joined.rows,
+            cost,
         };
         if let Some(slot) = parts.get_mut(a) {
             *slot = Some(part);
         }
-        for other in 0..parts.len() {
+        if all {
+            continue;
+        }
+        for other in (0..parts.len()).filter(|other| *other != a) {
             let pair = (a.min(other), a.max(other));
-            if other != a
-                && let Some(found) = rank(&parts, pair.0, pair.1)
-            {
-                ranks.insert(pair, found);
-            }
+            rank(graph, &parts, pair, false, &mut ranks);
         }
     }
     parts.into_iter().flatten().next()
+}
+
+/// Adds the rank of a pair of parts: of one that nothing links where that is asked for.
+fn rank(
+    graph: &Graph,
+    parts: &[Option<Part>],
+    (a, b): (usize, usize),
+    unlinked: bool,
+    ranks: &mut Ranks,
+) {
+    let (Some(Some(x)), Some(Some(y))) = (parts.get(a), parts.get(b)) else {
+        return;
+    };
+    let linked = graph.neighbourhood(x.set) & y.set != 0;
+    if linked || unlinked {
+        let (part, _) = graph.between((x.set, x.rows), (y.set, y.rows));
+        ranks.insert((a, b), (!linked, (x.rows * y.rows * part).max(1.0)));
+    }
 }
