@@ -39,7 +39,7 @@ impl<'p> SingleRow<'p> {
     }
 
     /// A value for each column of the table.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &'p Expr> + use<'p> {
+    pub(crate) fn values(&self) -> impl ExactSizeIterator<Item = &'p Expr> + Clone + use<'p> {
         self.0.iter().map(|projection| &projection.expr)
     }
 }
@@ -70,7 +70,7 @@ impl RuntimeSession {
 pub(crate) fn append<'e>(
     transaction: &mut Transaction,
     insert: &Insert,
-    row: impl Iterator<Item = &'e Expr>,
+    row: impl ExactSizeIterator<Item = &'e Expr> + Clone,
     parameters: &[Scalar],
 ) -> Result<bool> {
     transaction.check_writable("INSERT")?;
@@ -78,8 +78,14 @@ pub(crate) fn append<'e>(
     if !table.meta().foreign_keys.is_empty() {
         return Ok(false);
     }
-    let row = row.map(|expr| constant_value(expr, parameters));
-    let row: SmallVec<[Scalar; 8]> = row.collect::<Result<_>>()?;
+    let computed: SmallVec<[Scalar; 8]>;
+    let row = if is_as_given(row.clone(), parameters) {
+        parameters
+    } else {
+        let row = row.map(|expr| constant_value(expr, parameters));
+        computed = row.collect::<Result<_>>()?;
+        &computed
+    };
     let number = insert
         .numbered_key
         .and_then(|key| row_id_column(&table, key));
@@ -87,9 +93,16 @@ pub(crate) fn append<'e>(
     if let Some(None | Some(Scalar::Null(_))) = number {
         return Ok(false);
     }
-    let is_appended = transaction.append_row(&table, &row)?;
+    let is_appended = transaction.append_row(&table, row)?;
     if let (true, Some(Some(Scalar::Int64(number)))) = (is_appended, number) {
         transaction.last_row_id = Some(*number);
     }
     Ok(is_appended)
+}
+
+/// True where the row is the parameters, in their order.
+fn is_as_given<'e>(row: impl ExactSizeIterator<Item = &'e Expr>, parameters: &[Scalar]) -> bool {
+    let is_parameter =
+        |(at, expr): (usize, &Expr)| matches!(expr, Expr::Parameter { index, .. } if *index == at);
+    row.len() == parameters.len() && row.enumerate().all(is_parameter)
 }

@@ -5,7 +5,7 @@ use crate::binder::{Binder, BoundStatement, ParameterMode};
 use crate::dependencies::{Dependencies, RecordingCatalog};
 use crate::null_order::Reading;
 use crate::session::{SessionState, started_result};
-use crate::substitute::Places;
+use crate::substitute::{PlacedValues, Places};
 use crate::text::parse_statement;
 use llkv_plan::{CatalogView, PlanStatement};
 use llkv_result::{BindError, Error, EvalError, Result, StatementResult};
@@ -126,7 +126,10 @@ impl Prepared {
 
     /// The plan, with values of the types that its places ask for. `None` where the values decide what the plan is:
     /// in SQLite's dialect also where one is of another type than its place asks for.
-    fn ready(&self, values: &[Scalar]) -> Result<Option<(&PreparedPlan, Vec<Scalar>)>> {
+    fn ready<'s, 'v: 's>(
+        &'s self,
+        values: &'v [Scalar],
+    ) -> Result<Option<(&'s PreparedPlan, PlacedValues<'v>)>> {
         let Some(plan) = &self.plan else {
             return Ok(None);
         };

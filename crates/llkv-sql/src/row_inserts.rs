@@ -58,7 +58,10 @@ impl SessionState {
                 let row = statement.get(known.head.len()..).unwrap_or_default();
                 let values = GivenRow::values(row, reading.dialect);
                 let values = values.filter(|values| values.len() == known.width);
-                match values.and_then(|values| places.exact_values(&values)) {
+                match values
+                    .as_ref()
+                    .and_then(|values| places.exact_values(values))
+                {
                     Some(values) => {
                         self.on_large_stack(|state| state.runtime.execute_prepared(plan, &values))
                     }

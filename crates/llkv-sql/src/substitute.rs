@@ -5,6 +5,10 @@ use llkv_expr::Expr;
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result};
 use llkv_types::{Scalar, SqlType};
+use std::borrow::Cow;
+
+/// Values by place: those that were given, or new ones where one had to be converted.
+pub(crate) type PlacedValues<'v> = Cow<'v, [Scalar]>;
 
 /// For each kind of place which parameter stands there, and the type that it asks for.
 #[derive(Debug, Clone, Default)]
@@ -20,30 +24,47 @@ impl Places {
         Self { places }
     }
 
+    /// True where values may go to the places as they are: each of its place's type, in their order.
+    fn take_as_given(&self, values: &[Scalar]) -> bool {
+        let mut pairs = self.places.iter().zip(values).enumerate();
+        self.places.len() == values.len()
+            && pairs.all(|(at, ((index, ty), value))| *index == at && value.sql_type() == *ty)
+    }
+
     /// The values by place, where each is the same in the type that the place asks for.
-    pub(crate) fn exact_values(&self, values: &[Scalar]) -> Option<Vec<Scalar>> {
-        let places = self.places.iter();
-        places
-            .map(|(index, ty)| convert(values.get(*index)?, *ty))
-            .collect()
+    pub(crate) fn exact_values<'v>(&self, values: &'v [Scalar]) -> Option<PlacedValues<'v>> {
+        if self.take_as_given(values) {
+            return Some(Cow::Borrowed(values));
+        }
+        // A loop with room made before: adaptors that stop early took a tenth of the time of a prepared INSERT.
+        let mut converted = Vec::with_capacity(self.places.len());
+        for (index, ty) in &self.places {
+            converted.push(convert(values.get(*index)?, *ty)?);
+        }
+        Some(Cow::Owned(converted))
     }
 
     /// The values by place: each parameter's, cast to the type that the place asks for.
     ///
     /// # Errors
     /// When a value cannot be cast.
-    pub(crate) fn values(&self, values: &[Scalar]) -> Result<Vec<Scalar>> {
-        let value = |(index, ty): &(usize, SqlType)| {
+    pub(crate) fn values<'v>(&self, values: &'v [Scalar]) -> Result<PlacedValues<'v>> {
+        if self.take_as_given(values) {
+            return Ok(Cow::Borrowed(values));
+        }
+        // A loop, as above.
+        let mut converted = Vec::with_capacity(self.places.len());
+        for (index, ty) in &self.places {
             let value = values.get(*index).ok_or(BindError::ParameterCount {
                 expected: index + 1,
                 given: values.len(),
             })?;
-            match convert(value, *ty) {
-                Some(converted) => Ok(converted),
-                None => llkv_compute::fold(&Expr::Literal(value.clone()).cast(*ty)),
-            }
-        };
-        self.places.iter().map(value).collect()
+            converted.push(match convert(value, *ty) {
+                Some(converted) => converted,
+                None => llkv_compute::fold(&Expr::Literal(value.clone()).cast(*ty))?,
+            });
+        }
+        Ok(Cow::Owned(converted))
     }
 }
 

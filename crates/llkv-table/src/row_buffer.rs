@@ -1,14 +1,15 @@
 //! Rows that come one by one, gathered column by column until there is a batch of them.
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BinaryViewBuilder, BooleanBuilder, NullBufferBuilder, PrimitiveArray,
-    RecordBatch, StringViewBuilder,
+    ArrayBuilder, ArrayRef, BinaryViewBuilder, BooleanBuilder, GenericByteViewBuilder,
+    NullBufferBuilder, PrimitiveArray, RecordBatch, StringViewBuilder,
 };
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal64Type, Decimal128Type, Float32Type,
-    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, SchemaRef,
-    Time64MicrosecondType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, ByteViewType, DataType, Date32Type, Decimal64Type, Decimal128Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+    SchemaRef, Time64MicrosecondType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use llkv_result::{Error, Result};
 use llkv_types::{BATCH_ROWS, Scalar, SqlType};
@@ -56,6 +57,13 @@ impl<T: ArrowPrimitiveType> Numbers<T> {
     }
 }
 
+/// Ends a column of texts or blobs. A builder that goes on doubles the blocks that it allocates, up to two megabytes, whatever
+/// the next batch needs of them.
+fn finish_views<T: ByteViewType + ?Sized>(values: &mut GenericByteViewBuilder<T>) -> ArrayRef {
+    let next = GenericByteViewBuilder::with_capacity(0);
+    Arc::new(std::mem::replace(values, next).finish())
+}
+
 /// Makes the enum of builders, how one begins, takes a value, and ends.
 macro_rules! values {
     ($($Variant:ident: $Arrow:ty = $($Scalar:ident)|*;)+) => {
@@ -98,8 +106,8 @@ macro_rules! values {
             fn finish(&mut self) -> ArrayRef {
                 match self {
                     Self::Boolean(values) => ArrayBuilder::finish(values),
-                    Self::Text(values) => ArrayBuilder::finish(values.as_mut()),
-                    Self::Blob(values) => ArrayBuilder::finish(values.as_mut()),
+                    Self::Text(values) => finish_views(values.as_mut()),
+                    Self::Blob(values) => finish_views(values.as_mut()),
                     $(Self::$Variant(values) => values.finish(),)+
                 }
             }

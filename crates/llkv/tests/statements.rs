@@ -322,6 +322,60 @@ fn a_prepared_statement_takes_the_numbers_of_a_sequence() {
 }
 
 #[test]
+fn values_of_a_prepared_insert_go_to_their_columns_whatever_their_order_and_type() {
+    let mut c = connection();
+    c.execute("CREATE TABLE t (a BIGINT PRIMARY KEY, b INTEGER, c DOUBLE, d VARCHAR)")
+        .unwrap();
+    let texts = [
+        "INSERT INTO t VALUES (?, ?, ?, ?)",
+        "INSERT INTO t (d, c, b, a) VALUES (?4, ?3, ?2, ?1)",
+        "INSERT INTO t (d, c, b, a) SELECT ?4, ?3, ?2, ?1",
+        "INSERT INTO t (b, a, d, c) VALUES ($2, $1, $4, $3)",
+    ];
+    let mut expected = Vec::new();
+    for in_transaction in [true, false] {
+        if in_transaction {
+            c.execute("BEGIN").unwrap();
+        }
+        for text in texts {
+            let insert = c.prepare(text).unwrap();
+            let id = expected.len() as i64;
+            // As their columns are, and so that each has to be made what its column is.
+            let as_they_are = [
+                Scalar::Int64(id),
+                Scalar::Int32(7),
+                Scalar::Float64(1.0),
+                Scalar::Text("x".into()),
+            ];
+            let others = [
+                Scalar::Int32(id as i32 + 1),
+                Scalar::Int64(7),
+                Scalar::Int32(1),
+                Scalar::Int64(8),
+            ];
+            insert.execute(&as_they_are).unwrap();
+            insert.execute(&others).unwrap();
+            expected.push(format!("{id} 7 1.0 x"));
+            expected.push(format!("{} 7 1.0 8", id + 1));
+        }
+        if in_transaction {
+            c.execute("COMMIT").unwrap();
+        }
+    }
+    // One parameter in two places, of which each asks for a type of its own.
+    let twice = c
+        .prepare("INSERT INTO t VALUES (?1, ?1, ?1, 'twice')")
+        .unwrap();
+    twice.execute((100,)).unwrap();
+    expected.push("100 100 100.0 twice".to_owned());
+    let rows = c
+        .rows("SELECT a || ' ' || b || ' ' || c || ' ' || d FROM t ORDER BY a")
+        .unwrap();
+    let rows: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
 fn rows_of_temporary_tables_stay_whether_they_come_alone_or_not() {
     let mut c = connection();
     c.execute("CREATE TEMP TABLE t (id BIGINT PRIMARY KEY, txt VARCHAR)")
