@@ -87,20 +87,28 @@ impl RuntimeContext {
             }
             .into());
         }
+        self.log_sequences(&[(sequence.meta().id, last)])
+    }
+
+    /// Logs how far sequences have come that are committed.
+    fn log_sequences(&self, come_to: &[(TableId, i64)]) -> Result<()> {
         let logged = {
             let mut queue = self.commits.lock();
-            let Some(known) = queue.catalog.sequence(sequence.meta().id) else {
+            let mut diff = CatalogDiff::default();
+            for (id, last) in come_to {
+                let Some(known) = queue.catalog.sequence(*id) else {
+                    continue;
+                };
+                let meta = SequenceMeta {
+                    last: Some(*last),
+                    ..known.meta().clone()
+                };
+                let changed = CatalogObject::Sequence(Arc::new(known.altered(meta)));
+                diff.changed.push(changed);
+            }
+            if diff.is_empty() {
                 return Ok(());
-            };
-            let meta = SequenceMeta {
-                last: Some(last),
-                ..known.meta().clone()
-            };
-            let changed = CatalogObject::Sequence(Arc::new(known.altered(meta)));
-            let diff = CatalogDiff {
-                changed: vec![changed],
-                ..CatalogDiff::default()
-            };
+            }
             let commit_id = queue.last_commit + 1;
             let staged = queue.build_catalog(self, &diff, commit_id)?;
             let ticket = self.store.log(&staged.record)?;
@@ -108,6 +116,19 @@ impl RuntimeContext {
         };
         let synced = self.store.sync(logged.pager_commit);
         self.publishing.publish(self, logged.commit_id, synced)
+    }
+
+    /// Logs where sequences stand that took numbers in advance, so that the next opening goes on there. Called when no session is
+    /// left: what somebody takes meanwhile would be given again.
+    pub(crate) fn give_back_numbers(&self) -> Result<()> {
+        let catalog = self.catalog.load_full();
+        let sequences = catalog.objects().filter_map(|object| match object {
+            CatalogObject::Sequence(sequence) => Some(sequence),
+            _ => None,
+        });
+        let come_to =
+            sequences.filter_map(|sequence| Some((sequence.meta().id, sequence.give_back()?)));
+        self.log_sequences(&come_to.collect::<Vec<_>>())
     }
 
     /// True when a commit creates an index on a table that is worth a checkpoint of its own.

@@ -161,6 +161,11 @@ fn spill_space(options: &RuntimeOptions, directory: &(PathBuf, bool)) -> Arc<Spi
 impl Drop for RuntimeContext {
     fn drop(&mut self) {
         self.maintenance.join();
+        if self.is_kept()
+            && let Err(error) = self.give_back_numbers()
+        {
+            tracing::warn!(%error, "numbers that sequences took in advance are skipped");
+        }
         if self.is_kept() && self.maintenance.is_due_at_close() {
             // Nothing is lost without it: the log has it all. `RuntimeEngine::close` tells of errors.
             if let Err(error) = self.maintenance.checkpoint(&self.store, &self.transactions) {

@@ -110,9 +110,13 @@ impl RuntimeEngine {
     /// # Errors
     /// When the checkpoint fails; what was committed stays committed.
     pub fn close(self) -> Result<()> {
-        match self.context.is_kept() {
-            true => self.context.checkpoint(),
-            false => Ok(()),
+        if !self.context.is_kept() {
+            return Ok(());
         }
+        // What sessions have a hold of they hold with the context.
+        if Arc::strong_count(&self.context) == 1 {
+            self.context.give_back_numbers()?;
+        }
+        self.context.checkpoint()
     }
 }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Numbers beyond those asked for that are taken out of the log at once: so many are skipped at the most after a
-/// crash.
+/// crash. Closing the database gives them back.
 pub const RESERVED_AHEAD: i64 = 32;
 
 /// A sequence and the place where it stands. One value per definition; the place is shared by all.
@@ -92,6 +92,27 @@ impl Sequence {
             last,
             ..self.meta.clone()
         }
+    }
+
+    /// Gives back the numbers that were taken out of the log in advance and not used: the number that has to be logged for
+    /// that, where there are any. Nobody else may be taking numbers.
+    #[must_use]
+    pub fn give_back(&self) -> Option<i64> {
+        // One that begins anew takes none in advance.
+        if self.meta.cycle {
+            return None;
+        }
+        let mut state = self.state.lock();
+        let last = match state.next {
+            Some(next) => next.checked_sub(self.meta.increment)?,
+            None => self.bound(),
+        };
+        // Without a number in the log none was ever given.
+        if state.reserved.is_none_or(|reserved| reserved == last) {
+            return None;
+        }
+        state.reserved = Some(last);
+        Some(last)
     }
 
     fn bound(&self) -> i64 {
@@ -229,6 +250,33 @@ mod tests {
             Sequence::new(up.meta_now()).next_values(1).unwrap().values,
             [49]
         );
+    }
+
+    #[test]
+    fn numbers_that_nobody_used_are_given_back() {
+        for (start, increment) in [(1, 1), (7, 3), (0, -2)] {
+            let sequence = sequence(start, increment, (i64::MIN, i64::MAX), false);
+            assert_eq!(sequence.give_back(), None);
+            let given = sequence.next_values(2).unwrap();
+            assert!(given.log.is_some());
+            let last = sequence.give_back();
+            assert_eq!(last, Some(start + increment));
+            assert_eq!(sequence.give_back(), None);
+            let meta = sequence.meta().clone();
+            let again = Sequence::new(SequenceMeta { last, ..meta });
+            // Both take numbers out of the log anew.
+            for sequence in [again, sequence] {
+                let next = sequence.next_values(1).unwrap();
+                assert_eq!(next.values, [start + 2 * increment]);
+                assert!(next.log.is_some());
+            }
+        }
+        let short = sequence(1, 4, (1, 7), false);
+        assert_eq!(short.next_values(2).unwrap().values, [1, 5]);
+        assert_eq!(short.give_back(), None);
+        let around = sequence(i64::MIN, 1, (i64::MIN, i64::MIN + 1), true);
+        around.next_values(2).unwrap();
+        assert_eq!(around.give_back(), None);
     }
 
     #[test]

@@ -376,6 +376,35 @@ fn values_of_a_prepared_insert_go_to_their_columns_whatever_their_order_and_type
 }
 
 #[test]
+fn a_sequence_goes_on_with_the_next_number_after_the_database_was_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers.llkv");
+    let next = |database: &Database| -> (i64, i64) {
+        let mut c = database.connect().unwrap();
+        c.execute("INSERT INTO t (v) VALUES ('x')").unwrap();
+        let rows = c.rows("SELECT max(id), nextval('down') FROM t").unwrap();
+        (rows[0].get(0).unwrap(), rows[0].get(1).unwrap())
+    };
+    let database = Database::open(&path).unwrap();
+    let mut c = database.connect().unwrap();
+    c.execute(
+        "CREATE TABLE t (id SERIAL PRIMARY KEY, v TEXT); CREATE SEQUENCE down INCREMENT -3 MAXVALUE 9;
+         CREATE SEQUENCE unused START 5",
+    )
+    .unwrap();
+    drop(c);
+    drop(database);
+    for opening in 0..6 {
+        let database = Database::open(&path).unwrap();
+        assert_eq!(next(&database), (2 * opening + 1, 9 - 6 * opening));
+        assert_eq!(next(&database), (2 * opening + 2, 6 - 6 * opening));
+    }
+    let mut c = Database::open(&path).unwrap().connect().unwrap();
+    let rows = c.rows("SELECT nextval('unused')").unwrap();
+    assert_eq!(rows[0].get::<i64>(0).unwrap(), 5);
+}
+
+#[test]
 fn rows_of_temporary_tables_stay_whether_they_come_alone_or_not() {
     let mut c = connection();
     c.execute("CREATE TEMP TABLE t (id BIGINT PRIMARY KEY, txt VARCHAR)")
