@@ -48,7 +48,7 @@ pub enum PointResult {
 }
 
 impl PointPlan {
-    /// The form of an optimized plan that looks up one row; `None` for a plan that does something else.
+    /// The form of a plan, optimized or as it was bound, that looks up one row; `None` for a plan that does something else.
     /// `indexes` gives those of a table.
     ///
     /// # Errors
@@ -57,41 +57,47 @@ impl PointPlan {
         plan: &LogicalPlan,
         indexes: &dyn Fn(TableId) -> Vec<IndexInfo>,
     ) -> Result<Option<Self>> {
-        match one_row_below(plan) {
-            LogicalPlan::Project(project) => match one_row_below(&project.input) {
-                LogicalPlan::Scan(scan) => Self::of_scan(scan, &project.projections, indexes),
-                _ => Ok(None),
-            },
-            LogicalPlan::Scan(scan) => {
-                let projections = scan.columns.iter().map(|(_, column)| column);
-                let projections = projections.chain(&scan.row_id).map(|column| Projection {
-                    expr: Expr::column(column.id, column.ty),
-                    column: column.clone(),
-                });
-                Self::of_scan(scan, &projections.collect::<Vec<_>>(), indexes)
-            }
-            _ => Ok(None),
+        let Some(parts) = Parts::of(plan) else {
+            return Ok(None);
+        };
+        let scan = parts.scan;
+        let conjuncts: Vec<&Expr> = parts.conjuncts().collect();
+        if let Some(projections) = parts.projections {
+            return Self::of_scan(scan, &conjuncts, projections, indexes);
         }
+        let projections = scan.columns.iter().map(|(_, column)| column);
+        let projections = projections.chain(&scan.row_id).map(|column| Projection {
+            expr: Expr::column(column.id, column.ty),
+            column: column.clone(),
+        });
+        Self::of_scan(scan, &conjuncts, &projections.collect::<Vec<_>>(), indexes)
+    }
+
+    /// The table of a plan that may look up one row, by what it tests: whether there is a key of that, [`Self::of`] tells.
+    #[must_use]
+    pub fn table_tested(plan: &LogicalPlan) -> Option<TableId> {
+        let parts = Parts::of(plan)?;
+        let is_tested = parts.conjuncts().any(tests_a_column);
+        is_tested.then_some(parts.scan.table)
     }
 
     fn of_scan(
         scan: &Scan,
+        conjuncts: &[&Expr],
         projections: &[Projection],
         indexes: &dyn Fn(TableId) -> Vec<IndexInfo>,
     ) -> Result<Option<Self>> {
-        let conjuncts = scan.predicates.iter().cloned();
-        let conjuncts: Vec<Expr> = conjuncts.flat_map(Expr::into_conjuncts).collect();
         let unique = indexes(scan.table)
             .into_iter()
             .filter(|i| i.unique && i.collations.is_empty());
-        let found = unique.filter_map(|index| Some((key_of(scan, &index, &conjuncts)?, index)));
+        let found = unique.filter_map(|index| Some((key_of(scan, &index, conjuncts)?, index)));
         let Some((key, index)) = found.min_by_key(|(key, _)| key.len()) else {
             return Ok(None);
         };
         let by_key: Vec<usize> = key.iter().map(|(at, _)| *at).collect();
         let rest = conjuncts.iter().enumerate();
         let rest = rest.filter(|(at, _)| !by_key.contains(at));
-        let rest: Vec<Expr> = rest.map(|(_, expr)| expr.clone()).collect();
+        let rest: Vec<Expr> = rest.map(|(_, expr)| (*expr).clone()).collect();
         let read: Vec<ColumnId> = projections
             .iter()
             .map(|p| &p.expr)
@@ -204,6 +210,44 @@ impl Value {
     }
 }
 
+/// What a plan that may look up one row is made of.
+struct Parts<'p> {
+    scan: &'p Scan,
+    /// What is tested above the scan.
+    filter: Option<&'p Expr>,
+    /// What is made of its columns; `None` where they are put out as they are.
+    projections: Option<&'p [Projection]>,
+}
+
+impl<'p> Parts<'p> {
+    fn of(plan: &'p LogicalPlan) -> Option<Self> {
+        let (plan, projections) = match one_row_below(plan) {
+            LogicalPlan::Project(project) => {
+                let projections = Some(project.projections.as_slice());
+                (one_row_below(&project.input), projections)
+            }
+            other => (other, None),
+        };
+        let (plan, filter) = match plan {
+            LogicalPlan::Filter(filter) => (filter.input.as_ref(), Some(&filter.predicate)),
+            other => (other, None),
+        };
+        match plan {
+            LogicalPlan::Scan(scan) => Some(Self {
+                scan,
+                filter,
+                projections,
+            }),
+            _ => None,
+        }
+    }
+
+    fn conjuncts(&self) -> impl Iterator<Item = &'p Expr> + use<'p> {
+        let tests = self.scan.predicates.iter().chain(self.filter);
+        tests.flat_map(conjuncts)
+    }
+}
+
 /// The plan below nodes that change nothing about one row.
 fn one_row_below(plan: &LogicalPlan) -> &LogicalPlan {
     match plan {
@@ -216,23 +260,41 @@ fn one_row_below(plan: &LogicalPlan) -> &LogicalPlan {
     }
 }
 
+/// The parts of a condition that all have to hold.
+fn conjuncts(expr: &Expr) -> &[Expr] {
+    match expr {
+        Expr::And(parts) => parts,
+        other => std::slice::from_ref(other),
+    }
+}
+
+fn sides_of_equality(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    match expr {
+        Expr::Binary {
+            op: BinaryOp::Eq,
+            left,
+            right,
+            ..
+        } => Some((left, right)),
+        _ => None,
+    }
+}
+
+/// True for `column = value`.
+fn tests_a_column(expr: &Expr) -> bool {
+    let is = |column: &Expr, value: &Expr| matches!(column, Expr::Column { .. }) && is_fixed(value);
+    sides_of_equality(expr).is_some_and(|(left, right)| is(left, right) || is(right, left))
+}
+
 /// For each column of an index the conjunct that says what its value is, and the value; `None` where one
 /// has none.
-fn key_of(scan: &Scan, index: &IndexInfo, conjuncts: &[Expr]) -> Option<Vec<(usize, Expr)>> {
+fn key_of(scan: &Scan, index: &IndexInfo, conjuncts: &[&Expr]) -> Option<Vec<(usize, Expr)>> {
     let mut key = Vec::with_capacity(index.fields.len());
     for field in &index.fields {
         let (_, column) = scan.columns.iter().find(|(of, _)| of == field)?;
         let mut values = conjuncts.iter().enumerate().filter_map(|(at, expr)| {
-            let Expr::Binary {
-                op: BinaryOp::Eq,
-                left,
-                right,
-                ..
-            } = expr
-            else {
-                return None;
-            };
-            let value = match (left.as_ref(), right.as_ref()) {
+            let (left, right) = sides_of_equality(expr)?;
+            let value = match (left, right) {
                 (Expr::Column { id, .. }, value) | (value, Expr::Column { id, .. })
                     if *id == column.id =>
                 {

@@ -223,12 +223,7 @@ impl CatalogView for SessionCatalog {
 
     fn statistics(&self, table: TableId) -> TableStatistics {
         match self.context.store.table(table) {
-            Ok(Some(version)) => self
-                .context
-                .table_infos
-                .statistics(&version)
-                .as_ref()
-                .clone(),
+            Ok(Some(version)) => self.context.table_infos.statistics(&version),
             // Estimates: an unreadable table is told of where it is read.
             Ok(None) | Err(_) => TableStatistics::default(),
         }

@@ -2,12 +2,13 @@
 //! session keeps of small tables.
 
 use crate::RuntimeSession;
+use crate::query;
 use crate::settings::SessionSettings;
 use crate::transaction::Transaction;
 use arrow::array::RecordBatchIterator;
 use llkv_column_map::TableVersion;
-use llkv_executor::{DirectRows, SmallTable, run_directly};
-use llkv_plan::{IndexUse, LogicalPlan, PlanStatement, Values};
+use llkv_executor::{DirectRows, PointPlan, PointResult, SmallTable, run_directly};
+use llkv_plan::{CatalogView, IndexUse, LogicalPlan, PlanStatement, Values};
 use llkv_result::{Result, StatementResult};
 use llkv_table::TableHandle;
 use llkv_types::{BATCH_ROWS, RowId, TableId, TableSchema, TxnId};
@@ -37,6 +38,12 @@ struct Known {
 }
 
 impl SmallTables {
+    /// True where the rows of a table need not be read.
+    fn has(&self, id: TableId, handle: &TableHandle) -> bool {
+        let known = self.known.iter().find(|known| known.table == id);
+        known.is_some_and(|known| known.rows.is_some() && known.is_of(handle))
+    }
+
     /// The rows of a table that has few.
     fn rows(&mut self, id: TableId, handle: &TableHandle) -> Result<Option<Arc<SmallTable>>> {
         let Some((version, snapshot)) = handle.unchanged() else {
@@ -44,11 +51,7 @@ impl SmallTables {
         };
         let at = self.known.iter().position(|known| known.table == id);
         let known = at.and_then(|at| self.known.get(at));
-        if let Some(known) = known
-            && known.snapshot == snapshot
-            && std::ptr::eq(known.version.as_ptr(), Arc::as_ptr(version))
-            && Arc::ptr_eq(&known.schema, handle.shared_schema())
-        {
+        if let Some(known) = known.filter(|known| known.is_of(handle)) {
             return Ok(known.rows.clone());
         }
         let known = at.map(|at| self.known.remove(at));
@@ -73,6 +76,15 @@ impl SmallTables {
 }
 
 impl Known {
+    /// True for what a handle has.
+    fn is_of(&self, handle: &TableHandle) -> bool {
+        handle.unchanged().is_some_and(|(version, snapshot)| {
+            self.snapshot == snapshot
+                && std::ptr::eq(self.version.as_ptr(), Arc::as_ptr(version))
+                && Arc::ptr_eq(&self.schema, handle.shared_schema())
+        })
+    }
+
     /// The rows that are left of those that were known, where none has come since.
     fn rest(
         self,
@@ -147,6 +159,35 @@ pub(crate) fn is_allowed(session: &RuntimeSession) -> bool {
     !session.is_analyzing && session.settings.allow_direct_runs()
 }
 
+/// The row that a plan asks for by a whole key, where that is less than to read the rows of its table.
+fn look_up(
+    session: &RuntimeSession,
+    transaction: &Transaction,
+    plan: &LogicalPlan,
+) -> Result<Option<DirectRows>> {
+    let Some(table) = PointPlan::table_tested(plan) else {
+        return Ok(None);
+    };
+    let Some(handle) = transaction.handle_by_id(table)? else {
+        return Ok(None);
+    };
+    if session.small_tables.has(table, &handle) {
+        return Ok(None);
+    }
+    let catalog = query::catalog_of(session, transaction);
+    // What cannot be evaluated here is told of where it is compiled.
+    let Ok(Some(point)) = PointPlan::of(plan, &|table| catalog.indexes(table)) else {
+        return Ok(None);
+    };
+    Ok(match point.run(&handle, &[])? {
+        PointResult::Row(rows) => Some(DirectRows {
+            schema: point.schema(),
+            rows,
+        }),
+        PointResult::Unknown => None,
+    })
+}
+
 fn run(
     session: &mut RuntimeSession,
     transaction: &Transaction,
@@ -154,6 +195,10 @@ fn run(
 ) -> Result<Option<DirectRows>> {
     if !is_allowed(session) {
         return Ok(None);
+    }
+    if let Some(found) = look_up(session, transaction, plan)? {
+        session.last_execution = None;
+        return Ok(Some(found));
     }
     let known = &mut session.small_tables;
     let mut tables = |id| match transaction.handle_by_id(id)? {

@@ -191,7 +191,12 @@ impl<'a> RowWalk<'a> {
         if !self.passes(new, checks)? {
             return Ok(());
         }
-        let in_the_way = self.in_the_way(new, Some(old.id))?;
+        // Nothing can be in the way of a row that keeps its keys.
+        let changes_key = self.changes_key(&old.row, new);
+        let in_the_way = match changes_key {
+            true => self.in_the_way(new, Some(old.id))?,
+            false => Vec::new(),
+        };
         if let Some((key, _)) = in_the_way.first() {
             match self.policy {
                 ConflictAction::Ignore | ConflictAction::Skip => return Ok(()),
@@ -212,7 +217,6 @@ impl<'a> RowWalk<'a> {
                 }
             }
         }
-        let changes_key = self.changes_key(&old.row, new);
         self.delete_quietly(old.id)?;
         let id = self.transaction.next_row_id(self.table);
         match changes_key {

@@ -6,7 +6,7 @@ use llkv_plan::{
     TableStatistics,
 };
 use llkv_table::{Generated, Table};
-use llkv_types::TableId;
+use llkv_types::{FieldId, RowId, SqlType, TableId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -17,11 +17,37 @@ const PRUNE_AT: usize = 1_024;
 /// What was made of a table's last `S`, while that lives.
 type MadeOf<S, T> = Mutex<HashMap<TableId, (Weak<S>, Arc<T>)>>;
 
-/// Descriptions of tables, by the definition or version that they were made of.
+/// Descriptions of tables, by the definition that they were made of, and their statistics.
 #[derive(Debug, Default)]
 pub(crate) struct TableInfoCache {
     infos: MadeOf<Table, TableInfo>,
-    statistics: MadeOf<TableVersion, TableStatistics>,
+    statistics: Mutex<HashMap<TableId, Measured>>,
+}
+
+/// Statistics of a table, and the version that they were taken of.
+#[derive(Debug)]
+struct Measured {
+    of: Weak<TableVersion>,
+    layout: Box<[(FieldId, SqlType)]>,
+    next_row_id: RowId,
+    statistics: Arc<TableStatistics>,
+}
+
+/// Statistics hold until one in so many rows has come or gone: they say how many rows to expect, and to take them of each version
+/// that a row has changed took longer than all else of a statement about one.
+const KEPT_BELOW: u64 = 16;
+
+impl Measured {
+    /// True where the rows of a version are about those that were measured.
+    fn is_about(&self, version: &Arc<TableVersion>) -> bool {
+        if std::ptr::eq(self.of.as_ptr(), Arc::as_ptr(version)) {
+            return true;
+        }
+        let came = version.next_row_id().checked_sub(self.next_row_id);
+        let gone = self.statistics.rows.abs_diff(version.row_count_estimate());
+        *self.layout == *version.layout()
+            && came.is_some_and(|came| (came + gone) * KEPT_BELOW <= self.statistics.rows)
+    }
 }
 
 impl TableInfoCache {
@@ -41,21 +67,32 @@ impl TableInfoCache {
         info
     }
 
-    /// Statistics of a version.
-    pub(crate) fn statistics(&self, version: &Arc<TableVersion>) -> Arc<TableStatistics> {
-        let mut statistics = self.statistics.lock();
-        if let Some((of, known)) = statistics.get(&version.table())
-            && std::ptr::eq(of.as_ptr(), Arc::as_ptr(version))
-        {
-            return Arc::clone(known);
+    /// Statistics of a version; but for the number of rows they may be those of one that had about the same.
+    pub(crate) fn statistics(&self, version: &Arc<TableVersion>) -> TableStatistics {
+        TableStatistics {
+            rows: version.row_count_estimate(),
+            ..self.measured(version).as_ref().clone()
         }
-        if statistics.len() >= PRUNE_AT {
-            statistics.retain(|_, (of, _)| of.strong_count() > 0);
+    }
+
+    fn measured(&self, version: &Arc<TableVersion>) -> Arc<TableStatistics> {
+        let mut measured = self.statistics.lock();
+        let known = measured.get(&version.table());
+        if let Some(known) = known.filter(|known| known.is_about(version)) {
+            return Arc::clone(&known.statistics);
         }
-        let made = Arc::new(measure(version));
-        let entry = (Arc::downgrade(version), Arc::clone(&made));
-        statistics.insert(version.table(), entry);
-        made
+        if measured.len() >= PRUNE_AT {
+            measured.retain(|_, known| known.of.strong_count() > 0);
+        }
+        let statistics = Arc::new(measure(version));
+        let entry = Measured {
+            of: Arc::downgrade(version),
+            layout: version.layout().into(),
+            next_row_id: version.next_row_id(),
+            statistics: Arc::clone(&statistics),
+        };
+        measured.insert(version.table(), entry);
+        statistics
     }
 }
 

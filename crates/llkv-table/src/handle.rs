@@ -94,6 +94,19 @@ impl TableHandle {
         changes_nothing.then_some((version, *snapshot))
     }
 
+    /// About how many rows there are, those that the transaction deleted among them.
+    #[must_use]
+    pub fn row_count_estimate(&self) -> u64 {
+        let committed = self.committed.iter().map(|(version, _)| version);
+        let stored = committed.chain(&self.own_groups);
+        let stored: u64 = stored.map(|version| version.row_count_estimate()).sum();
+        let own = self
+            .own_batches
+            .iter()
+            .map(|own| own.rows.num_rows() as u64);
+        stored + own.sum::<u64>()
+    }
+
     /// Opens a scan. Nothing is read before [`TableScan::read`].
     ///
     /// # Errors

@@ -78,7 +78,7 @@ impl TableVersion {
             let GroupData::Plain(plain) = run.data.as_ref() else {
                 continue;
             };
-            if run.rows <= FEW_ROWS {
+            if run.rows <= FEW_ROWS && reader.has_integers() {
                 for at in 0..run.rows {
                     if access.contains(reader.read_one(run, at)?) {
                         found.row_ids.push(run.row_id(at));
@@ -244,7 +244,8 @@ fn find_in_runs(index: &IndexVersion, access: &IndexAccess, out: &mut Vec<RowId>
     Ok(())
 }
 
-/// The keys of shorter runs of the tail are not sorted: the run will soon be merged with others.
+/// Keys of one integer are not sorted in shorter runs of the tail: the run will soon be merged with others, and such a key is found
+/// without an array. Others are kept from the first look on.
 const FEW_ROWS: usize = 8;
 /// Rows that are scanned in the time that one takes to be looked up, at the least.
 const SCANNED_PER_LOOKUP: usize = 20;

@@ -30,7 +30,8 @@ impl SmallTable {
     /// When stored rows cannot be read.
     pub fn read(handle: &TableHandle) -> Result<Option<Self>> {
         let columns = &handle.schema().columns;
-        if columns.len() > Self::MOST_COLUMNS {
+        // Nothing is opened for a table that is not.
+        if columns.len() > Self::MOST_COLUMNS || handle.row_count_estimate() > Self::MOST_ROWS {
             return Ok(None);
         }
         let fields: Vec<FieldId> = columns.iter().map(|column| column.field).collect();
