@@ -12,7 +12,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Ar
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
 use hashbrown::{HashMap, HashSet};
-use llkv_column_map::{ColumnStore, TableVersion};
+use llkv_column_map::{ColumnStore, PointRequest, TableVersion};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::KeyBytes;
 use llkv_types::{RowId, SqlType};
@@ -404,6 +404,45 @@ fn key_hashes(
     Ok(hashes)
 }
 
+/// So many keys are looked up one by one: a scan of what an index finds takes as long to open as several look-ups.
+const LOOKED_UP_KEYS: usize = 4;
+
+/// True where a column of a key is compared as its values are stored.
+fn compares_as_stored(handle: &TableHandle, key: &UniqueKey, of_key: usize) -> bool {
+    let at = key.columns().get(of_key);
+    let column = at.and_then(|at| handle.schema().columns.get(*at));
+    key.collation(of_key).is_binary()
+        && !column.is_some_and(|c| matches!(c.ty, SqlType::Interval | SqlType::Variant))
+}
+
+/// As [`probe`], key by key; false where an index does not know all rows.
+fn look_up(
+    handle: &TableHandle,
+    key: &UniqueKey,
+    keys: &BatchKeys,
+    maybe: &[usize],
+    found: &mut HashMap<KeyBytes, RowId>,
+) -> Result<bool> {
+    let Some((version, snapshot)) = &handle.committed else {
+        return Ok(false);
+    };
+    for bytes in maybe.iter().filter_map(|row| keys.get(*row)) {
+        let rows = version.look_up(&PointRequest {
+            access: &whole_keys(key.index(), [bytes].into_iter()),
+            snapshot: *snapshot,
+            without: (!handle.own_deletes.is_empty()).then_some(&*handle.own_deletes),
+            fields: &[],
+        })?;
+        let Some(rows) = rows else {
+            return Ok(false);
+        };
+        if let Some(row_id) = rows.row_ids.first() {
+            found.insert(bytes.into(), *row_id);
+        }
+    }
+    Ok(true)
+}
+
 /// Finds the rows of `handle` that have the key of one of the `maybe` rows of the batch.
 fn probe(
     handle: &TableHandle,
@@ -413,16 +452,20 @@ fn probe(
     maybe: &[usize],
     found: &mut HashMap<KeyBytes, RowId>,
 ) -> Result<()> {
+    let as_stored = |of_key| compares_as_stored(handle, key, of_key);
+    if maybe.len() <= LOOKED_UP_KEYS
+        && (0..key.columns().len()).all(as_stored)
+        && look_up(handle, key, keys, maybe, found)?
+    {
+        return Ok(());
+    }
     let wanted: HashSet<&[u8]> = maybe.iter().filter_map(|row| keys.get(*row)).collect();
     let rows = UInt32Array::from_iter_values(maybe.iter().map(|row| *row as u32));
     let mut request = ScanRequest::new(key.meta().fields.clone());
     request.with_row_id = true;
     let fields = key.meta().fields.iter().enumerate();
-    for (((of_key, field), values), at) in fields.zip(columns).zip(key.columns()) {
-        let ty = handle.schema().columns.get(*at).map(|c| c.ty);
-        let compares_as_stored = key.collation(of_key).is_binary()
-            && !matches!(ty, Some(SqlType::Interval | SqlType::Variant));
-        if compares_as_stored {
+    for ((of_key, field), values) in fields.zip(columns) {
+        if as_stored(of_key) {
             request.predicates.push(ColumnPredicate {
                 field: *field,
                 test: ColumnTest::In(take(values, &rows, None)?),
