@@ -5,7 +5,7 @@ use crate::fill::Fill;
 use crate::index::IndexDefinition;
 use arrow::array::{ArrayRef, RecordBatch};
 use llkv_storage::{Blob, CommitId};
-use llkv_types::{FieldId, IndexId, RowId, SqlType, TableId, TxnId};
+use llkv_types::{FieldId, IndexId, MemoryReservation, RowId, SqlType, TableId, TxnId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
@@ -119,6 +119,8 @@ pub struct StagedRowGroup {
     pub(crate) meta: GroupMeta,
     /// The chunks' bytes, in the order of `meta.chunks`.
     pub(crate) blobs: Vec<Blob>,
+    /// For those of them that lie in memory.
+    pub(crate) _held: Option<Arc<MemoryReservation>>,
 }
 
 impl StagedRowGroup {

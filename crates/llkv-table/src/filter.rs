@@ -55,21 +55,34 @@ pub(crate) fn with_one_nan(values: &ArrayRef) -> Option<ArrayRef> {
         DataType::Float32 => {
             let values = values.as_primitive::<Float32Type>();
             let is_other = |v: &f32| v.is_nan() && v.to_bits() != f32::NAN.to_bits();
-            values.values().iter().any(is_other).then(|| {
-                let one = |v: f32| if v.is_nan() { f32::NAN } else { v };
-                Arc::new(values.unary::<_, Float32Type>(one)) as ArrayRef
-            })
+            (any(values.values(), |v| v.is_nan()) && values.values().iter().any(is_other)).then(
+                || {
+                    let one = |v: f32| if v.is_nan() { f32::NAN } else { v };
+                    Arc::new(values.unary::<_, Float32Type>(one)) as ArrayRef
+                },
+            )
         }
         DataType::Float64 => {
             let values = values.as_primitive::<Float64Type>();
             let is_other = |v: &f64| v.is_nan() && v.to_bits() != f64::NAN.to_bits();
-            values.values().iter().any(is_other).then(|| {
-                let one = |v: f64| if v.is_nan() { f64::NAN } else { v };
-                Arc::new(values.unary::<_, Float64Type>(one)) as ArrayRef
-            })
+            (any(values.values(), |v| v.is_nan()) && values.values().iter().any(is_other)).then(
+                || {
+                    let one = |v: f64| if v.is_nan() { f64::NAN } else { v };
+                    Arc::new(values.unary::<_, Float64Type>(one)) as ArrayRef
+                },
+            )
         }
         _ => None,
     }
+}
+
+/// Values that are tested before one of them ends the search.
+const TESTED_AT_ONCE: usize = 256;
+
+/// Whether a test is true of a value. Looked at many at a time, for vector instructions.
+fn any<T>(values: &[T], test: impl Fn(&T) -> bool) -> bool {
+    let mut parts = values.chunks(TESTED_AT_ONCE);
+    parts.any(|part| part.iter().fold(false, |found, value| found | test(value)))
 }
 
 type Comparison = fn(

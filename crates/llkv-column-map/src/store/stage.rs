@@ -6,10 +6,12 @@ use crate::descriptor::{ChunkMeta, ChunkRef, DeleteMeta, GroupMeta};
 use crate::encoding::{self, EncodedChunk, Lifetime};
 use crate::row_group::Layout;
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::buffer::Buffer;
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, Pager, WriteBatch};
-use llkv_types::{FieldId, ROW_GROUP_ROWS, SqlType};
+use llkv_types::{FieldId, MemoryReservation, ROW_GROUP_ROWS, SqlType};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use std::sync::Arc;
 
 /// Chunks from this size on are values of their own; smaller ones of a group share one, because a
 /// value takes at least a page of the file.
@@ -20,9 +22,10 @@ pub(super) const EARLY_BYTES: usize = 64 << 10;
 /// Columns of so many rows are encoded by several threads.
 const PARALLEL_ROWS: usize = ROW_GROUP_ROWS / 8;
 
-/// See [`crate::ColumnStore::stage_row_group`].
+/// See [`crate::ColumnStore::stage_row_group`]. `held`: the chunks stay in memory as far as it grows.
 pub(super) fn stage(
     pager: &dyn Pager,
+    held: Option<MemoryReservation>,
     shape: Shape,
     layout: &Layout,
     batches: &[RecordBatch],
@@ -33,6 +36,7 @@ pub(super) fn stage(
         return Err(Error::internal(format!("a row group of {rows} rows")));
     }
     let mut writer = GroupWriter::new(pager, rows);
+    writer.held = held;
     let encode = |(index, (_, ty)): (usize, &(FieldId, SqlType))| {
         let parts = column_of(batches, index, layout)?;
         encoding::encode_parts(*ty, &parts, shape.encoding, lifetime)
@@ -84,6 +88,8 @@ pub(super) struct GroupWriter<'a> {
     /// The small chunks, one after the other, and which chunks they are.
     shared: Vec<u8>,
     sharing: Vec<usize>,
+    /// For chunks that stay in memory.
+    held: Option<MemoryReservation>,
 }
 
 impl<'a> GroupWriter<'a> {
@@ -95,6 +101,7 @@ impl<'a> GroupWriter<'a> {
             blobs: Vec::new(),
             shared: Vec::new(),
             sharing: Vec::new(),
+            held: None,
         }
     }
 
@@ -102,7 +109,7 @@ impl<'a> GroupWriter<'a> {
     pub(super) fn add(&mut self, field: FieldId, chunk: EncodedChunk) -> Result<()> {
         let len = chunk.bytes.len();
         let place = if len >= OWN_VALUE_BYTES {
-            let blob = store_early(self.pager, &chunk.bytes)?;
+            let blob = self.store(chunk.bytes)?;
             self.blobs.push(blob);
             ChunkRef {
                 key: (self.blobs.len() - 1) as u64,
@@ -130,6 +137,15 @@ impl<'a> GroupWriter<'a> {
         Ok(())
     }
 
+    fn store(&mut self, bytes: Vec<u8>) -> Result<Blob> {
+        if let Some(held) = &mut self.held
+            && held.grow(bytes.capacity() as u64).is_ok()
+        {
+            return Ok(Blob::from(Buffer::from_vec(bytes)));
+        }
+        store_early(self.pager, &bytes)
+    }
+
     pub(super) fn finish(mut self, layout: &Layout) -> StagedRowGroup {
         if !self.sharing.is_empty() {
             let key = self.blobs.len() as u64;
@@ -151,6 +167,7 @@ impl<'a> GroupWriter<'a> {
                 chunks: self.chunks,
             },
             blobs: self.blobs,
+            _held: self.held.map(Arc::new),
         }
     }
 }
