@@ -76,4 +76,4 @@ pub use llkv_types::{MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorSpan, OperatorStatistics, OperatorSums, ScanStatistics, SpanRole};
 pub use point::{PointPlan, PointResult, constant_value, is_fixed};
 pub use progress::{Progress, ProgressHook};
-pub use spill::{LocalDisk, SpillDisk, SpillSpace, SpillStorage};
+pub use spill::{KeptRows, LocalDisk, SpillDisk, SpillSpace, SpillStorage};

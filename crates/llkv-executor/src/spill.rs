@@ -6,18 +6,21 @@
 
 mod codec;
 mod file;
+mod kept;
 mod partition;
 mod rows;
 mod runs;
 mod space;
 
 pub(crate) use file::{Segment, SpillFile};
+pub use kept::KeptRows;
 pub(crate) use partition::{LAST_LEVEL, PartitionWriter, Partitioned};
 pub(crate) use rows::RowBuffer;
 pub(crate) use runs::{MergedSource, RunWriter, merge_to_fan_in, ordinal};
 pub use space::{LocalDisk, SpillDisk, SpillSpace, SpillStorage};
 
 use crate::batch::Batch;
+use crate::context::ExecutionContext;
 use crate::metrics::OperatorMetrics;
 use crate::operators::OperatorInfo;
 use crate::run::Run;
@@ -51,12 +54,20 @@ impl Spiller {
     const FAN_IN_ALWAYS: usize = 4;
 
     pub(crate) fn new(run: &Run, info: &OperatorInfo) -> Self {
+        Self::within(&run.context, info.kind, Arc::clone(&info.metrics))
+    }
+
+    fn within(
+        context: &ExecutionContext,
+        operator: &'static str,
+        metrics: Arc<OperatorMetrics>,
+    ) -> Self {
         Self {
-            space: Arc::clone(&run.context.spill),
-            operator: info.kind,
-            metrics: Arc::clone(&info.metrics),
-            always: run.context.spill_always,
-            grant_bytes: run.context.spill_grant_bytes,
+            space: Arc::clone(&context.spill),
+            operator,
+            metrics,
+            always: context.spill_always,
+            grant_bytes: context.spill_grant_bytes,
         }
     }
 

@@ -6,11 +6,13 @@ use crate::row_by_row;
 use crate::row_values::Returned;
 use crate::row_walk::on_conflict;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, query, upsert};
+use crate::upsert::{UpsertStatement, WaitingRows};
+use crate::{RuntimeSession, query};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::buffer::ScalarBuffer;
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::UInt64Type;
+use llkv_executor::{KeptRows, NoTables};
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update, Upsert};
 use llkv_result::{Error, Result, StatementResult};
 use llkv_table::Table;
@@ -65,18 +67,21 @@ fn insert_in_bulk(
     let mut keys = ForeignKeys::of(transaction, &table, &insert.cascades, None, settings);
     let mut rows = 0;
     if let Some(upsert) = &insert.upsert {
-        let mut batches = Vec::new();
-        for_each_batch(session, transaction, insert.source, |_, batch| {
+        let in_parts = upsert.in_order || !changes_keys(upsert, &table);
+        let mut waiting = WaitingRows::new(&session.context.memory, in_parts);
+        let mut statement = UpsertStatement::new(transaction, &table, upsert, &columns)?;
+        let mut each = |transaction: &mut Transaction, rows: Option<RecordBatch>| {
+            let Some(rows) = rows else { return Ok(()) };
+            let rows = numbered(transaction, &table, insert.numbered_key, rows)?;
+            let of_row = (insert.numbered_key, &mut *returned, &mut keys);
+            statement.add(transaction, &rows, of_row)
+        };
+        for_each_batch(session, transaction, insert.source, |transaction, batch| {
             checks.check(&batch)?;
-            batches.push(batch);
-            Ok(())
+            each(transaction, waiting.push(batch)?)
         })?;
-        if let Some(first) = batches.first() {
-            let all = concat_batches(&first.schema(), &batches)?;
-            let all = numbered(transaction, &table, insert.numbered_key, all)?;
-            let source = (columns.as_slice(), insert.numbered_key, all);
-            rows = upsert::upsert(transaction, &table, upsert, source, (returned, &mut keys))?;
-        }
+        each(transaction, waiting.take()?)?;
+        rows = statement.rows();
         keys.finish(transaction)?;
         return Ok(rows);
     }
@@ -233,7 +238,8 @@ fn update_in_bulk(
     };
     let changes_key = update.changed.iter().any(of_key);
     let mut old = RoaringTreemap::new();
-    let mut rows_with_new_keys = Vec::new();
+    let context = query::context_of(session, Arc::new(NoTables));
+    let mut rows_with_new_keys = KeptRows::new(&context, "UPDATE of a key");
     let changed = Some(update.changed.as_slice());
     let settings = &session.settings;
     let mut keys = ForeignKeys::of(transaction, &table, &update.cascades, changed, settings);
@@ -244,14 +250,13 @@ fn update_in_bulk(
         returned.add(&batch, None)?;
         if changes_key {
             // Keys are unique after the statement, not after each of its rows.
-            rows_with_new_keys.push(batch);
-            return Ok(());
+            return rows_with_new_keys.push(batch);
         }
         transaction.append_versions(&table, batch)
     })?;
     let rows = transaction.delete(&table, &old)?;
     transaction.in_bulk(&table, |transaction| {
-        rows_with_new_keys.into_iter().try_for_each(|batch| {
+        rows_with_new_keys.for_each(|batch| {
             let appended = transaction.append(&table, batch, on_conflict(ConflictAction::Error));
             appended.map(drop)
         })

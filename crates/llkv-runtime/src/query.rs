@@ -3,7 +3,7 @@
 use crate::tables::TransactionTables;
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, SessionCatalog};
-use llkv_executor::{ExecutionContext, QueryExecutor, SelectExecution};
+use llkv_executor::{ExecutionContext, QueryExecutor, SelectExecution, TableProvider};
 use llkv_plan::{Delete, Insert, LogicalPlan, PlanStatement, Update, ViewChange, optimize};
 use llkv_result::{Result, StatementResult};
 use std::sync::Arc;
@@ -97,15 +97,7 @@ fn execute_with(
     plan: LogicalPlan,
     tables: Arc<TransactionTables>,
 ) -> Result<SelectExecution> {
-    let settings = &session.settings;
-    let memory = Arc::clone(&session.context.memory);
-    let context = ExecutionContext::within(tables, memory, Arc::clone(&session.context.spill))
-        .with_threads(settings.threads)
-        .with_batch_rows(settings.batch_rows)
-        .with_spill_always(settings.force_spill)
-        .with_spans(session.is_analyzing)
-        .with_cancel(settings.cancel.clone())
-        .with_progress(settings.progress.clone());
+    let context = context_of(session, tables);
     let plan = Arc::new(plan);
     // Estimates are worth their time only where they are shown.
     let notes = session
@@ -114,6 +106,22 @@ fn execute_with(
     let execution = QueryExecutor::new(context).execute_noted(plan, notes.as_ref())?;
     session.last_execution = Some(execution.statistics());
     Ok(execution)
+}
+
+/// What queries of a session run in, and what else holds rows.
+pub(crate) fn context_of(
+    session: &RuntimeSession,
+    tables: Arc<dyn TableProvider>,
+) -> ExecutionContext {
+    let settings = &session.settings;
+    let memory = Arc::clone(&session.context.memory);
+    ExecutionContext::within(tables, memory, Arc::clone(&session.context.spill))
+        .with_threads(settings.threads)
+        .with_batch_rows(settings.batch_rows)
+        .with_spill_always(settings.force_spill)
+        .with_spans(session.is_analyzing)
+        .with_cancel(settings.cancel.clone())
+        .with_progress(settings.progress.clone())
 }
 
 /// The catalog as the transaction sees it.

@@ -7,51 +7,151 @@ use crate::foreign_keys::ForeignKeys;
 use crate::row_values::{Returned, RowQueries, RowValues, prepare};
 use crate::transaction::Transaction;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Schema;
 use llkv_compute::PreparedExpr;
 use llkv_plan::{PlanColumn, Projection, RowQuery, Upsert};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_table::{KeyMatches, OnConflict, Table};
-use llkv_types::RowId;
+use llkv_types::{MemoryBudget, MemoryReservation, RowId};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
 
-/// Inserts all rows of a statement, already checked. Gives the rows inserted and changed, in number.
-pub(crate) fn upsert(
-    transaction: &mut Transaction,
-    table: &Arc<Table>,
-    upsert: &Upsert,
-    (columns, numbered_key, rows): (&[PlanColumn], Option<usize>, RecordBatch),
-    (returned, keys): (&mut Returned, &mut ForeignKeys<'_>),
-) -> Result<u64> {
-    let meeting = Meeting::new(upsert, columns, &table.meta().name)?;
-    let mut target = Target {
-        transaction,
-        table,
-        numbered_key,
-        returned,
-        keys,
-    };
-    if !upsert.in_order {
-        let matches = target.matches(&meeting, &rows)?;
-        return target.insert(&meeting, &rows, &matches);
-    }
-    let (mut done, mut count, mut step) = (0, 0, rows.num_rows());
-    while done < rows.num_rows() {
-        let part = rows.slice(done, step.min(rows.num_rows() - done));
-        let matches = target.matches(&meeting, &part)?;
-        // A row that meets an earlier one of the statement begins a part of its own.
-        let len = first_repeated(&matches).unwrap_or(part.num_rows());
-        let matches = KeyMatches {
-            existing: matches.existing.into_iter().take(len).collect(),
-            repeated: vec![false; len],
+/// Rows of a statement that are looked at together: all of them, or where memory is limited as many as take an eighth of it.
+pub(crate) struct WaitingRows {
+    batches: Vec<RecordBatch>,
+    bytes: u64,
+    in_parts: bool,
+    memory: MemoryReservation,
+}
+
+impl WaitingRows {
+    /// Rows that are looked at with others take several times their own memory.
+    const SHARE: u64 = 8;
+    /// As much is taken whatever the limit says.
+    const LEAST_BYTES: u64 = 1 << 20;
+
+    /// No rows yet. `in_parts`: not all have to be looked at together.
+    pub(crate) fn new(memory: &Arc<MemoryBudget>, in_parts: bool) -> Self {
+        const OPERATOR: &str = "INSERT with DO UPDATE";
+        let limit_bytes = memory.limit_bytes();
+        let in_parts = in_parts && limit_bytes < u64::MAX;
+        let memory = match in_parts {
+            true => memory.reserve_most(OPERATOR, limit_bytes / Self::SHARE, Self::LEAST_BYTES),
+            false => memory.reserve(OPERATOR),
         };
-        count += target.insert(&meeting, &part.slice(0, len), &matches)?;
-        done += len;
-        step = 2 * len;
+        Self {
+            batches: Vec::new(),
+            bytes: 0,
+            in_parts,
+            memory,
+        }
     }
-    Ok(count)
+
+    /// Adds a batch; gives back the rows that are to be looked at now.
+    ///
+    /// # Errors
+    /// When all rows have to be looked at together and have no room.
+    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let bytes = batch.get_array_memory_size() as u64;
+        self.batches.push(batch);
+        self.bytes += bytes;
+        if !self.in_parts {
+            self.memory.grow(bytes)?;
+            return Ok(None);
+        }
+        match self.bytes >= self.memory.bytes() {
+            true => self.take(),
+            false => Ok(None),
+        }
+    }
+
+    /// The rows that wait; none where there are none.
+    pub(crate) fn take(&mut self) -> Result<Option<RecordBatch>> {
+        self.bytes = 0;
+        let batches = std::mem::take(&mut self.batches);
+        let first = batches.first();
+        let all = first.map(|first| concat_batches(&first.schema(), &batches));
+        Ok(all.transpose()?)
+    }
+}
+
+/// An INSERT with a target, part by part.
+pub(crate) struct UpsertStatement<'a> {
+    meeting: Meeting<'a>,
+    table: &'a Arc<Table>,
+    /// The first row that the statement itself may have written.
+    first_own: RowId,
+    /// Rows that were met: where rows have no order, each may be met once.
+    met: RoaringTreemap,
+    rows: u64,
+}
+
+impl<'a> UpsertStatement<'a> {
+    /// For rows with these columns.
+    pub(crate) fn new(
+        transaction: &mut Transaction,
+        table: &'a Arc<Table>,
+        upsert: &'a Upsert,
+        columns: &[PlanColumn],
+    ) -> Result<Self> {
+        Ok(Self {
+            meeting: Meeting::new(upsert, columns, &table.meta().name)?,
+            table,
+            first_own: transaction.next_row_id(table),
+            met: RoaringTreemap::new(),
+            rows: 0,
+        })
+    }
+
+    /// Rows inserted and changed, in number.
+    pub(crate) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Inserts rows of the statement, already checked.
+    pub(crate) fn add(
+        &mut self,
+        transaction: &mut Transaction,
+        rows: &RecordBatch,
+        (numbered_key, returned, keys): (Option<usize>, &mut Returned, &mut ForeignKeys<'_>),
+    ) -> Result<()> {
+        let mut target = Target {
+            transaction,
+            table: self.table,
+            numbered_key,
+            returned,
+            keys,
+        };
+        if !self.meeting.upsert.in_order {
+            let mut matches = target.matches(&self.meeting, rows)?;
+            self.note_repeated(&mut matches);
+            self.rows += target.insert(&self.meeting, rows, &matches)?;
+            return Ok(());
+        }
+        let (mut done, mut step) = (0, rows.num_rows());
+        while done < rows.num_rows() {
+            let part = rows.slice(done, step.min(rows.num_rows() - done));
+            let matches = target.matches(&self.meeting, &part)?;
+            // A row that meets an earlier one of the statement begins a part of its own.
+            let len = first_repeated(&matches).unwrap_or(part.num_rows());
+            let matches = KeyMatches {
+                existing: matches.existing.into_iter().take(len).collect(),
+                repeated: vec![false; len],
+            };
+            self.rows += target.insert(&self.meeting, &part.slice(0, len), &matches)?;
+            done += len;
+            step = 2 * len;
+        }
+        Ok(())
+    }
+
+    /// A row that meets one that the statement wrote, or that another row met, has the key of an earlier one.
+    fn note_repeated(&mut self, matches: &mut KeyMatches) {
+        for (existing, repeated) in matches.existing.iter().zip(&mut matches.repeated) {
+            *repeated |= existing.is_some_and(|id| id >= self.first_own || !self.met.insert(id));
+        }
+    }
 }
 
 /// DO UPDATE or DO NOTHING, ready for rows.
@@ -198,9 +298,6 @@ impl Target<'_, '_> {
         ids: &[RowId],
         excluded: &RecordBatch,
     ) -> Result<u64> {
-        if has_repeated(ids) {
-            return Err(changed_twice(self.table));
-        }
         let existing = self.transaction.rows_by_id(self.table, ids)?;
         let mut pairs = beside(&existing, excluded)?;
         let mut old: RoaringTreemap = ids.iter().copied().collect();
@@ -245,11 +342,6 @@ fn first_repeated(matches: &KeyMatches) -> Option<usize> {
     let mut seen = RoaringTreemap::new();
     let mut rows = matches.existing.iter().zip(&matches.repeated);
     rows.position(|(existing, repeated)| *repeated || existing.is_some_and(|id| !seen.insert(id)))
-}
-
-fn has_repeated(ids: &[RowId]) -> bool {
-    let mut seen = RoaringTreemap::new();
-    !ids.iter().all(|id| seen.insert(*id))
 }
 
 fn changed_twice(table: &Table) -> llkv_result::Error {

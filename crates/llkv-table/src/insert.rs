@@ -3,7 +3,7 @@
 use crate::filter::with_one_nan;
 use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
-use crate::own_keys::OwnKeys;
+use crate::own_keys::{KeyHashes, OwnKeys};
 use crate::staged::{decoded, is_coded};
 use crate::{
     ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, UniqueKey, WriteContext,
@@ -15,7 +15,7 @@ use hashbrown::{HashMap, HashSet};
 use llkv_column_map::{ColumnStore, PointRequest, TableVersion};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::KeyBytes;
-use llkv_types::{RowId, SqlType};
+use llkv_types::{MemoryBudget, RowId, SqlType};
 use roaring::RoaringTreemap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -293,7 +293,7 @@ impl StagedTable {
                 _ if versions_up_to.is_some_and(|highest| bytes <= highest) => true,
                 Some(contains) => contains,
                 None => {
-                    own.load_hashes(key_hashes(&handle, key)?);
+                    own.load_hashes(key_hashes(&handle, key, context.store.memory())?);
                     own.may_contain(bytes).unwrap_or(true)
                 }
             };
@@ -390,18 +390,23 @@ pub(crate) fn own_keys(handle: &TableHandle, key: &UniqueKey) -> Result<OwnKeys>
     Ok(own)
 }
 
+/// The hashes of the keys of all rows; none where memory has no room for them.
 fn key_hashes(
     handle: &TableHandle,
     key: &UniqueKey,
-) -> Result<HashSet<u64, foldhash::fast::FixedState>> {
-    let mut hashes = HashSet::default();
+    memory: &Arc<MemoryBudget>,
+) -> Result<Option<KeyHashes>> {
+    let mut hashes = KeyHashes::new(memory);
+    let mut has_room = true;
     let request = ScanRequest::new(key.meta().fields.clone());
     handle.scan_stream(&request)?.for_each_batch(|batch| {
-        let keys = key.encode(batch.columns())?;
-        hashes.extend(keys.iter().map(|(_, bytes)| xxh3_64(bytes)));
+        if has_room {
+            let keys = key.encode(batch.columns())?;
+            has_room = keys.iter().all(|(_, bytes)| hashes.insert(xxh3_64(bytes)));
+        }
         Ok(())
     })?;
-    Ok(hashes)
+    Ok(has_room.then_some(hashes))
 }
 
 /// So many keys are looked up one by one: a scan of what an index finds takes as long to open as several look-ups.

@@ -62,14 +62,21 @@ fn statements_that_write_stay_near_the_memory_limit() {
     let database = folder.path().join("db.llkv");
     let rows = "SELECT i * 7919 % 2000003 AS b, i AS a, 'text number ' || i % 1000 AS s FROM range(2000000) AS r(i)";
     let load = format!("INSERT INTO t {rows}");
+    // Half of them have keys that the table has.
+    let of_others = format!(
+        "INSERT INTO t SELECT b + 1000001, a + 2000000, 'other text' FROM ({rows}) AS r WHERE a >= 0 \
+         ON CONFLICT (b) DO UPDATE SET s = t.s || ''"
+    );
     let create = "CREATE TABLE t (b BIGINT PRIMARY KEY, a BIGINT, s VARCHAR)";
     // The rows are several times the limit, as are their keys and the entries of the indexes.
     for statements in [
         vec![create, load.as_str()],
         vec!["CREATE UNIQUE INDEX of_a ON t (a)"],
         vec!["CREATE INDEX of_s ON t (s, b)"],
+        vec!["UPDATE t SET b = b + 1"],
+        vec![of_others.as_str()],
         vec!["DELETE FROM t WHERE a % 2 = 0"],
-        vec!["SELECT count(*), min(a), max(s) FROM t WHERE s = 'text number 77' OR b = 5"],
+        vec!["SELECT count(*), min(a), max(s) FROM t WHERE s = 'text number 77' OR b = 6"],
     ] {
         let what = statements.last().copied().unwrap();
         let (most_bytes, output) = run_limited(Some(&database), &statements);

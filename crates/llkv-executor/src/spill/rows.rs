@@ -25,7 +25,7 @@ impl RowBuffer {
         pipeline: Pipeline,
         each: impl Fn(&Batch),
     ) -> Result<Arc<dyn Source>> {
-        let mut rows = Self::new(run, spiller);
+        let mut rows = Self::new(run.reserve(spiller.operator), spiller);
         let mut stream = PipelineStream::new(run, pipeline);
         while let Some(batch) = stream.next()? {
             each(&batch);
@@ -34,9 +34,9 @@ impl RowBuffer {
         rows.into_source(run.batch_rows())
     }
 
-    fn new(run: &Run, spiller: Spiller) -> Self {
+    pub(super) fn new(memory: MemoryReservation, spiller: Spiller) -> Self {
         Self {
-            memory: run.reserve(spiller.operator),
+            memory,
             spiller,
             batches: Vec::new(),
             file: None,
@@ -44,7 +44,7 @@ impl RowBuffer {
         }
     }
 
-    fn push(&mut self, batch: Batch) -> Result<()> {
+    pub(super) fn push(&mut self, batch: Batch) -> Result<()> {
         let batch = self.spiller.slim(&self.memory, batch)?;
         let bytes = batch.memory_bytes();
         self.batches.push(batch);
@@ -67,7 +67,7 @@ impl RowBuffer {
     }
 
     /// The batches as a source, in slices of at most `batch_rows`.
-    fn into_source(mut self, batch_rows: usize) -> Result<Arc<dyn Source>> {
+    pub(super) fn into_source(mut self, batch_rows: usize) -> Result<Arc<dyn Source>> {
         if self.file.is_none() {
             let source = BufferedSource::new(self.batches, batch_rows, Some(self.memory));
             return Ok(Arc::new(source));
