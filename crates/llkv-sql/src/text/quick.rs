@@ -179,11 +179,11 @@ impl<'t> Cursor<'t> {
         })
     }
 
-    /// A name that is no keyword.
+    /// A name that is no keyword, or one that names are.
     fn plain_name(&mut self) -> Option<Ident> {
-        match self.keyword(0)? {
-            Keyword::NoKeyword => self.name(),
-            _ => None,
+        match is_name(self.keyword(0)?) {
+            true => self.name(),
+            false => None,
         }
     }
 
@@ -195,6 +195,21 @@ impl<'t> Cursor<'t> {
         }
         Some(ObjectName::from(names))
     }
+}
+
+/// True for words that are no keywords, and for keywords that the library takes for names wherever one may stand: the names of
+/// many columns are among them.
+const fn is_name(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::NoKeyword
+            | Keyword::DATA
+            | Keyword::ID
+            | Keyword::NAME
+            | Keyword::STATUS
+            | Keyword::TYPE
+            | Keyword::VALUE
+    )
 }
 
 #[cfg(test)]

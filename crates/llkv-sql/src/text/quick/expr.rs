@@ -1,6 +1,6 @@
 //! Expressions: operands, and the operators between them in the order of their precedence.
 
-use super::{Cursor, Kind, node};
+use super::{Cursor, Kind, is_name, node};
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentList, FunctionArguments, ObjectName, UnaryOperator, Value,
@@ -304,7 +304,7 @@ impl Cursor<'_> {
     fn word(&mut self, keyword: Keyword) -> Option<Box<Expr>> {
         match keyword {
             Keyword::NoKeyword if self.nth(1) == Some(Kind::LParen) => self.call(),
-            Keyword::NoKeyword => self.column(),
+            name if is_name(name) && self.nth(1) != Some(Kind::LParen) => self.column(),
             Keyword::COUNT
             | Keyword::SUM
             | Keyword::AVG

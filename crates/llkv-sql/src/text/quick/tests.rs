@@ -72,6 +72,8 @@ fn everyday_queries_are_read_here() {
         "SELECT a FROM t GROUP BY a",
         "SELECT a FROM t GROUP BY a, 1",
         "SELECT a IS NULL IS NOT NULL, a < b < c, NOT a IS NULL, - a IN (1) FROM t",
+        "SELECT id, t.name, -value, status + data AS x, type FROM t WHERE id = 5 AND t.type IN (name, value) ORDER BY id DESC",
+        "SELECT value FROM data JOIN status ON data.id = status.id GROUP BY type, name HAVING id > 1",
     ] {
         assert!(check(text), "{text}");
     }
@@ -85,6 +87,9 @@ fn everyday_changes_are_read_here() {
         "INSERT OR REPLACE INTO t(a) SELECT b FROM u WHERE c = 1",
         "INSERT OR IGNORE INTO \"t\" VALUES (1)",
         "UPDATE t SET a = 1",
+        "INSERT INTO data (id, name, value, status, type, data) VALUES (1, 'x', 2, 3, 4, 5)",
+        "UPDATE data SET value = value + 1, status = 'x' WHERE id = 5 AND type = name",
+        "DELETE FROM status WHERE id = 1",
         "UPDATE s.t AS x SET a = b + 1, c = (SELECT 1) WHERE d IN (1, 2) AND e = 'x'",
         "DELETE FROM t",
         "DELETE FROM t x WHERE a = 1 OR EXISTS (SELECT 1)",
@@ -115,6 +120,8 @@ fn everyday_changes_are_read_here() {
 fn everyday_definitions_are_read_here() {
     for text in [
         "CREATE TABLE t (a INTEGER PRIMARY KEY, b INT NOT NULL UNIQUE, c TEXT, d FLOAT NOT NULL, e REAL)",
+        "CREATE TABLE data (id INTEGER PRIMARY KEY, name TEXT NOT NULL, value REAL, status INT, type TEXT)",
+        "CREATE INDEX i ON data (name, id DESC)",
         "create table s.\"t\"(x varchar(30), y VARCHAR);",
         "CREATE INDEX i ON t (a)",
         "CREATE UNIQUE INDEX s.i ON s.t (a, \"b\" DESC, c ASC)",
@@ -219,6 +226,12 @@ proptest! {
 }
 
 const WORDS: &[&str] = &[
+    "id",
+    "name",
+    "value",
+    "type",
+    "data",
+    "status",
     "a",
     "b.c",
     "1",
@@ -286,6 +299,10 @@ const WORDS: &[&str] = &[
 ];
 
 const CHANGES: &[&str] = &[
+    "id",
+    "value",
+    "type",
+    "data",
     "INTO t",
     "t",
     "s.t",
@@ -321,6 +338,10 @@ const CHANGES: &[&str] = &[
 ];
 
 const DEFINITIONS: &[&str] = &[
+    "id",
+    "value",
+    "type",
+    "data",
     "TABLE",
     "UNIQUE INDEX",
     "INDEX",
