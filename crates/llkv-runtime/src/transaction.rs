@@ -46,6 +46,8 @@ pub(crate) struct Transaction {
     savepoints: Vec<Savepoint>,
     /// Rows deleted since the first savepoint, for taking them back.
     undo: Vec<(TableId, RoaringTreemap)>,
+    /// Objects that are kept from other transactions, by their rows in the catalog.
+    locked_objects: RoaringTreemap,
     /// Where the temporary tables were when it began; absent without any.
     temporary_base: Option<Savepoint>,
     /// The session's, kept for it.
@@ -77,6 +79,7 @@ struct Savepoint {
     marks: BTreeMap<TableId, StagedMark>,
     undo_len: usize,
     catalog: Arc<CatalogState>,
+    locked_objects: RoaringTreemap,
 }
 
 impl Transaction {
@@ -103,6 +106,7 @@ impl Transaction {
             references: BTreeMap::new(),
             deferred: Vec::new(),
             undo: Vec::new(),
+            locked_objects: RoaringTreemap::new(),
             temporary_base: None,
             is_read_only: is_read_only || context.is_read_only,
             is_aborted: Arc::default(),
@@ -512,7 +516,7 @@ impl Transaction {
 
     /// Locks what is not there any more. Of sequences, whose rows change whenever numbers are taken, the
     /// commit finds out.
-    fn lock_gone(&self, before: &CatalogState) -> Result<()> {
+    fn lock_gone(&mut self, before: &CatalogState) -> Result<()> {
         for (object, row_id) in self.catalog.diff(before).removed {
             if !matches!(object, CatalogObject::Sequence(_)) {
                 self.lock_object(object.name(), row_id)?;
@@ -577,11 +581,12 @@ impl Transaction {
         &self.read_whole
     }
 
-    fn lock_object(&self, name: &str, row_id: RowId) -> Result<()> {
+    fn lock_object(&mut self, name: &str, row_id: RowId) -> Result<()> {
         let txn_id = self.snapshot().txn_id;
         let row = RoaringTreemap::from_iter([row_id]);
         let taken = self.context.catalog_locks.acquire(txn_id, &row);
         taken.map_err(|_| conflict(name, "a concurrent transaction is changing or dropping it"))?;
+        self.locked_objects.insert(row_id);
         let version = self.context.store.table(TableId::CATALOG)?;
         let deleted_by = version.map(|v| v.deleted_by(&[row_id])).unwrap_or_default();
         if deleted_by.iter().any(|id| *id != llkv_types::TXN_ID_NONE) {
@@ -606,6 +611,7 @@ impl Transaction {
             marks: marks.map(|(id, staged)| (*id, staged.mark())).collect(),
             undo_len: self.undo.len(),
             catalog: Arc::clone(&self.catalog),
+            locked_objects: self.locked_objects.clone(),
         }
     }
 
@@ -659,6 +665,12 @@ impl Transaction {
                 mark.unwrap_or_else(StagedTable::empty_mark),
                 &undeleted,
             )?;
+        }
+        let unlocked = &self.locked_objects - &savepoint.locked_objects;
+        if !unlocked.is_empty() {
+            let txn_id = self.snapshot().txn_id;
+            self.context.catalog_locks.release(txn_id, &unlocked);
+            self.locked_objects.clone_from(&savepoint.locked_objects);
         }
         self.catalog = Arc::clone(&savepoint.catalog);
         self.follow_catalog()

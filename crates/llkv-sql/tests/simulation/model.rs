@@ -115,6 +115,14 @@ impl Table {
         }
     }
 
+    /// False where a constraint or an index is about a column that is gone.
+    pub fn has_all_columns(&self) -> bool {
+        let indexed = self.indexes.values().flat_map(|index| &index.columns);
+        let of_references = self.references.iter().map(|r| &r.column);
+        let mut named = self.unique.iter().chain(indexed).chain(of_references);
+        named.all(|name| self.columns.iter().any(|column| column.name == *name))
+    }
+
     /// Columns whose values no two rows have in common, unless there is a NULL among them.
     pub fn keys(&self) -> Vec<Vec<usize>> {
         let primary = self.has_key.then(|| vec![0]);

@@ -135,6 +135,9 @@ impl Transaction {
                 }
             }
             alters.iter().for_each(|alter| there.alter(alter));
+            if !there.has_all_columns() {
+                return Err(format!("an index on a column of {name} came meanwhile"));
+            }
             let new = table.rows.iter();
             let new = new.filter(|(uid, _)| !base.rows.contains_key(uid));
             there.rows.extend(new.map(|(uid, row)| (*uid, row.clone())));
