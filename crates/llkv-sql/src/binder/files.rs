@@ -233,7 +233,7 @@ impl Binder<'_> {
         }
     }
 
-    /// `range(3) t` names the relation, and in PostgreSQL's way its one column too. In SQLite the column is `value`.
+    /// `range(3) t` names the relation, and in PostgreSQL's way its one column too. In SQLite that of `generate_series` is `value`.
     fn series_rows(
         &mut self,
         plan: LogicalPlan,
@@ -241,17 +241,15 @@ impl Binder<'_> {
         function: &str,
     ) -> Result<Rows> {
         let (plan, mut scope) = self.named_rows(plan, alias, Some(function))?;
-        let postgres = self.dialect == crate::SqlDialect::Llkv && function == "generate_series";
-        if let (Some(alias), true) = (alias, postgres)
-            && let ([], Some(column)) = (alias.columns.as_slice(), scope.columns.first_mut())
-        {
-            column.column.name = alias.name.value.as_str().into();
-        }
-        if self.dialect == crate::SqlDialect::Sqlite
-            && alias.is_none_or(|alias| alias.columns.is_empty())
-            && let Some(column) = scope.columns.first_mut()
-        {
-            column.column.name = "value".into();
+        let is_named = alias.is_some_and(|alias| !alias.columns.is_empty());
+        let name = match (self.dialect, alias) {
+            _ if is_named || function != "generate_series" => None,
+            (crate::SqlDialect::Llkv, Some(alias)) => Some(alias.name.value.as_str()),
+            (crate::SqlDialect::Sqlite, _) => Some("value"),
+            _ => None,
+        };
+        if let (Some(name), Some(column)) = (name, scope.columns.first_mut()) {
+            column.column.name = name.into();
         }
         Ok((plan, scope))
     }
