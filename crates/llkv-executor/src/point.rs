@@ -244,7 +244,7 @@ impl<'p> Parts<'p> {
 
     fn conjuncts(&self) -> impl Iterator<Item = &'p Expr> + use<'p> {
         let tests = self.scan.predicates.iter().chain(self.filter);
-        tests.flat_map(conjuncts)
+        tests.flat_map(Expr::conjuncts)
     }
 }
 
@@ -257,14 +257,6 @@ fn one_row_below(plan: &LogicalPlan) -> &LogicalPlan {
             one_row_below(&limit.input)
         }
         other => other,
-    }
-}
-
-/// The parts of a condition that all have to hold.
-fn conjuncts(expr: &Expr) -> &[Expr] {
-    match expr {
-        Expr::And(parts) => parts,
-        other => std::slice::from_ref(other),
     }
 }
 

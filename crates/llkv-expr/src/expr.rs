@@ -321,7 +321,16 @@ impl Expr {
         }
     }
 
-    /// The parts of a conjunction; the expression itself where it is none.
+    /// The parts of a conjunction, as it has them; the expression itself where it is none.
+    #[must_use]
+    pub fn conjuncts(&self) -> &[Self] {
+        match self {
+            Self::And(parts) => parts,
+            other => std::slice::from_ref(other),
+        }
+    }
+
+    /// The parts of a conjunction, of those within it too; the expression itself where it is none.
     #[must_use]
     pub fn into_conjuncts(self) -> Vec<Self> {
         match self {

@@ -196,16 +196,15 @@ fn run(
     if !is_allowed(session) {
         return Ok(None);
     }
-    if let Some(found) = look_up(session, transaction, plan)? {
-        session.last_execution = None;
-        return Ok(Some(found));
+    let mut found = look_up(session, transaction, plan)?;
+    if found.is_none() {
+        let known = &mut session.small_tables;
+        let mut tables = |id| match transaction.handle_by_id(id)? {
+            Some(handle) => known.rows(id, &handle),
+            None => Ok(None),
+        };
+        found = run_directly(plan, &mut tables, &session.settings.cancel)?;
     }
-    let known = &mut session.small_tables;
-    let mut tables = |id| match transaction.handle_by_id(id)? {
-        Some(handle) => known.rows(id, &handle),
-        None => Ok(None),
-    };
-    let found = run_directly(plan, &mut tables, &session.settings.cancel)?;
     if found.is_some() {
         session.last_execution = None;
     }

@@ -1,5 +1,7 @@
 //! The staging context of one transaction: what it wrote, created and dropped, and may still take back.
 
+mod savepoints;
+
 use crate::context::RuntimeContext;
 use crate::foreign_keys::{PendingKeys, ReferenceFootprints};
 use crate::schemas::{self, SearchPath};
@@ -12,7 +14,7 @@ use llkv_plan::TableRef;
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
     Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, LockWait, OnConflict,
-    Reference, ReferredKeys, StagedMark, StagedTable, Table, TableHandle, WriteContext,
+    Reference, ReferredKeys, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{DatabaseNumber, RowId, Scalar, TableId, TxnId};
@@ -21,6 +23,8 @@ use roaring::RoaringTreemap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use savepoints::Savepoint;
 
 /// A running transaction. Dropped without a commit it leaves no trace.
 pub(crate) struct Transaction {
@@ -70,16 +74,6 @@ pub(crate) enum Failure {
     Keep,
     /// The transaction is rolled back.
     RollBack,
-}
-
-/// A state to which the transaction can go back.
-struct Savepoint {
-    /// `None`: the start of a statement.
-    name: Option<String>,
-    marks: BTreeMap<TableId, StagedMark>,
-    undo_len: usize,
-    catalog: Arc<CatalogState>,
-    locked_objects: RoaringTreemap,
 }
 
 impl Transaction {
@@ -596,96 +590,6 @@ impl Transaction {
             ));
         }
         Ok(())
-    }
-
-    /// Sets a savepoint; without a name, the start of a statement.
-    pub(crate) fn savepoint(&mut self, name: Option<String>) {
-        let here = self.here(name);
-        self.savepoints.push(here);
-    }
-
-    fn here(&self, name: Option<String>) -> Savepoint {
-        let marks = self.tables.iter();
-        Savepoint {
-            name,
-            marks: marks.map(|(id, staged)| (*id, staged.mark())).collect(),
-            undo_len: self.undo.len(),
-            catalog: Arc::clone(&self.catalog),
-            locked_objects: self.locked_objects.clone(),
-        }
-    }
-
-    /// Forgets a savepoint and those set after it; what was done since stays.
-    pub(crate) fn release(&mut self, name: Option<&str>) -> Result<()> {
-        let at = self.find_savepoint(name)?;
-        self.savepoints.truncate(at);
-        if self.savepoints.is_empty() && self.temporary_base.is_none() {
-            self.undo.clear();
-        }
-        Ok(())
-    }
-
-    /// True while a savepoint is set.
-    pub(crate) fn has_savepoints(&self) -> bool {
-        !self.savepoints.is_empty()
-    }
-
-    /// Goes back to a savepoint, which stays.
-    pub(crate) fn rollback_to(&mut self, name: Option<&str>) -> Result<()> {
-        let at = self.find_savepoint(name)?;
-        self.savepoints.truncate(at + 1);
-        let Some(savepoint) = self.savepoints.pop() else {
-            return Ok(());
-        };
-        let undone = self.undo_since(&savepoint);
-        self.savepoints.push(savepoint);
-        undone?;
-        self.is_aborted = Arc::default();
-        Ok(())
-    }
-
-    fn undo_since(&mut self, savepoint: &Savepoint) -> Result<()> {
-        let context = WriteContext {
-            store: &self.context.store,
-            transactions: &self.context.transactions,
-            snapshot: self.snapshot.snapshot(),
-            lock_wait: &self.lock_wait,
-        };
-        let undo = self.undo.split_off(savepoint.undo_len.min(self.undo.len()));
-        for (id, staged) in &mut self.tables {
-            let mark = savepoint.marks.get(id).copied();
-            let mut undeleted = RoaringTreemap::new();
-            for (table, rows) in &undo {
-                if table == id {
-                    undeleted |= rows;
-                }
-            }
-            staged.rollback_to(
-                &context,
-                mark.unwrap_or_else(StagedTable::empty_mark),
-                &undeleted,
-            )?;
-        }
-        let unlocked = &self.locked_objects - &savepoint.locked_objects;
-        if !unlocked.is_empty() {
-            let txn_id = self.snapshot().txn_id;
-            self.context.catalog_locks.release(txn_id, &unlocked);
-            self.locked_objects.clone_from(&savepoint.locked_objects);
-        }
-        self.catalog = Arc::clone(&savepoint.catalog);
-        self.follow_catalog()
-    }
-
-    fn find_savepoint(&self, name: Option<&str>) -> Result<usize> {
-        let is_named = |savepoint: &Savepoint| match (&savepoint.name, name) {
-            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
-            (None, None) => true,
-            _ => false,
-        };
-        self.savepoints.iter().rposition(is_named).ok_or_else(|| {
-            let name = name.unwrap_or_default().to_owned();
-            TransactionError::NoSuchSavepoint { name }.into()
-        })
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Estimator<'a> {
                 rows: n.batches.iter().map(|b| b.num_rows() as f64).sum(),
                 columns: HashMap::new(),
             },
-            LogicalPlan::Filter(n) => apply_predicates(first(), conjuncts(&n.predicate)),
+            LogicalPlan::Filter(n) => apply_predicates(first(), n.predicate.conjuncts()),
             LogicalPlan::Project(n) => {
                 let input = first();
                 let columns = n
@@ -278,14 +278,6 @@ fn from_statistics(
         null_fraction: statistics
             .null_count
             .map_or(0.0, |n| (n as f64 / rows.max(1.0)).min(1.0)),
-    }
-}
-
-/// The parts of a conjunction, borrowed.
-pub(crate) fn conjuncts(predicate: &Expr) -> &[Expr] {
-    match predicate {
-        Expr::And(parts) => parts,
-        other => std::slice::from_ref(other),
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn filter(input: LogicalPlan, predicates: Vec<Expr>) -> LogicalPlan {
     }
     match input {
         LogicalPlan::Filter(inner) => {
-            predicates.retain(|p| !crate::estimate::conjuncts(&inner.predicate).contains(p));
+            predicates.retain(|p| !inner.predicate.conjuncts().contains(p));
             LogicalPlan::Filter(Filter {
                 input: inner.input,
                 predicate: Expr::and([inner.predicate].into_iter().chain(predicates)),

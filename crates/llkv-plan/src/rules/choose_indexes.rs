@@ -61,7 +61,7 @@ fn choose(scan: &Scan, context: &RuleContext<'_>) -> Option<IndexChoice> {
     if all < LEAST_ROWS && !always {
         return None;
     }
-    let conjuncts: Vec<&Expr> = scan.predicates.iter().flat_map(parts).collect();
+    let conjuncts: Vec<&Expr> = scan.predicates.iter().flat_map(Expr::conjuncts).collect();
     let mut best: Option<(f64, IndexInfo)> = None;
     for index in context.estimator.indexes(scan.table) {
         let Some(rows) = rows_by(&index, scan, &conjuncts, context) else {
@@ -76,13 +76,6 @@ fn choose(scan: &Scan, context: &RuleContext<'_>) -> Option<IndexChoice> {
         id: index.id,
         name: index.name,
     })
-}
-
-fn parts(predicate: &Expr) -> &[Expr] {
-    match predicate {
-        Expr::And(parts) => parts,
-        other => std::slice::from_ref(other),
-    }
 }
 
 /// Rows that the index finds; `None` where no predicate tests its first column.

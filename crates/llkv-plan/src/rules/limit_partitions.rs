@@ -1,6 +1,5 @@
 //! Of each partition of a window, the first rows only, where a filter above lets no others through: top-k of each group.
 
-use crate::estimate::conjuncts;
 use crate::walk::NodeKinds;
 use crate::{Filter, LogicalPlan, Rule, RuleContext, Window};
 use llkv_expr::{BinaryOp, ColumnId, Expr, WindowCall, WindowExpr, WindowFunction};
@@ -59,7 +58,7 @@ fn wanted(window: &Window, predicate: &Expr) -> Option<u64> {
         return None;
     }
     let is_number = |id: ColumnId| window.functions.iter().any(|(column, _)| column.id == id);
-    let bounds = conjuncts(predicate).iter().filter_map(|part| {
+    let bounds = predicate.conjuncts().iter().filter_map(|part| {
         let (column, bound) = upper_bound(part)?;
         is_number(column).then_some(bound)
     });

@@ -369,7 +369,8 @@ fn implied_of(predicate: &Expr, side: &ColumnSet) -> Option<Expr> {
     };
     let mut implied = Vec::with_capacity(branches.len());
     for branch in branches {
-        let own: Vec<Expr> = crate::estimate::conjuncts(branch)
+        let own: Vec<Expr> = branch
+            .conjuncts()
             .iter()
             .filter(|part| {
                 let columns = ColumnSet::of_expr(part);

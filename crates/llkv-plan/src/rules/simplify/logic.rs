@@ -143,13 +143,11 @@ pub(super) fn factor_or(expr: &mut Expr) -> bool {
     let Some((first, rest)) = parts.split_first() else {
         return false;
     };
-    let common: Vec<Expr> = crate::estimate::conjuncts(first)
+    let common: Vec<Expr> = first
+        .conjuncts()
         .iter()
         .filter(|c| !is_volatile(c))
-        .filter(|c| {
-            rest.iter()
-                .all(|part| crate::estimate::conjuncts(part).contains(c))
-        })
+        .filter(|c| rest.iter().all(|part| part.conjuncts().contains(c)))
         .cloned()
         .collect();
     if common.is_empty() {
