@@ -18,11 +18,11 @@ fn own_bytes(process: u32) -> Option<u64> {
     Some(kib << 10)
 }
 
-/// Runs statements under the limit and gives the most bytes that the program had, and what it wrote.
-fn run_limited(database: Option<&Path>, statements: &[&str]) -> (u64, String) {
+/// Runs statements under a limit in MB and gives the most bytes that the program had, and what it wrote.
+fn run_limited(limit_mb: u64, database: Option<&Path>, statements: &[&str]) -> (u64, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_llkv"));
     program.args(database).args(["--format", "csv"]);
-    program.args(["-c", &format!("SET memory_limit = '{LIMIT_MB}MB'")]);
+    program.args(["-c", &format!("SET memory_limit = '{limit_mb}MB'")]);
     for statement in statements {
         program.args(["-c", statement]);
     }
@@ -38,10 +38,10 @@ fn run_limited(database: Option<&Path>, statements: &[&str]) -> (u64, String) {
     (most_bytes, String::from_utf8(output.stdout).unwrap())
 }
 
-fn check_limit(what: &str, most_bytes: u64) {
+fn check_limit(what: &str, limit_mb: u64, most_bytes: u64) {
     assert!(
-        most_bytes < (LIMIT_MB + SLACK_MB) << 20,
-        "{what}: {} MiB with a limit of {LIMIT_MB}",
+        most_bytes < (limit_mb + SLACK_MB) << 20,
+        "{what}: {} MiB with a limit of {limit_mb}",
         most_bytes >> 20
     );
 }
@@ -51,9 +51,19 @@ fn the_program_stays_near_its_memory_limit() {
     // Both the sort and the rows that the limit in the middle gathers are ten times the budget.
     let query = "SELECT count(*), sum(x) FROM (SELECT i, i * 7919 % 10000019 AS x, 'text number ' || i AS s \
                  FROM range(3000000) AS r(i) ORDER BY x, s OFFSET 1) AS q";
-    let (most_bytes, rows) = run_limited(None, &[query]);
+    let (most_bytes, rows) = run_limited(LIMIT_MB, None, &[query]);
     assert!(rows.contains("2999999,"), "{rows}");
-    check_limit(query, most_bytes);
+    check_limit(query, LIMIT_MB, most_bytes);
+}
+
+#[test]
+fn the_first_rows_stay_near_a_limit_that_pruning_would_double() {
+    let query = "SELECT count(*), max(length(s)) FROM (SELECT repeat('text ', 80) || i AS s \
+                 FROM range(1000000) AS r(i) ORDER BY i * 7919 % 10000019 LIMIT 200000) AS q";
+    let limit_mb = 128;
+    let (most_bytes, rows) = run_limited(limit_mb, None, &[query]);
+    assert!(rows.contains("200000,406"), "{rows}");
+    check_limit(query, limit_mb, most_bytes);
 }
 
 #[test]
@@ -79,8 +89,8 @@ fn statements_that_write_stay_near_the_memory_limit() {
         vec!["SELECT count(*), min(a), max(s) FROM t WHERE s = 'text number 77' OR b = 6"],
     ] {
         let what = statements.last().copied().unwrap();
-        let (most_bytes, output) = run_limited(Some(&database), &statements);
-        check_limit(what, most_bytes);
+        let (most_bytes, output) = run_limited(LIMIT_MB, Some(&database), &statements);
+        check_limit(what, LIMIT_MB, most_bytes);
         if what.starts_with("SELECT") {
             assert!(output.contains("2001,77,text number 77"), "{output}");
         }

@@ -27,8 +27,9 @@ pub(crate) struct TopKOperator {
 }
 
 impl TopKOperator {
-    /// From here on, sorting everything once is quicker than pruning again and again.
-    pub(crate) const MAX_FETCH: usize = 1 << 20;
+    /// From here on, sorting everything once is quicker than pruning again and again (5 million rows: 2.0 s sorted, 1.1 with
+    /// 200,000 kept, 2.1 with 500,000, 3.7 with a million).
+    pub(crate) const MAX_FETCH: usize = 1 << 18;
 }
 
 impl Operator for TopKOperator {
@@ -71,6 +72,8 @@ impl Operator for TopKOperator {
             all.merge(local)?;
         }
         all.prune(&sink)?;
+        all.memory
+            .shrink(all.batches.iter().map(Kept::size_bytes).sum());
         memory.absorb(all.memory);
         let batches = all.batches.into_iter().map(|kept| kept.batch).collect();
         let source = BufferedSource::new(batches, run.batch_rows(), Some(memory));
@@ -164,7 +167,7 @@ impl Sink for TopKSink<'_> {
             }
         }
         kept.batch = self.spiller.slim(&local.memory, kept.batch)?;
-        let bytes = kept.size_bytes();
+        let bytes = kept.reserved_bytes();
         local.rows += kept.batch.rows;
         local.batches.push(kept);
         let is_full = self.spiller.is_full(&mut local.memory, bytes)?;
@@ -209,6 +212,11 @@ impl Kept {
     fn size_bytes(&self) -> u64 {
         let ordinals = self.ordinals.len() * size_of::<(Place, u32)>();
         self.batch.memory_bytes() + (self.keys.size() + ordinals) as u64
+    }
+
+    /// As much again for the copy that pruning makes of the rows it keeps.
+    fn reserved_bytes(&self) -> u64 {
+        self.size_bytes() * 2
     }
 }
 
@@ -266,7 +274,8 @@ impl TopK {
             keys,
             ordinals,
         };
-        sink.spiller.settle(&mut self.memory, kept.size_bytes())?;
+        sink.spiller
+            .settle(&mut self.memory, kept.reserved_bytes())?;
         self.batches = vec![kept];
         Ok(())
     }
