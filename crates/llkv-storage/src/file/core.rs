@@ -5,17 +5,18 @@ use super::log::Log;
 use super::options::{FilePagerOptions, PlantedBug};
 use super::root::Root;
 use super::store::Store;
+use super::sync::Durability;
 use super::tree::Tree;
 use super::value::Value;
 use crate::disk::Disk;
 use llkv_result::{Result, StorageError};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-/// An open database. Locks are taken in the order `checkpoint`, `commit`, `published`; `sync` is
+/// An open database. Locks are taken in the order `checkpoint`, `commit`, `published`; that of `durability` is
 /// never held together with another.
 pub(crate) struct Core {
     pub(crate) disk: Arc<dyn Disk>,
@@ -27,9 +28,7 @@ pub(crate) struct Core {
     pub(crate) published: RwLock<Published>,
     /// The order of batches: held while a frame is written and published.
     pub(crate) commit: Mutex<CommitState>,
-    /// How far batches are durable, and whether somebody is syncing.
-    pub(crate) sync: Mutex<SyncState>,
-    pub(crate) sync_done: Condvar,
+    pub(crate) durability: Durability,
     /// One checkpoint at a time.
     pub(crate) checkpoint: Mutex<CheckpointState>,
     /// The thread of the last checkpoint that the filling log asked for.
@@ -54,11 +53,6 @@ pub(crate) struct CommitState {
     pub(crate) log: Log,
     /// Extents that the tree let go of, by epoch, kept until no durable root names them.
     pub(crate) retired: Vec<(u64, Arc<Extent>)>,
-}
-
-pub(crate) struct SyncState {
-    pub(crate) durable: u64,
-    pub(crate) has_leader: bool,
 }
 
 pub(crate) struct CheckpointState {
@@ -121,8 +115,7 @@ impl Core {
     /// What the disk holds is unknown from now on: no more writes, and whoever waits is told.
     pub(crate) fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
-        let _sync = self.sync.lock();
-        self.sync_done.notify_all();
+        self.durability.wake_all();
     }
 
     pub(crate) fn has_bug(&self, bug: PlantedBug) -> bool {

@@ -316,7 +316,7 @@ impl Pager for FilePager {
     }
 
     fn stats(&self) -> PagerStats {
-        let durable = self.core.sync.lock().durable;
+        let durable = self.core.durability.durable();
         let log_bytes = self.core.commit.lock().log.live_bytes();
         let (file_bytes, free_bytes) = self.core.store.space.totals();
         let published = self.core.published.read();

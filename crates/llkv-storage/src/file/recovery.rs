@@ -1,7 +1,7 @@
 //! Opening a database: the newest valid root, then what the log has beyond it.
 
 use super::bytes::Reader;
-use super::core::{CheckpointState, CommitState, Core, Published, SyncState};
+use super::core::{CheckpointState, CommitState, Core, Published};
 use super::extent::{Extent, ExtentRef};
 use super::frame::{self, HEADER, Kind};
 use super::lent::Lent;
@@ -12,13 +12,14 @@ use super::record::{Put, Record};
 use super::root::{Root, SLOT_BYTES, SLOTS, SlotContent};
 use super::space::{FIRST_EXTENT, Space};
 use super::store::Store;
+use super::sync::Durability;
 use super::tree::Tree;
 use super::value::Value;
 use super::{FORMAT, GRANULE};
 use crate::Blob;
 use crate::disk::{Disk, FileHandle, LockMode, OpenMode, io_error};
 use llkv_result::{Result, StorageError};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -322,11 +323,7 @@ fn assemble(
             log,
             retired,
         }),
-        sync: Mutex::new(SyncState {
-            durable: last,
-            has_leader: false,
-        }),
-        sync_done: Condvar::new(),
+        durability: Durability::new(last),
         checkpoint: Mutex::new(CheckpointState {
             root,
             generation,
