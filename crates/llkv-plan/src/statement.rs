@@ -128,6 +128,13 @@ pub enum PlanStatement {
         /// CASCADE: those defaults go too.
         cascade: bool,
     },
+    /// SET CONSTRAINTS.
+    SetConstraints {
+        /// Their names, which several tables may have given; `None` for ALL.
+        names: Option<Vec<TableRef>>,
+        /// DEFERRED, not IMMEDIATE.
+        deferred: bool,
+    },
     /// REINDEX: of a table or an index, or of all.
     Reindex(Option<TableRef>),
     /// COPY ... TO.

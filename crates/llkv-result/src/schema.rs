@@ -262,6 +262,20 @@ pub enum CatalogError {
         /// What is wrong.
         message: String,
     },
+    /// SET CONSTRAINTS names a constraint that holds after each statement.
+    #[error("constraint \"{constraint}\" is not deferrable")]
+    NotDeferrable {
+        /// Its name.
+        constraint: String,
+    },
+    /// A table is to be altered while keys of it wait for the end of the transaction.
+    #[error(
+        "table \"{table}\" cannot be altered: foreign keys wait for the end of the transaction; SET CONSTRAINTS ALL IMMEDIATE looks at them now"
+    )]
+    ForeignKeysPending {
+        /// The table.
+        table: String,
+    },
     /// A stored catalog record cannot be read.
     #[error("the catalog is damaged: {detail}")]
     Damaged {
@@ -291,6 +305,8 @@ impl CatalogError {
             Self::InvalidTable { .. } => "42P16",
             Self::InvalidForeignKey { .. } => "42830",
             Self::GeneratedAlways { .. } => "428C9",
+            Self::NotDeferrable { .. } => "42809",
+            Self::ForeignKeysPending { .. } => "55006",
             Self::Damaged { .. } => "XX001",
         }
     }

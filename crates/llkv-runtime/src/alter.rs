@@ -2,7 +2,7 @@
 
 use crate::checks::RowChecks;
 use crate::transaction::Transaction;
-use crate::{RuntimeSession, foreign_key_changes, query, sequences};
+use crate::{RuntimeSession, deferral, foreign_key_changes, query, sequences};
 use arrow::array::ArrayRef;
 use llkv_plan::{
     AlterAction, AlterTable, ColumnDefinition, DependentView, SequenceDefinition, TableRef,
@@ -33,6 +33,15 @@ pub(crate) fn alter_table(
         _ => {}
     }
     let table = transaction.table(alter.table, &alter.table_name)?;
+    let only_renames = matches!(
+        alter.action,
+        AlterAction::RenameTable { .. } | AlterAction::RenameColumn { .. }
+    );
+    // What waits names its constraint, and holds keys of the types that the columns had.
+    if !only_renames && deferral::has_pending(transaction, &table) {
+        let table = alter.table_name.clone();
+        return Err(CatalogError::ForeignKeysPending { table }.into());
+    }
     let Some(change) = Change::new(&table, &alter.action)? else {
         return Ok(done);
     };

@@ -2,8 +2,8 @@
 
 use crate::transaction::Transaction;
 use crate::{
-    RuntimeSession, alter, copy, database_numbers, ddl, direct, dml, explain, foreign_key_changes,
-    indexes, integrity, query, row_by_row, schemas, sequences, triggers,
+    RuntimeSession, alter, copy, database_numbers, ddl, deferral, direct, dml, explain,
+    foreign_key_changes, indexes, integrity, query, row_by_row, schemas, sequences, triggers,
 };
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
@@ -111,6 +111,9 @@ impl RuntimeSession {
                 cascade,
             } => sequences::drop_sequences(transaction, &sequences, if_exists, cascade),
             PlanStatement::AlterTable(alter) => alter::alter_table(self, transaction, *alter),
+            PlanStatement::SetConstraints { names, deferred } => {
+                deferral::set_constraints(self, transaction, names.as_deref(), deferred)
+            }
             PlanStatement::Reindex(name) => indexes::reindex(self, transaction, name.as_ref()),
             PlanStatement::CopyTo {
                 source,

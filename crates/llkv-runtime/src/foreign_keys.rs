@@ -8,6 +8,7 @@
 //! error.
 
 use crate::checks::RowChecks;
+use crate::deferral::Deferral;
 use crate::row_values::prepare;
 use crate::settings::SessionSettings;
 use crate::transaction::Transaction;
@@ -16,9 +17,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema};
 use llkv_plan::CascadeTarget;
 use llkv_result::{ConstraintError, Result};
-use llkv_table::{
-    CatalogState, ForeignKeyMeta, OnConflict, Reference, ReferentialAction, ReferredKeys, Table,
-};
+use llkv_table::{CatalogState, OnConflict, Reference, ReferentialAction, ReferredKeys, Table};
 use llkv_types::{FieldId, RowId, TableId};
 use roaring::RoaringTreemap;
 use std::collections::{BTreeMap, VecDeque};
@@ -30,34 +29,10 @@ const CHUNK_ROWS: usize = 8_192;
 /// Keys that must be there, or referred to by nobody, when it is looked.
 #[derive(Debug, Clone)]
 pub(crate) struct PendingKeys {
-    child: TableId,
-    name: String,
+    pub(crate) child: TableId,
+    /// The constraint's name.
+    pub(crate) name: String,
     keys: ReferredKeys,
-}
-
-/// Which constraints are looked at when the transaction ends, not at the end of each statement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Deferral {
-    /// Those declared INITIALLY DEFERRED.
-    #[default]
-    Declared,
-    /// Those declared DEFERRABLE: `SET CONSTRAINTS ALL DEFERRED`.
-    Deferrable,
-    /// All: `PRAGMA defer_foreign_keys = on`.
-    All,
-    /// None: `SET CONSTRAINTS ALL IMMEDIATE`.
-    None,
-}
-
-impl Deferral {
-    fn puts_off(self, key: &ForeignKeyMeta) -> bool {
-        match self {
-            Self::Declared => key.initially_deferred,
-            Self::Deferrable => key.deferrable,
-            Self::All => true,
-            Self::None => false,
-        }
-    }
 }
 
 /// Rows that went, or got other values.
@@ -138,7 +113,7 @@ impl<'a> ForeignKeys<'a> {
             has_parents: enforced && own.any(|key| changes(&key.fields)),
             has_children: enforced && others.any(refers),
             table: Arc::clone(table),
-            deferral: settings.deferral,
+            deferral: settings.deferral.clone(),
             pending: Vec::new(),
             removed: VecDeque::new(),
             targets,
@@ -245,7 +220,7 @@ impl<'a> ForeignKeys<'a> {
             name: reference.key.name.clone(),
             keys,
         };
-        match self.deferral.puts_off(&reference.key) {
+        match self.deferral.puts_off(reference.child.id(), &reference.key) {
             true => transaction.defer(pending),
             false => self.pending.push(pending),
         }
@@ -472,7 +447,7 @@ pub(crate) fn violation(reference: &Reference) -> llkv_result::Error {
 }
 
 /// Looks at remembered keys: an error for one that no parent has and that a child refers to.
-fn check(transaction: &mut Transaction, pending: Vec<PendingKeys>) -> Result<()> {
+pub(crate) fn check(transaction: &mut Transaction, pending: Vec<PendingKeys>) -> Result<()> {
     for pending in pending {
         let catalog = Arc::clone(transaction.catalog());
         let Some(child) = catalog.table(pending.child) else {
@@ -503,14 +478,6 @@ fn check(transaction: &mut Transaction, pending: Vec<PendingKeys>) -> Result<()>
 pub(crate) fn check_deferred(transaction: &mut Transaction) -> Result<()> {
     let pending = transaction.take_deferred();
     check(transaction, pending)
-}
-
-/// `SET CONSTRAINTS ALL IMMEDIATE`: looks at them now; they stay where one does not hold.
-pub(crate) fn check_put_off(transaction: &mut Transaction) -> Result<()> {
-    let pending = transaction.deferred().to_vec();
-    check(transaction, pending)?;
-    transaction.take_deferred();
-    Ok(())
 }
 
 /// The keys of parents that a transaction refers to and took away, by table and index.

@@ -64,6 +64,7 @@ mod context;
 mod copy;
 mod database_numbers;
 mod ddl;
+mod deferral;
 mod definition_sql;
 mod direct;
 mod dispatch;

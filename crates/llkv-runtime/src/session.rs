@@ -3,9 +3,9 @@
 use crate::backup::back_up;
 use crate::catalog_view::Scope;
 use crate::context::RuntimeContext;
+use crate::deferral::Deferral;
 use crate::direct::SmallTables;
 use crate::firing::Firing;
-use crate::foreign_keys::{Deferral, check_put_off};
 use crate::known::Known;
 use crate::sequences::SessionSequences;
 use crate::settings::SessionSettings;
@@ -227,7 +227,6 @@ impl RuntimeSession {
             }
             PlanStatement::Set { name, value } => {
                 let set = self.set(name, value);
-                let set = set.and_then(|()| self.check_where_immediate());
                 set.map(|()| StatementResult::Utility { tag: "SET" })
             }
             PlanStatement::Show {
@@ -238,18 +237,6 @@ impl RuntimeSession {
             PlanStatement::ShowAll { others } => self.settings.show_all(&self.context, others),
             _ => return None,
         })
-    }
-
-    /// What was put off must hold where nothing is put off any more.
-    fn check_where_immediate(&mut self) -> Result<()> {
-        if self.transaction.is_none() || self.settings.deferral != Deferral::None {
-            return Ok(());
-        }
-        let checked = self.execute_with(|_, transaction| {
-            check_put_off(transaction)?;
-            Ok(StatementResult::Utility { tag: "SET" })
-        });
-        checked.map(drop)
     }
 
     /// Outside transactions: the one that it runs in would hold on to dead rows.

@@ -4,7 +4,7 @@ use super::value::{Change, Value};
 use super::{SessionSettings, default_threads};
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
-use crate::foreign_keys::Deferral;
+use crate::deferral::Deferral;
 use crate::schemas;
 use llkv_plan::IndexUse;
 use llkv_result::Result;
@@ -25,11 +25,6 @@ const INDEX_USES: &[(&str, IndexUse)] = &[
     ("cost", IndexUse::ByCost),
     ("always", IndexUse::Always),
     ("never", IndexUse::Never),
-];
-
-const DEFERRALS: &[(&str, Deferral)] = &[
-    ("deferrable", Deferral::Deferrable),
-    ("immediate", Deferral::None),
 ];
 
 const ON_STATEMENT_ERROR: &[(&str, OnStatementError)] = &[
@@ -58,23 +53,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "defer_foreign_keys",
         aliases: &[],
-        help: "on, deferrable, off, immediate: whether all foreign keys wait for the end of the transaction, those that may, \
-               those declared so, or none",
+        help: "all foreign keys wait for the end of the transaction, also those that are not deferrable",
         change: |settings, _, change| {
-            let default = Deferral::default();
-            let wanted = "on, deferrable, off or immediate";
-            settings.deferral = match change.switch(false) {
-                Ok(true) => Deferral::All,
-                Ok(false) => default,
-                Err(_) => change.word(DEFERRALS, default, wanted)?,
+            settings.deferral = match change.switch(false)? {
+                true => Deferral::all(),
+                false => Deferral::default(),
             };
             Ok(())
         },
-        value: |settings, _| match settings.deferral {
-            Deferral::Declared => Value::Switch(false),
-            Deferral::All => Value::Switch(true),
-            other => word(DEFERRALS, &other),
-        },
+        value: |settings, _| Value::Switch(settings.deferral.is_all()),
     },
     Setting {
         name: "direct_execution",

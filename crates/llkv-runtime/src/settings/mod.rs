@@ -5,8 +5,8 @@ mod value;
 
 use crate::OnStatementError;
 use crate::context::RuntimeContext;
+use crate::deferral::Deferral;
 use crate::explain::one_batch;
-use crate::foreign_keys::Deferral;
 use crate::schemas::{self, SearchPath};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use list::{SETTINGS, Setting};

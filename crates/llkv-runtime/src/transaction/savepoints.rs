@@ -16,6 +16,8 @@ pub(super) struct Savepoint {
     undo_len: usize,
     catalog: Arc<CatalogState>,
     locked_objects: RoaringTreemap,
+    /// Of the keys that wait for the end of the transaction, those that waited then.
+    deferred_len: usize,
 }
 
 impl Transaction {
@@ -33,6 +35,7 @@ impl Transaction {
             undo_len: self.undo.len(),
             catalog: Arc::clone(&self.catalog),
             locked_objects: self.locked_objects.clone(),
+            deferred_len: self.deferred.len(),
         }
     }
 
@@ -44,6 +47,13 @@ impl Transaction {
             self.undo.clear();
         }
         Ok(())
+    }
+
+    /// True while the transaction can go back to where a statement said so.
+    pub(crate) fn has_named_savepoints(&self) -> bool {
+        self.savepoints
+            .iter()
+            .any(|savepoint| savepoint.name.is_some())
     }
 
     /// True while a savepoint is set.
@@ -93,6 +103,7 @@ impl Transaction {
             self.context.catalog_locks.release(txn_id, &unlocked);
             self.locked_objects.clone_from(&savepoint.locked_objects);
         }
+        self.deferred.truncate(savepoint.deferred_len);
         self.catalog = Arc::clone(&savepoint.catalog);
         self.follow_catalog()
     }

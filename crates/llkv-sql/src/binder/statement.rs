@@ -61,10 +61,11 @@ impl Binder<'_> {
                 let name = name.as_ref().map(|name| self.table_ref(name));
                 return Ok(plan(PlanStatement::Reindex(name.transpose()?)));
             }
-            Parsed::SetConstraints { deferred } => {
-                return Ok(plan(PlanStatement::Set {
-                    name: "defer_foreign_keys".to_owned(),
-                    value: if *deferred { "deferrable" } else { "immediate" }.to_owned(),
+            Parsed::SetConstraints { names, deferred } => {
+                let refs = |names: &Vec<_>| names.iter().map(|name| self.table_ref(name)).collect();
+                return Ok(plan(PlanStatement::SetConstraints {
+                    names: names.as_ref().map(refs).transpose()?,
+                    deferred: *deferred,
                 }));
             }
             Parsed::ExplainRules(inner) => {

@@ -46,8 +46,11 @@ pub(crate) enum Parsed {
     Backup(PathBuf),
     /// `REINDEX`, `REINDEX name`
     Reindex(Option<ast::ObjectName>),
-    /// `SET CONSTRAINTS ALL DEFERRED`, or IMMEDIATE
-    SetConstraints { deferred: bool },
+    /// `SET CONSTRAINTS names DEFERRED`, or IMMEDIATE; without names for ALL
+    SetConstraints {
+        names: Option<Vec<ast::ObjectName>>,
+        deferred: bool,
+    },
     /// `CREATE TRIGGER ... BEGIN ... END`
     CreateTrigger(Box<TriggerText>),
     /// `SUMMARIZE ...`
@@ -234,11 +237,9 @@ fn statement(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         parser.next_token();
         return reindex(parser);
     }
-    if word(parser, 0, "SET") && word(parser, 1, "CONSTRAINTS") && word(parser, 2, "ALL") {
-        (0..3).for_each(|_| drop(parser.next_token()));
-        let words = [Keyword::DEFERRED, Keyword::IMMEDIATE];
-        let deferred = parser.expect_one_of_keywords(&words)? == Keyword::DEFERRED;
-        return Ok(Parsed::SetConstraints { deferred });
+    if word(parser, 0, "SET") && word(parser, 1, "CONSTRAINTS") {
+        (0..2).for_each(|_| drop(parser.next_token()));
+        return set_constraints(parser);
     }
     if word(parser, 0, "SUMMARIZE") {
         parser.next_token();
@@ -333,6 +334,17 @@ fn renamed_view(parser: &mut Parser<'_>) -> Result<ast::Statement, ParserError> 
         table_type: None,
         end_token: ast::helpers::attached_token::AttachedToken::empty(),
     }))
+}
+
+/// What follows `SET CONSTRAINTS`.
+fn set_constraints(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
+    let names = match parser.parse_keyword(Keyword::ALL) {
+        true => None,
+        false => Some(parser.parse_comma_separated(|parser| parser.parse_object_name(false))?),
+    };
+    let words = [Keyword::DEFERRED, Keyword::IMMEDIATE];
+    let deferred = parser.expect_one_of_keywords(&words)? == Keyword::DEFERRED;
+    Ok(Parsed::SetConstraints { names, deferred })
 }
 
 /// `REINDEX [[TABLE|INDEX] name]`
