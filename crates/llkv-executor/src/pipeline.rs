@@ -110,15 +110,17 @@ pub(crate) struct Stage {
 }
 
 /// A slice of a pipeline's rows in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Slice {
     pub(crate) skip: u64,
     pub(crate) fetch: u64,
+    /// Counters of the operator that wants no more.
+    pub(crate) metrics: Arc<OperatorMetrics>,
 }
 
 impl Slice {
     /// Rows from the start beyond which nothing is needed.
-    pub(crate) fn end(self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.skip.saturating_add(self.fetch)
     }
 }

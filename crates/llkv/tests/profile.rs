@@ -63,3 +63,26 @@ fn what_cannot_be_profiled_is_told() {
     assert!(profile(":memory:", " ; ").contains("no statement"));
     assert!(profile(":memory:", "SELECT nothing").contains("nothing"));
 }
+
+#[test]
+fn a_limit_counts_the_rows_that_it_lets_through() {
+    let create = "CREATE TABLE t AS SELECT n FROM generate_series(1, 100000) AS s(n)";
+    for (sql, rows) in [
+        ("SELECT n FROM t ORDER BY n LIMIT 7 OFFSET 2", 7),
+        ("SELECT n FROM t LIMIT 20000 OFFSET 90001", 9_999),
+        (
+            "SELECT count(*) FROM (SELECT n + 1 AS m FROM t LIMIT 123) AS q",
+            123,
+        ),
+    ] {
+        let explain = format!("EXPLAIN (ANALYZE, FORMAT json) {sql}");
+        let output = llkv(&["--format", "csv", "-c", create, "-c", &explain]);
+        let plan = String::from_utf8(output.stdout)
+            .unwrap()
+            .replace("\"\"", "\"");
+        let (_, of_limit) = plan.split_once("\"operator\": \"limit\"").unwrap();
+        let (_, counted) = of_limit.split_once("\"rows\": ").unwrap();
+        let (counted, _) = counted.split_once(',').unwrap();
+        assert_eq!(counted, rows.to_string(), "{sql}: {plan}");
+    }
+}

@@ -69,8 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> TaskResult {
     Ok(())
 }
 
+/// Only the benches: the unit tests of a crate, which `--benches` would run too, do not know criterion's options.
 fn bench(arguments: &Arguments, workloads: &std::path::Path) -> TaskResult {
-    let mut command = step::cargo(["bench", "--benches"]);
+    let mut command = step::cargo(["bench", "--bench", "*"]);
     command.env("LLKV_BENCH_OUT", workloads);
     match &arguments.package {
         Some(package) => command.args(["--package", package]),

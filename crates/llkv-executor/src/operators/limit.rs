@@ -35,6 +35,7 @@ impl Operator for LimitOperator {
         pipeline.slice = Some(Slice {
             skip: self.skip,
             fetch,
+            metrics: Arc::clone(&self.info.metrics),
         });
         Ok(pipeline)
     }
@@ -46,7 +47,7 @@ pub(crate) fn settled(run: &Arc<Run>, pipeline: Pipeline, info: &OperatorInfo) -
         return Ok(pipeline);
     }
     let spiller = Spiller::new(run, info).named("limit");
-    // The rows are counted as they come; reading them again counts for nobody.
-    let source = RowBuffer::of_pipeline(run, spiller, pipeline, |batch| info.metrics.batch(batch))?;
+    let source = RowBuffer::of_pipeline(run, spiller, pipeline)?;
+    // The rows were counted as they came; reading them again counts for nobody.
     Ok(Pipeline::from_source(source, &Arc::default()))
 }

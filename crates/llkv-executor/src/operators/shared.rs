@@ -30,7 +30,7 @@ impl Operator for SharedOperator {
     fn open(&self, run: &Arc<Run>, _: &Hints) -> Result<Pipeline> {
         let source = run.shared(self.number, self.places, || {
             let pipeline = open_input(self.input.as_ref(), run, &Hints::default())?;
-            RowBuffer::of_pipeline(run, Spiller::new(run, &self.info), pipeline, |_| {})
+            RowBuffer::of_pipeline(run, Spiller::new(run, &self.info), pipeline)
         })?;
         Ok(Pipeline::from_source(source, &self.info.metrics))
     }

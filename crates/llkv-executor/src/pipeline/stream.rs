@@ -18,10 +18,8 @@ pub(crate) struct PipelineStream {
     run: Arc<Run>,
     groups: VecDeque<Group>,
     current: Option<Current>,
-    /// Rows still to be left out.
-    skip: u64,
-    /// Rows still wanted.
-    fetch: u64,
+    /// Rows still to be left out, and those still wanted.
+    slice: Slice,
     /// Rows of one morsel beyond which nothing is needed.
     morsel_rows: u64,
 }
@@ -41,37 +39,40 @@ enum Runner {
 
 impl PipelineStream {
     pub(crate) fn new(run: &Arc<Run>, pipeline: Pipeline) -> Self {
-        let slice = pipeline.slice.unwrap_or(Slice {
+        let slice = pipeline.slice.clone().unwrap_or_else(|| Slice {
             skip: 0,
             fetch: u64::MAX,
+            metrics: Arc::default(),
         });
         let groups = pipeline.into_groups().into_iter().map(Group::new);
         Self {
             run: Arc::clone(run),
             groups: groups.collect(),
             current: None,
-            skip: slice.skip,
-            fetch: slice.fetch,
             morsel_rows: slice.end(),
+            slice,
         }
     }
 
     /// The next batch, `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>> {
-        while self.fetch > 0 {
+        while self.slice.fetch > 0 {
             let Some(batch) = self.next_unsliced()? else {
                 break;
             };
             let rows = batch.rows as u64;
-            if rows <= self.skip {
-                self.skip -= rows;
+            let slice = &mut self.slice;
+            if rows <= slice.skip {
+                slice.skip -= rows;
                 continue;
             }
-            let offset = std::mem::take(&mut self.skip);
-            let kept = (rows - offset).min(self.fetch);
-            self.fetch -= kept;
+            let offset = std::mem::take(&mut slice.skip);
+            let kept = (rows - offset).min(slice.fetch);
+            slice.fetch -= kept;
             // Both are at most the batch's rows.
-            return Ok(Some(batch.slice(offset as usize, kept as usize)));
+            let batch = batch.slice(offset as usize, kept as usize);
+            slice.metrics.batch(&batch);
+            return Ok(Some(batch));
         }
         self.end_current();
         self.groups.clear();

@@ -23,12 +23,10 @@ impl RowBuffer {
         run: &Arc<Run>,
         spiller: Spiller,
         pipeline: Pipeline,
-        each: impl Fn(&Batch),
     ) -> Result<Arc<dyn Source>> {
         let mut rows = Self::new(run.reserve(spiller.operator), spiller);
         let mut stream = PipelineStream::new(run, pipeline);
         while let Some(batch) = stream.next()? {
-            each(&batch);
             rows.push(batch)?;
         }
         rows.into_source(run.batch_rows())
