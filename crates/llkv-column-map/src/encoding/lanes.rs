@@ -1,7 +1,8 @@
 //! Bit-packed blocks of 1,024 unsigned integers, in the FastLanes layout.
 //!
 //! The `fastlanes` crate dispatches on a width that is known only at run time through functions that
-//! check lengths in debug builds alone. This module checks them always, and is the only caller.
+//! check lengths in debug builds alone. This module checks them always, and is the only caller. Unpacking has a second version
+//! for vectors of 256 bits, taken where the processor has them.
 #![allow(unsafe_code)]
 
 use crate::bytes::damaged;
@@ -20,10 +21,58 @@ pub(crate) trait Lane: BitPacking + ArrowNativeType {
     fn cut_from(value: u64) -> Self;
     /// Subtracts, wrapping around.
     fn minus(self, other: Self) -> Self;
+    /// Unpacks a block by vectors of 256 bits.
+    ///
+    /// # Safety
+    /// The processor has AVX2.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn unpack_avx2(width: usize, packed: &[Self], out: &mut [Self; BLOCK_ROWS]);
 }
 
+/// The loops of `fastlanes` again, whose own functions are compiled for the baseline and not inlined.
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx2 {
+    ($name:ident, $T:ident) => {
+        mod $name {
+            use super::BLOCK_ROWS;
+            use fastlanes::FastLanes;
+
+            #[target_feature(enable = "avx2")]
+            pub(super) fn unpack(width: usize, packed: &[$T], out: &mut [$T; BLOCK_ROWS]) {
+                fastlanes::seq_t!(W in $T {
+                    match width {
+                        #(W => of_width::<W, { BLOCK_ROWS * W / $T::BITS as usize }>(packed, out),)*
+                        _ => of_width::<{ $T::BITS as usize }, BLOCK_ROWS>(packed, out),
+                    }
+                })
+            }
+
+            #[target_feature(enable = "avx2")]
+            #[allow(clippy::indexing_slicing)]
+            fn of_width<const W: usize, const B: usize>(packed: &[$T], out: &mut [$T; BLOCK_ROWS]) {
+                let Ok(packed) = <&[$T; B]>::try_from(packed) else {
+                    return;
+                };
+                for lane in 0..<$T>::LANES {
+                    fastlanes::unpack!($T, W, packed, lane, |$idx, $elem| {
+                        out[$idx] = $elem
+                    });
+                }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+avx2!(avx2_u8, u8);
+#[cfg(target_arch = "x86_64")]
+avx2!(avx2_u16, u16);
+#[cfg(target_arch = "x86_64")]
+avx2!(avx2_u32, u32);
+#[cfg(target_arch = "x86_64")]
+avx2!(avx2_u64, u64);
+
 macro_rules! lane {
-    ($T:ty) => {
+    ($T:ty, $avx2:ident) => {
         impl Lane for $T {
             const BITS: usize = <$T>::BITS as usize;
             #[inline]
@@ -38,13 +87,19 @@ macro_rules! lane {
             fn minus(self, other: Self) -> Self {
                 self.wrapping_sub(other)
             }
+            #[cfg(target_arch = "x86_64")]
+            #[inline]
+            unsafe fn unpack_avx2(width: usize, packed: &[Self], out: &mut [Self; BLOCK_ROWS]) {
+                // SAFETY: the caller's.
+                unsafe { $avx2::unpack(width, packed, out) }
+            }
         }
     };
 }
-lane!(u8);
-lane!(u16);
-lane!(u32);
-lane!(u64);
+lane!(u8, avx2_u8);
+lane!(u16, avx2_u16);
+lane!(u32, avx2_u32);
+lane!(u64, avx2_u64);
 
 /// Integers of `L` that a block packed to `width` bits takes.
 pub(crate) const fn packed_len<L: Lane>(width: usize) -> usize {
@@ -81,9 +136,24 @@ pub(crate) fn pack<L: Lane>(width: usize, values: &[L; BLOCK_ROWS]) -> Result<Ve
 #[inline]
 pub(crate) fn unpack<L: Lane>(width: usize, packed: &[L], out: &mut [L; BLOCK_ROWS]) -> Result<()> {
     check(width, packed)?;
-    // SAFETY: `check` saw to the width and the input's length; the output has 1,024 values.
-    unsafe { L::unchecked_unpack(width, packed, out) };
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has it.
+        unsafe { L::unpack_avx2(width, packed, out) };
+        return Ok(());
+    }
+    // SAFETY: `check` saw to the width and the length.
+    unsafe { unpack_by_baseline(width, packed, out) };
     Ok(())
+}
+
+/// Unpacks a block by what every processor of the architecture has.
+///
+/// # Safety
+/// [`check`] holds.
+unsafe fn unpack_by_baseline<L: Lane>(width: usize, packed: &[L], out: &mut [L; BLOCK_ROWS]) {
+    // SAFETY: the caller saw to the width and the input's length; the output has 1,024 values.
+    unsafe { L::unchecked_unpack(width, packed, out) };
 }
 
 /// Unpacks one value of a block; `index` below 1,024.
@@ -118,6 +188,10 @@ mod tests {
             let packed = pack(width, &values).unwrap();
             let mut back = [L::default(); BLOCK_ROWS];
             unpack(width, &packed, &mut back).unwrap();
+            assert_eq!(values, back);
+            back.fill(L::default());
+            // SAFETY: `pack` gave a block of that width.
+            unsafe { unpack_by_baseline(width, &packed, &mut back) };
             assert_eq!(values, back);
             for index in [0, 1, 63, 500, 1_023] {
                 assert_eq!(unpack_one(width, &packed, index).unwrap(), values[index]);
