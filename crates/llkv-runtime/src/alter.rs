@@ -317,7 +317,7 @@ fn drop_constraint(meta: &mut TableMeta, name: &str) -> bool {
     constraint_names(meta).count() < before
 }
 
-fn no_constraint(name: &str) -> Error {
+pub(crate) fn no_constraint(name: &str) -> Error {
     CatalogError::NotFound {
         kind: ObjectKind::Constraint,
         name: name.to_owned(),

@@ -1,11 +1,12 @@
 //! Which foreign keys are looked at when the transaction ends, and not at the end of each statement.
 
 use crate::RuntimeSession;
+use crate::alter::no_constraint;
 use crate::foreign_keys::{PendingKeys, check};
 use crate::schemas;
 use crate::transaction::Transaction;
 use llkv_plan::TableRef;
-use llkv_result::{CatalogError, ObjectKind, Result, StatementResult};
+use llkv_result::{CatalogError, Result, StatementResult};
 use llkv_table::{CatalogObject, CatalogState, ForeignKeyMeta, Table};
 use llkv_types::TableId;
 use std::sync::Arc;
@@ -44,11 +45,17 @@ impl Deferral {
         self.of_all == OfAll::All
     }
 
+    /// Whether a foreign key of a table waits, where that was said of it by name.
+    fn by_name(&self, child: TableId, name: &str) -> Option<bool> {
+        let mut named = self.named.iter().rev();
+        let last = named.find(|(table, known, _)| *table == child && known == name);
+        last.map(|(_, _, deferred)| *deferred)
+    }
+
     /// Whether a foreign key of a table waits.
     pub(crate) fn puts_off(&self, child: TableId, key: &ForeignKeyMeta) -> bool {
-        let mut named = self.named.iter().rev();
-        match named.find(|(table, name, _)| *table == child && *name == key.name) {
-            Some((_, _, deferred)) => *deferred,
+        match self.by_name(child, &key.name) {
+            Some(deferred) => deferred,
             None => match self.of_all {
                 OfAll::Declared => key.initially_deferred,
                 OfAll::Deferrable => key.deferrable,
@@ -87,14 +94,8 @@ pub(crate) fn set_constraints(
             .extend(of_name.map(|(table, name)| (table, name, deferred)));
     }
     if !deferred {
-        let is_meant = |pending: &PendingKeys| match names {
-            None => true,
-            Some(_) => {
-                let mut named = next.named.iter().rev();
-                let said =
-                    named.find(|(table, name, _)| (*table, name) == (pending.child, &pending.name));
-                said.is_some_and(|(_, _, deferred)| !deferred)
-            }
+        let is_meant = |pending: &PendingKeys| {
+            names.is_none() || next.by_name(pending.child, &pending.name) == Some(false)
         };
         let (meant, others): (Vec<_>, Vec<_>) =
             transaction.deferred().iter().cloned().partition(is_meant);
@@ -115,11 +116,8 @@ pub(crate) fn set_constraints(
 pub(crate) fn has_pending(transaction: &Transaction, table: &Arc<Table>) -> bool {
     let catalog = transaction.catalog();
     let concerns = |pending: &PendingKeys| {
-        let child = catalog.table(pending.child);
-        let keys = child.map(|child| child.meta().foreign_keys.iter());
-        let mut keys = keys.into_iter().flatten();
-        let key = keys.find(|key| key.name == pending.name);
-        key.is_some_and(|key| pending.child == table.id() || key.parent == table.id())
+        let constraint = pending.constraint(catalog);
+        constraint.is_some_and(|(child, key)| [child.id(), key.parent].contains(&table.id()))
     };
     transaction.deferred().iter().any(concerns)
 }
@@ -151,11 +149,7 @@ fn find(
             return Ok(found);
         }
     }
-    Err(CatalogError::NotFound {
-        kind: ObjectKind::Constraint,
-        name: wanted.name.clone(),
-    }
-    .into())
+    Err(no_constraint(&wanted.name))
 }
 
 /// The foreign key of a name that a table has.

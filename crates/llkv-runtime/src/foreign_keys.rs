@@ -17,7 +17,9 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema};
 use llkv_plan::CascadeTarget;
 use llkv_result::{ConstraintError, Result};
-use llkv_table::{CatalogState, OnConflict, Reference, ReferentialAction, ReferredKeys, Table};
+use llkv_table::{
+    CatalogState, ForeignKeyMeta, OnConflict, Reference, ReferentialAction, ReferredKeys, Table,
+};
 use llkv_types::{FieldId, RowId, TableId};
 use roaring::RoaringTreemap;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,6 +35,19 @@ pub(crate) struct PendingKeys {
     /// The constraint's name.
     pub(crate) name: String,
     keys: ReferredKeys,
+}
+
+impl PendingKeys {
+    /// Their constraint and its table; `None` once it is gone.
+    pub(crate) fn constraint<'c>(
+        &self,
+        catalog: &'c CatalogState,
+    ) -> Option<(&'c Arc<Table>, &'c ForeignKeyMeta)> {
+        let child = catalog.table(self.child)?;
+        let mut keys = child.meta().foreign_keys.iter();
+        let key = keys.find(|key| key.name == self.name)?;
+        Some((child, key))
+    }
 }
 
 /// Rows that went, or got other values.
@@ -450,11 +465,7 @@ pub(crate) fn violation(reference: &Reference) -> llkv_result::Error {
 pub(crate) fn check(transaction: &mut Transaction, pending: Vec<PendingKeys>) -> Result<()> {
     for pending in pending {
         let catalog = Arc::clone(transaction.catalog());
-        let Some(child) = catalog.table(pending.child) else {
-            continue;
-        };
-        let mut keys = child.meta().foreign_keys.iter();
-        let Some(key) = keys.find(|key| key.name == pending.name) else {
+        let Some((child, key)) = pending.constraint(&catalog) else {
             continue;
         };
         let Some(parent) = catalog.table(key.parent) else {

@@ -38,8 +38,8 @@ enum Runner {
 }
 
 impl PipelineStream {
-    pub(crate) fn new(run: &Arc<Run>, pipeline: Pipeline) -> Self {
-        let slice = pipeline.slice.clone().unwrap_or_else(|| Slice {
+    pub(crate) fn new(run: &Arc<Run>, mut pipeline: Pipeline) -> Self {
+        let slice = pipeline.slice.take().unwrap_or_else(|| Slice {
             skip: 0,
             fetch: u64::MAX,
             metrics: Arc::default(),

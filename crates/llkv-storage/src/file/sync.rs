@@ -59,9 +59,10 @@ impl Core {
         let mut sync = self.durability.lock();
         // One that runs may have begun too early.
         let number = sync.begun + 1;
+        let mut has_waited = false;
         loop {
             if sync.durable >= upto {
-                let is_early = sync.begun < number;
+                let is_early = has_waited && sync.begun < number;
                 drop(sync);
                 if is_early {
                     // Another one of those who wait for that sync has to lead it.
@@ -75,6 +76,7 @@ impl Core {
             }
             let done = self.durability.done(number);
             sync = done.wait(sync).unwrap_or_else(PoisonError::into_inner);
+            has_waited = true;
         }
         sync.is_syncing = true;
         sync.begun += 1;
