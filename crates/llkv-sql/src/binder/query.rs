@@ -2,7 +2,7 @@
 
 use super::limit::Slice;
 use super::{Binder, MAX_DEPTH, too_complex};
-use llkv_plan::{LogicalPlan, Sort};
+use llkv_plan::{LogicalPlan, PlanStatement, Sort};
 use llkv_result::Result;
 use sqlparser::ast::{self, SetExpr};
 
@@ -25,6 +25,23 @@ impl Binder<'_> {
         });
         self.ctes.truncate(ctes);
         self.depth -= 1;
+        bound
+    }
+
+    /// A query, or what stands behind WITH in its place: `WITH x AS (...) INSERT INTO t SELECT ... FROM x`.
+    pub(super) fn bind_query_statement(&mut self, query: &ast::Query) -> Result<PlanStatement> {
+        let (SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement)) =
+            query.body.as_ref()
+        else {
+            return self.bind_query(query).map(PlanStatement::Query);
+        };
+        self.refuse_rare_query(query)?;
+        let ctes = self.ctes.len();
+        if let Some(with) = &query.with {
+            self.push_ctes(with)?;
+        }
+        let bound = self.bind_statement(statement);
+        self.ctes.truncate(ctes);
         bound
     }
 

@@ -76,8 +76,8 @@ impl Binder<'_> {
             Parsed::Summarize(what) => return self.bind_summarize(what).map(plan),
             Parsed::CreateTrigger(text) => return self.bind_create_trigger(text).map(plan),
             Parsed::Query(query) => {
-                let rows = self.bind_query(query)?;
-                let statement = Box::write(Box::new_uninit(), PlanStatement::Query(rows));
+                let query = self.bind_query_statement(query)?;
+                let statement = Box::write(Box::new_uninit(), query);
                 return Ok(BoundStatement::Plan(statement));
             }
             Parsed::Sql(statement) => statement,
@@ -164,7 +164,7 @@ impl Binder<'_> {
 
     pub(super) fn bind_statement(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
         match statement {
-            S::Query(query) => self.bind_query(query).map(PlanStatement::Query),
+            S::Query(query) => self.bind_query_statement(query),
             S::Insert(insert) => self.bind_insert(insert),
             S::Update(update) => self.bind_update(update),
             S::Delete(delete) => self.bind_delete(delete),
