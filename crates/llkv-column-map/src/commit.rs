@@ -158,6 +158,18 @@ impl CommitTicket {
     pub const fn pager_commit(&self) -> CommitId {
         self.pager_commit
     }
+
+    /// True where the commit deletes one of some rows of a table.
+    #[must_use]
+    pub fn deletes_one_of(&self, of: TableId, rows: &RoaringTreemap) -> bool {
+        self.changes.iter().any(|change| match change {
+            ReadyChange::Delete { table, row_ids } if *table == of => {
+                row_ids.iter().any(|row_id| rows.contains(*row_id))
+            }
+            ReadyChange::DeleteSet { table, rows: gone } if *table == of => !gone.is_disjoint(rows),
+            _ => false,
+        })
+    }
 }
 
 /// A change as it is applied to a published table version: staged groups have their keys.

@@ -74,6 +74,6 @@ pub use direct::{DirectRows, SmallTable, run_directly};
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
 pub use llkv_types::{MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorSpan, OperatorStatistics, OperatorSums, ScanStatistics, SpanRole};
-pub use point::{PointPlan, PointResult, constant_value, is_fixed};
+pub use point::{NotePoint, PointPlan, PointResult, constant_value, is_fixed};
 pub use progress::{Progress, ProgressHook};
 pub use spill::{KeptRows, LocalDisk, SpillDisk, SpillSpace, SpillStorage};

@@ -9,7 +9,7 @@ use llkv_expr::{BinaryOp, ColumnId, Expr};
 use llkv_plan::{IndexInfo, LogicalPlan, Projection, Scan, set_parameters};
 use llkv_result::{Error, Result};
 use llkv_table::{PointLookup, TableHandle};
-use llkv_types::{FieldId, Scalar, TableId};
+use llkv_types::{FieldId, IndexId, RowId, Scalar, TableId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -46,6 +46,9 @@ pub enum PointResult {
     /// Only a scan can tell: the plan has to be executed as any other.
     Unknown,
 }
+
+/// Takes note of a look-up: the index, the key, and the ids of the rows that have it.
+pub type NotePoint<'n> = &'n mut dyn FnMut(IndexId, &[Scalar], &[RowId]) -> Result<()>;
 
 impl PointPlan {
     /// The form of a plan, optimized or as it was bound, that looks up one row; `None` for a plan that does something else.
@@ -109,7 +112,8 @@ impl PointPlan {
         let (fields, mut columns): (Vec<FieldId>, Vec<Column>) = wanted.unzip();
         let row_id = scan.row_id.as_ref().filter(|c| read.contains(&c.id));
         columns.extend(row_id.map(Column::from));
-        let types: Vec<_> = key.iter().map(|(_, value)| value.ty()).collect();
+        let types = index.fields.iter().zip(&key);
+        let types: Vec<_> = types.map(|(f, (_, value))| (*f, value.ty())).collect();
         let Some(lookup) = PointLookup::new(index.id, &types, fields)? else {
             return Ok(None);
         };
@@ -146,11 +150,16 @@ impl PointPlan {
         Arc::clone(&self.schema)
     }
 
-    /// Looks the row up, with values for the plan's parameters.
+    /// Looks the row up, with values for the plan's parameters. `note` is told the key and the rows that have it.
     ///
     /// # Errors
-    /// When the store or a computation fails.
-    pub fn run(&self, handle: &TableHandle, values: &[Scalar]) -> Result<PointResult> {
+    /// When the store or a computation fails, and what `note` gives.
+    pub fn run(
+        &self,
+        handle: &TableHandle,
+        values: &[Scalar],
+        note: Option<NotePoint<'_>>,
+    ) -> Result<PointResult> {
         let key = self.key.iter().map(|expr| constant_value(expr, values));
         // An error of a value counts only where there is a row that it is compared with.
         let Ok(key) = key.collect::<Result<SmallVec<[Scalar; 4]>>>() else {
@@ -159,6 +168,9 @@ impl PointPlan {
         let Some(found) = self.lookup.find(handle, &key)? else {
             return Ok(PointResult::Unknown);
         };
+        if let Some(note) = note {
+            note(self.lookup.index(), &key, &found.row_ids)?;
+        }
         if found.row_ids.is_empty() {
             return Ok(PointResult::Row(None));
         }

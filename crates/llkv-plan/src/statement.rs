@@ -8,6 +8,17 @@ use llkv_expr::Expr;
 use llkv_types::{Collation, DatabaseNumber, FieldId, SqlType, TableId};
 use std::path::PathBuf;
 
+/// How far a transaction is kept apart from those that run beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// It sees what was committed when it began, and of two that change a row the second fails: snapshot isolation.
+    #[default]
+    Snapshot,
+    /// Besides, it commits only where what it has read is still so: transactions of this level that commit have done what they
+    /// would have done one after the other, in the order of their commits.
+    Serializable,
+}
+
 /// A bound statement.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -159,6 +170,15 @@ pub enum PlanStatement {
     Begin {
         /// READ ONLY.
         read_only: bool,
+        /// ISOLATION LEVEL; the session's where nothing is said.
+        isolation: Option<IsolationLevel>,
+    },
+    /// SET TRANSACTION: the same for a transaction that has just begun.
+    SetTransaction {
+        /// READ ONLY or READ WRITE.
+        read_only: Option<bool>,
+        /// ISOLATION LEVEL.
+        isolation: Option<IsolationLevel>,
     },
     /// COMMIT.
     Commit,

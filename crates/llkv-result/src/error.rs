@@ -66,7 +66,12 @@ impl Error {
     /// True when the same transaction, tried again from its start, may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Transaction(TransactionError::Conflict { .. }))
+        matches!(
+            self,
+            Self::Transaction(
+                TransactionError::Conflict { .. } | TransactionError::NotSerializable { .. }
+            )
+        )
     }
 
     /// The place in the statement's text, where one is known.
@@ -147,6 +152,8 @@ mod tests {
             detail: "d".into(),
         };
         assert!(Error::from(conflict).is_retryable());
+        let detail = "d";
+        assert!(Error::from(TransactionError::NotSerializable { detail }).is_retryable());
         assert!(!Error::from(TransactionError::NotActive).is_retryable());
     }
 }

@@ -12,6 +12,15 @@ pub enum TransactionError {
         /// Which kind of change met which.
         detail: String,
     },
+    /// What a serializable transaction has read is not so any more.
+    #[error("could not serialize the transaction: {detail}; retry it")]
+    NotSerializable {
+        /// What others have changed.
+        detail: &'static str,
+    },
+    /// `SET TRANSACTION` where it is too late.
+    #[error("SET TRANSACTION must come before the transaction's other statements")]
+    HasRun,
     /// `BEGIN` inside a transaction.
     #[error("a transaction is already in progress")]
     AlreadyActive,
@@ -44,8 +53,8 @@ pub enum TransactionError {
 impl TransactionError {
     pub(crate) fn sqlstate(&self) -> &'static str {
         match self {
-            Self::Conflict { .. } => "40001",
-            Self::AlreadyActive | Self::NotAllowedWithin { .. } => "25001",
+            Self::Conflict { .. } | Self::NotSerializable { .. } => "40001",
+            Self::AlreadyActive | Self::HasRun | Self::NotAllowedWithin { .. } => "25001",
             Self::NotActive => "25P01",
             Self::Aborted => "25P02",
             Self::NoSuchSavepoint { .. } => "3B001",

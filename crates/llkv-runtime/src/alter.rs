@@ -46,7 +46,7 @@ pub(crate) fn alter_table(
         return Ok(done);
     };
     if !alter.violations.is_empty() {
-        transaction.read_all_rows(table.id());
+        transaction.reads().by_constraint(table.id());
     }
     for (rows, error) in alter.violations {
         if has_rows(session, transaction, rows)? {
@@ -94,7 +94,7 @@ pub(crate) fn alter_table(
                 let key = altered.keys().iter().find(|key| key.index().0 == index);
                 let key = key.ok_or_else(|| Error::internal("a key that is not there"))?;
                 key.check_rows(&altered.meta().name, &handle, &session.context.memory)?;
-                transaction.read_all_rows(altered.id());
+                transaction.reads().by_constraint(altered.id());
             }
         }
     }
@@ -353,7 +353,7 @@ fn rewrite(
         indexes.push(again);
     }
     meta.id = session.context.new_object_id()?;
-    transaction.read_all_rows(table.id());
+    transaction.reads().by_constraint(table.id());
     let fields: Vec<(FieldId, FieldId)> = before
         .columns
         .iter()

@@ -9,6 +9,7 @@ use llkv_table::{CatalogDiff, CatalogObject, CatalogState, Sequence, SequenceMet
 use llkv_transaction::conflict;
 use llkv_types::{RowId, TableId, TxnId};
 use parking_lot::Mutex;
+use roaring::RoaringTreemap;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ impl RuntimeContext {
         let mut builds_index = false;
         let logged = {
             let mut queue = self.commits.lock();
-            let diff = transaction.validate(&queue)?;
+            let diff = transaction.validate(self, &queue)?;
             let commit_id = queue.last_commit + 1;
             builds_index |= self.has_much_to_index(&diff)?;
             let staged = queue.build(self, transaction, &diff, commit_id)?;
@@ -163,6 +164,23 @@ impl CommitQueue {
         }
     }
 
+    /// The last commit that has its place in the log.
+    pub(crate) const fn last_commit(&self) -> TxnId {
+        self.last_commit
+    }
+
+    /// The catalog after it.
+    pub(crate) fn catalog(&self) -> &CatalogState {
+        &self.catalog
+    }
+
+    /// True where a commit after a snapshot has written to a table.
+    pub(crate) fn has_written_since(&self, table: TableId, snapshot: TxnId) -> bool {
+        self.last_writes
+            .get(&table)
+            .is_some_and(|id| *id > snapshot)
+    }
+
     /// Turns a transaction's staging into one record. Changes nothing: the log may still refuse it.
     fn build(
         &self,
@@ -258,7 +276,7 @@ fn waiting_rows(change: &TableChange) -> u64 {
 impl Transaction {
     /// Checks against everything that has its place in the log that the transaction may commit: its
     /// tables still exist, its names and keys are still free. Gives back its changes of the catalog.
-    fn validate(&self, queue: &CommitQueue) -> Result<CatalogDiff> {
+    fn validate(&self, context: &RuntimeContext, queue: &CommitQueue) -> Result<CatalogDiff> {
         let catalog = &queue.catalog;
         for staged in self.written_tables() {
             self.check_unaltered(staged.table(), catalog)?;
@@ -287,14 +305,7 @@ impl Transaction {
                 return Err(conflict(number.name(), detail));
             }
         }
-        for table in self.tables_read_whole() {
-            let last_write = queue.last_writes.get(table).copied();
-            if last_write.is_some_and(|id| id > self.snapshot().snapshot_id) {
-                let name = catalog.table(*table).map(|table| table.meta().name.clone());
-                let detail = "a concurrent transaction has written to the table";
-                return Err(conflict(&name.unwrap_or_default(), detail));
-            }
-        }
+        self.check_reads(context, queue)?;
         self.check_references(catalog)?;
         let renamed = diff.altered.iter().cloned().map(CatalogObject::Table);
         let renamed: Vec<_> = renamed.chain(diff.changed.iter().cloned()).collect();
@@ -407,8 +418,7 @@ impl Transaction {
             let detail = "a concurrent transaction has dropped its table";
             return Err(conflict(&index.name, detail));
         }
-        let last_write = queue.last_writes.get(&index.table).copied();
-        if index.unique && last_write.is_some_and(|id| id > self.snapshot().snapshot_id) {
+        if index.unique && queue.has_written_since(index.table, self.snapshot().snapshot_id) {
             let detail = "a concurrent transaction has written to the table";
             return Err(conflict(&index.name, detail));
         }
@@ -449,6 +459,13 @@ impl PublishQueue {
                 has_failed: false,
             }),
         }
+    }
+
+    /// True where a commit that is not visible yet deletes one of some rows of a table.
+    pub(crate) fn deletes_one_of(&self, table: TableId, rows: &RoaringTreemap) -> bool {
+        let state = self.state.lock();
+        let mut logged = state.logged.iter();
+        logged.any(|logged| logged.ticket.deletes_one_of(table, rows))
     }
 
     /// Takes a commit that has got its place: called in the order of the ids, under the lock that makes it.

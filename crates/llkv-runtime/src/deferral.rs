@@ -45,6 +45,13 @@ impl Deferral {
         self.of_all == OfAll::All
     }
 
+    /// What SET CONSTRAINTS has said since is taken back; what a pragma says holds to the end of the transaction.
+    pub(crate) fn return_to(&mut self, then: &Self) {
+        if !self.is_all() && !then.is_all() {
+            self.clone_from(then);
+        }
+    }
+
     /// Whether a foreign key of a table waits, where that was said of it by name.
     fn by_name(&self, child: TableId, name: &str) -> Option<bool> {
         let mut named = self.named.iter().rev();

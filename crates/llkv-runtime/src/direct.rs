@@ -168,10 +168,15 @@ fn look_up(
     let Some(table) = PointPlan::table_tested(plan) else {
         return Ok(None);
     };
-    let Some(handle) = transaction.handle_by_id(table)? else {
+    let Some(described) = transaction.catalog().table(table) else {
         return Ok(None);
     };
-    if session.small_tables.has(table, &handle) {
+    // Of a row that is looked up a serializable transaction takes note alone.
+    if !transaction.reads().is_serializable()
+        && session
+            .small_tables
+            .has(table, &transaction.handle(described)?)
+    {
         return Ok(None);
     }
     let catalog = query::catalog_of(session, transaction);
@@ -179,7 +184,7 @@ fn look_up(
     let Ok(Some(point)) = PointPlan::of(plan, &|table| catalog.indexes(table)) else {
         return Ok(None);
     };
-    Ok(match point.run(&handle, &[])? {
+    Ok(match transaction.look_up(&point, &[])? {
         PointResult::Row(rows) => Some(DirectRows {
             schema: point.schema(),
             rows,
@@ -199,7 +204,7 @@ fn run(
     let mut found = look_up(session, transaction, plan)?;
     if found.is_none() {
         let known = &mut session.small_tables;
-        let mut tables = |id| match transaction.handle_by_id(id)? {
+        let mut tables = |id| match transaction.read_by_id(id)? {
             Some(handle) => known.rows(id, &handle),
             None => Ok(None),
         };

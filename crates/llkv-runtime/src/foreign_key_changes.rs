@@ -53,8 +53,8 @@ pub(crate) fn add(
         }
         Ok(())
     })?;
-    transaction.read_all_rows(child.id());
-    transaction.read_all_rows(parent.id());
+    transaction.reads().by_constraint(child.id());
+    transaction.reads().by_constraint(parent.id());
     Ok(())
 }
 

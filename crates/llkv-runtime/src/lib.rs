@@ -83,6 +83,7 @@ mod maintenance;
 mod options;
 mod prepared;
 mod query;
+mod reads;
 mod row_by_row;
 mod row_values;
 mod row_walk;

@@ -171,11 +171,13 @@ impl RuntimeSession {
             return Ok(None);
         }
         let undoable = self.settings.on_statement_error == OnStatementError::UndoStatement;
+        transaction.has_run = true;
         let inserted = single_row::append(transaction, insert, row.iter(), values);
-        if let Err(error) = &inserted
-            && (!undoable || error.is_retryable())
-        {
-            transaction.abort();
+        if let Err(error) = &inserted {
+            transaction.reads().by_failure();
+            if !undoable || error.is_retryable() {
+                transaction.abort();
+            }
         }
         self.known.inserted(transaction.last_row_id.take());
         if !inserted? {
@@ -199,10 +201,7 @@ impl RuntimeSession {
             return Ok(StatementResult::Insert { rows: 1 });
         }
         let found = match &plan.point {
-            Some(point) => match transaction.handle_by_id(point.table())? {
-                Some(handle) => point.run(&handle, values)?,
-                None => PointResult::Unknown,
-            },
+            Some(point) => transaction.look_up(point, values)?,
             None => PointResult::Unknown,
         };
         let is_query = matches!(plan.statement, PlanStatement::Query(_));

@@ -14,7 +14,7 @@ use crate::transaction::{Failure, Transaction};
 use crate::{OnStatementError, SessionCatalog};
 use llkv_compute::{within_clock, within_statement};
 use llkv_executor::{CancelToken, ExecutionStatistics, OperatorStatistics, ProgressHook};
-use llkv_plan::PlanStatement;
+use llkv_plan::{IsolationLevel, PlanStatement};
 use llkv_result::{Error, Result, StatementResult, TransactionError};
 use llkv_table::CatalogState;
 use llkv_types::SystemClock;
@@ -149,7 +149,7 @@ impl RuntimeSession {
                 result
             }
             None => {
-                let mut transaction = self.begin_transaction(false);
+                let mut transaction = self.begin_implicitly();
                 transaction.lock_wait = self.settings.lock_wait();
                 let result = work(self, &mut transaction);
                 self.known.inserted(transaction.last_row_id.take());
@@ -177,11 +177,15 @@ impl RuntimeSession {
         }
         let undoable = self.settings.on_statement_error == OnStatementError::UndoStatement;
         if undoable {
-            transaction.savepoint(None);
+            transaction.savepoint(None, Deferral::default());
         }
         transaction.take_failure();
+        transaction.has_run = true;
         let result = work(self, transaction);
         self.known.inserted(transaction.last_row_id.take());
+        if result.is_err() {
+            transaction.reads().by_failure();
+        }
         match &result {
             Err(_) if transaction.failure() == Some(Failure::Keep) => {
                 if undoable {
@@ -203,7 +207,21 @@ impl RuntimeSession {
     pub(crate) fn control(&mut self, statement: &PlanStatement) -> Option<Result<StatementResult>> {
         let tagged = |tag| StatementResult::Transaction { tag };
         Some(match statement {
-            PlanStatement::Begin { read_only } => self.begin(*read_only).map(|()| tagged("BEGIN")),
+            PlanStatement::Begin {
+                read_only,
+                isolation,
+            } => {
+                let isolation = isolation.unwrap_or(self.settings.isolation);
+                let begun = self.begin_at(isolation, *read_only);
+                begun.map(|()| tagged("BEGIN"))
+            }
+            PlanStatement::SetTransaction {
+                read_only,
+                isolation,
+            } => {
+                let set = self.set_transaction(*read_only, *isolation);
+                set.map(|()| StatementResult::Utility { tag: "SET" })
+            }
             PlanStatement::Commit => match self.commit() {
                 Ok(true) => Ok(tagged("COMMIT")),
                 Ok(false) => Ok(tagged("ROLLBACK")),
@@ -248,23 +266,48 @@ impl RuntimeSession {
         self.context.vacuum()
     }
 
-    /// Begins a transaction. It sees what is committed now, until it ends.
+    /// Begins a transaction of the session's isolation level. It sees what is committed now, until it ends.
     ///
     /// # Errors
     /// When one is in progress.
     pub fn begin(&mut self, read_only: bool) -> Result<()> {
+        self.begin_at(self.settings.isolation, read_only)
+    }
+
+    /// Begins a transaction of some isolation level.
+    ///
+    /// # Errors
+    /// When one is in progress.
+    pub fn begin_at(&mut self, isolation: IsolationLevel, read_only: bool) -> Result<()> {
         if self.transaction.is_some() {
             return Err(TransactionError::AlreadyActive.into());
         }
         let clock = self.context.options.clock.as_deref();
         self.known.begin(clock.unwrap_or(&SystemClock));
-        self.transaction = Some(self.begin_transaction(read_only));
+        self.transaction = Some(self.begin_transaction(read_only, isolation));
         Ok(())
     }
 
-    fn begin_transaction(&mut self, read_only: bool) -> Transaction {
+    fn begin_transaction(&mut self, read_only: bool, isolation: IsolationLevel) -> Transaction {
         let temporary = std::mem::take(&mut self.temporary);
-        Transaction::begin(&self.context, read_only, temporary)
+        Transaction::begin(&self.context, read_only, isolation, temporary)
+    }
+
+    /// Begins the transaction of a statement alone, or of a savepoint that stands for BEGIN.
+    fn begin_implicitly(&mut self) -> Transaction {
+        self.begin_transaction(false, self.settings.isolation)
+    }
+
+    /// Gives the transaction, in which no statement has run yet, another mode.
+    ///
+    /// # Errors
+    /// When none is in progress, or a statement has run in it.
+    fn set_transaction(
+        &mut self,
+        read_only: Option<bool>,
+        isolation: Option<IsolationLevel>,
+    ) -> Result<()> {
+        self.active()?.set_mode(read_only, isolation)
     }
 
     /// Commits the transaction. False when it was rolled back instead, because a statement had failed.
@@ -300,11 +343,12 @@ impl RuntimeSession {
     /// When none is in progress, or it is aborted.
     pub fn savepoint(&mut self, name: &str) -> Result<()> {
         if self.transaction.is_none() && self.settings.savepoints_begin {
-            let mut transaction = self.begin_transaction(false);
+            let mut transaction = self.begin_implicitly();
             transaction.begun_by_savepoint = true;
             self.transaction = Some(transaction);
         }
-        self.active()?.savepoint(Some(name.to_owned()));
+        let deferral = self.settings.deferral.clone();
+        self.active()?.savepoint(Some(name.to_owned()), deferral);
         Ok(())
     }
 
@@ -328,9 +372,12 @@ impl RuntimeSession {
     /// When no transaction is in progress, or there is no such savepoint.
     pub fn rollback_to(&mut self, name: &str) -> Result<()> {
         let transaction = self.transaction.as_mut();
-        transaction
-            .ok_or(TransactionError::NotActive)?
-            .rollback_to(Some(name))
+        let transaction = transaction.ok_or(TransactionError::NotActive)?;
+        transaction.rollback_to(Some(name))?;
+        if let Some(then) = transaction.deferral() {
+            self.settings.deferral.return_to(then);
+        }
+        Ok(())
     }
 
     fn active(&mut self) -> Result<&mut Transaction> {

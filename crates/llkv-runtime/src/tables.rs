@@ -1,6 +1,7 @@
 //! The tables of one statement, for the executor.
 
 use crate::context::RuntimeContext;
+use crate::reads::Reads;
 use crate::transaction::Transaction;
 use llkv_executor::TableProvider;
 use llkv_result::{CatalogError, Error, ObjectKind, Result};
@@ -16,6 +17,7 @@ pub(crate) struct TransactionTables {
     context: Arc<RuntimeContext>,
     catalog: Arc<CatalogState>,
     snapshot: Arc<RegisteredSnapshot>,
+    reads: Arc<Reads>,
     /// Tables of which the transaction wrote rows.
     written: HashMap<TableId, TableHandle>,
 }
@@ -32,6 +34,7 @@ impl TransactionTables {
         Ok(Self {
             catalog: Arc::clone(transaction.catalog()),
             snapshot: transaction.registered_snapshot(),
+            reads: Arc::clone(transaction.reads()),
             context,
             written,
         })
@@ -40,6 +43,7 @@ impl TransactionTables {
 
 impl TableProvider for TransactionTables {
     fn table(&self, id: TableId) -> Result<TableHandle> {
+        self.reads.by_statement(id);
         if let Some(handle) = self.written.get(&id) {
             return Ok(handle.clone());
         }

@@ -4,13 +4,14 @@ mod savepoints;
 
 use crate::context::RuntimeContext;
 use crate::foreign_keys::{PendingKeys, ReferenceFootprints};
+use crate::reads::Reads;
 use crate::schemas::{self, SearchPath};
 use crate::temporary::{Seen, TemporarySpace};
 use crate::watched_stream::WatchedStream;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use llkv_column_map::{ColumnStore, Lifetime};
-use llkv_plan::TableRef;
+use llkv_plan::{IsolationLevel, TableRef};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
     Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, LockWait, OnConflict,
@@ -20,7 +21,7 @@ use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{DatabaseNumber, RowId, Scalar, TableId, TxnId};
 use parking_lot::Mutex;
 use roaring::RoaringTreemap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,8 +38,7 @@ pub(crate) struct Transaction {
     tables: BTreeMap<TableId, StagedTable>,
     /// Where names without a schema are looked for.
     path: SearchPath,
-    /// Tables all of whose rows were looked at, for a constraint or to be written anew.
-    read_whole: BTreeSet<TableId>,
+    reads: Arc<Reads>,
     /// Keys of parents that it refers to and took away.
     references: ReferenceFootprints,
     /// What deferred foreign keys look at before the commit.
@@ -57,6 +57,8 @@ pub(crate) struct Transaction {
     /// The session's, kept for it.
     seen: Seen,
     is_read_only: bool,
+    /// A statement has run in it.
+    pub(crate) has_run: bool,
     /// A statement failed: only a rollback is accepted. Shared with the result streams.
     is_aborted: Arc<AtomicBool>,
     /// What the statement that fails has asked for.
@@ -81,6 +83,7 @@ impl Transaction {
     pub(crate) fn begin(
         context: &Arc<RuntimeContext>,
         is_read_only: bool,
+        isolation: IsolationLevel,
         temporary: TemporarySpace,
     ) -> Self {
         let (snapshot, catalog) = context.begin();
@@ -96,13 +99,14 @@ impl Transaction {
             has_single_rows: false,
             last_row_id: None,
             savepoints: Vec::new(),
-            read_whole: BTreeSet::new(),
+            reads: Arc::new(Reads::new(isolation)),
             references: BTreeMap::new(),
             deferred: Vec::new(),
             undo: Vec::new(),
             locked_objects: RoaringTreemap::new(),
             temporary_base: None,
             is_read_only: is_read_only || context.is_read_only,
+            has_run: false,
             is_aborted: Arc::default(),
             failure: None,
             begun_by_savepoint: false,
@@ -192,6 +196,24 @@ impl Transaction {
         self.written_tables().next().is_some() || !Arc::ptr_eq(&self.catalog, &self.base_catalog)
     }
 
+    /// Changes what BEGIN said.
+    pub(crate) fn set_mode(
+        &mut self,
+        read_only: Option<bool>,
+        isolation: Option<IsolationLevel>,
+    ) -> Result<()> {
+        if self.has_run || !self.savepoints.is_empty() {
+            return Err(TransactionError::HasRun.into());
+        }
+        if let Some(read_only) = read_only {
+            self.is_read_only = read_only || self.context.is_read_only;
+        }
+        if let Some(isolation) = isolation {
+            self.reads = Arc::new(Reads::new(isolation));
+        }
+        Ok(())
+    }
+
     /// Refuses a statement that writes where nothing may be written.
     pub(crate) fn check_writable(&self, statement: &'static str) -> Result<()> {
         if self.is_read_only {
@@ -220,6 +242,11 @@ impl Transaction {
     /// The table as it was when the transaction began; none for a table that it created itself.
     pub(crate) fn base_table(&self, table: TableId) -> Option<&Arc<Table>> {
         self.base_catalog.table(table)
+    }
+
+    /// What it has read, as far as that matters at its commit.
+    pub(crate) fn reads(&self) -> &Arc<Reads> {
+        &self.reads
     }
 
     /// The catalog when the transaction began.
@@ -266,6 +293,10 @@ impl Transaction {
         crate::sequences::raise(&self.context, &self.catalog, table, &rows)?;
         let (context, staged) = self.staging(table);
         let appended = staged.append(&context, rows, on_conflict)?;
+        if appended.kept.is_some() {
+            // Some were left out for rows that are there.
+            self.reads.by_statement(table.id());
+        }
         self.remember(table.id(), &appended.replaced);
         Ok(appended)
     }
@@ -360,7 +391,10 @@ impl Transaction {
         rows: &RecordBatch,
     ) -> Result<KeyMatches> {
         let (context, staged) = self.staging(table);
-        staged.match_keys(&context, keys, rows)
+        let matches = staged.match_keys(&context, keys, rows)?;
+        let found = matches.existing.iter().copied().flatten();
+        self.reads.rows(table.id(), found);
+        Ok(matches)
     }
 
     /// Whole rows by their ids.
@@ -470,13 +504,16 @@ impl Transaction {
         Ok(())
     }
 
-    /// A table of the catalog as the transaction sees it now; `None` for one that is not there.
-    pub(crate) fn handle_by_id(&self, id: TableId) -> Result<Option<TableHandle>> {
-        let table = self.catalog.table(id);
-        table.map(|table| self.handle(table)).transpose()
+    /// A table of the catalog as the transaction sees it now, for a statement that reads it; `None` for one that is not there.
+    pub(crate) fn read_by_id(&self, id: TableId) -> Result<Option<TableHandle>> {
+        let Some(table) = self.catalog.table(id) else {
+            return Ok(None);
+        };
+        self.reads.by_statement(id);
+        self.handle(table).map(Some)
     }
 
-    /// A table as the transaction sees it now.
+    /// A table as the transaction sees it now, for whoever takes note of what is read of it.
     pub(crate) fn handle(&self, table: &Arc<Table>) -> Result<TableHandle> {
         let snapshot_id = self.snapshot().snapshot_id;
         let committed = self.context.store.table(table.id())?;
@@ -562,17 +599,6 @@ impl Transaction {
         self.check_writable("PRAGMA")?;
         Arc::make_mut(&mut self.catalog).set_number(number, value);
         Ok(())
-    }
-
-    /// Takes note of a table all of whose rows were looked at: no other transaction may write to it
-    /// meanwhile.
-    pub(crate) fn read_all_rows(&mut self, table: TableId) {
-        self.read_whole.insert(table);
-    }
-
-    /// The tables all of whose rows were looked at.
-    pub(crate) fn tables_read_whole(&self) -> &BTreeSet<TableId> {
-        &self.read_whole
     }
 
     fn lock_object(&mut self, name: &str, row_id: RowId) -> Result<()> {

@@ -1,4 +1,5 @@
-//! The Hermitage scenarios: what snapshot isolation prevents, and the two anomalies that it allows.
+//! The Hermitage scenarios: what snapshot isolation prevents, and the two anomalies that it allows, and that are prevented where
+//! transactions are to be serializable.
 //!
 //! After Martin Kleppmann's collection of isolation tests; each starts with the rows (1, 10), (2, 20).
 
@@ -7,6 +8,7 @@
 mod common;
 
 use common::{create, delete, insert, select, update};
+use llkv_plan::IsolationLevel;
 use llkv_runtime::{RuntimeEngine, RuntimeOptions, RuntimeSession};
 
 fn sessions() -> [RuntimeSession; 3] {
@@ -177,4 +179,48 @@ fn g2_anti_dependency_cycles_are_allowed() {
     insert(&mut b, "t", &[(4, 42)]).unwrap();
     assert!(a.commit().unwrap() && b.commit().unwrap());
     assert_eq!(all(&mut a).len(), 4);
+}
+
+#[test]
+fn g2_item_write_skew_is_prevented_where_transactions_are_serializable() {
+    let [mut a, mut b, _] = sessions();
+    a.begin_at(IsolationLevel::Serializable, false).unwrap();
+    b.begin_at(IsolationLevel::Serializable, false).unwrap();
+    assert_eq!(all(&mut a), all(&mut b));
+    set(&mut a, 1, 10, 11).unwrap();
+    set(&mut b, 2, 20, 21).unwrap();
+    assert!(a.commit().unwrap());
+    assert!(b.commit().unwrap_err().is_retryable());
+    assert_eq!(all(&mut a), [(1, 11), (2, 20)]);
+}
+
+#[test]
+fn g2_anti_dependency_cycles_are_prevented_where_transactions_are_serializable() {
+    let [mut a, mut b, _] = sessions();
+    a.begin_at(IsolationLevel::Serializable, false).unwrap();
+    b.begin_at(IsolationLevel::Serializable, false).unwrap();
+    assert!(all(&mut a).iter().all(|(_, v)| v % 3 != 0));
+    assert!(all(&mut b).iter().all(|(_, v)| v % 3 != 0));
+    insert(&mut a, "t", &[(3, 30)]).unwrap();
+    insert(&mut b, "t", &[(4, 42)]).unwrap();
+    assert!(b.commit().unwrap());
+    assert!(a.commit().unwrap_err().is_retryable());
+    assert_eq!(all(&mut a).len(), 3);
+}
+
+/// A reader beside two writers sees what one order of them leaves (the read-only anomaly of Fekete, O'Neil and O'Neil).
+#[test]
+fn g2_a_reader_sees_an_order_of_serializable_transactions() {
+    let [mut a, mut b, mut reader] = sessions();
+    a.begin_at(IsolationLevel::Serializable, false).unwrap();
+    assert_eq!(all(&mut a), [(1, 10), (2, 20)]);
+    b.begin_at(IsolationLevel::Serializable, false).unwrap();
+    set(&mut b, 2, 20, 25).unwrap();
+    assert!(b.commit().unwrap());
+    reader.begin_at(IsolationLevel::Serializable, true).unwrap();
+    assert_eq!(all(&mut reader), [(1, 10), (2, 25)]);
+    assert!(reader.commit().unwrap());
+    // It has not seen what the reader has.
+    set(&mut a, 1, 10, 0).unwrap();
+    assert!(a.commit().unwrap_err().is_retryable());
 }

@@ -73,6 +73,19 @@ impl CatalogState {
         }
     }
 
+    /// True where both states describe the same objects and numbers of the file, temporary objects and sequences left out:
+    /// numbers of sequences belong to no transaction.
+    #[must_use]
+    pub fn has_same_definitions(&self, before: &Self) -> bool {
+        if self.as_of == before.as_of {
+            return true;
+        }
+        let (old, new) = unlike(&before.by_name, &self.by_name);
+        let mut unlike = old.iter().chain(&new);
+        unlike.all(|entry| matches!(entry.object, CatalogObject::Sequence(_)))
+            && self.numbers_set(before).is_empty()
+    }
+
     /// The state after a commit that brings `diff`, and the changes of table 0 (and of the tables that
     /// come and go) that make it so.
     ///

@@ -100,6 +100,11 @@ fn compare(values: &dyn Array, constant: &Scalar, op: Comparison) -> Result<Bool
 }
 
 fn in_range(values: &ArrayRef, low: &Bound<Scalar>, high: &Bound<Scalar>) -> Result<BooleanBuffer> {
+    if let (Bound::Included(low), Bound::Included(high)) = (low, high)
+        && low == high
+    {
+        return compare(values, low, cmp::eq);
+    }
     let above = match low {
         Bound::Included(low) => Some(compare(values, low, cmp::gt_eq)?),
         Bound::Excluded(low) => Some(compare(values, low, cmp::gt)?),

@@ -142,14 +142,25 @@ impl TableHandle {
             }
             None => None,
         };
-        let own = MemoryScan::new(
+        let own = self.scan_own(request, &schema)?;
+        Ok(TableScan::new(schema, committed, own_groups, own))
+    }
+
+    /// Opens a scan of the transaction's own rows in memory.
+    pub(crate) fn own_rows(&self, request: &ScanRequest) -> Result<TableScan> {
+        let schema = scan_schema(&self.schema, request)?;
+        let own = self.scan_own(request, &schema)?;
+        Ok(TableScan::new(schema, None, None, own))
+    }
+
+    fn scan_own(&self, request: &ScanRequest, schema: &SchemaRef) -> Result<MemoryScan> {
+        MemoryScan::new(
             &self.schema,
-            Arc::clone(&schema),
+            Arc::clone(schema),
             request,
             self.own_batches.clone(),
             Arc::clone(&self.own_deletes),
-        )?;
-        Ok(TableScan::new(schema, committed, own_groups, own))
+        )
     }
 
     fn scan_version(

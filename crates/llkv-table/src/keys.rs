@@ -8,7 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_compute::{key_type, normalized};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
-use llkv_types::{Collation, FieldId, IndexId, SqlType, TableSchema};
+use llkv_types::{Collation, FieldId, IndexId, Scalar, SqlType, TableSchema};
 use parking_lot::Mutex;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -287,6 +287,29 @@ impl UniqueKey {
         if self.state.lock().history.meets(keys, snapshot_id) {
             let detail = format!("a concurrent transaction inserted a key of {}", self.label);
             return Err(conflict(table, &detail));
+        }
+        Ok(())
+    }
+
+    /// The bytes of one key, given by a value for each of its columns in their types; `None` with a NULL in it.
+    ///
+    /// # Errors
+    /// For values of other types.
+    pub fn key_of(&self, values: &[Scalar]) -> Result<Option<KeyBytes>> {
+        let columns = values.iter().map(|value| value.to_array(1));
+        let keys = self.encode(&columns.collect::<Result<Vec<ArrayRef>>>()?)?;
+        Ok(keys.get(0).map(KeyBytes::from))
+    }
+
+    /// Checks at commit that no transaction which committed since the snapshot brought a key that this one looked for and did
+    /// not find.
+    ///
+    /// # Errors
+    /// A retryable conflict.
+    pub fn check_absent(&self, table: &str, keys: &KeyFootprint, snapshot_id: TxnId) -> Result<()> {
+        if self.state.lock().history.meets(keys, snapshot_id) {
+            let detail = "a concurrent transaction inserted a key that was looked for";
+            return Err(conflict(table, detail));
         }
         Ok(())
     }

@@ -1,16 +1,24 @@
 //! Rows by one whole key of a unique index: prepared once, looked up many times.
 
-use crate::TableHandle;
-use arrow::array::{Array, ArrayRef};
-use llkv_column_map::{IndexAccess, IntegerKey, KeyEncoder, KeyRange, PointRequest, PointRows};
+use crate::{ScanRequest, TableHandle};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::concat;
+use arrow::datatypes::UInt64Type;
+use llkv_column_map::{
+    ColumnPredicate, ColumnTest, IndexAccess, IntegerKey, KeyEncoder, KeyRange, PointRequest,
+    PointRows,
+};
 use llkv_result::Result;
 use llkv_types::{FieldId, IndexId, Scalar, SqlType};
 use smallvec::SmallVec;
+use std::ops::Bound;
 
 /// A look-up by one key, without its values.
 #[derive(Debug)]
 pub struct PointLookup {
     index: IndexId,
+    /// Its columns.
+    key: Vec<FieldId>,
     encoder: Encoder,
     columns: Vec<FieldId>,
 }
@@ -22,33 +30,42 @@ enum Encoder {
 }
 
 impl PointLookup {
-    /// A look-up by all columns of an index, given by their types, of some columns. `None` where the types
+    /// A look-up by all columns of an index, given with their types, of some columns. `None` where the types
     /// have no keys.
     ///
     /// # Errors
     /// None for types that columns have.
     pub fn new(
         index: IndexId,
-        key_types: &[SqlType],
+        key: &[(FieldId, SqlType)],
         columns: Vec<FieldId>,
     ) -> Result<Option<Self>> {
+        let (key, key_types): (Vec<FieldId>, Vec<SqlType>) = key.iter().copied().unzip();
         let is_key = |ty: &SqlType| *ty != SqlType::Interval && KeyEncoder::supports(*ty);
         if key_types.is_empty() || !key_types.iter().all(is_key) {
             return Ok(None);
         }
-        let encoder = match key_types {
+        let encoder = match key_types.as_slice() {
             [ty] if IntegerKey::supports(*ty) => Encoder::Integer(*ty),
             types => Encoder::Rows(KeyEncoder::new(types.iter().copied())?),
         };
         Ok(Some(Self {
             index,
+            key,
             encoder,
             columns,
         }))
     }
 
+    /// The index that is looked into.
+    #[must_use]
+    pub fn index(&self) -> IndexId {
+        self.index
+    }
+
     /// The rows with a key: a value for each of its columns, of their types. A NULL finds none. `None` where
-    /// a scan has to find them: the transaction has rows of its own, or the index does not know all rows.
+    /// a scan has to find them: the transaction has so many rows of its own that they are stored already, or the index does not
+    /// know all rows.
     ///
     /// # Errors
     /// When the store fails.
@@ -56,23 +73,61 @@ impl PointLookup {
         let Some((version, snapshot)) = &handle.committed else {
             return Ok(None);
         };
-        if handle.own_groups.is_some() || !handle.own_batches.is_empty() {
+        if handle.own_groups.is_some() {
             return Ok(None);
         }
-        let ranges = match self.encode(key)? {
-            Some(key) => vec![KeyRange::with_prefix(&key)],
-            None => Vec::new(),
-        };
-        version.look_up(&PointRequest {
+        let encoded = self.encode(key)?;
+        let ranges = encoded.iter().map(|key| KeyRange::with_prefix(key));
+        let found = version.look_up(&PointRequest {
             access: &IndexAccess {
                 index: self.index,
-                ranges,
+                ranges: ranges.collect(),
                 whole_keys: true,
             },
             snapshot: *snapshot,
             without: (!handle.own_deletes.is_empty()).then_some(&*handle.own_deletes),
             fields: &self.columns,
-        })
+        })?;
+        // The key of a row is that of no other.
+        let is_own = |found: &PointRows| found.row_ids.is_empty() && encoded.is_some();
+        match found {
+            Some(found) if is_own(&found) && !handle.own_batches.is_empty() => {
+                self.own_rows(handle, key, found).map(Some)
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// The transaction's own rows in memory that have the key, as nothing that was `found` yet.
+    fn own_rows(
+        &self,
+        handle: &TableHandle,
+        key: &[Scalar],
+        mut found: PointRows,
+    ) -> Result<PointRows> {
+        let mut request = ScanRequest::new(self.columns.clone());
+        request.with_row_id = true;
+        let tests = self.key.iter().zip(key).map(|(field, value)| {
+            let bound = Bound::Included(value.clone());
+            let (low, high) = (bound.clone(), bound);
+            ColumnPredicate {
+                field: *field,
+                test: ColumnTest::Range { low, high },
+            }
+        });
+        request.predicates = tests.collect();
+        handle.own_rows(&request)?.for_each_batch(|rows| {
+            let Some((ids, columns)) = rows.columns().split_last() else {
+                return Ok(());
+            };
+            let ids = ids.as_primitive::<UInt64Type>().values();
+            for (all, own) in found.columns.iter_mut().zip(columns) {
+                *all = concat(&[all, own])?;
+            }
+            found.row_ids.extend_from_slice(ids);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// The key as bytes; `None` with a NULL in it.

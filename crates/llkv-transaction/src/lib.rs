@@ -1,4 +1,5 @@
-//! Transaction ids, snapshots, visibility and conflicts: the rules of snapshot isolation, without a table.
+//! Transaction ids, snapshots, visibility and conflicts: the rules of snapshot isolation and what makes it serializable, without
+//! a table.
 //!
 //! A row carries the commit id that created it and the one that deleted it. It is visible to a snapshot
 //! `S` when `created_by <= S < deleted_by`. Commit ids are handed out in the order of the log and
@@ -26,6 +27,7 @@ mod key_list;
 mod keys;
 mod manager;
 mod pending;
+mod reads;
 mod visibility;
 
 pub use conflict::{changed_since, conflict};
@@ -33,4 +35,5 @@ pub use keys::{KeyBytes, KeyFootprint, KeyHistory};
 pub use llkv_types::{TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TxnId};
 pub use manager::{RegisteredSnapshot, TransactionSnapshot, TxnIdManager};
 pub use pending::PendingDeletes;
+pub use reads::ReadSet;
 pub use visibility::{is_visible, visible_rows};

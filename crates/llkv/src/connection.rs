@@ -3,7 +3,7 @@
 use crate::row::rows;
 use crate::{Appender, Row, Statement, Transaction, tx};
 use llkv_executor::{CancelToken, OperatorStatistics, Progress, ProgressHook};
-use llkv_plan::ExternalSource;
+use llkv_plan::{ExternalSource, IsolationLevel};
 use llkv_result::{Result, SelectStream, StatementResult, TransactionError};
 use llkv_sql::Session;
 use std::sync::Arc;
@@ -67,7 +67,24 @@ impl Connection {
         &mut self,
         work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
-        tx::run(self, work)
+        tx::run(self, "BEGIN", work)
+    }
+
+    /// [`Connection::transaction`] of an isolation level, whatever `SET default_transaction_isolation` says. Work that is
+    /// [`IsolationLevel::Serializable`] is done as if no other such work ran beside it, and is done again more often.
+    ///
+    /// # Errors
+    /// Those of [`Connection::transaction`].
+    pub fn transaction_at<T>(
+        &mut self,
+        isolation: IsolationLevel,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let begin = match isolation {
+            IsolationLevel::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            IsolationLevel::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        };
+        tx::run(self, begin, work)
     }
 
     /// True between BEGIN and the end of its transaction.

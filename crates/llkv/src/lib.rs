@@ -156,6 +156,7 @@ pub use statement::Statement;
 pub use tx::Transaction;
 
 pub use llkv_executor::{CancelToken, Progress};
+pub use llkv_plan::IsolationLevel;
 pub use llkv_result::{
     BindError, CatalogError, ConstraintError, Error, EvalError, ExecError, FileError, Result,
     SelectStream, StatementResult, StorageError, TransactionError,

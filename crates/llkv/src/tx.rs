@@ -33,13 +33,14 @@ impl DerefMut for Transaction<'_> {
 /// See [`Connection::transaction`].
 pub(crate) fn run<T>(
     connection: &mut Connection,
+    begin: &str,
     mut work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
 ) -> Result<T> {
     let mut pause = FIRST_PAUSE;
     let mut left = ATTEMPTS;
     loop {
         left -= 1;
-        match run_once(connection, &mut work) {
+        match run_once(connection, begin, &mut work) {
             Err(error) if error.is_retryable() && left > 0 => {
                 std::thread::sleep(pause);
                 pause = (2 * pause).min(LONGEST_PAUSE);
@@ -51,9 +52,10 @@ pub(crate) fn run<T>(
 
 fn run_once<T>(
     connection: &mut Connection,
+    begin: &str,
     work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
 ) -> Result<T> {
-    connection.execute("BEGIN")?;
+    connection.execute(begin)?;
     let mut transaction = Transaction { connection };
     let result = work(&mut transaction)?;
     transaction.connection.commit()?;

@@ -7,9 +7,9 @@ use arrow::array::{
     StringArray, TimestampMillisecondArray, UInt16Array,
 };
 use arrow::datatypes::{Int8Type, Int64Type};
-use llkv::{Database, Error};
-use std::sync::Arc;
+use llkv::{Database, Error, IsolationLevel};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 
 #[test]
 fn transactions_that_meet_begin_again_until_all_are_done() {
@@ -45,6 +45,46 @@ fn transactions_that_meet_begin_again_until_all_are_done() {
     let rows = connection.rows("SELECT n FROM counter").unwrap();
     assert_eq!(rows[0].get::<i64>("n").unwrap(), THREADS * ROUNDS);
     assert!(attempts.load(Ordering::Relaxed) >= (THREADS * ROUNDS) as u32);
+}
+
+/// Whoever finds two on call may leave: with snapshots alone both may, and nobody would be there.
+#[test]
+fn serializable_work_is_done_as_if_alone() {
+    const ROUNDS: usize = 20;
+    let database = Database::in_memory().unwrap();
+    let mut connection = database.connect().unwrap();
+    connection
+        .execute("CREATE TABLE doctors (id INTEGER PRIMARY KEY, on_call BOOLEAN); INSERT INTO doctors VALUES (1, true), (2, true)")
+        .unwrap();
+    for _ in 0..ROUNDS {
+        connection
+            .execute("UPDATE doctors SET on_call = true")
+            .unwrap();
+        let both_have_looked = Barrier::new(2);
+        let leave = |id: i32| {
+            let mut connection = database.connect().unwrap();
+            let mut is_first = true;
+            connection.transaction_at(IsolationLevel::Serializable, |transaction| {
+                let rows = transaction.rows("SELECT count(*) FROM doctors WHERE on_call")?;
+                if std::mem::take(&mut is_first) {
+                    both_have_looked.wait();
+                }
+                if rows[0].get::<i64>(0)? > 1 {
+                    let leaves =
+                        transaction.prepare("UPDATE doctors SET on_call = false WHERE id = ?")?;
+                    leaves.execute((id,))?;
+                }
+                Ok(())
+            })
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| leave(2));
+            leave(1).unwrap();
+            other.join().unwrap().unwrap();
+        });
+        let rows = connection.rows("SELECT count(*) FROM doctors WHERE on_call");
+        assert_eq!(rows.unwrap()[0].get::<i64>(0).unwrap(), 1);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::OnStatementError;
 use crate::context::RuntimeContext;
 use crate::deferral::Deferral;
 use crate::schemas;
-use llkv_plan::IndexUse;
+use llkv_plan::{IndexUse, IsolationLevel};
 use llkv_result::Result;
 use llkv_types::BATCH_ROWS;
 use std::path::Path;
@@ -25,6 +25,15 @@ const INDEX_USES: &[(&str, IndexUse)] = &[
     ("cost", IndexUse::ByCost),
     ("always", IndexUse::Always),
     ("never", IndexUse::Never),
+];
+
+/// The standard's words, by which clients ask.
+const ISOLATION_LEVELS: &[(&str, IsolationLevel)] = &[
+    ("repeatable read", IsolationLevel::Snapshot),
+    ("read committed", IsolationLevel::Snapshot),
+    ("read uncommitted", IsolationLevel::Snapshot),
+    ("snapshot", IsolationLevel::Snapshot),
+    ("serializable", IsolationLevel::Serializable),
 ];
 
 const ON_STATEMENT_ERROR: &[(&str, OnStatementError)] = &[
@@ -49,6 +58,17 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         value: |settings, _| Value::Count(settings.batch_rows),
+    },
+    Setting {
+        name: "default_transaction_isolation",
+        aliases: &[],
+        help: "the isolation level of transactions that name none; all below serializable are snapshot isolation",
+        change: |settings, _, change| {
+            let wanted = "serializable, repeatable read, read committed or read uncommitted";
+            settings.isolation = change.word(ISOLATION_LEVELS, IsolationLevel::Snapshot, wanted)?;
+            Ok(())
+        },
+        value: |settings, _| word(ISOLATION_LEVELS, &settings.isolation),
     },
     Setting {
         name: "defer_foreign_keys",

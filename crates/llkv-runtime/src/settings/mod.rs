@@ -11,7 +11,7 @@ use crate::schemas::{self, SearchPath};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use list::{SETTINGS, Setting};
 use llkv_executor::{CancelToken, ProgressHook, machine_threads};
-use llkv_plan::OptimizerOptions;
+use llkv_plan::{IsolationLevel, OptimizerOptions};
 use llkv_result::{BindError, Result, StatementResult};
 use llkv_table::LockWait;
 use llkv_types::BATCH_ROWS;
@@ -31,6 +31,8 @@ pub(crate) struct SessionSettings {
     pub(crate) progress: Option<ProgressHook>,
     pub(crate) optimizer: OptimizerOptions,
     pub(crate) on_statement_error: OnStatementError,
+    /// Of transactions that say nothing else.
+    pub(crate) isolation: IsolationLevel,
     /// A savepoint outside of a transaction begins one, which ends when it is released.
     pub(crate) savepoints_begin: bool,
     /// The programs of triggers may set themselves off.
@@ -60,6 +62,7 @@ impl SessionSettings {
             progress: None,
             optimizer: OptimizerOptions::default(),
             on_statement_error: OnStatementError::default(),
+            isolation: IsolationLevel::default(),
             savepoints_begin: false,
             recursive_triggers: false,
             path: schemas::default_path(),

@@ -1,6 +1,7 @@
 //! Savepoints: states to which a transaction can go back.
 
 use super::Transaction;
+use crate::deferral::Deferral;
 use llkv_result::{Result, TransactionError};
 use llkv_table::{CatalogState, StagedMark, StagedTable, WriteContext};
 use llkv_types::TableId;
@@ -18,13 +19,15 @@ pub(super) struct Savepoint {
     locked_objects: RoaringTreemap,
     /// Of the keys that wait for the end of the transaction, those that waited then.
     deferred_len: usize,
+    /// Which keys waited then.
+    deferral: Deferral,
 }
 
 impl Transaction {
     /// Sets a savepoint; without a name, the start of a statement.
-    pub(crate) fn savepoint(&mut self, name: Option<String>) {
+    pub(crate) fn savepoint(&mut self, name: Option<String>, deferral: Deferral) {
         let here = self.here(name);
-        self.savepoints.push(here);
+        self.savepoints.push(Savepoint { deferral, ..here });
     }
 
     pub(super) fn here(&self, name: Option<String>) -> Savepoint {
@@ -36,7 +39,13 @@ impl Transaction {
             catalog: Arc::clone(&self.catalog),
             locked_objects: self.locked_objects.clone(),
             deferred_len: self.deferred.len(),
+            deferral: Deferral::default(),
         }
+    }
+
+    /// Which keys wait, by SET CONSTRAINTS, at the savepoint to which the transaction has just gone back.
+    pub(crate) fn deferral(&self) -> Option<&Deferral> {
+        self.savepoints.last().map(|savepoint| &savepoint.deferral)
     }
 
     /// Forgets a savepoint and those set after it; what was done since stays.

@@ -1,9 +1,9 @@
 //! SET and RESET.
 
 use super::Binder;
-use super::statement::BoundStatement;
+use super::statement::{BoundStatement, transaction_modes};
 use crate::dialect::SqlDialect;
-use llkv_plan::PlanStatement;
+use llkv_plan::{IsolationLevel, PlanStatement};
 use llkv_result::Result;
 use sqlparser::ast;
 
@@ -23,6 +23,29 @@ impl Binder<'_> {
             ast::Set::SetTimeZone { value, .. } => {
                 let value = self.setting_value(value)?;
                 self.setting("timezone".into(), value)
+            }
+            ast::Set::SetTransaction {
+                modes,
+                snapshot: None,
+                session,
+            } => {
+                let (read_only, isolation) = transaction_modes(modes);
+                match (session, read_only, isolation) {
+                    (false, read_only, isolation) => Ok(BoundStatement::Plan(Box::new(
+                        PlanStatement::SetTransaction {
+                            read_only,
+                            isolation,
+                        },
+                    ))),
+                    (true, None | Some(false), Some(isolation)) => {
+                        let level = match isolation {
+                            IsolationLevel::Snapshot => "repeatable read",
+                            IsolationLevel::Serializable => "serializable",
+                        };
+                        self.setting("default_transaction_isolation".into(), level.into())
+                    }
+                    _ => super::unsupported(format!("{set}")),
+                }
             }
             other => super::unsupported(format!("{other}")),
         }

@@ -1,11 +1,10 @@
 //! Statements: which binder takes which.
 
 use super::Binder;
-use super::place::Place;
 use crate::dialect::SqlDialect;
 use crate::null_order::NullOrder;
 use crate::text::Parsed;
-use llkv_plan::{ExplainFormat, ExplainMode, PlanStatement, TableRef};
+use llkv_plan::{ExplainFormat, ExplainMode, IsolationLevel, PlanStatement, TableRef};
 use llkv_result::Result;
 use llkv_types::Scalar;
 use sqlparser::ast::{self, Statement as S};
@@ -223,9 +222,13 @@ impl Binder<'_> {
         Ok(match statement {
             S::StartTransaction {
                 modes, statements, ..
-            } if statements.is_empty() => PlanStatement::Begin {
-                read_only: self.is_read_only(modes, statement)?,
-            },
+            } if statements.is_empty() => {
+                let (read_only, isolation) = transaction_modes(modes);
+                PlanStatement::Begin {
+                    read_only: read_only.unwrap_or(false),
+                    isolation,
+                }
+            }
             S::Commit { chain: false, .. } => PlanStatement::Commit,
             S::Rollback {
                 chain: false,
@@ -239,24 +242,6 @@ impl Binder<'_> {
             S::ReleaseSavepoint { name } => PlanStatement::Release(name.value.clone()),
             other => return self.unsupported(words_of(other), other),
         })
-    }
-
-    /// The access mode of BEGIN. All isolation levels are snapshot isolation, which is more than three of
-    /// them ask for, and less than the fourth.
-    fn is_read_only(&self, modes: &[ast::TransactionMode], node: &impl Place) -> Result<bool> {
-        let mut read_only = false;
-        for mode in modes {
-            match mode {
-                ast::TransactionMode::AccessMode(access) => {
-                    read_only = matches!(access, ast::TransactionAccessMode::ReadOnly);
-                }
-                ast::TransactionMode::IsolationLevel(
-                    ast::TransactionIsolationLevel::Serializable,
-                ) => return self.unsupported("ISOLATION LEVEL SERIALIZABLE", node),
-                ast::TransactionMode::IsolationLevel(_) => {}
-            }
-        }
-        Ok(read_only)
     }
 
     fn bind_explain(&mut self, statement: &ast::Statement) -> Result<PlanStatement> {
@@ -325,6 +310,28 @@ impl Binder<'_> {
             format,
         })
     }
+}
+
+/// READ ONLY or READ WRITE, and the isolation level. All levels but SERIALIZABLE are snapshot isolation, which is more than they
+/// ask for.
+pub(super) fn transaction_modes(
+    modes: &[ast::TransactionMode],
+) -> (Option<bool>, Option<IsolationLevel>) {
+    let (mut read_only, mut isolation) = (None, None);
+    for mode in modes {
+        match mode {
+            ast::TransactionMode::AccessMode(access) => {
+                read_only = Some(matches!(access, ast::TransactionAccessMode::ReadOnly));
+            }
+            ast::TransactionMode::IsolationLevel(level) => {
+                isolation = Some(match level {
+                    ast::TransactionIsolationLevel::Serializable => IsolationLevel::Serializable,
+                    _ => IsolationLevel::Snapshot,
+                });
+            }
+        }
+    }
+    (read_only, isolation)
 }
 
 fn plan(statement: PlanStatement) -> BoundStatement {

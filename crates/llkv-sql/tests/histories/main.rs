@@ -1,5 +1,5 @@
 //! Histories of sessions that append to lists and read them, beside checkpoints, reopening, faults and power cuts: whatever
-//! they saw must be what snapshot isolation allows, and what was acknowledged must be there at the end.
+//! they saw must be what their isolation level allows, and what was acknowledged must be there at the end.
 //!
 //! `LLKV_HISTORY_SEED` runs one seed alone, `LLKV_LONG` the long figures.
 
@@ -37,6 +37,13 @@ const SEEDS: u64 = 20;
 const OPERATIONS: u64 = 20_000;
 const LONG_OPERATIONS: u64 = 100_000;
 
+/// The level of all transactions of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Snapshot,
+    Serializable,
+}
+
 /// How one opening of the database ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -61,11 +68,16 @@ struct Lives<'a> {
     disk: SimDisk,
     options: RuntimeOptions,
     clock: &'a Clock,
+    level: Level,
     told: Told,
 }
 
 impl<'a> Lives<'a> {
-    fn new(seed: u64, clock: &'a Clock, bug: Option<PlantedBug>) -> (Self, SqlEngine) {
+    fn new(
+        (seed, level): (u64, Level),
+        clock: &'a Clock,
+        bug: Option<PlantedBug>,
+    ) -> (Self, SqlEngine) {
         let mut chance = Chance::new(seed);
         let mut options = options();
         options.file.planted_bug = bug;
@@ -79,9 +91,21 @@ impl<'a> Lives<'a> {
             disk,
             options,
             clock,
+            level,
             told: Told::default(),
         };
         (lives, engine)
+    }
+
+    fn connect(&self, engine: &SqlEngine) -> Vec<Connection<'a>> {
+        let connect = |_| {
+            let session = engine.session();
+            if self.level == Level::Serializable {
+                run(&session, "SET default_transaction_isolation = serializable").unwrap();
+            }
+            Connection::new(session, self.clock)
+        };
+        (0..SESSIONS).map(connect).collect()
     }
 
     /// Arms a fault at one of the next operations of the disk.
@@ -152,12 +176,11 @@ impl<'a> Lives<'a> {
 }
 
 /// One thread that lets one session after the other take a step.
-fn simulate(seed: u64, operations: u64, bug: Option<PlantedBug>) -> Told {
+fn simulate(seed: (u64, Level), operations: u64, bug: Option<PlantedBug>) -> Told {
     let clock = Clock::default();
     let (mut lives, mut engine) = Lives::new(seed, &clock, bug);
     while clock.operations() < operations {
-        let connect = |_| Connection::new(engine.session(), &clock);
-        let mut connections: Vec<_> = (0..SESSIONS).map(connect).collect();
+        let mut connections = lives.connect(&engine);
         let end = live(&mut lives, &mut connections, operations);
         engine = lives.reopen(engine, end, connections);
     }
@@ -187,16 +210,15 @@ fn live(lives: &mut Lives<'_>, connections: &mut [Connection<'_>], operations: u
 }
 
 /// Sessions on threads of their own, beside one that checkpoints; in most rounds the disk fails under all of them.
-fn race(seed: u64, rounds: u64, steps: u64) -> Told {
+fn race((seed, level): (u64, Level), rounds: u64, steps: u64) -> Told {
     let clock = Clock::default();
-    let (mut lives, mut engine) = Lives::new(seed, &clock, None);
+    let (mut lives, mut engine) = Lives::new((seed, level), &clock, None);
     for round in 0..rounds {
         if lives.chance.percent(60) {
             lives.arm(steps * 4);
         }
         let failed = AtomicBool::new(false);
-        let connect = |_| Connection::new(engine.session(), &clock);
-        let connections: Vec<_> = (0..SESSIONS).map(connect).collect();
+        let connections = lives.connect(&engine);
         let is_done = AtomicBool::new(false);
         let connections: Vec<_> = std::thread::scope(|scope| {
             let (failed, is_done) = (&failed, &is_done);
@@ -254,40 +276,62 @@ fn expect_nothing(seed: u64, told: &Told) {
 }
 
 /// Runs seeds and looks whether what they did was worth it.
-fn campaign(seeds: std::ops::Range<u64>, simulate: impl Fn(u64) -> Told) {
-    if let Some(seed) = asked_seed("LLKV_HISTORY_SEED") {
-        return expect_nothing(seed, &simulate(seed));
-    }
+fn campaign(seeds: std::ops::Range<u64>, level: Level, simulate: impl Fn((u64, Level)) -> Told) {
+    let asked = asked_seed("LLKV_HISTORY_SEED");
     let (mut all, mut skews) = (Told::default(), 0);
-    for seed in seeds.clone() {
-        let told = simulate(seed);
+    for seed in asked.map_or_else(|| seeds.clone(), |seed| seed..seed + 1) {
+        let told = simulate((seed, level));
         expect_nothing(seed, &told);
         all.conflicts += told.conflicts;
         all.power_cuts += told.power_cuts;
         all.failures += told.failures;
-        skews += u64::from(!is_serializable(&told.history));
+        let has_skew = !is_serializable(&told.history);
+        assert!(
+            !has_skew || level == Level::Snapshot,
+            "LLKV_HISTORY_SEED={seed}: not serializable"
+        );
+        skews += u64::from(has_skew);
+    }
+    if asked.is_some() {
+        return;
     }
     let seeds = seeds.end - seeds.start;
     assert!(all.conflicts > seeds * 5, "{} conflicts", all.conflicts);
     assert!(all.power_cuts + all.failures > seeds, "{all:?}");
-    assert!(skews > seeds / 2, "{skews} histories with write skew");
+    assert!(
+        skews > seeds / 2 || level == Level::Serializable,
+        "{skews} histories with write skew"
+    );
 }
 
 #[test]
 fn histories_of_sessions_in_turn() {
     let operations = if long() { LONG_OPERATIONS } else { OPERATIONS };
-    campaign(0..SEEDS, |seed| simulate(seed, operations, None));
+    let simulate = |seed| simulate(seed, operations, None);
+    campaign(0..SEEDS, Level::Snapshot, simulate);
+}
+
+#[test]
+fn histories_of_serializable_sessions_in_turn() {
+    let (seeds, operations) = match long() {
+        true => (SEEDS, LONG_OPERATIONS),
+        false => (SEEDS / 2, OPERATIONS / 2),
+    };
+    let simulate = |seed| simulate(seed, operations, None);
+    campaign(200..200 + seeds, Level::Serializable, simulate);
 }
 
 #[test]
 fn histories_of_sessions_on_threads() {
     let (rounds, steps) = if long() { (60, 500) } else { (6, 60) };
-    campaign(100..105, |seed| race(seed, rounds, steps));
+    let race = |seed| race(seed, rounds, steps);
+    campaign(100..105, Level::Snapshot, race);
+    campaign(105..110, Level::Serializable, race);
 }
 
 #[test]
 fn the_same_seed_is_the_same_history() {
-    let [one, two] = [(); 2].map(|()| simulate(3, 400, None).history);
+    let [one, two] = [(); 2].map(|()| simulate((3, Level::Snapshot), 400, None).history);
     let of = |history: &History| format!("{:?}", history.txns);
     assert!(of(&one) == of(&two));
 }
@@ -295,9 +339,9 @@ fn the_same_seed_is_the_same_history() {
 /// The log is not synced, on purpose: the power cuts must show it.
 #[test]
 fn a_log_that_is_not_synced_is_found_out() {
+    let bug = Some(PlantedBug::NoLogSync);
     let found = |seed| -> Vec<Finding> {
-        let simulated =
-            std::panic::catch_unwind(|| simulate(seed, 1_500, Some(PlantedBug::NoLogSync)));
+        let simulated = std::panic::catch_unwind(|| simulate((seed, Level::Snapshot), 1_500, bug));
         simulated
             .map(|told| check(&told.history))
             .unwrap_or_default()
