@@ -1,6 +1,7 @@
 //! The way of a transaction into the log and before everybody's eyes.
 
 use crate::context::RuntimeContext;
+use crate::maintenance::Work;
 use crate::transaction::Transaction;
 use llkv_column_map::{CommitRecord, CommitTicket, TableChange};
 use llkv_result::{Error, Result, StorageError, TransactionError};
@@ -34,7 +35,7 @@ pub(crate) struct CommitQueue {
 struct Logged {
     ticket: CommitTicket,
     catalog: Arc<CatalogState>,
-    rows: u64,
+    work: Work,
 }
 
 impl RuntimeContext {
@@ -64,12 +65,12 @@ impl RuntimeContext {
             self.publishing.register(queue.admit(staged, ticket))
         };
         let Place {
-            commit_id, rows, ..
+            commit_id, work, ..
         } = logged;
         let synced = self.store.sync(logged.pager_commit);
         self.publishing.publish(self, commit_id, synced)?;
         self.maintenance
-            .after_commit(rows, &self.store, &self.transactions);
+            .after_commit(work, &self.store, &self.transactions);
         if builds_index && let Err(error) = self.checkpoint() {
             // The index is there, and scans find what it does not.
             tracing::warn!(%error, "an index could not be built at once");
@@ -151,7 +152,7 @@ struct Staged {
     record: CommitRecord,
     catalog: Arc<CatalogState>,
     next_row_ids: Vec<(TableId, RowId)>,
-    rows: u64,
+    work: Work,
 }
 
 impl CommitQueue {
@@ -191,6 +192,7 @@ impl CommitQueue {
     ) -> Result<Staged> {
         let mut changes = Vec::new();
         let mut next_row_ids = Vec::new();
+        let mut is_unlisted = false;
         let mut catalog = Arc::clone(&self.catalog);
         if !diff.is_empty() {
             let first_row_id = self.next_row_id(context, TableId::CATALOG)?;
@@ -200,13 +202,18 @@ impl CommitQueue {
             changes.extend(of_catalog);
         }
         for staged in transaction.written_tables() {
-            let table = staged.table().id();
-            let (of_table, next) = staged.changes(self.next_row_id(context, table)?)?;
-            next_row_ids.push((table, next));
+            let table = staged.table();
+            let (of_table, next) = staged.changes(self.next_row_id(context, table.id())?)?;
+            let is_indexed = !table.keys().is_empty() || !table.indexes().is_empty();
+            is_unlisted |= is_indexed && of_table.iter().any(brings_groups);
+            next_row_ids.push((table.id(), next));
             changes.extend(of_table);
         }
         Ok(Staged {
-            rows: changes.iter().map(waiting_rows).sum(),
+            work: Work {
+                rows: changes.iter().map(waiting_rows).sum(),
+                is_unlisted,
+            },
             record: CommitRecord { commit_id, changes },
             catalog,
             next_row_ids,
@@ -223,7 +230,10 @@ impl CommitQueue {
         let first_row_id = self.next_row_id(context, TableId::CATALOG)?;
         let (catalog, changes) = self.catalog.apply(diff, commit_id, first_row_id)?;
         Ok(Staged {
-            rows: changes.iter().map(waiting_rows).sum(),
+            work: Work {
+                rows: changes.iter().map(waiting_rows).sum(),
+                is_unlisted: false,
+            },
             catalog: Arc::new(catalog),
             next_row_ids: vec![(TableId::CATALOG, first_row_id + appended(&changes))],
             record: CommitRecord { commit_id, changes },
@@ -249,7 +259,7 @@ impl CommitQueue {
         Logged {
             ticket,
             catalog: staged.catalog,
-            rows: staged.rows,
+            work: staged.work,
         }
     }
 }
@@ -260,6 +270,11 @@ fn appended(changes: &[TableChange]) -> u64 {
         _ => 0,
     });
     rows.sum()
+}
+
+/// True for rows that are stored already.
+const fn brings_groups(change: &TableChange) -> bool {
+    matches!(change, TableChange::AppendStaged { .. })
 }
 
 /// Rows that a checkpoint will have to do with.
@@ -430,7 +445,7 @@ impl Transaction {
 struct Place {
     commit_id: TxnId,
     pager_commit: CommitId,
-    rows: u64,
+    work: Work,
 }
 
 /// Makes commits visible in the order of their ids, whichever sync returns first. The log is durable up to
@@ -473,7 +488,7 @@ impl PublishQueue {
         let place = Place {
             commit_id: logged.ticket.commit_id(),
             pager_commit: logged.ticket.pager_commit(),
-            rows: logged.rows,
+            work: logged.work,
         };
         self.state.lock().logged.push_back(logged);
         place

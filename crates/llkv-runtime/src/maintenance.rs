@@ -20,6 +20,15 @@ pub(crate) struct Maintenance {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What a commit leaves for a checkpoint to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Work {
+    /// Rows that came or went.
+    pub(crate) rows: u64,
+    /// Row groups came that no index of their table lists yet: whoever looks up a key reads them.
+    pub(crate) is_unlisted: bool,
+}
+
 #[derive(Debug, Default)]
 struct Due {
     rows: AtomicU64,
@@ -41,13 +50,14 @@ impl Maintenance {
     /// Counts a commit, and begins a checkpoint where one is due.
     pub(crate) fn after_commit(
         &self,
-        rows: u64,
+        work: Work,
         store: &Arc<ColumnStore>,
         transactions: &Arc<TxnIdManager>,
     ) {
-        let rows = self.due.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        let rows = self.due.rows.fetch_add(work.rows, Ordering::Relaxed) + work.rows;
         let commits = self.due.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        if rows < self.checkpoint_rows && commits < self.checkpoint_commits {
+        let is_much = rows >= self.checkpoint_rows || commits >= self.checkpoint_commits;
+        if !is_much && !work.is_unlisted {
             return;
         }
         if self.due.is_running.swap(true, Ordering::AcqRel) {

@@ -249,3 +249,21 @@ fn sqlite_meanings() {
         ],
     );
 }
+
+/// What a load stores at once is no index's until a checkpoint, so a checkpoint is due.
+#[test]
+fn a_key_is_looked_up_after_a_load_that_is_stored_at_once() {
+    let mut options = EngineOptions::default();
+    options.runtime.background_checkpoint = false;
+    let session = SqlEngine::in_memory_with(options).unwrap().session();
+    let load = "CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT);
+        INSERT INTO t SELECT (i * 7919) % 100003, i FROM generate_series(1, 40000) AS g(i)";
+    run(&session, load).unwrap();
+    let plan = run(
+        &session,
+        "EXPLAIN ANALYZE SELECT v FROM t WHERE k = 7919 * 2",
+    );
+    let plan = plan.unwrap();
+    assert!(plan.contains("by index t_pkey"), "{plan}");
+    assert!(!plan.contains("40,000 rows looked at"), "{plan}");
+}
