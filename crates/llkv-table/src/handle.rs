@@ -2,6 +2,7 @@
 
 use crate::key_ranges::{IndexColumnTests, index_access};
 use crate::memory::{MemoryBatch, MemoryScan, scan_schema};
+use crate::own_places::OwnPlaces;
 use crate::scan::StoredScan;
 use crate::{ScanRequest, TableScan};
 use arrow::array::RecordBatch;
@@ -31,6 +32,8 @@ pub struct TableHandle {
     pub(crate) own_groups: Option<Arc<TableVersion>>,
     /// Own rows in memory.
     pub(crate) own_batches: Vec<MemoryBatch>,
+    /// Where they lie by their keys.
+    pub(crate) own_places: Arc<OwnPlaces>,
     /// Rows deleted by the transaction, committed or its own.
     pub(crate) own_deletes: Arc<RoaringTreemap>,
 }
@@ -63,6 +66,7 @@ impl TableHandle {
             schema,
             committed: None,
             own_groups: None,
+            own_places: Arc::default(),
             own_deletes: Arc::default(),
         }
     }
@@ -142,25 +146,19 @@ impl TableHandle {
             }
             None => None,
         };
-        let own = self.scan_own(request, &schema)?;
-        Ok(TableScan::new(schema, committed, own_groups, own))
-    }
-
-    /// Opens a scan of the transaction's own rows in memory.
-    pub(crate) fn own_rows(&self, request: &ScanRequest) -> Result<TableScan> {
-        let schema = scan_schema(&self.schema, request)?;
-        let own = self.scan_own(request, &schema)?;
-        Ok(TableScan::new(schema, None, None, own))
-    }
-
-    fn scan_own(&self, request: &ScanRequest, schema: &SchemaRef) -> Result<MemoryScan> {
-        MemoryScan::new(
+        let own = MemoryScan::new(
             &self.schema,
-            Arc::clone(schema),
+            Arc::clone(&schema),
             request,
             self.own_batches.clone(),
             Arc::clone(&self.own_deletes),
-        )
+        )?;
+        Ok(TableScan::new(schema, committed, own_groups, own))
+    }
+
+    /// The position of a field in the table.
+    pub(crate) fn position(&self, field: FieldId) -> Result<usize> {
+        crate::memory::position(&self.schema, field)
     }
 
     fn scan_version(

@@ -80,6 +80,7 @@ mod meta;
 mod meta_former;
 mod next_key;
 mod own_keys;
+mod own_places;
 mod point;
 mod references;
 mod request;

@@ -56,7 +56,8 @@ pub(crate) fn scan_schema(table: &TableSchema, request: &ScanRequest) -> Result<
     Ok(Arc::new(Schema::new(fields)))
 }
 
-fn position(table: &TableSchema, field: FieldId) -> Result<usize> {
+/// The position of a field in a table.
+pub(crate) fn position(table: &TableSchema, field: FieldId) -> Result<usize> {
     let found = table.columns.iter().position(|c| c.field == field);
     found.ok_or_else(|| no_such_field(field))
 }

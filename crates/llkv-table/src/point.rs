@@ -1,24 +1,20 @@
 //! Rows by one whole key of a unique index: prepared once, looked up many times.
 
-use crate::{ScanRequest, TableHandle};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::concat;
-use arrow::datatypes::UInt64Type;
-use llkv_column_map::{
-    ColumnPredicate, ColumnTest, IndexAccess, IntegerKey, KeyEncoder, KeyRange, PointRequest,
-    PointRows,
-};
+use crate::TableHandle;
+use crate::own_places::{KeyColumns, OwnFound};
+use arrow::array::{Array, ArrayRef};
+use llkv_column_map::{IndexAccess, IntegerKey, KeyEncoder, KeyRange, PointRequest, PointRows};
 use llkv_result::Result;
 use llkv_types::{FieldId, IndexId, Scalar, SqlType};
 use smallvec::SmallVec;
-use std::ops::Bound;
 
 /// A look-up by one key, without its values.
 #[derive(Debug)]
 pub struct PointLookup {
     index: IndexId,
-    /// Its columns.
+    /// Its columns, and their types.
     key: Vec<FieldId>,
+    types: Vec<SqlType>,
     encoder: Encoder,
     columns: Vec<FieldId>,
 }
@@ -52,6 +48,7 @@ impl PointLookup {
         Ok(Some(Self {
             index,
             key,
+            types: key_types,
             encoder,
             columns,
         }))
@@ -73,9 +70,6 @@ impl PointLookup {
         let Some((version, snapshot)) = &handle.committed else {
             return Ok(None);
         };
-        if handle.own_groups.is_some() {
-            return Ok(None);
-        }
         let encoded = self.encode(key)?;
         let ranges = encoded.iter().map(|key| KeyRange::with_prefix(key));
         let found = version.look_up(&PointRequest {
@@ -88,46 +82,44 @@ impl PointLookup {
             without: (!handle.own_deletes.is_empty()).then_some(&*handle.own_deletes),
             fields: &self.columns,
         })?;
-        // The key of a row is that of no other.
-        let is_own = |found: &PointRows| found.row_ids.is_empty() && encoded.is_some();
-        match found {
-            Some(found) if is_own(&found) && !handle.own_batches.is_empty() => {
-                self.own_rows(handle, key, found).map(Some)
+        match (found, encoded) {
+            // Of the rows that are seen no two have one key.
+            (Some(found), Some(key)) if found.row_ids.is_empty() => {
+                self.or_own(found, handle, &key)
             }
-            found => Ok(found),
+            (found, _) => Ok(found),
         }
     }
 
-    /// The transaction's own rows in memory that have the key, as nothing that was `found` yet.
-    fn own_rows(
+    /// The transaction's own row with a key, or what was found without it: nothing.
+    fn or_own(
         &self,
+        nothing: PointRows,
         handle: &TableHandle,
-        key: &[Scalar],
-        mut found: PointRows,
-    ) -> Result<PointRows> {
-        let mut request = ScanRequest::new(self.columns.clone());
-        request.with_row_id = true;
-        let tests = self.key.iter().zip(key).map(|(field, value)| {
-            let bound = Bound::Included(value.clone());
-            let (low, high) = (bound.clone(), bound);
-            ColumnPredicate {
-                field: *field,
-                test: ColumnTest::Range { low, high },
-            }
-        });
-        request.predicates = tests.collect();
-        handle.own_rows(&request)?.for_each_batch(|rows| {
-            let Some((ids, columns)) = rows.columns().split_last() else {
-                return Ok(());
-            };
-            let ids = ids.as_primitive::<UInt64Type>().values();
-            for (all, own) in found.columns.iter_mut().zip(columns) {
-                *all = concat(&[all, own])?;
-            }
-            found.row_ids.extend_from_slice(ids);
-            Ok(())
-        })?;
-        Ok(found)
+        key: &[u8],
+    ) -> Result<Option<PointRows>> {
+        if handle.own_groups.is_some() {
+            return Ok(None);
+        }
+        if handle.own_batches.is_empty() {
+            return Ok(Some(nothing));
+        }
+        let columns = KeyColumns {
+            index: self.index,
+            fields: &self.key,
+            types: &self.types,
+        };
+        let place = match handle.own_places.find(handle, columns, key)? {
+            OwnFound::Row(place) => place,
+            OwnFound::Nothing => return Ok(Some(nothing)),
+            OwnFound::Unknown => return Ok(None),
+        };
+        let columns = self.columns.iter();
+        let columns = columns.map(|field| place.value(handle.position(*field)?));
+        Ok(Some(PointRows {
+            columns: columns.collect::<Result<_>>()?,
+            row_ids: vec![place.row_id],
+        }))
     }
 
     /// The key as bytes; `None` with a NULL in it.

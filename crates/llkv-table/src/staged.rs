@@ -4,6 +4,7 @@ use crate::group_encoder::GroupEncoder;
 use crate::insert::own_keys;
 use crate::memory::MemoryBatch;
 use crate::own_keys::OwnKeys;
+use crate::own_places::OwnPlaces;
 use crate::row_buffer::RowBuffer;
 use crate::{LockWait, OWN_ROW_ID_BASE, Table, TableHandle};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -55,6 +56,8 @@ pub struct StagedTable {
     /// From this row on, rows are not being encoded.
     loose_from: RowId,
     next_row_id: RowId,
+    /// Where the rows in memory lie by their keys.
+    places: Arc<OwnPlaces>,
     deletes: Arc<RoaringTreemap>,
     pub(crate) keys: Vec<OwnKeys>,
     /// Own rows are among them that replace others of the same keys, which `keys` does not know.
@@ -141,6 +144,7 @@ impl StagedTable {
             single: None,
             loose_from: OWN_ROW_ID_BASE,
             next_row_id: OWN_ROW_ID_BASE,
+            places: Arc::default(),
             deletes: Arc::default(),
             has_versions: false,
             in_bulk: false,
@@ -164,6 +168,7 @@ impl StagedTable {
         // Of the former columns; its rows are in a batch.
         self.single = None;
         self.groups_version = OnceLock::new();
+        self.places = Arc::default();
         let handle = self.handle(store, None, 0)?;
         let mut before = std::mem::take(&mut self.keys);
         for key in table.keys() {
@@ -248,6 +253,7 @@ impl StagedTable {
                 debug_assert_eq!(self.single_rows(), 0, "rows that are in no batch");
                 own.collect::<Result<_>>()?
             },
+            own_places: Arc::clone(&self.places),
             own_deletes: Arc::clone(&self.deletes),
         })
     }
@@ -478,6 +484,7 @@ impl StagedTable {
     ) -> Result<()> {
         self.single = None;
         self.in_bulk = false;
+        self.places = Arc::default();
         self.take_arrived(0)?;
         let deletes = Arc::make_mut(&mut self.deletes);
         *deletes -= undeleted;
