@@ -4,6 +4,7 @@ use crate::filter::with_one_nan;
 use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
 use crate::own_keys::{KeyHashes, OwnKeys};
+use crate::own_places::{KeyColumns, OwnFound};
 use crate::staged::{decoded, is_coded};
 use crate::{
     ColumnPredicate, ColumnTest, ScanRequest, StagedTable, TableHandle, UniqueKey, WriteContext,
@@ -194,16 +195,14 @@ impl StagedTable {
         keys: &BatchKeys,
     ) -> Result<HashMap<KeyBytes, RowId>> {
         let (mut found, highest) = self.find_stored(context, key, columns, keys)?;
-        let maybe = self.maybe_own(context, index, keys, highest.as_deref())?;
+        let mut maybe = self.maybe_own(context, index, keys, highest.as_deref())?;
+        // A key of a stored row that is seen is no own row's.
+        maybe.retain(|row| keys.get(*row).is_some_and(|key| !found.contains_key(key)));
         if !maybe.is_empty() {
-            probe(
-                &self.handle(context.store, None, 0)?,
-                key,
-                columns,
-                keys,
-                &maybe,
-                &mut found,
-            )?;
+            let handle = self.handle(context.store, None, 0)?;
+            if !find_places(&handle, key, keys, &maybe, &mut found)? {
+                probe(&handle, key, columns, keys, &maybe, &mut found)?;
+            }
         }
         Ok(found)
     }
@@ -407,6 +406,36 @@ fn key_hashes(
         Ok(())
     })?;
     Ok(has_room.then_some(hashes))
+}
+
+/// Looks few keys up among own rows in memory; false where they have to be found on another way.
+fn find_places(
+    handle: &TableHandle,
+    key: &UniqueKey,
+    keys: &BatchKeys,
+    wanted: &[usize],
+    found: &mut HashMap<KeyBytes, RowId>,
+) -> Result<bool> {
+    if wanted.len() > LOOKED_UP_KEYS || handle.own_groups.is_some() {
+        return Ok(false);
+    }
+    let columns = KeyColumns {
+        index: key.index(),
+        fields: &key.meta().fields,
+        each_key: &|columns, each| {
+            let keys = key.encode(columns)?;
+            keys.iter().for_each(|(row, key)| each(row, key));
+            Ok(())
+        },
+    };
+    for bytes in wanted.iter().filter_map(|row| keys.get(*row)) {
+        match handle.own_places.find(handle, columns, bytes)? {
+            OwnFound::Row(place) => drop(found.insert(bytes.into(), place.row_id)),
+            OwnFound::Nothing => {}
+            OwnFound::Unknown => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// So many keys are looked up one by one: a scan of what an index finds takes as long to open as several look-ups.

@@ -2,11 +2,10 @@
 
 use crate::TableHandle;
 use crate::memory::MemoryBatch;
-use arrow::array::{Array, ArrayRef};
+use arrow::array::ArrayRef;
 use hashbrown::HashMap;
-use llkv_column_map::KeyEncoder;
 use llkv_result::{Error, Result};
-use llkv_types::{FieldId, IndexId, RowId, SqlType};
+use llkv_types::{FieldId, IndexId, RowId};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
@@ -52,12 +51,15 @@ pub(crate) enum OwnFound<'h> {
     Unknown,
 }
 
-/// The columns of a unique index.
-#[derive(Debug, Clone, Copy)]
+/// Calls with each row of key columns and the bytes of its key, rows with a NULL in it left out.
+pub(crate) type EachKey<'k> = dyn Fn(&[ArrayRef], &mut dyn FnMut(usize, &[u8])) -> Result<()> + 'k;
+
+/// A unique key: its index, its columns, and how their values become bytes.
+#[derive(Clone, Copy)]
 pub(crate) struct KeyColumns<'a> {
     pub(crate) index: IndexId,
     pub(crate) fields: &'a [FieldId],
-    pub(crate) types: &'a [SqlType],
+    pub(crate) each_key: &'a EachKey<'a>,
 }
 
 impl OwnPlaces {
@@ -71,19 +73,17 @@ impl OwnPlaces {
         columns: KeyColumns<'_>,
         key: &[u8],
     ) -> Result<OwnFound<'h>> {
+        let Some(last) = handle.own_batches.last() else {
+            return Ok(OwnFound::Nothing);
+        };
         let at = columns.fields.iter().map(|field| handle.position(*field));
         let at: SmallVec<[usize; 4]> = at.collect::<Result<_>>()?;
-        let encoder = KeyEncoder::new(columns.types.iter().copied())?;
         let mut of_index = self.of_index.lock();
         let places = of_index.entry(columns.index).or_default();
-        if handle
-            .own_batches
-            .last()
-            .is_none_or(|last| end_of(last) < places.end)
-        {
+        if end_of(last) < places.end {
             return Ok(OwnFound::Unknown);
         }
-        places.catch_up(handle, &encoder, &at)?;
+        places.catch_up(handle, columns.each_key, &at)?;
         let Some(rows) = places.rows.get(&xxh3_64(key)) else {
             return Ok(OwnFound::Nothing);
         };
@@ -93,8 +93,10 @@ impl OwnPlaces {
             .filter(|id| !handle.own_deletes.contains(**id));
         for place in alive.filter_map(|id| place_of(handle, *id)) {
             let values = at.iter().map(|at| place.value(*at));
-            let found = encoder.encode(&values.collect::<Result<Vec<_>>>()?)?;
-            if found.iter().next().is_some_and(|found| found.data() == key) {
+            let values: SmallVec<[ArrayRef; 4]> = values.collect::<Result<_>>()?;
+            let mut is_it = false;
+            (columns.each_key)(&values, &mut |_, found| is_it = found == key)?;
+            if is_it {
                 return Ok(OwnFound::Row(place));
             }
         }
@@ -106,7 +108,7 @@ impl Places {
     fn catch_up(
         &mut self,
         handle: &TableHandle,
-        encoder: &KeyEncoder,
+        each_key: &EachKey<'_>,
         key: &[usize],
     ) -> Result<()> {
         let from = handle
@@ -121,15 +123,12 @@ impl Places {
                 let column = column.ok_or_else(|| Error::internal("own rows without a column"))?;
                 Ok(column.slice(skipped, rows))
             });
-            let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-            let keys = encoder.encode(&columns)?;
-            for (at, key) in keys.iter().enumerate() {
-                if columns.iter().all(|column| column.is_valid(at)) {
-                    let rows = self.rows.entry(xxh3_64(key.data())).or_default();
-                    rows.retain(|id| !handle.own_deletes.contains(*id));
-                    rows.push(first + at as u64);
-                }
-            }
+            let columns: SmallVec<[ArrayRef; 4]> = columns.collect::<Result<_>>()?;
+            each_key(&columns, &mut |row, key| {
+                let rows = self.rows.entry(xxh3_64(key)).or_default();
+                rows.retain(|id| !handle.own_deletes.contains(*id));
+                rows.push(first + row as u64);
+            })?;
             self.end = end_of(batch);
         }
         Ok(())

@@ -107,7 +107,7 @@ impl PointLookup {
         let columns = KeyColumns {
             index: self.index,
             fields: &self.key,
-            types: &self.types,
+            each_key: &|columns, each| self.each_key(columns, each),
         };
         let place = match handle.own_places.find(handle, columns, key)? {
             OwnFound::Row(place) => place,
@@ -120,6 +120,17 @@ impl PointLookup {
             columns: columns.collect::<Result<_>>()?,
             row_ids: vec![place.row_id],
         }))
+    }
+
+    /// Calls `each` with rows of the key's columns and the bytes of their keys.
+    fn each_key(&self, columns: &[ArrayRef], each: &mut dyn FnMut(usize, &[u8])) -> Result<()> {
+        let keys = KeyEncoder::new(self.types.iter().copied())?.encode(columns)?;
+        for (row, key) in keys.iter().enumerate() {
+            if columns.iter().all(|column| column.is_valid(row)) {
+                each(row, key.data());
+            }
+        }
+        Ok(())
     }
 
     /// The key as bytes; `None` with a NULL in it.
