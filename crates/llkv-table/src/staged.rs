@@ -12,7 +12,9 @@ use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::{DataType, UInt32Type};
 use llkv_column_map::{ColumnStore, Lifetime, StagedRowGroup, TableChange, TableVersion};
 use llkv_result::Result;
-use llkv_transaction::{KeyFootprint, TransactionSnapshot, TxnIdManager, conflict};
+use llkv_transaction::{
+    KeyFootprint, TransactionSnapshot, TxnIdManager, add_rows, conflict, rows_without,
+};
 use llkv_types::{ROW_GROUP_ROWS, RowId, Scalar, TxnId, variant};
 use roaring::RoaringTreemap;
 use std::sync::{Arc, OnceLock};
@@ -412,10 +414,7 @@ impl StagedTable {
         context: &WriteContext<'_>,
         rows: &RoaringTreemap,
     ) -> Result<RoaringTreemap> {
-        let mut fresh = rows.clone();
-        if !self.deletes.is_empty() {
-            fresh -= self.deletes.as_ref();
-        }
+        let fresh = rows_without(rows, &self.deletes);
         if fresh.max().is_some_and(|id| id >= OWN_ROW_ID_BASE) {
             let mut committed = fresh.clone();
             committed.remove_range(OWN_ROW_ID_BASE..);
@@ -423,7 +422,7 @@ impl StagedTable {
         } else {
             self.lock(context, &fresh)?;
         }
-        *Arc::make_mut(&mut self.deletes) |= &fresh;
+        add_rows(Arc::make_mut(&mut self.deletes), &fresh);
         Ok(fresh)
     }
 

@@ -34,6 +34,6 @@ pub use conflict::{changed_since, conflict};
 pub use keys::{KeyBytes, KeyFootprint, KeyHistory};
 pub use llkv_types::{TXN_ID_AUTO_COMMIT, TXN_ID_NONE, TxnId};
 pub use manager::{RegisteredSnapshot, TransactionSnapshot, TxnIdManager};
-pub use pending::PendingDeletes;
+pub use pending::{PendingDeletes, add_rows, rows_without};
 pub use reads::ReadSet;
 pub use visibility::{is_visible, visible_rows};

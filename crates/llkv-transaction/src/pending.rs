@@ -62,10 +62,30 @@ fn take(
         }
     }
     match owners.iter_mut().find(|(owner, _)| *owner == txn) {
-        Some((_, held)) => *held |= rows,
+        Some((_, held)) => add_rows(held, rows),
         None => owners.push((txn, rows.clone())),
     }
     Ok(())
+}
+
+/// Fewer rows than these are put one by one into a set.
+const FEW_ROWS: u64 = 64;
+
+/// Adds rows to a set: few of them without making its parts anew, as a union does.
+pub fn add_rows(to: &mut RoaringTreemap, rows: &RoaringTreemap) {
+    match rows.len() < FEW_ROWS {
+        true => to.extend(rows),
+        false => *to |= rows,
+    }
+}
+
+/// The rows of a set that are not in another.
+#[must_use]
+pub fn rows_without(rows: &RoaringTreemap, others: &RoaringTreemap) -> RoaringTreemap {
+    match rows.len() < FEW_ROWS {
+        true => rows.iter().filter(|row| !others.contains(*row)).collect(),
+        false => rows - others,
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +105,18 @@ mod tests {
         assert_eq!(pending.acquire(8, &rows(&[1])), Err(1));
         pending.release_all(7);
         pending.acquire(8, &rows(&[1])).unwrap();
+    }
+
+    #[test]
+    fn few_rows_and_many_are_added_and_left_out_alike() {
+        for rows in [0..3, 60..61, 0..FEW_ROWS, 10..200] {
+            let rows: RoaringTreemap = rows.collect();
+            let others: RoaringTreemap = (2..90).step_by(2).collect();
+            let mut sum = others.clone();
+            add_rows(&mut sum, &rows);
+            assert_eq!(sum, &others | &rows);
+            assert_eq!(rows_without(&rows, &others), &rows - &others);
+        }
     }
 
     #[test]
