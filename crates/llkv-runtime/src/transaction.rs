@@ -14,8 +14,8 @@ use llkv_column_map::{ColumnStore, Lifetime};
 use llkv_plan::{IsolationLevel, TableRef};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
-    Appended, CatalogDiff, CatalogObject, CatalogState, KeyMatches, LockWait, OnConflict,
-    Reference, ReferredKeys, StagedTable, Table, TableHandle, WriteContext,
+    Appended, CatalogDiff, CatalogObject, CatalogState, ForeignKeyMeta, KeyMatches, LockWait,
+    OnConflict, Reference, ReferredKeys, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{DatabaseNumber, RowId, Scalar, TableId, TxnId};
@@ -411,7 +411,14 @@ impl Transaction {
         keys: &ReferredKeys,
         note: bool,
     ) -> Result<Vec<u32>> {
-        let place = (reference.parent.id(), reference.parent_index()?);
+        let parent = reference.parent.id();
+        let place = (parent, reference.parent_index()?);
+        let is_it = |key: &ForeignKeyMeta| key.name == reference.key.name;
+        let before = self.base_table(reference.child.id());
+        if note && !before.is_some_and(|table| table.meta().foreign_keys.iter().any(is_it)) {
+            // Nobody else knows of the constraint: who took rows away has not said which.
+            self.reads.by_constraint(parent);
+        }
         let mut own = std::mem::take(self.references.entry(place).or_default());
         let (context, staged) = self.staging(&reference.parent);
         let footprint = note.then(|| Arc::make_mut(&mut own.referenced));
