@@ -4,5 +4,5 @@ use crate::step::{self, TaskResult};
 
 pub(crate) fn run() -> TaskResult {
     let arguments = ["doc", "--workspace", "--no-deps", "--exclude", "xtask"];
-    step::run(step::cargo(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    step::check(step::cargo(arguments).env("RUSTDOCFLAGS", "-D warnings"))
 }

@@ -6,6 +6,7 @@ mod ci;
 mod docs;
 mod floors;
 mod packages;
+mod reasons;
 mod slt;
 mod step;
 mod test;

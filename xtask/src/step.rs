@@ -1,9 +1,10 @@
 //! What tasks are made of: commands, messages, the workspace's root.
 
+use crate::reasons::Reasons;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Nothing, or what went wrong in words.
 pub(crate) type TaskResult = Result<(), String>;
@@ -67,6 +68,29 @@ pub(crate) fn run(command: &mut Command) -> TaskResult {
     let status = command
         .status()
         .map_err(|error| format!("`{name}` does not start: {error}"))?;
+    succeeded(&name, status)
+}
+
+/// Runs a command to its end and passes on what it prints.
+///
+/// # Errors
+/// As [`run`]; below the first line stands what the command printed about its failure ([`Reasons`]).
+pub(crate) fn check(command: &mut Command) -> TaskResult {
+    let name = command_text(command);
+    let failed = |error: std::io::Error| format!("`{name}` does not start: {error}");
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    let reasons = match (child.stdout.take(), child.stderr.take()) {
+        (Some(output), Some(errors)) => {
+            Reasons::copied(output, errors, std::io::stdout(), std::io::stderr())
+        }
+        _ => Reasons::default(),
+    };
+    let status = child.wait().map_err(failed)?;
+    succeeded(&name, status).map_err(|message| format!("{message}\n{}", reasons.text()))
+}
+
+fn succeeded(name: &str, status: ExitStatus) -> TaskResult {
     if status.success() {
         Ok(())
     } else {

@@ -14,13 +14,13 @@ pub(crate) struct Arguments {
 /// A part of the whole, by its name.
 type Step<'a> = (&'a str, &'a dyn Fn() -> TaskResult);
 
-/// Runs all steps even when one fails, so that one run shows everything; then the SLT files, whose
-/// closing lines end the output.
+/// Runs all steps even when one fails, so that one run shows everything; then the SLT files. What failed is told
+/// again above their closing lines, which end the output.
 pub(crate) fn run(arguments: &Arguments) -> TaskResult {
     let tests = || cargo_test(arguments.long);
     let steps: [Step<'_>; 8] = [
         ("fmt", &|| {
-            step::run(&mut step::cargo(["fmt", "--all", "--check"]))
+            step::check(&mut step::cargo(["fmt", "--all", "--check"]))
         }),
         ("floors", &floors::run),
         ("arrow versions", &arrow_versions::run),
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> TaskResult {
         ("docs", &docs::run),
         ("tests", &tests),
     ];
-    let mut failed = Vec::new();
+    let mut failures = Vec::new();
     for (name, run) in steps {
         step::say(&format!("\n==> {name}"));
         let started = Instant::now();
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> TaskResult {
             Ok(()) => "ok",
             Err(message) => {
                 step::say_error(&message);
-                failed.push(name);
+                failures.push(format!("==> {name} FAILED\n{message}"));
                 "FAILED"
             }
         };
@@ -46,11 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> TaskResult {
         step::say(&format!("<== {name}: {verdict} ({seconds:.1} s)"));
     }
     step::say("\n==> slt");
-    if !failed.is_empty() {
-        step::say(&format!("steps that failed before: {}", failed.join(", ")));
-    }
-    let passed = slt::run_for_test()?;
-    if passed && failed.is_empty() {
+    if slt::run_for_test(failures)? {
         return Ok(());
     }
     // The reasons stand above; nothing may stand below the closing lines.
@@ -67,7 +63,7 @@ fn clippy() -> TaskResult {
         "-D",
         "warnings",
     ];
-    step::run(&mut step::cargo(arguments))
+    step::check(&mut step::cargo(arguments))
 }
 
 /// Unit, integration and documentation tests of the workspace.
@@ -76,5 +72,5 @@ fn cargo_test(long: bool) -> TaskResult {
     if long {
         command.env("LLKV_LONG", "1");
     }
-    step::run(&mut command)
+    step::check(&mut command)
 }

@@ -46,6 +46,11 @@ impl ExpectedFailures {
         entry.map(|(_, reason)| reason.as_str())
     }
 
+    /// Adds the entries of another list.
+    pub fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
     /// Entries in the list.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -45,6 +45,8 @@ pub struct SltOptions {
     pub statistics: bool,
     /// Files that do not pass yet.
     pub expected_failures: ExpectedFailures,
+    /// What is printed above the closing lines, which are what many look at alone; nothing when empty.
+    pub before_closing_lines: String,
 }
 
 impl Default for SltOptions {
@@ -64,6 +66,7 @@ impl Default for SltOptions {
             timeout: Duration::from_secs(120),
             statistics: false,
             expected_failures: ExpectedFailures::default(),
+            before_closing_lines: String::new(),
         }
     }
 }
@@ -163,6 +166,9 @@ impl<'a> SltRunner<'a> {
         summary.print_failures(out)?;
         if self.options.statistics {
             statistics.print_sum(out, started.elapsed())?;
+        }
+        if !self.options.before_closing_lines.is_empty() {
+            writeln!(out, "\n{}", self.options.before_closing_lines)?;
         }
         summary.print_closing_lines(out)?;
         Ok(summary)

@@ -141,6 +141,12 @@ impl Summary {
         self.files().failed == 0 && self.records.failed == 0
     }
 
+    /// What went wrong, a text for each file, for those that print it again.
+    #[must_use]
+    pub fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
     pub(crate) fn print_failures(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.failures.is_empty() {
             return Ok(());
