@@ -210,10 +210,7 @@ impl CommitQueue {
             changes.extend(of_table);
         }
         Ok(Staged {
-            work: Work {
-                rows: changes.iter().map(waiting_rows).sum(),
-                is_unlisted,
-            },
+            work: Work::of(&changes, is_unlisted),
             record: CommitRecord { commit_id, changes },
             catalog,
             next_row_ids,
@@ -230,10 +227,7 @@ impl CommitQueue {
         let first_row_id = self.next_row_id(context, TableId::CATALOG)?;
         let (catalog, changes) = self.catalog.apply(diff, commit_id, first_row_id)?;
         Ok(Staged {
-            work: Work {
-                rows: changes.iter().map(waiting_rows).sum(),
-                is_unlisted: false,
-            },
+            work: Work::of(&changes, false),
             catalog: Arc::new(catalog),
             next_row_ids: vec![(TableId::CATALOG, first_row_id + appended(&changes))],
             record: CommitRecord { commit_id, changes },
@@ -277,17 +271,6 @@ const fn brings_groups(change: &TableChange) -> bool {
     matches!(change, TableChange::AppendStaged { .. })
 }
 
-/// Rows that a checkpoint will have to do with.
-fn waiting_rows(change: &TableChange) -> u64 {
-    match change {
-        TableChange::Append { batch, .. } => batch.num_rows() as u64,
-        TableChange::AppendStaged { groups, .. } => groups.iter().map(|g| g.rows() as u64).sum(),
-        TableChange::Delete { row_ids, .. } => row_ids.len() as u64,
-        TableChange::DeleteSet { rows, .. } => rows.len(),
-        _ => 1,
-    }
-}
-
 impl Transaction {
     /// Checks against everything that has its place in the log that the transaction may commit: its
     /// tables still exist, its names and keys are still free. Gives back its changes of the catalog.
@@ -301,12 +284,9 @@ impl Transaction {
         for table in &diff.altered {
             self.check_unaltered(table, catalog)?;
         }
-        for (object, _) in &diff.removed {
-            self.check_same_triggers(object, catalog)?;
-        }
+        self.check_dependencies(&diff, catalog)?;
         for object in &diff.added {
             self.check_new_index(object, queue)?;
-            self.check_new_trigger(object, queue)?;
         }
         for (object, _) in &diff.removed {
             self.check_same(object, catalog)?;
@@ -356,36 +336,6 @@ impl Transaction {
         Err(conflict(&table.meta().name, detail))
     }
 
-    /// What is dropped has the triggers that are dropped with it, and no others by now.
-    fn check_same_triggers(&self, object: &CatalogObject, catalog: &CatalogState) -> Result<()> {
-        let id = object.id();
-        let known = self.base_catalog().triggers(id);
-        let is_known = |id: TableId| known.iter().any(|known| known.id == id);
-        if catalog
-            .triggers(id)
-            .iter()
-            .all(|trigger| is_known(trigger.id))
-        {
-            return Ok(());
-        }
-        let detail = "a concurrent transaction has created a trigger for it";
-        Err(conflict(object.name(), detail))
-    }
-
-    /// What a new trigger fires for is still there.
-    fn check_new_trigger(&self, object: &CatalogObject, queue: &CommitQueue) -> Result<()> {
-        let CatalogObject::Trigger(trigger) = object else {
-            return Ok(());
-        };
-        let is_its = |object: &&CatalogObject| object.id() == trigger.table;
-        let is_new = !self.base_catalog().objects().any(|object| is_its(&object));
-        if is_new || queue.catalog.objects().any(|object| is_its(&object)) {
-            return Ok(());
-        }
-        let detail = "a concurrent transaction has dropped its table or view";
-        Err(conflict(&trigger.name, detail))
-    }
-
     /// An object that existed when the transaction began is still what it was then.
     fn check_same(&self, object: &CatalogObject, catalog: &CatalogState) -> Result<()> {
         if self.base_catalog().is_same(object.id(), catalog) {
@@ -402,8 +352,7 @@ impl Transaction {
             let Some(table) = catalog.table(*table) else {
                 continue;
             };
-            let key = table.keys().iter().find(|key| key.index() == *index);
-            if let Some(key) = key {
+            if let Some(key) = table.key_of_index(*index) {
                 let name = &table.meta().name;
                 key.check_references(name, own, self.snapshot().snapshot_id)?;
             }
@@ -413,9 +362,8 @@ impl Transaction {
 
     fn record_references(&self, catalog: &CatalogState, commit_id: TxnId, gc_bound: TxnId) {
         for ((table, index), own) in self.references() {
-            let keys = catalog.table(*table).map(|table| table.keys());
-            let key = keys.and_then(|keys| keys.iter().find(|key| key.index() == *index));
-            if let Some(key) = key {
+            let table = catalog.table(*table);
+            if let Some(key) = table.and_then(|table| table.key_of_index(*index)) {
                 key.record_references(commit_id, own, gc_bound);
             }
         }
@@ -428,10 +376,6 @@ impl Transaction {
         };
         if self.base_table(index.table).is_none() {
             return Ok(());
-        }
-        if queue.catalog.table(index.table).is_none() {
-            let detail = "a concurrent transaction has dropped its table";
-            return Err(conflict(&index.name, detail));
         }
         if index.unique && queue.has_written_since(index.table, self.snapshot().snapshot_id) {
             let detail = "a concurrent transaction has written to the table";

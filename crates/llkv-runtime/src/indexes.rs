@@ -50,11 +50,7 @@ pub(crate) fn create_index(
     let handle = transaction.handle(&table)?;
     transaction.create(CatalogObject::Index(Arc::clone(&index)), temporary)?;
     let table = transaction.table(definition.table, &definition.table_name)?;
-    let key = table
-        .keys()
-        .iter()
-        .find(|key| key.index() == index.index_id());
-    if let Some(key) = key {
+    if let Some(key) = table.key_of_index(index.index_id()) {
         key.check_rows(&table.meta().name, &handle, &session.context.memory)?;
     }
     Ok(result)

@@ -66,6 +66,7 @@ mod database_numbers;
 mod ddl;
 mod deferral;
 mod definition_sql;
+mod dependencies;
 mod direct;
 mod dispatch;
 mod dml;

@@ -1,7 +1,7 @@
 //! Checkpoints: when one is due, and the thread that does it.
 
 use crate::RuntimeOptions;
-use llkv_column_map::ColumnStore;
+use llkv_column_map::{ColumnStore, TableChange};
 use llkv_result::Result;
 use llkv_transaction::TxnIdManager;
 use parking_lot::Mutex;
@@ -27,6 +27,24 @@ pub(crate) struct Work {
     pub(crate) rows: u64,
     /// Row groups came that no index of their table lists yet: whoever looks up a key reads them.
     pub(crate) is_unlisted: bool,
+}
+
+impl Work {
+    pub(crate) fn of(changes: &[TableChange], is_unlisted: bool) -> Self {
+        let rows = changes.iter().map(|change| match change {
+            TableChange::Append { batch, .. } => batch.num_rows() as u64,
+            TableChange::AppendStaged { groups, .. } => {
+                groups.iter().map(|group| group.rows() as u64).sum()
+            }
+            TableChange::Delete { row_ids, .. } => row_ids.len() as u64,
+            TableChange::DeleteSet { rows, .. } => rows.len(),
+            _ => 1,
+        });
+        Self {
+            rows: rows.sum(),
+            is_unlisted,
+        }
+    }
 }
 
 #[derive(Debug, Default)]

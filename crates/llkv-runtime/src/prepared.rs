@@ -174,7 +174,7 @@ impl RuntimeSession {
         transaction.has_run = true;
         let inserted = single_row::append(transaction, insert, row.iter(), values);
         if let Err(error) = &inserted {
-            transaction.reads().by_failure();
+            transaction.reads().by_failed_statement();
             if !undoable || error.is_retryable() {
                 transaction.abort();
             }

@@ -16,19 +16,6 @@ use llkv_types::{IndexId, RowId, Scalar, TableId};
 use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 
-impl RuntimeContext {
-    /// True where a commit that has its place in the log has deleted one of some rows that were there. Called under the lock
-    /// that orders commits.
-    fn deletes_one_of(&self, table: TableId, rows: &RoaringTreemap) -> Result<bool> {
-        // First what is on its way: it may be published meanwhile, which is looked at after it.
-        if self.publishing.deletes_one_of(table, rows) {
-            return Ok(true);
-        }
-        let version = self.store.table(table)?;
-        Ok(version.is_none_or(|version| !version.are_alive(rows)))
-    }
-}
-
 /// The reads of one transaction, shared with the statements that are still pulled.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
@@ -60,8 +47,8 @@ impl Reads {
         }
     }
 
-    /// A statement has looked at rows by their keys.
-    pub(crate) fn rows(&self, table: TableId, row_ids: impl IntoIterator<Item = RowId>) {
+    /// A statement has looked rows up by their keys; the transaction's own ones don't count.
+    pub(crate) fn rows_by_key(&self, table: TableId, row_ids: impl IntoIterator<Item = RowId>) {
         if self.is_serializable() {
             let committed = row_ids.into_iter().filter(|id| *id < OWN_ROW_ID_BASE);
             self.set.lock().note_rows(table, committed);
@@ -69,7 +56,7 @@ impl Reads {
     }
 
     /// A statement failed, and what it read first may be known to whoever goes on.
-    pub(crate) fn by_failure(&self) {
+    pub(crate) fn by_failed_statement(&self) {
         if self.is_serializable() {
             self.set.lock().note_everything();
         }
@@ -87,13 +74,12 @@ impl Transaction {
             return point.run(&handle, values, None);
         }
         let mut note = |index: IndexId, key: &[Scalar], row_ids: &[RowId]| {
-            let is_committed = |id: &RowId| *id < OWN_ROW_ID_BASE;
-            if row_ids.iter().any(is_committed) {
-                self.reads().rows(table.id(), row_ids.iter().copied());
+            if row_ids.iter().any(|id| *id < OWN_ROW_ID_BASE) {
+                self.reads()
+                    .rows_by_key(table.id(), row_ids.iter().copied());
                 return Ok(());
             }
-            let mut keys = table.keys().iter();
-            let Some(unique) = keys.find(|key| key.index() == index) else {
+            let Some(unique) = table.key_of_index(index) else {
                 self.reads().by_statement(table.id());
                 return Ok(());
             };
@@ -141,11 +127,23 @@ impl Transaction {
             let Some(table) = queue.catalog().table(table) else {
                 continue;
             };
-            let mut unique = table.keys().iter();
-            if let Some(unique) = unique.find(|key| key.index() == index) {
-                unique.check_absent(&table.meta().name, keys, snapshot)?;
+            if let Some(unique) = table.key_of_index(index) {
+                unique.check_history(&table.meta().name, keys, snapshot)?;
             }
         }
         Ok(())
+    }
+}
+
+impl RuntimeContext {
+    /// True where a commit that has its place in the log has deleted one of some rows that were there. Called under the lock
+    /// that orders commits.
+    fn deletes_one_of(&self, table: TableId, rows: &RoaringTreemap) -> Result<bool> {
+        // First what is on its way: it may be published meanwhile, which is looked at after it.
+        if self.publishing.deletes_one_of(table, rows) {
+            return Ok(true);
+        }
+        let version = self.store.table(table)?;
+        Ok(version.is_none_or(|version| !version.are_alive(rows)))
     }
 }

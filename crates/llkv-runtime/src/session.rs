@@ -184,7 +184,7 @@ impl RuntimeSession {
         let result = work(self, transaction);
         self.known.inserted(transaction.last_row_id.take());
         if result.is_err() {
-            transaction.reads().by_failure();
+            transaction.reads().by_failed_statement();
         }
         match &result {
             Err(_) if transaction.failure() == Some(Failure::Keep) => {

@@ -393,7 +393,7 @@ impl Transaction {
         let (context, staged) = self.staging(table);
         let matches = staged.match_keys(&context, keys, rows)?;
         let found = matches.existing.iter().copied().flatten();
-        self.reads.rows(table.id(), found);
+        self.reads.rows_by_key(table.id(), found);
         Ok(matches)
     }
 

@@ -337,16 +337,18 @@ impl CatalogState {
         entries.find(|entry| entry.object.id() == id)?.row_id
     }
 
+    /// An object that is not temporary.
+    #[must_use]
+    pub fn by_id(&self, id: TableId) -> Option<&CatalogObject> {
+        let mut objects = self.by_name.values().map(|entry| &entry.object);
+        objects.find(|object| object.id() == id)
+    }
+
     /// True where the object is described as it was in another state.
     #[must_use]
     pub fn is_same(&self, id: TableId, other: &Self) -> bool {
-        let find = |state: &Self| {
-            let mut objects = state.by_name.values();
-            let entry = objects.find(|entry| entry.object.id() == id)?;
-            Some(entry.object.clone())
-        };
-        match (find(self), find(other)) {
-            (Some(a), Some(b)) => a.is(&b),
+        match (self.by_id(id), other.by_id(id)) {
+            (Some(a), Some(b)) => a.is(b),
             (None, None) => true,
             _ => false,
         }

@@ -86,6 +86,15 @@ impl CatalogState {
             && self.numbers_set(before).is_empty()
     }
 
+    /// The objects of the file that `before` has not, or describes otherwise.
+    pub fn described_since<'c>(
+        &'c self,
+        before: &Self,
+    ) -> impl Iterator<Item = &'c CatalogObject> + use<'c> {
+        let (_, new) = unlike(&before.by_name, &self.by_name);
+        new.into_iter().map(|entry| &entry.object)
+    }
+
     /// The state after a commit that brings `diff`, and the changes of table 0 (and of the tables that
     /// come and go) that make it so.
     ///
@@ -209,10 +218,10 @@ impl CatalogState {
 
 /// The entries of two catalogs, in their order, that do not have the same object under the same name in the other, or
 /// have it not stored.
-fn unlike<'a>(
-    before: &'a BTreeMap<ObjectKey, CatalogEntry>,
-    now: &'a BTreeMap<ObjectKey, CatalogEntry>,
-) -> (Vec<&'a CatalogEntry>, Vec<&'a CatalogEntry>) {
+fn unlike<'b, 'n>(
+    before: &'b BTreeMap<ObjectKey, CatalogEntry>,
+    now: &'n BTreeMap<ObjectKey, CatalogEntry>,
+) -> (Vec<&'b CatalogEntry>, Vec<&'n CatalogEntry>) {
     let (mut of_before, mut of_now) = (Vec::new(), Vec::new());
     let (mut left, mut right) = (before.iter().peekable(), now.iter().peekable());
     loop {

@@ -274,11 +274,12 @@ impl UniqueKey {
         state.is_loaded = true;
     }
 
-    /// Checks at commit that no transaction which committed since the snapshot brought one of the keys.
+    /// Checks at commit that no transaction which committed since the snapshot brought one of the keys: those that this one
+    /// brings too, or looked for and did not find.
     ///
     /// # Errors
     /// A retryable conflict.
-    pub(crate) fn check_history(
+    pub fn check_history(
         &self,
         table: &str,
         keys: &KeyFootprint,
@@ -299,19 +300,6 @@ impl UniqueKey {
         let columns = values.iter().map(|value| value.to_array(1));
         let keys = self.encode(&columns.collect::<Result<Vec<ArrayRef>>>()?)?;
         Ok(keys.get(0).map(KeyBytes::from))
-    }
-
-    /// Checks at commit that no transaction which committed since the snapshot brought a key that this one looked for and did
-    /// not find.
-    ///
-    /// # Errors
-    /// A retryable conflict.
-    pub fn check_absent(&self, table: &str, keys: &KeyFootprint, snapshot_id: TxnId) -> Result<()> {
-        if self.state.lock().history.meets(keys, snapshot_id) {
-            let detail = "a concurrent transaction inserted a key that was looked for";
-            return Err(conflict(table, detail));
-        }
-        Ok(())
     }
 
     /// Keeps the keys of a commit that has its place in the log, and forgets what nobody needs.

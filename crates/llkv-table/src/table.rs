@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_column_map::TableVersion;
 use llkv_result::{Error, Result};
 use llkv_transaction::{PendingDeletes, TxnId};
-use llkv_types::{FieldId, TableId, TableSchema};
+use llkv_types::{FieldId, IndexId, TableId, TableSchema};
 use std::sync::Arc;
 
 /// A table's definition and what running transactions share about it. One value per definition: a
@@ -71,10 +71,7 @@ impl Table {
         fill: Option<(FieldId, ArrayRef)>,
     ) -> Result<Arc<Self>> {
         let schema = Arc::new(meta.columns_schema());
-        let known = |index| {
-            let mut keys = before?.keys().iter();
-            keys.find(|key| key.index() == index)
-        };
+        let known = |index| before?.key_of_index(index);
         let mut keys = Vec::with_capacity(meta.keys.len());
         for key in &meta.keys {
             let known = known(key.index_id());
@@ -138,6 +135,12 @@ impl Table {
     #[must_use]
     pub fn keys(&self) -> &[Arc<UniqueKey>] {
         &self.keys
+    }
+
+    /// The constraint that an index keeps; `None` where it keeps none.
+    #[must_use]
+    pub fn key_of_index(&self, index: IndexId) -> Option<&Arc<UniqueKey>> {
+        self.keys.iter().find(|key| key.index() == index)
     }
 
     /// The error of a row (all columns in their order) whose key under the constraint `key` exists.
