@@ -270,12 +270,9 @@ impl ColumnReader for PlainFixed {
             {
                 return Err(out_of_range(start, positions.len(), self.rows));
             }
-            vec.extend(
-                positions
-                    .rows()
-                    .iter()
-                    .filter_map(|row| window.get(usize::from(*row))),
-            );
+            // All of them lie within: the last one does.
+            let value = |row: &u16| window.get(usize::from(*row)).copied().unwrap_or_default();
+            vec.extend(positions.rows().iter().map(value));
             Ok(())
         })
     }

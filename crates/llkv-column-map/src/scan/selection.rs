@@ -127,6 +127,64 @@ pub(crate) fn retain_words(words: &mut [u64], mut keep: impl FnMut(usize) -> boo
 /// between them costs less than gathering the others.
 const GAPS_SHARE: usize = 8;
 
+/// Bits are listed byte by byte where at least one in so many is set.
+const DENSE_SHARE: usize = 8;
+
+/// The positions of the set bits of each byte, ascending; those after them are of no meaning.
+static BITS_OF_BYTES: [[u16; 8]; 256] = bits_of_bytes();
+
+const fn bits_of_bytes() -> [[u16; 8]; 256] {
+    let mut all = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut listed) = (0, 0);
+        while bit < 8 {
+            if byte & (1 << bit) != 0 {
+                all[byte][listed] = bit;
+                listed += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    all
+}
+
+/// Writes the positions of a word's set bits to the beginning of `room`, and gives their number. Without a branch for each bit:
+/// eight are written for each byte, and what the byte has not is written over by the next.
+fn list_by_bytes(word: u64, base: u16, room: &mut [u16]) -> usize {
+    let mut listed = 0;
+    for (index, byte) in word.to_le_bytes().into_iter().enumerate() {
+        let (Some(bits), Some(slots)) = (
+            BITS_OF_BYTES.get(usize::from(byte)),
+            room.get_mut(listed..)
+                .and_then(<[u16]>::first_chunk_mut::<8>),
+        ) else {
+            break;
+        };
+        let base = base + 8 * index as u16;
+        for (slot, bit) in slots.iter_mut().zip(bits) {
+            *slot = base + bit;
+        }
+        listed += byte.count_ones() as usize;
+    }
+    listed
+}
+
+/// [`list_by_bytes`] for words with few bits.
+fn list_by_bits(word: u64, base: u16, room: &mut [u16]) -> usize {
+    let (mut left, mut listed) = (word, 0);
+    for slot in room {
+        if left == 0 {
+            break;
+        }
+        *slot = base + left.trailing_zeros() as u16;
+        left &= left - 1;
+        listed += 1;
+    }
+    listed
+}
+
 /// The surviving rows of a window as ascending positions, with the border of each block.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
@@ -143,19 +201,25 @@ impl Positions {
     /// Lists the selected rows.
     pub(crate) fn load(&mut self, selection: &Selection) {
         self.gaps.clear();
+        let count = selection.count();
+        let list = match count * DENSE_SHARE >= selection.rows {
+            true => list_by_bytes,
+            false => list_by_bits,
+        };
+        // With room for the bits that a last byte has not.
         self.rows.clear();
+        self.rows.resize(count + 8, 0);
         let mut blocks = selection.words().chunks(BLOCK_WORDS);
+        let mut listed = 0;
         for (block, end) in self.ends.iter_mut().enumerate() {
             for (index, word) in blocks.next().unwrap_or_default().iter().enumerate() {
                 let base = (block * BLOCK_ROWS + index * 64) as u16;
-                let mut left = *word;
-                while left != 0 {
-                    self.rows.push(base + left.trailing_zeros() as u16);
-                    left &= left - 1;
-                }
+                let room = self.rows.get_mut(listed..).unwrap_or_default();
+                listed += list(*word, base, room);
             }
-            *end = self.rows.len();
+            *end = listed;
         }
+        self.rows.truncate(count);
     }
 
     /// [`Positions::load`], or only the rows that are left out where these are few.
@@ -281,6 +345,7 @@ pub(crate) fn narrow<T: Copy>(words: &mut [u64], values: &[T], test: impl Fn(T) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn packing_keeps_the_order_of_bits() {
@@ -316,6 +381,31 @@ mod tests {
             .flat_map(|(_, rows)| rows.to_vec())
             .collect();
         assert_eq!(by_block, expected);
+    }
+
+    proptest! {
+        /// The rows of the set bits, whether they are many or few.
+        #[test]
+        fn what_is_listed_is_what_is_selected(
+            rows in 1..=WINDOW_ROWS,
+            kept in prop_oneof![0..=64_u64, Just(0), Just(64)],
+            seed in any::<u64>(),
+        ) {
+            let mut selection = Selection::new();
+            selection.fill(rows);
+            let is_kept = |row: usize| {
+                (row as u64 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58 < kept
+            };
+            selection.retain(is_kept);
+            let mut positions = Positions::default();
+            positions.load(&selection);
+            let expected: Vec<usize> = (0..rows).filter(|row| is_kept(*row)).collect();
+            prop_assert_eq!(positions.iter().collect::<Vec<_>>(), expected.clone());
+            let blocks = positions.by_block().flat_map(|(block, rows)| {
+                rows.iter().map(move |row| (block, usize::from(*row)))
+            });
+            prop_assert!(blocks.eq(expected.iter().map(|row| (row / BLOCK_ROWS, *row))));
+        }
     }
 
     #[test]
