@@ -113,6 +113,20 @@ impl Expr {
         ids.into_iter()
     }
 
+    /// True where evaluating it again may give another value, in the same row.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        let is_own = matches!(
+            self,
+            Expr::Function { function, .. } if function.volatility == Volatility::Volatile
+        );
+        let mut volatile = is_own;
+        if !is_own {
+            self.for_each_child(&mut |child| volatile = volatile || child.is_volatile());
+        }
+        volatile
+    }
+
     /// True where the value depends on neither a row nor the time: constants, parameters excepted.
     #[must_use]
     pub fn is_constant(&self) -> bool {

@@ -2,20 +2,8 @@
 
 use crate::column_set::ColumnSet;
 use crate::{JoinKind, LogicalPlan};
-use llkv_expr::{AggregateFunction, BinaryOp, Expr, InList, NullHandling, UnaryOp, Volatility};
+use llkv_expr::{AggregateFunction, BinaryOp, Expr, InList, NullHandling, UnaryOp};
 use llkv_types::{Scalar, SqlType};
-
-/// Does the expression give another value when it is evaluated again?
-pub(crate) fn is_volatile(expr: &Expr) -> bool {
-    if let Expr::Function { function, .. } = expr
-        && function.volatility == Volatility::Volatile
-    {
-        return true;
-    }
-    let mut volatile = false;
-    expr.for_each_child(&mut |child| volatile = volatile || is_volatile(child));
-    volatile
-}
 
 /// Columns of which a NULL makes the expression NULL.
 pub(crate) fn strict_columns(expr: &Expr) -> ColumnSet {

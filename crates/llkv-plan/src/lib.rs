@@ -44,6 +44,7 @@ mod explain;
 mod external;
 mod optimizer;
 mod parameters;
+mod places;
 mod plan;
 mod rules;
 mod statement;

@@ -1,6 +1,7 @@
 //! The optimizer: an ordered list of rules, applied one after another.
 
 use crate::estimate::Estimator;
+use crate::places::count_places;
 use crate::rules::RULES;
 use crate::walk::{NodeKinds, Shape};
 use crate::{CatalogView, LogicalPlan, PlanColumn, explain_estimated};
@@ -225,6 +226,9 @@ fn apply_rules(
         if let Some(columns) = &checked {
             check(rule.name(), &plan, columns)?;
         }
+    }
+    if kinds.intersects(NodeKinds::SHARED) {
+        count_places(&mut plan);
     }
     Ok(Optimized { plan, trace })
 }

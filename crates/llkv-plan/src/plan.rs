@@ -368,7 +368,7 @@ pub struct WorkingTable {
 pub struct Shared {
     /// Which rows; unique within the statement.
     pub number: u32,
-    /// How many places read them.
+    /// How many places read them, counted when the plan is finished.
     pub places: u32,
     /// What computes them. The inputs of all places are the same but for the ids of their columns.
     pub input: Box<LogicalPlan>,

@@ -269,6 +269,26 @@ impl LogicalPlan {
         }
     }
 
+    /// True where running it again may give other rows.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        let mut volatile = false;
+        self.for_each_expr(&mut |expr| volatile = volatile || expr.is_volatile());
+        self.for_each_input(&mut |input| volatile = volatile || input.is_volatile());
+        volatile
+    }
+
+    /// True where its rows are the same wherever it stands in a statement: it reads no row around it, and no recursion.
+    #[must_use]
+    pub fn may_be_shared(&self) -> bool {
+        fn reads_recursion(plan: &LogicalPlan) -> bool {
+            let mut found = matches!(plan, LogicalPlan::WorkingTable(_));
+            plan.for_each_input(&mut |input| found = found || reads_recursion(input));
+            found
+        }
+        self.free_columns().is_empty() && !reads_recursion(self)
+    }
+
     /// Columns that the plan uses and does not produce: its correlation with plans around it.
     #[must_use]
     pub fn free_columns(&self) -> ColumnSet {

@@ -2,7 +2,6 @@
 //! be written to files.
 
 use super::build::column;
-use crate::analysis::is_volatile;
 use crate::walk::{NodeKinds, take};
 use crate::{Aggregate, LogicalPlan, Projection, Rule, RuleContext};
 use llkv_expr::Expr;
@@ -58,7 +57,7 @@ fn only_value(n: &Aggregate) -> Option<&Expr> {
     // Numbers are told apart in the aggregate for less than as groups.
     let is_long = matches!(value.ty(), SqlType::Text | SqlType::Blob);
     let fits = n.groups.is_empty() && n.aggregates.iter().all(|(_, call)| takes_it(call));
-    (fits && is_long && !is_volatile(value)).then_some(value)
+    (fits && is_long && !value.is_volatile()).then_some(value)
 }
 
 fn regroup(n: &mut Aggregate, value: Expr, context: &mut RuleContext<'_>) {

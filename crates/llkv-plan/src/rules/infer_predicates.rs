@@ -1,7 +1,6 @@
 //! What is tested of a column holds for the columns that are equal to it.
 
 use super::build::{filter, replace};
-use crate::analysis::is_volatile;
 use crate::walk::NodeKinds;
 use crate::{Join, JoinKind, LogicalPlan, Rule, RuleContext};
 use llkv_expr::{BinaryOp, ColumnId, Expr};
@@ -55,7 +54,7 @@ impl Known {
         };
         let mut columns = predicate.columns();
         let alone = columns.all(|read| read == *id);
-        (alone && !is_volatile(predicate)).then(|| Self {
+        (alone && !predicate.is_volatile()).then(|| Self {
             column: *id,
             test: predicate.clone(),
         })

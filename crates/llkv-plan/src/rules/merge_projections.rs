@@ -1,7 +1,6 @@
 //! A projection of a projection becomes one, and neighbouring filters one.
 
 use super::build::replace;
-use crate::analysis::is_volatile;
 use crate::walk::{NodeKinds, take};
 use crate::{LogicalPlan, Project, Rule, RuleContext};
 use hashbrown::HashMap;
@@ -57,7 +56,7 @@ fn mergeable(outer: &Project, inner: &Project) -> bool {
         .projections
         .iter()
         .filter(|p| !is_free(&p.expr))
-        .map(|p| (p.column.id, is_volatile(&p.expr)))
+        .map(|p| (p.column.id, p.expr.is_volatile()))
         .collect();
     if computed.is_empty() {
         return true;

@@ -2,7 +2,7 @@
 //! between two sides become join keys.
 
 use super::build::{conjunction, empty, equality, filter, pass, project, replace};
-use crate::analysis::{is_always_true, is_never_true, is_volatile};
+use crate::analysis::{is_always_true, is_never_true};
 use crate::column_set::ColumnSet;
 use crate::walk::NodeKinds;
 use crate::{
@@ -56,8 +56,8 @@ pub(super) fn push(plan: LogicalPlan, mut predicates: Vec<Expr>) -> LogicalPlan 
         return empty(plan.columns());
     }
     // A value that changes with each evaluation is tested where the text puts it.
-    let volatile: Vec<Expr> = if predicates.iter().any(is_volatile) {
-        let (volatile, rest) = predicates.into_iter().partition(is_volatile);
+    let volatile: Vec<Expr> = if predicates.iter().any(Expr::is_volatile) {
+        let (volatile, rest) = predicates.into_iter().partition(Expr::is_volatile);
         predicates = rest;
         volatile
     } else {
@@ -138,7 +138,7 @@ fn through_project(mut n: Project, predicates: Vec<Expr>) -> LogicalPlan {
     let volatile: ColumnSet = n
         .projections
         .iter()
-        .filter(|p| is_volatile(&p.expr))
+        .filter(|p| p.expr.is_volatile())
         .map(|p| p.column.id)
         .collect();
     let (above, below): (Vec<Expr>, Vec<Expr>) = predicates
@@ -159,7 +159,7 @@ fn through_aggregate(mut n: Aggregate, predicates: Vec<Expr>) -> LogicalPlan {
     let keys: ColumnSet = n
         .groups
         .iter()
-        .filter(|g| !is_volatile(&g.expr))
+        .filter(|g| !g.expr.is_volatile())
         .map(|g| g.column.id)
         .collect();
     let (below, above): (Vec<Expr>, Vec<Expr>) = predicates.into_iter().partition(|p| {
@@ -404,7 +404,7 @@ fn place_condition(n: &mut Join, sides: &Sides, places: &mut Places) {
             place_inner(equality(left, right, null_equal), sides, places);
         }
         for predicate in filter {
-            if is_volatile(&predicate) {
+            if predicate.is_volatile() {
                 places.filter.push(predicate);
             } else {
                 place_inner(predicate, sides, places);
@@ -418,7 +418,7 @@ fn place_condition(n: &mut Join, sides: &Sides, places: &mut Places) {
         let left_may_shrink = matches!(n.kind, JoinKind::Semi | JoinKind::Right);
         let right_may_shrink = !matches!(n.kind, JoinKind::Right | JoinKind::Full);
         match side {
-            _ if is_volatile(&predicate) => places.filter.push(predicate),
+            _ if predicate.is_volatile() => places.filter.push(predicate),
             Side::Left if left_may_shrink => places.left.push(predicate),
             Side::Right | Side::Neither if right_may_shrink => places.right.push(predicate),
             Side::Both => match sides.key(predicate) {

@@ -1,6 +1,6 @@
 //! Sorts whose order nobody sees, duplicates that cannot be, aggregates that say the same twice.
 
-use crate::analysis::{at_most_one_row, is_volatile};
+use crate::analysis::at_most_one_row;
 use crate::column_set::ColumnSet;
 use crate::walk::{NodeKinds, take};
 use crate::{Aggregate, JoinKind, LogicalPlan, PlanColumn, Project, Rule, RuleContext};
@@ -167,7 +167,7 @@ fn merge_equal_calls(n: &mut Aggregate) -> Option<Vec<crate::Projection>> {
         let earlier = n.aggregates.iter().take(at);
         let found = earlier.enumerate().find(|(_, (_, known))| known == call);
         if let Some((first, _)) = found
-            && !call.args.iter().any(is_volatile)
+            && !call.args.iter().any(Expr::is_volatile)
         {
             same.push((at, first));
         }

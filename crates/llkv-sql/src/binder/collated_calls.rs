@@ -51,7 +51,11 @@ impl Binder<'_> {
         }
         let meeting: Vec<&Expr> = args.iter().collect();
         let ty = self.unify(&meeting).unwrap_or(SqlType::Variant);
-        let args: Vec<Expr> = args.into_iter().map(|arg| self.coerce(arg, ty)).collect();
+        let args = args.into_iter().map(|arg| {
+            let arg = self.coerce(arg, ty);
+            self.once(arg)
+        });
+        let args: Vec<Expr> = args.collect::<Result<_>>()?;
         let mut any_null = Vec::with_capacity(args.len());
         let mut keys = Vec::with_capacity(args.len());
         for arg in &args {
@@ -89,6 +93,7 @@ impl Binder<'_> {
         let (Some(value), Some(other)) = (args.next(), args.next()) else {
             return self.invalid("nullif takes two arguments", node);
         };
+        let value = self.once(value)?;
         let again = self.copy_of(&value)?;
         let (again, other) = (
             self.collated(again, collation)?,

@@ -92,6 +92,7 @@ impl Binder<'_> {
         }
         let operand = operand.map(|operand| self.bind_expr(operand)).transpose()?;
         let of_operand = self.collated_last();
+        let operand = operand.map(|operand| self.once(operand)).transpose()?;
         let mut branches = Vec::with_capacity(conditions.len());
         for when in conditions {
             let condition = self.bind_expr(&when.condition)?;

@@ -1,9 +1,10 @@
-//! WITH: common table expressions, bound anew at each use.
+//! WITH: common table expressions, bound anew at each use. Those whose rows are random are computed once all the same.
 
 use super::Binder;
-use llkv_plan::{LogicalPlan, PlanColumn};
+use llkv_plan::{LogicalPlan, PlanColumn, Shared};
 use llkv_result::{BindError, Result};
 use sqlparser::ast;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The expressions of one WITH that are visible.
@@ -19,9 +20,17 @@ pub(super) struct CteScope {
 /// What a name stands for.
 #[derive(Debug, Clone)]
 enum Entry {
-    Query(Rc<ast::Cte>),
+    Query(Rc<Definition>),
     /// The expression whose step is being bound: the rows of the last round.
     Working(Rc<WorkingEntry>),
+}
+
+/// An expression of a WITH.
+#[derive(Debug)]
+struct Definition {
+    cte: ast::Cte,
+    /// The number under which its uses share their rows, where these are random.
+    shared: Cell<Option<u32>>,
 }
 
 /// A working table as the step of a recursion sees it.
@@ -35,7 +44,7 @@ pub(super) struct WorkingEntry {
 impl Entry {
     fn name(&self) -> &str {
         match self {
-            Self::Query(cte) => &cte.alias.name.value,
+            Self::Query(definition) => &definition.cte.alias.name.value,
             Self::Working(working) => &working.name,
         }
     }
@@ -62,7 +71,10 @@ impl Binder<'_> {
             {
                 return self.invalid(format!("WITH names \"{}\" twice", name.value), name);
             }
-            scope.ctes.push(Entry::Query(Rc::new(cte.clone())));
+            scope.ctes.push(Entry::Query(Rc::new(Definition {
+                cte: cte.clone(),
+                shared: Cell::new(None),
+            })));
         }
         self.ctes.push(scope);
         Ok(())
@@ -88,10 +100,10 @@ impl Binder<'_> {
             .ctes
             .get(level)
             .and_then(|scope| scope.ctes.get(position));
-        let cte = match entry.cloned() {
+        let definition = match entry.cloned() {
             None => return Ok(None),
             Some(Entry::Working(working)) => return Ok(Some(self.working_table(&working))),
-            Some(Entry::Query(cte)) => cte,
+            Some(Entry::Query(definition)) => definition,
         };
         // It sees what stood before it: expressions further out and earlier in its own list.
         let later = self.ctes.split_off(level + 1);
@@ -101,13 +113,28 @@ impl Binder<'_> {
         let recursive = scope.recursive;
         let hidden = scope.ctes.split_off(position);
         let frames = self.frames.split_off(scope.frames.min(self.frames.len()));
-        let bound = self.bind_cte_body(&cte, recursive);
+        let bound = self.bind_cte_body(&definition.cte, recursive);
         self.frames.extend(frames);
         if let Some(scope) = self.ctes.last_mut() {
             scope.ctes.extend(hidden);
         }
         self.ctes.extend(later);
-        bound.map(Some)
+        Ok(Some(self.shared_rows(bound?, &definition)))
+    }
+
+    /// All uses of an expression whose rows are random read the same ones.
+    fn shared_rows(&mut self, plan: LogicalPlan, definition: &Definition) -> LogicalPlan {
+        if !plan.is_volatile() || !plan.may_be_shared() {
+            return plan;
+        }
+        let number = definition.shared.get();
+        let number = number.unwrap_or_else(|| self.new_id().0);
+        definition.shared.set(Some(number));
+        LogicalPlan::Shared(Shared {
+            number,
+            places: 0,
+            input: Box::new(plan),
+        })
     }
 
     fn bind_cte_body(&mut self, cte: &ast::Cte, recursive: bool) -> Result<LogicalPlan> {

@@ -3,8 +3,9 @@
 use super::scope::Scope;
 use super::select::SelectItem;
 use super::windows::WindowDraft;
+use arrow::array::RecordBatch;
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
-use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn};
+use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn, Projection};
 use sqlparser::ast;
 use std::rc::Rc;
 
@@ -66,6 +67,27 @@ pub(super) struct PendingApply {
 }
 
 impl PendingApply {
+    /// On top of the rows that it is applied to. What is computed of each of them without rows of its own is a projection.
+    pub(super) fn on(self, mut outer: LogicalPlan) -> LogicalPlan {
+        match (self.kind, self.inner) {
+            (ApplyKind::Cross, LogicalPlan::Project(mut n)) if is_one_row(&n.input) => {
+                let columns = outer.columns().into_iter();
+                let passed = columns.map(|column| Projection {
+                    expr: Expr::column(column.id, column.ty),
+                    column,
+                });
+                n.projections.splice(0..0, passed);
+                std::mem::swap(n.input.as_mut(), &mut outer);
+                LogicalPlan::Project(n)
+            }
+            (kind, inner) => LogicalPlan::Apply(Apply {
+                outer: Box::new(outer),
+                inner: Box::new(inner),
+                kind,
+            }),
+        }
+    }
+
     /// The columns that stand for the subquery.
     pub(super) fn values(&self) -> Vec<ColumnId> {
         match &self.kind {
@@ -140,22 +162,22 @@ impl Frame {
     /// Applies the waiting subqueries to the rows.
     pub(super) fn flush(&mut self) {
         for pending in std::mem::take(&mut self.pending) {
-            self.apply(pending);
+            self.plan = pending.on(self.take_plan());
         }
     }
 
     /// Applies the subqueries that must see rows before they are grouped.
     pub(super) fn flush_rows(&mut self) {
         for pending in std::mem::take(&mut self.row_pending) {
-            self.apply(pending);
+            self.plan = pending.on(self.take_plan());
         }
     }
+}
 
-    fn apply(&mut self, pending: PendingApply) {
-        self.plan = LogicalPlan::Apply(Apply {
-            outer: Box::new(self.take_plan()),
-            inner: Box::new(pending.inner),
-            kind: pending.kind,
-        });
-    }
+fn is_one_row(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Values(values) = plan else {
+        return false;
+    };
+    let rows: usize = values.batches.iter().map(RecordBatch::num_rows).sum();
+    values.columns.is_empty() && rows == 1
 }

@@ -51,6 +51,12 @@ impl Binder<'_> {
                 function,
             );
         }
+        if super::windows::null_treatment(function).is_some() {
+            return self.invalid(
+                format!("IGNORE NULLS and RESPECT NULLS mean nothing in {lower}"),
+                function,
+            );
+        }
         let mut bound = Vec::with_capacity(args.len());
         let mut collated: Option<Collation> = None;
         for arg in &args {
@@ -130,6 +136,7 @@ impl Binder<'_> {
             },
         };
         let none = Expr::Literal(Scalar::Int64(0));
+        let digits = self.once(digits)?;
         let again = self.copy_of(&digits)?;
         let is_negative = Expr::compare(BinaryOp::Lt, again, none.clone());
         Ok(Expr::Case {
@@ -373,6 +380,7 @@ impl Binder<'_> {
         }
         let mut branches = Vec::with_capacity(args.len());
         for arg in args {
+            let arg = self.once(arg)?;
             let copy = self.copy_of(&arg)?;
             branches.push((Expr::unary(UnaryOp::IsNotNull, self.settle(copy)), arg));
         }

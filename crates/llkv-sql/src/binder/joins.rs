@@ -242,6 +242,7 @@ impl Binder<'_> {
             });
             merged.push(ScopeColumn {
                 relation: None,
+                object: None,
                 column,
                 hidden: false,
             });
@@ -276,8 +277,7 @@ fn reads(columns: &ColumnSet, side: &Rows) -> bool {
 /// True where a subquery of a condition looks at both sides of its join, or at another such subquery.
 fn look_at_both(pending: &[PendingApply], left: &Rows, right: &Rows) -> bool {
     pending.iter().any(|subquery| {
-        let applied = apply_all(LogicalPlan::one_row(), vec![subquery.clone()]);
-        let columns = applied.free_columns();
+        let columns = subquery.clone().on(LogicalPlan::one_row()).free_columns();
         reads(&columns, left) && reads(&columns, right)
     })
 }
@@ -285,16 +285,13 @@ fn look_at_both(pending: &[PendingApply], left: &Rows, right: &Rows) -> bool {
 /// The sides of a join with the subqueries of its condition, each of which looks at one side alone at most.
 fn apply_to_sides(mut left: Rows, mut right: Rows, pending: Vec<PendingApply>) -> (Rows, Rows) {
     for subquery in pending {
-        let mut applied = apply_all(LogicalPlan::one_row(), vec![subquery]);
-        let columns = applied.free_columns();
-        let side = match reads(&columns, &right) {
+        let alone = subquery.clone().on(LogicalPlan::one_row());
+        let side = match reads(&alone.free_columns(), &right) {
             false => &mut left,
             true => &mut right,
         };
-        if let LogicalPlan::Apply(apply) = &mut applied {
-            std::mem::swap(apply.outer.as_mut(), &mut side.0);
-        }
-        side.0 = applied;
+        let rows = std::mem::replace(&mut side.0, LogicalPlan::nothing());
+        side.0 = subquery.on(rows);
     }
     (left, right)
 }

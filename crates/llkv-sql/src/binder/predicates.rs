@@ -26,6 +26,7 @@ impl Binder<'_> {
         }
         let value = self.bind_expr(value)?;
         let own = self.collated_last();
+        let value = self.once(value)?;
         let low = self.bind_expr(low)?;
         let of_low = self.collation_between(own, self.collated_last());
         let high = self.bind_expr(high)?;

@@ -73,6 +73,7 @@ impl Binder<'_> {
         let left = self.collated(left, collation)?;
         let right = self.collated(right, collation)?;
         let extremes = self.extremes(inner, right);
+        let left = self.once(left)?;
         let tests = self.decisive(op, &left, &extremes)?;
         self.apply(extremes.plan, ApplyKind::Cross, node)?;
         let mut unknown = vec![Expr::unary(UnaryOp::IsNull, left)];

@@ -94,7 +94,8 @@ impl Binder<'_> {
         negated: bool,
         node: &ast::Expr,
     ) -> Result<Expr> {
-        let value = self.bind_row_value(value)?;
+        let mut value = self.bind_row_value(value)?;
+        self.each_once(&mut value)?;
         let low = self.bind_row_value(low)?;
         let high = self.bind_row_value(high)?;
         let again = self.copy_of_row(&value)?;
@@ -109,7 +110,8 @@ impl Binder<'_> {
         operand: &ast::Expr,
         conditions: &[ast::CaseWhen],
     ) -> Result<Vec<Expr>> {
-        let operand = self.bind_row_value(operand)?;
+        let mut operand = self.bind_row_value(operand)?;
+        self.each_once(&mut operand)?;
         let mut bound = Vec::with_capacity(conditions.len());
         for when in conditions {
             let row = self.bind_row_value(&when.condition)?;
@@ -118,6 +120,15 @@ impl Binder<'_> {
             bound.push(self.compare_rows(&BinaryOperator::Eq, operand, row, node)?);
         }
         Ok(bound)
+    }
+
+    /// The values of a row that are needed more than once.
+    fn each_once(&mut self, row: &mut [RowPart]) -> Result<()> {
+        for (value, _) in row {
+            let own = std::mem::replace(value, Expr::boolean(false));
+            *value = self.once(own)?;
+        }
+        Ok(())
     }
 
     fn copy_of_row(&mut self, row: &[RowPart]) -> Result<Vec<RowPart>> {
@@ -154,6 +165,7 @@ impl Binder<'_> {
             result = Some(match result {
                 None => self.compare_collated(last, l, r, collation, node)?,
                 Some(rest) => {
+                    let (l, r) = (self.once(l)?, self.once(r)?);
                     let (left, right) = (self.copy_of(&l)?, self.copy_of(&r)?);
                     let decides = self.compare_collated(strict, left, right, collation, node)?;
                     let equal = self.compare_collated(BinaryOp::Eq, l, r, collation, node)?;

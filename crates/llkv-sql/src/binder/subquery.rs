@@ -4,7 +4,7 @@ use super::Binder;
 use super::frame::PendingApply;
 use super::predicates::negate;
 use llkv_expr::Expr;
-use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn, Project, Projection};
+use llkv_plan::{ApplyKind, LogicalPlan, PlanColumn, Project, Projection};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast;
@@ -110,6 +110,28 @@ impl Binder<'_> {
         }
     }
 
+    /// An expression that is needed more than once: one that may give another value each time is computed beforehand, for each
+    /// row of the frame.
+    pub(super) fn once(&mut self, expr: Expr) -> Result<Expr> {
+        if !expr.is_volatile() {
+            return Ok(expr);
+        }
+        let column = self.new_column("", expr.ty(), true);
+        let value = Expr::column(column.id, column.ty);
+        let inner = LogicalPlan::Project(Project {
+            input: Box::new(LogicalPlan::one_row()),
+            projections: vec![Projection { expr, column }],
+        });
+        match self.frames.last_mut() {
+            Some(frame) => {
+                let kind = ApplyKind::Cross;
+                frame.pending.push(PendingApply { inner, kind });
+                Ok(value)
+            }
+            None => super::unsupported("a value that is random and needed twice, in this place"),
+        }
+    }
+
     pub(super) fn apply(
         &mut self,
         inner: LogicalPlan,
@@ -126,15 +148,11 @@ impl Binder<'_> {
     }
 }
 
-/// The `Apply` nodes of a list of waiting subqueries, on top of `plan`.
+/// The nodes of a list of waiting subqueries, on top of `plan`.
 pub(super) fn apply_all(plan: LogicalPlan, pending: Vec<PendingApply>) -> LogicalPlan {
-    pending.into_iter().fold(plan, |outer, pending| {
-        LogicalPlan::Apply(Apply {
-            outer: Box::new(outer),
-            inner: Box::new(pending.inner),
-            kind: pending.kind,
-        })
-    })
+    pending
+        .into_iter()
+        .fold(plan, |outer, pending| pending.on(outer))
 }
 
 /// A projection that keeps columns as they are.

@@ -370,7 +370,7 @@ impl Binder<'_> {
         other: Expr,
         node: &impl super::place::Place,
     ) -> Result<Expr> {
-        let value = storable(value);
+        let value = self.once(storable(value))?;
         let again = self.copy_of(&value)?;
         let equal = self.equal_as_they_are(again, other, node)?;
         let null = Expr::Literal(Scalar::Null(value.ty()));

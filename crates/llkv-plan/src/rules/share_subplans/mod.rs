@@ -7,7 +7,6 @@ mod merge;
 
 use super::build::{pass, project};
 use super::rebind::{Renaming, fresh_copy};
-use crate::analysis::is_volatile;
 use crate::walk::NodeKinds;
 use crate::{Join, LogicalPlan, PlanColumn, Projection, Rule, RuleContext, Shared};
 use llkv_result::Result;
@@ -180,7 +179,7 @@ fn collect<'a>(
         tables = Some(vec![scan.table]);
     }
     let mut is_pure = true;
-    plan.for_each_expr(&mut |expr| is_pure &= !is_volatile(expr));
+    plan.for_each_expr(&mut |expr| is_pure &= !expr.is_volatile());
     let known = matches!(
         plan,
         LogicalPlan::Scan(_)
@@ -262,7 +261,7 @@ fn share(plan: &mut LogicalPlan, found: &Found, context: &mut RuleContext<'_>) {
             };
             let shared = LogicalPlan::Shared(Shared {
                 number,
-                places: found.places.len() as u32,
+                places: 0,
                 input: Box::new(input),
             });
             (*node, handed_on(shared, columns))

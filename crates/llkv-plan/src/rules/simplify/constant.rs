@@ -1,6 +1,5 @@
 //! Constants: what does not depend on a row is evaluated once.
 
-use crate::analysis::is_volatile;
 use llkv_expr::{BinaryOp, Expr, InList, Volatility};
 use llkv_types::Scalar;
 
@@ -59,7 +58,7 @@ pub(super) fn strict_null(expr: &mut Expr) -> bool {
         Expr::Like { expr, pattern, .. } => is_null(expr) || is_null(pattern),
         _ => false,
     };
-    if null && !is_volatile(expr) {
+    if null && !expr.is_volatile() {
         *expr = Expr::Literal(Scalar::Null(expr.ty()));
         return true;
     }

@@ -1,7 +1,6 @@
 //! AND, OR and NOT, three-valued.
 
 use super::{simplify, taken};
-use crate::analysis::is_volatile;
 use arrow::array::Array;
 use llkv_expr::{BinaryOp, Expr, InList, UnaryOp};
 use llkv_types::Scalar;
@@ -114,7 +113,7 @@ pub(super) fn flatten(expr: &mut Expr) -> bool {
     if parts.len() <= SEARCHED_PARTS {
         let mut kept: Vec<Expr> = Vec::with_capacity(parts.len());
         for part in std::mem::take(parts) {
-            if is_volatile(&part) || !kept.contains(&part) {
+            if part.is_volatile() || !kept.contains(&part) {
                 kept.push(part);
             }
         }
@@ -146,7 +145,7 @@ pub(super) fn factor_or(expr: &mut Expr) -> bool {
     let common: Vec<Expr> = first
         .conjuncts()
         .iter()
-        .filter(|c| !is_volatile(c))
+        .filter(|c| !c.is_volatile())
         .filter(|c| rest.iter().all(|part| part.conjuncts().contains(c)))
         .cloned()
         .collect();
@@ -226,7 +225,7 @@ fn tested_values(expr: &Expr) -> Option<(&Expr, Vec<Scalar>)> {
     let fits = values
         .iter()
         .all(|v| !v.is_null() && v.sql_type() == operand.ty());
-    (fits && operand.as_literal().is_none() && !is_volatile(operand)).then_some((operand, values))
+    (fits && operand.as_literal().is_none() && !operand.is_volatile()).then_some((operand, values))
 }
 
 /// The values of a short list of constants.

@@ -361,6 +361,24 @@ fn evaluate_limit(
             ..key
         })
         .collect();
+    let partition_by = values.iter().map(column).collect();
+    let numbered = numbered(input, partition_by, order_by, number.clone());
+    let bound = |rows: u64| Expr::Literal(Scalar::Int64(i64::try_from(rows).unwrap_or(i64::MAX)));
+    let mut kept = vec![Expr::compare(BinaryOp::Gt, column(&number), bound(n.skip))];
+    if let Some(fetch) = n.fetch {
+        let last = bound(n.skip.saturating_add(fetch));
+        kept.push(Expr::compare(BinaryOp::LtEq, column(&number), last));
+    }
+    Ok((filter(numbered, kept), values))
+}
+
+/// The rows with their numbers within each partition.
+pub(super) fn numbered(
+    input: LogicalPlan,
+    partition_by: Vec<Expr>,
+    order_by: Vec<SortKey>,
+    number: PlanColumn,
+) -> LogicalPlan {
     let function = WindowExpr {
         call: WindowCall::Function {
             function: WindowFunction::RowNumber,
@@ -371,20 +389,13 @@ fn evaluate_limit(
         peer_keys: order_by.len(),
         frame: WindowFrame::running(),
     };
-    let numbered = LogicalPlan::Window(Window {
+    LogicalPlan::Window(Window {
         input: Box::new(input),
-        partition_by: values.iter().map(column).collect(),
+        partition_by,
         order_by,
-        functions: vec![(number.clone(), function)],
+        functions: vec![(number, function)],
         wanted: None,
-    });
-    let bound = |rows: u64| Expr::Literal(Scalar::Int64(i64::try_from(rows).unwrap_or(i64::MAX)));
-    let mut kept = vec![Expr::compare(BinaryOp::Gt, column(&number), bound(n.skip))];
-    if let Some(fetch) = n.fetch {
-        let last = bound(n.skip.saturating_add(fetch));
-        kept.push(Expr::compare(BinaryOp::LtEq, column(&number), last));
-    }
-    Ok((filter(numbered, kept), values))
+    })
 }
 
 /// Each value of the domain has partitions of its own.

@@ -6,7 +6,7 @@
 //! that it is better only where many rows have few values.
 
 use super::pull_up::pull_up;
-use crate::analysis::{aggregate_of_no_rows, is_volatile};
+use crate::analysis::aggregate_of_no_rows;
 use crate::column_set::ColumnSet;
 use crate::rules::build::{join, pass, project};
 use crate::{Aggregate, ApplyKind, Join, JoinKind, LogicalPlan, Projection, RuleContext};
@@ -88,7 +88,8 @@ fn taken_apart(
 
 /// Can the call be fed pairs as they come? It reads inner columns only, and has a value of no rows.
 fn can_be_grouped(call: &llkv_expr::AggregateExpr, around: &ColumnSet) -> bool {
-    let is_inner = |expr: &Expr| !is_volatile(expr) && !ColumnSet::of_expr(expr).intersects(around);
+    let is_inner =
+        |expr: &Expr| !expr.is_volatile() && !ColumnSet::of_expr(expr).intersects(around);
     call.order_by.is_empty()
         && !call.function.depends_on_order()
         && aggregate_of_no_rows(call.function, call.ty).is_some()

@@ -13,14 +13,16 @@ mod first_row;
 mod group;
 mod pull_up;
 
+use crate::analysis::exactly_one_row;
 use crate::column_set::ColumnSet;
-use crate::rules::build::column;
+use crate::rules::build::{column, pass, project};
 use crate::rules::reorder_joins::restore;
 use crate::walk::{NodeKinds, take};
-use crate::{Apply, ApplyKind, Limit, LogicalPlan, Rule, RuleContext};
+use crate::{Apply, ApplyKind, Limit, LogicalPlan, Projection, Rule, RuleContext, Shared};
 use attach::{Link, attach};
 use llkv_expr::Expr;
 use llkv_result::Result;
+use llkv_types::SqlType;
 
 /// The rule.
 pub(in crate::rules) struct Unnest;
@@ -74,6 +76,10 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         let link = Link::default();
         return attach(outer, inner, kind, link, context);
     }
+    let (outer, inner) = match computed(outer, inner, &kind) {
+        Ok(plan) => return Ok(plan),
+        Err(unchanged) => unchanged,
+    };
     if let Some(pulled) = pull_up::pull_up(inner.clone(), &around, context)
         && pulled.serves(&kind)
     {
@@ -84,6 +90,7 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         Ok(plan) => return Ok(plan),
         Err(unchanged) => unchanged,
     };
+    let outer = fixed(outer, &inner, &mut correlated, context);
     let columns: Vec<_> = outer
         .columns()
         .into_iter()
@@ -117,6 +124,56 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         ..Link::default()
     };
     attach(outer, inner, kind, link, context)
+}
+
+/// A value that is computed of the outer row alone is a projection of the outer rows; else gives back what it got.
+fn computed(
+    outer: LogicalPlan,
+    inner: LogicalPlan,
+    kind: &ApplyKind,
+) -> std::result::Result<LogicalPlan, (LogicalPlan, LogicalPlan)> {
+    match inner {
+        LogicalPlan::Project(n)
+            if matches!(
+                kind,
+                ApplyKind::Scalar { .. } | ApplyKind::Cross | ApplyKind::Left
+            ) && matches!(*n.input, LogicalPlan::Values(_))
+                && n.input.columns().is_empty()
+                && exactly_one_row(&n.input) =>
+        {
+            let mut projections: Vec<Projection> = outer.columns().into_iter().map(pass).collect();
+            projections.extend(n.projections);
+            Ok(project(outer, projections))
+        }
+        inner => Err((outer, inner)),
+    }
+}
+
+/// The outer rows, which the general method reads twice, are the same both times: those that are random are computed once. A
+/// subquery that is random has a value of its own for each of them, for which their number is one more correlated column.
+fn fixed(
+    outer: LogicalPlan,
+    inner: &LogicalPlan,
+    correlated: &mut ColumnSet,
+    context: &mut RuleContext<'_>,
+) -> LogicalPlan {
+    let is_numbered = inner.is_volatile();
+    if !is_numbered && !outer.is_volatile() || !outer.may_be_shared() {
+        return outer;
+    }
+    let outer = match is_numbered {
+        true => {
+            let number = context.fresh("row", SqlType::Int64, false);
+            correlated.insert(number.id);
+            domain::numbered(outer, Vec::new(), Vec::new(), number)
+        }
+        false => outer,
+    };
+    LogicalPlan::Shared(Shared {
+        number: context.fresh("", SqlType::Null, true).id.0,
+        places: 0,
+        input: Box::new(outer),
+    })
 }
 
 /// What the kind of subquery makes of the plan: EXISTS asks for no order and no bound; the first

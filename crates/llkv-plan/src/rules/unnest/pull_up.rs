@@ -6,7 +6,7 @@
 use super::attach::{Link, link_of};
 use super::equality_with_outer;
 use super::first_row::per_row;
-use crate::analysis::{aggregate_of_no_rows, is_never_true, is_volatile};
+use crate::analysis::{aggregate_of_no_rows, is_never_true};
 use crate::column_set::ColumnSet;
 use crate::rules::build::{equality, filter, pass, project};
 use crate::{
@@ -94,7 +94,7 @@ fn through_filter(mut below: Pulled, predicate: Expr, outer: &ColumnSet) -> Opti
     }
     let (mut lifted, own): (Vec<Expr>, Vec<Expr>) =
         predicates.into_iter().partition(|p| reads(p, outer));
-    if lifted.iter().any(is_volatile) {
+    if lifted.iter().any(Expr::is_volatile) {
         return None;
     }
     below.predicates.append(&mut lifted);
@@ -186,7 +186,7 @@ fn through_join(mut n: Join, outer: &ColumnSet, context: &mut RuleContext<'_>) -
         .into_iter()
         .partition(|p| reads(p, outer));
     predicates.extend(lifted);
-    if predicates.iter().any(is_volatile) {
+    if predicates.iter().any(Expr::is_volatile) {
         return None;
     }
     let join = crate::rules::build::join(left.plan, right.plan, JoinKind::Inner, on, own);
