@@ -296,6 +296,7 @@ impl Binder<'_> {
                     column.ty = ty;
                     self.verify_default(&alter_texts::definition_of_column(column))?;
                 }
+                self.check_foreign_key_types(&after, column_name)?;
                 let needing = Some(after.clone());
                 let views = alter_views::without(self, info, needing, true, &column.name)?;
                 if let Some(view) = views.first() {

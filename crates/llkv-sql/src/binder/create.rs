@@ -30,7 +30,7 @@ impl Binder<'_> {
         if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
             return self.unsupported(*feature, &create.name);
         }
-        let name = self.table_ref(&create.name)?;
+        let name = self.created_name(&create.name)?;
         let source = match &create.query {
             Some(query) => Some(self.bind_query(query)?),
             None => None,
@@ -350,6 +350,10 @@ impl Binder<'_> {
         if view.materialized {
             return self.unsupported("a materialized view", &view.name);
         }
+        let name = self.created_name(&view.name)?;
+        if view.or_replace {
+            self.replaced_view = self.catalog.view(&name)?.map(|known| known.id);
+        }
         let plan = self.bind_query(&view.query)?;
         let given = view.columns.len();
         if given > plan.columns().len() {
@@ -362,7 +366,7 @@ impl Binder<'_> {
             );
         }
         Ok(PlanStatement::CreateView {
-            name: self.table_ref(&view.name)?,
+            name,
             sql: view.query.to_string(),
             columns: view.columns.iter().map(|c| c.name.value.clone()).collect(),
             dialect: self.dialect.name().to_owned(),

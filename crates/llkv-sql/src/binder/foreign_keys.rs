@@ -9,6 +9,7 @@ use llkv_plan::{
 use llkv_result::{CatalogError, Result};
 use llkv_types::{SqlType, TableId, TriggerEvent};
 use sqlparser::ast::{self, ReferentialAction as A};
+use std::sync::Arc;
 
 /// What a constraint refers to.
 struct Parent {
@@ -17,6 +18,11 @@ struct Parent {
     name: String,
     columns: Vec<(String, SqlType)>,
     keys: Vec<KeyDefinition>,
+}
+
+/// Whether values of a type may be looked for among keys of another.
+fn may_refer(own: SqlType, referred: SqlType) -> bool {
+    own == referred || own.is_integer() && referred.is_integer()
 }
 
 impl Binder<'_> {
@@ -49,7 +55,7 @@ impl Binder<'_> {
             ) else {
                 return super::invalid("a foreign key over no column");
             };
-            if own.ty != *ty && !(own.ty.is_integer() && ty.is_integer()) {
+            if !may_refer(own.ty, *ty) {
                 return self.mismatch(
                     format!(
                         "column \"{}\" is {}, column \"{name}\" to which it refers {ty}",
@@ -84,6 +90,46 @@ impl Binder<'_> {
             deferrable: deferrable.unwrap_or(deferred),
             initially_deferred: deferred,
         });
+        Ok(())
+    }
+
+    /// The foreign keys of a table, and those that refer to it, where its columns are `after`'s: both sides must still compare.
+    pub(super) fn check_foreign_key_types(
+        &self,
+        after: &TableInfo,
+        node: &impl super::place::Place,
+    ) -> Result<()> {
+        let tables = self.catalog.tables();
+        let table = |id: TableId| match id == after.id {
+            true => Some(after),
+            false => tables.iter().map(Arc::as_ref).find(|table| table.id == id),
+        };
+        let referring = self.catalog.referring(after.id);
+        let others = referring.iter().map(|child| child.id);
+        let others = others.filter(|child| *child != after.id);
+        for child in std::iter::once(after.id).chain(others) {
+            for key in self.catalog.foreign_keys(child) {
+                let (Some(own), Some(parent)) = (table(child), table(key.parent.unwrap_or(child)))
+                else {
+                    continue;
+                };
+                for (column, referred) in key.columns.iter().zip(&key.parent_columns) {
+                    let own = own.columns.get(*column as usize);
+                    let referred = parent.columns.get(*referred as usize);
+                    if let Some((own, referred)) = own.zip(referred)
+                        && !may_refer(own.ty, referred.ty)
+                    {
+                        return self.mismatch(
+                            format!(
+                                "foreign key \"{}\": column \"{}\" would be {}, column \"{}\" to which it refers {}",
+                                key.name, own.name, own.ty, referred.name, referred.ty
+                            ),
+                            node,
+                        );
+                    }
+                }
+            }
+        }
         Ok(())
     }
 

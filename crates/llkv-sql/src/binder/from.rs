@@ -6,7 +6,7 @@ use super::scope::Scope;
 use super::subquery::keep;
 use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Scan, TableInfo};
 use llkv_result::Result;
-use llkv_types::SqlType;
+use llkv_types::{SqlType, TableId};
 use sqlparser::ast::{self, TableAlias, TableFactor};
 use std::sync::Arc;
 
@@ -53,17 +53,10 @@ impl Binder<'_> {
         if self.dialect.same_relation_names() {
             return Ok(());
         }
-        let mut last = None;
-        for relation in right.columns.iter().filter_map(|c| c.relation.as_ref()) {
-            if last == Some(relation) {
-                continue;
-            }
-            last = Some(relation);
-            if left.has_relation(relation) {
-                return self.invalid(format!("FROM names \"{relation}\" twice"), node);
-            }
+        match left.same_relation(right) {
+            Some(relation) => self.invalid(format!("FROM names \"{relation}\" twice"), node),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// One relation and what is joined to it; `outer` are the relations before it, where it refers to them.
@@ -173,11 +166,11 @@ impl Binder<'_> {
         }
         if let Some(info) = self.catalog.table(&table)? {
             let plan = self.scan(&info);
-            return self.named_rows(plan, alias, Some(&info.name));
+            return self.rows_of_object(plan, alias, (info.id, &info.name));
         }
         if let Some(view) = self.catalog.view(&table)? {
             let plan = self.bind_view(&view)?;
-            return self.named_rows(plan, alias, Some(&view.name));
+            return self.rows_of_object(plan, alias, (view.id, &view.name));
         }
         if let Some(source) = self.catalog.system_view(&table)? {
             let plan = self.external(source)?;
@@ -194,6 +187,20 @@ impl Binder<'_> {
             return self.named_rows(plan, alias, Some(&table.name));
         }
         self.table_not_found(&table, name)
+    }
+
+    /// The rows of a table or view.
+    pub(super) fn rows_of_object(
+        &mut self,
+        plan: LogicalPlan,
+        alias: Option<&TableAlias>,
+        (id, name): (TableId, &str),
+    ) -> Result<Rows> {
+        let (plan, scope) = self.named_rows(plan, alias, Some(name))?;
+        Ok(match alias {
+            None => (plan, scope.of_object(id)),
+            Some(_) => (plan, scope),
+        })
     }
 
     /// All columns of a table.

@@ -89,7 +89,7 @@ use frame::Frame;
 use llkv_expr::{ColumnId, Expr};
 use llkv_plan::{CatalogView, ColumnSet, PlanColumn};
 use llkv_result::{BindError, Result, Span};
-use llkv_types::SqlType;
+use llkv_types::{SqlType, TableId};
 use parameters::Parameters;
 use place::Place;
 use std::sync::Arc;
@@ -119,6 +119,8 @@ pub(crate) struct Binder<'a> {
     relations: usize,
     views: usize,
     copied: usize,
+    /// The view that the statement gives another query.
+    replaced_view: Option<TableId>,
     /// What columns convert the other side of a comparison to, in SQLite's dialect: by their numbers.
     affinities: Vec<variants::Affinity>,
     collations: collations::Collations,
@@ -160,6 +162,7 @@ impl<'a> Binder<'a> {
             relations: 0,
             views: 0,
             copied: 0,
+            replaced_view: None,
             affinities: Vec::new(),
             collations: collations::Collations::default(),
             row_ids: ColumnSet::new(),

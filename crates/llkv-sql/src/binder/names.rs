@@ -1,7 +1,7 @@
 //! Identifiers: columns by name, and the nearest name for one that does not exist.
 
 use super::collations::Collated;
-use super::scope::Lookup;
+use super::scope::{Lookup, Qualifier};
 use super::{Binder, frame::Clause};
 use llkv_expr::Expr;
 use llkv_plan::{TableInfo, TableRef};
@@ -13,8 +13,7 @@ impl Binder<'_> {
     /// A column, or an alias of the SELECT list where those may be used.
     pub(super) fn bind_name(&mut self, parts: &[Ident]) -> Result<Expr> {
         let (relation, name) = match parts {
-            [name] => (None, name),
-            [.., relation, name] => (Some(relation.value.as_str()), name),
+            [of @ .., name] => (self.qualifier(of)?, name),
             [] => return super::invalid("an empty name"),
         };
         for depth in (0..self.frames.len()).rev() {
@@ -49,11 +48,43 @@ impl Binder<'_> {
                 }
             }
         }
-        if let Some((of_row, collation)) = self.bind_row_name(relation, name) {
+        if let Some((of_row, collation)) = self.bind_row_name(relation.map(|of| of.name), name) {
             self.note_collated(Collated::column(collation));
             return Ok(of_row);
         }
         self.name_not_found(relation, name, parts)
+    }
+
+    /// What stands before a name that means a column.
+    pub(super) fn qualifier<'n>(&self, parts: &'n [Ident]) -> Result<Option<Qualifier<'n>>> {
+        let (schema, relation) = match parts {
+            [] => return Ok(None),
+            [relation] => (None, relation),
+            [.., schema, relation] => (Some(schema), relation),
+        };
+        let name = relation.value.as_str();
+        let Some(schema) = schema else {
+            return Ok(Some(Qualifier { name, object: None }));
+        };
+        let table = TableRef {
+            schema: Some(schema.value.clone()),
+            name: name.to_owned(),
+        };
+        let object = match self.catalog.table(&table)? {
+            Some(info) => Some(info.id),
+            None => self.catalog.view(&table)?.map(|view| view.id),
+        };
+        if object.is_none() && self.catalog.system_view(&table)?.is_none() {
+            return Err(BindError::NotFound {
+                kind: ObjectKind::Table,
+                name: written(parts),
+                hint: None,
+                span: self.source.span(relation.span),
+            }
+            .into());
+        }
+        let object = Some(object);
+        Ok(Some(Qualifier { name, object }))
     }
 
     /// The position of the column that a name means among those of a table.
@@ -93,7 +124,7 @@ impl Binder<'_> {
 
     fn name_not_found(
         &self,
-        relation: Option<&str>,
+        relation: Option<Qualifier<'_>>,
         name: &Ident,
         parts: &[Ident],
     ) -> Result<Expr> {
@@ -111,8 +142,8 @@ impl Binder<'_> {
                     .collect();
                 return Err(BindError::NotFound {
                     kind: ObjectKind::Table,
-                    name: relation.to_owned(),
-                    hint: nearest(relation, names.into_iter()),
+                    name: relation.name.to_owned(),
+                    hint: nearest(relation.name, names.into_iter()),
                     span: parts
                         .iter()
                         .rev()
@@ -146,6 +177,15 @@ impl Binder<'_> {
             }),
             [] => self.invalid("an empty name", name),
         }
+    }
+
+    /// The name of something that is to be made.
+    pub(super) fn created_name(&self, name: &ObjectName) -> Result<TableRef> {
+        let table = self.table_ref(name)?;
+        if table.name.is_empty() && self.dialect != crate::SqlDialect::Sqlite {
+            return self.invalid("an empty name", name);
+        }
+        Ok(table)
     }
 
     /// The identifiers of a dotted name.

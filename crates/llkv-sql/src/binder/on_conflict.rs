@@ -119,7 +119,7 @@ impl Binder<'_> {
         for column in &mut excluded.columns {
             column.hidden = true;
         }
-        let own = Scope::of_relation(Some(alias.unwrap_or(&info.name)), existing.clone());
+        let own = Scope::of_table(info, alias, existing.clone());
         let scope = own.join(excluded);
         self.frames
             .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));

@@ -25,7 +25,7 @@ impl Binder<'_> {
             return Ok(None);
         };
         let rows = self.columns_of(info);
-        let scope = Scope::of_relation(Some(alias.unwrap_or(&info.name)), rows.clone());
+        let scope = Scope::of_table(info, alias, rows.clone());
         self.frames
             .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
         let bound = self.bind_items(items);

@@ -5,6 +5,7 @@
 
 use super::Binder;
 use super::names::written;
+use super::scope::Qualifier;
 use crate::SqlDialect;
 use llkv_expr::{BinaryOp, ColumnId, Expr};
 use llkv_plan::{ColumnSet, JoinKind, LogicalPlan, Scan, TableInfo};
@@ -30,7 +31,7 @@ impl Binder<'_> {
     pub(super) fn row_id_of(
         &mut self,
         depth: usize,
-        relation: Option<&str>,
+        relation: Option<Qualifier<'_>>,
         parts: &[Ident],
     ) -> Result<Option<Expr>> {
         let fresh = self.new_column("rowid", SqlType::UInt64, false);
@@ -38,7 +39,7 @@ impl Binder<'_> {
             return Ok(None);
         };
         let columns = frame.scope.columns.iter();
-        let meant = columns.filter(|column| relation.is_none_or(|name| column.is_of(name)));
+        let meant = columns.filter(|column| relation.is_none_or(|of| column.is_of(of)));
         let (keys, others): (Vec<_>, Vec<_>) = meant
             .map(|column| &column.column)
             .partition(|column| self.row_ids.contains(column.id));

@@ -1,6 +1,7 @@
 //! The columns that names may mean.
 
-use llkv_plan::PlanColumn;
+use llkv_plan::{PlanColumn, TableInfo};
+use llkv_types::TableId;
 use std::rc::Rc;
 
 /// A column of a FROM clause.
@@ -8,6 +9,8 @@ use std::rc::Rc;
 pub(super) struct ScopeColumn {
     /// The name that the relation goes by; none for merged columns of USING.
     pub(super) relation: Option<Rc<str>>,
+    /// The table or view that goes by its own name, which a schema may stand before.
+    pub(super) object: Option<TableId>,
     /// The column.
     pub(super) column: PlanColumn,
     /// Reached by `relation.name` alone: the column went into a merged one.
@@ -18,6 +21,15 @@ pub(super) struct ScopeColumn {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     pub(super) columns: Vec<ScopeColumn>,
+}
+
+/// What stands before the name of a column.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Qualifier<'n> {
+    /// The relation.
+    pub(super) name: &'n str,
+    /// Where a schema stands before the relation: the table or view that this names, none for a view of the system.
+    pub(super) object: Option<Option<TableId>>,
 }
 
 /// What a name was found to be.
@@ -39,11 +51,32 @@ impl Scope {
                 .into_iter()
                 .map(|column| ScopeColumn {
                     relation: relation.clone(),
+                    object: None,
                     column,
                     hidden: false,
                 })
                 .collect(),
         }
+    }
+
+    /// The columns of a table that a statement changes.
+    pub(super) fn of_table(
+        info: &TableInfo,
+        alias: Option<&str>,
+        columns: Vec<PlanColumn>,
+    ) -> Self {
+        match alias {
+            None => Self::of_relation(Some(&info.name), columns).of_object(info.id),
+            Some(alias) => Self::of_relation(Some(alias), columns),
+        }
+    }
+
+    /// The same columns, which are those of a table or view under its own name.
+    pub(super) fn of_object(mut self, id: TableId) -> Self {
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.object = Some(id));
+        self
     }
 
     /// The columns of both.
@@ -53,7 +86,7 @@ impl Scope {
     }
 
     /// A column by its name and, where given, its relation's.
-    pub(super) fn lookup(&self, relation: Option<&str>, name: &str) -> Lookup<'_> {
+    pub(super) fn lookup(&self, relation: Option<Qualifier<'_>>, name: &str) -> Lookup<'_> {
         let mut found: Option<&PlanColumn> = None;
         for candidate in &self.columns {
             let fits = candidate.column.name.eq_ignore_ascii_case(name)
@@ -73,14 +106,38 @@ impl Scope {
     }
 
     /// True where a relation goes by the name.
-    pub(super) fn has_relation(&self, relation: &str) -> bool {
+    pub(super) fn has_relation(&self, relation: Qualifier<'_>) -> bool {
         self.columns.iter().any(|c| c.is_of(relation))
+    }
+
+    /// A relation that has the name of a relation of both, where not even a schema tells them apart.
+    pub(super) fn same_relation<'s>(&self, other: &'s Self) -> Option<&'s str> {
+        let mut last = None;
+        for theirs in &other.columns {
+            let Some(relation) = theirs.relation.as_deref() else {
+                continue;
+            };
+            if last.replace(relation) == Some(relation) {
+                continue;
+            }
+            let qualifier = Qualifier {
+                name: relation,
+                object: None,
+            };
+            let is_apart =
+                |own: &ScopeColumn| own.object.zip(theirs.object).is_some_and(|(a, b)| a != b);
+            let mut same = self.columns.iter().filter(|own| own.is_of(qualifier));
+            if same.any(|own| !is_apart(own)) {
+                return Some(relation);
+            }
+        }
+        None
     }
 
     /// The columns of `*`, or of `relation.*`.
     pub(super) fn star<'s>(
         &'s self,
-        relation: Option<&'s str>,
+        relation: Option<Qualifier<'s>>,
     ) -> impl Iterator<Item = &'s PlanColumn> {
         self.columns
             .iter()
@@ -105,9 +162,9 @@ impl Scope {
 }
 
 impl ScopeColumn {
-    pub(super) fn is_of(&self, relation: &str) -> bool {
-        self.relation
-            .as_deref()
-            .is_some_and(|own| own.eq_ignore_ascii_case(relation))
+    pub(super) fn is_of(&self, relation: Qualifier<'_>) -> bool {
+        let own = self.relation.as_deref();
+        own.is_some_and(|own| own.eq_ignore_ascii_case(relation.name))
+            && relation.object.is_none_or(|object| object == self.object)
     }
 }

@@ -61,6 +61,14 @@ impl Binder<'_> {
         self.refuse_rare_clauses(select)?;
         let (plan, scope) = self.bind_from(&select.from)?;
         let mut frame = Frame::new(scope, plan, Clause::Select);
+        for (at, definition) in select.named_window.iter().enumerate() {
+            let mut before = select.named_window.iter().take(at);
+            let name = &definition.0;
+            if before.any(|known| known.0.value.eq_ignore_ascii_case(&name.value)) {
+                return self
+                    .windowing_error(format!("WINDOW names \"{}\" twice", name.value), name);
+            }
+        }
         if !select.named_window.is_empty() {
             frame.named_windows = Some(select.named_window.as_slice().into());
         }

@@ -140,7 +140,7 @@ impl Binder<'_> {
             TableFactor::Table { alias, .. } => alias.as_ref(),
             _ => None,
         };
-        self.named_rows(plan, alias, Some(&view.name))
+        self.rows_of_object(plan, alias, (view.id, &view.name))
     }
 
     /// The columns that SET names, by position.
@@ -184,7 +184,7 @@ impl Binder<'_> {
             _ => None,
         };
         let (plan, row_id) = self.scan_with_row_id(info);
-        let (plan, mut scope) = self.named_rows(plan, alias, Some(&info.name))?;
+        let (plan, mut scope) = self.rows_of_object(plan, alias, (info.id, &info.name))?;
         // The row id is for the statement, not for its text.
         scope.columns.truncate(info.columns.len());
         Ok(((plan, scope), row_id))

@@ -12,6 +12,9 @@ const MAX_VIEW_DEPTH: usize = 64;
 
 impl Binder<'_> {
     pub(super) fn bind_view(&mut self, view: &ViewInfo) -> Result<LogicalPlan> {
+        if self.replaced_view == Some(view.id) {
+            return super::invalid(format!("view \"{}\" would read itself", view.name));
+        }
         if self.views >= MAX_VIEW_DEPTH {
             return Err(too_complex("the nesting of views", MAX_VIEW_DEPTH));
         }

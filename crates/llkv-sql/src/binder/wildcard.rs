@@ -2,6 +2,7 @@
 
 use super::Binder;
 use super::collations::Collated;
+use super::scope::Qualifier;
 use super::select::SelectItem;
 use llkv_expr::Expr;
 use llkv_result::{BindError, ObjectKind, Result};
@@ -16,18 +17,15 @@ impl Binder<'_> {
         if options.opt_ilike.is_some() || options.opt_rename.is_some() {
             return self.unsupported("* with ILIKE or RENAME", options);
         }
-        let relation = match of {
-            None => None,
+        let mut items = match of {
+            None => self.expand_star(None, options)?,
             Some(SelectItemQualifiedWildcardKind::ObjectName(name)) => {
-                Some(self.simple_name(name)?.clone())
+                let parts: Vec<ast::Ident> = self.name_parts(name)?.into_iter().cloned().collect();
+                self.expand_star(self.qualifier(&parts)?, name)?
             }
             Some(SelectItemQualifiedWildcardKind::Expr(expr)) => {
                 return self.unsupported("* of an expression", expr);
             }
-        };
-        let mut items = match &relation {
-            Some(relation) => self.expand_star(Some(&relation.value), relation)?,
-            None => self.expand_star(None, options)?,
         };
         for name in excluded(options) {
             let before = items.len();
@@ -60,7 +58,7 @@ impl Binder<'_> {
     /// All columns of the rows, or of one relation among them.
     pub(super) fn expand_star(
         &self,
-        relation: Option<&str>,
+        relation: Option<Qualifier<'_>>,
         node: &impl super::place::Place,
     ) -> Result<Vec<SelectItem>> {
         let items: Vec<SelectItem> = self
@@ -84,7 +82,7 @@ impl Binder<'_> {
             return match relation {
                 Some(relation) => Err(BindError::NotFound {
                     kind: ObjectKind::Table,
-                    name: relation.to_owned(),
+                    name: relation.name.to_owned(),
                     hint: None,
                     span: self.span(node),
                 }

@@ -195,7 +195,7 @@ impl Binder<'_> {
 
     /// What an aggregate may have within its parentheses, but not over a window.
     fn refuse_in_aggregate(&self, name: &str, node: &ast::Function) -> Result<()> {
-        if ignores_nulls(node) {
+        if null_treatment(node) == Some(NullTreatment::IgnoreNulls) {
             return self.unsupported(format!("IGNORE NULLS for {name}"), node);
         }
         let FunctionArguments::List(list) = &node.args else {
@@ -247,7 +247,7 @@ impl Binder<'_> {
                 _ => return self.invalid(format!("{name}(*) means nothing"), node),
             }
         }
-        let ignore_nulls = ignores_nulls(node);
+        let ignore_nulls = null_treatment(node) == Some(NullTreatment::IgnoreNulls);
         if ignore_nulls && !function.takes_null_treatment() {
             return self.unsupported(format!("IGNORE NULLS for {name}"), node);
         }
@@ -345,17 +345,16 @@ impl Binder<'_> {
     }
 }
 
-fn ignores_nulls(node: &ast::Function) -> bool {
+/// What a call says of NULLs, within its parentheses or behind them.
+pub(super) fn null_treatment(node: &ast::Function) -> Option<NullTreatment> {
     let inside = match &node.args {
-        FunctionArguments::List(list) => list.clauses.iter().any(|clause| {
-            matches!(
-                clause,
-                FunctionArgumentClause::IgnoreOrRespectNulls(NullTreatment::IgnoreNulls)
-            )
+        FunctionArguments::List(list) => list.clauses.iter().find_map(|clause| match clause {
+            FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => Some(*treatment),
+            _ => None,
         }),
-        _ => false,
+        _ => None,
     };
-    inside || matches!(node.null_treatment, Some(NullTreatment::IgnoreNulls))
+    inside.or(node.null_treatment)
 }
 
 /// The waiting subqueries that come before the windows, and those that read the value of a window or of another
