@@ -3,9 +3,9 @@
 use super::Binder;
 use super::collations::Collated;
 use super::equality::same;
-use super::frame::Clause;
+use super::frame::{Clause, Frame, PendingApply};
 use super::output::text_of_call;
-use llkv_expr::{AggregateExpr, AggregateFunction, Expr, SortKey};
+use llkv_expr::{AggregateExpr, AggregateFunction, ColumnId, Expr, SortKey};
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast::{
@@ -32,20 +32,49 @@ impl Binder<'_> {
         args: &[&FunctionArgExpr],
     ) -> Result<Expr> {
         let clause = self.frames.last().map_or(Clause::Row, |frame| frame.clause);
+        let outside = self.enter_aggregate();
+        let bound = self.bind_aggregate_parts(function, name, call, args);
+        let subqueries = self.leave_aggregate(clause, outside);
+        let bound = bound?;
+        let owner = self.owner_of(&bound);
+        let clause = self
+            .frames
+            .get(owner)
+            .map_or(Clause::Row, |frame| frame.clause);
         if !clause.takes_aggregates() {
             return self.grouping_error(
                 format!("aggregate functions are not allowed in {}", clause.name()),
                 call,
             );
         }
-        let outside = self.enter_aggregate();
-        let bound = self.bind_aggregate_parts(function, name, call, args);
-        self.leave_aggregate(clause, outside);
-        self.add_aggregate(bound?, call)
+        let is_own = owner + 1 == self.frames.len();
+        match self.frames.get_mut(owner) {
+            Some(frame) if is_own => frame.row_pending.extend(subqueries),
+            _ if subqueries.is_empty() => {}
+            _ => return self.unsupported("a subquery in an aggregate of a query around", call),
+        }
+        self.add_aggregate(owner, bound, call)
+    }
+
+    /// The query that an aggregate is of: the innermost one of which it reads a column, as the standard has it. One that reads
+    /// none is of the query in which it stands.
+    fn owner_of(&self, call: &AggregateExpr) -> usize {
+        let own = self.frames.len().saturating_sub(1);
+        let keys = call.order_by.iter().map(|key| &key.expr);
+        let exprs = call.args.iter().chain(&call.filter).chain(keys);
+        let depth_of = |id: ColumnId| {
+            let has = |frame: &Frame| frame.scope.columns.iter().any(|c| c.column.id == id);
+            self.frames.iter().rposition(has).unwrap_or(own)
+        };
+        exprs
+            .flat_map(Expr::columns)
+            .map(depth_of)
+            .max()
+            .unwrap_or(own)
     }
 
     /// Subqueries met from here on see rows, not groups.
-    fn enter_aggregate(&mut self) -> Vec<super::frame::PendingApply> {
+    fn enter_aggregate(&mut self) -> Vec<PendingApply> {
         match self.frames.last_mut() {
             Some(frame) => {
                 frame.clause = Clause::Aggregate;
@@ -55,11 +84,14 @@ impl Binder<'_> {
         }
     }
 
-    fn leave_aggregate(&mut self, clause: Clause, outside: Vec<super::frame::PendingApply>) {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.clause = clause;
-            let inside = std::mem::replace(&mut frame.pending, outside);
-            frame.row_pending.extend(inside);
+    /// Gives the subqueries that were met.
+    fn leave_aggregate(&mut self, clause: Clause, outside: Vec<PendingApply>) -> Vec<PendingApply> {
+        match self.frames.last_mut() {
+            Some(frame) => {
+                frame.clause = clause;
+                std::mem::replace(&mut frame.pending, outside)
+            }
+            None => Vec::new(),
         }
     }
 
@@ -362,9 +394,14 @@ impl Binder<'_> {
         Ok(if wide_sum { SqlType::Int64 } else { ty })
     }
 
-    /// The column of a call: the same call twice is one column.
-    fn add_aggregate(&mut self, call: AggregateExpr, node: &ast::Function) -> Result<Expr> {
-        let known = self.frames.last().and_then(|frame| {
+    /// The column of a call of a query: the same call twice is one column.
+    fn add_aggregate(
+        &mut self,
+        owner: usize,
+        call: AggregateExpr,
+        node: &ast::Function,
+    ) -> Result<Expr> {
+        let known = self.frames.get(owner).and_then(|frame| {
             frame
                 .aggregates
                 .iter()
@@ -377,7 +414,7 @@ impl Binder<'_> {
         let nullable = !call.function.is_count() && call.function != AggregateFunction::Total;
         let column = self.new_column(text_of_call(node), call.ty, nullable);
         let expr = Expr::column(column.id, column.ty);
-        match self.frames.last_mut() {
+        match self.frames.get_mut(owner) {
             Some(frame) => frame.aggregates.push((column, call)),
             None => return self.invalid("an aggregate outside a query", node),
         }

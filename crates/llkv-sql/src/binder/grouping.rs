@@ -38,7 +38,7 @@ impl Binder<'_> {
             (Some(exprs), [modifier]) => self.bind_modified(exprs, modifier, items)?,
             _ => return super::unsupported("several modifiers of GROUP BY"),
         };
-        self.group_subqueries(&groups.keys);
+        self.group_subqueries(&groups.keys)?;
         Ok(Some(groups))
     }
 
@@ -91,17 +91,27 @@ impl Binder<'_> {
 
     /// Subqueries that a key of GROUP BY needs are applied before grouping, although they may have come
     /// with the SELECT list, when the key is an ordinal or an alias.
-    fn group_subqueries(&mut self, groups: &[Expr]) {
+    fn group_subqueries(&mut self, groups: &[Expr]) -> Result<()> {
         let Some(frame) = self.frames.last_mut() else {
-            return;
+            return Ok(());
         };
         let used: Vec<ColumnId> = groups.iter().flat_map(Expr::columns).collect();
         for pending in std::mem::take(&mut frame.pending) {
-            match pending.values().iter().any(|id| used.contains(id)) {
-                true => frame.row_pending.push(pending),
-                false => frame.pending.push(pending),
+            if !pending.values().iter().any(|id| used.contains(id)) {
+                frame.pending.push(pending);
+                continue;
             }
+            let read = pending.inner.free_columns();
+            if let Some((column, _)) = frame.aggregates.iter().find(|(c, _)| read.contains(c.id)) {
+                return Err(BindError::Grouping {
+                    message: format!("{} is not allowed in GROUP BY", column.name),
+                    span: None,
+                }
+                .into());
+            }
+            frame.row_pending.push(pending);
         }
+        Ok(())
     }
 }
 
