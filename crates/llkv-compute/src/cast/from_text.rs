@@ -44,7 +44,7 @@ pub(super) fn from_text(conversion: Conversion, array: &ArrayRef) -> Result<Arra
             parsed::<dt::TimestampMicrosecondType>(conversion, array, parse::timestamp_tz)
         }
         T::Interval => parsed::<dt::IntervalMonthDayNanoType>(conversion, array, interval::parse),
-        T::Blob => blobs(array),
+        T::Blob => blobs(conversion, array),
         _ => Err(conversion.refuse("a text")),
     }
 }
@@ -89,8 +89,8 @@ fn booleans(conversion: Conversion, array: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(out.finish()))
 }
 
-/// `\x` and hexadecimal digits, else the bytes of the text.
-fn blobs(array: &ArrayRef) -> Result<ArrayRef> {
+/// `\x` and hexadecimal digits, else the bytes of the text with its escapes read.
+fn blobs(conversion: Conversion, array: &ArrayRef) -> Result<ArrayRef> {
     let texts = text(array.as_ref())?;
     let nulls = some_nulls(array);
     let mut out = BinaryViewBuilder::with_capacity(array.len());
@@ -100,13 +100,17 @@ fn blobs(array: &ArrayRef) -> Result<ArrayRef> {
             continue;
         }
         let value = texts.value(row);
-        match value.strip_prefix("\\x").and_then(parse::hex) {
+        if !value.contains('\\') {
+            out.append_value(value.as_bytes());
+            continue;
+        }
+        let hex = value.strip_prefix("\\x").and_then(parse::hex);
+        match hex.or_else(|| parse::escaped_bytes(value)) {
             Some(bytes) => out.append_value(bytes),
-            // A backslash is written as two.
-            None if value.contains("\\\\") => {
-                out.append_value(value.replace("\\\\", "\\").as_bytes());
+            None if conversion.mode == CastMode::Strict => {
+                return Err(conversion.refuse_row(array.as_ref(), row));
             }
-            None => out.append_value(value.as_bytes()),
+            None => out.append_null(),
         }
     }
     Ok(Arc::new(out.finish()))

@@ -4,7 +4,8 @@
 //!   loses digits rounded half away from zero; a float becomes a decimal by its shortest decimal form.
 //! - Numbers and BOOLEAN convert both ways: zero is false.
 //! - TEXT is parsed strictly, surrounding blanks allowed; every type has a text form (`llkv_types::text`).
-//! - BLOB as TEXT is `\x` and hexadecimal digits; TEXT as BLOB reads that form, else takes the bytes.
+//! - BLOB as TEXT is `\x` and hexadecimal digits; TEXT as BLOB reads that form, else takes the bytes with the escapes `\\`,
+//!   `\xNN` and `\NNN` (octal).
 //! - DATE, TIME and the timestamps convert as far as the target has the parts.
 //!
 //! [`CastMode::Sqlite`] never fails: text gives its numeric prefix or zero, numbers out of range the

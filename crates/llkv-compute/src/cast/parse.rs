@@ -84,6 +84,36 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// The bytes of a text in which a backslash begins an escape: `\\` is one, `\xNN` a byte by its hexadecimal digits, as DuckDB
+/// writes it, `\NNN` one by its octal ones, as PostgreSQL does. `None` for any other.
+pub(crate) fn escaped_bytes(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first != b'\\' {
+            out.push(*first);
+            continue;
+        }
+        let number = |digits: &[u8], radix| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            let are_digits = digits.chars().all(|digit| digit.is_digit(radix));
+            are_digits
+                .then(|| u8::from_str_radix(digits, radix).ok())
+                .flatten()
+        };
+        let (byte, after) = match rest {
+            [b'\\', after @ ..] => (b'\\', after),
+            [b'x', a, b, after @ ..] => (number(&[*a, *b], 16)?, after),
+            [a, b, c, after @ ..] => (number(&[*a, *b, *c], 8)?, after),
+            _ => return None,
+        };
+        out.push(byte);
+        rest = after;
+    }
+    Some(out)
+}
+
 /// Bytes from pairs of hexadecimal digits.
 pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();

@@ -182,7 +182,7 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// SQLite and DuckDB drop no column that something else of the table needs.
+    /// SQLite and DuckDB drop no column that something else of the table needs. A CHECK of this column alone goes with it.
     fn refuse_needed_column(
         &self,
         info: &TableInfo,
@@ -192,11 +192,20 @@ impl Binder<'_> {
     ) -> Result<()> {
         let of_key = |key: &&KeyDefinition| key.columns.contains(&(position as u32));
         let indexes = self.catalog.indexes(info.id);
+        let mut of_others = Vec::new();
+        for other in info
+            .columns
+            .iter()
+            .filter(|other| other.field != column.field)
+        {
+            of_others.extend(alter_texts::checks_of(info, &other.name)?);
+        }
+        let mut checks = checks.iter();
         let dependent = if let Some(key) = info.keys.iter().find(of_key) {
             format!("constraint \"{}\"", key.name)
         } else if let Some(index) = indexes.iter().find(|i| i.fields.contains(&column.field)) {
             format!("index \"{}\"", index.name)
-        } else if let Some(check) = checks.first() {
+        } else if let Some(check) = checks.find(|check| of_others.contains(check)) {
             format!("constraint \"{check}\"")
         } else {
             return Ok(());
