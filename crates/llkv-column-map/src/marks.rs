@@ -160,8 +160,21 @@ impl Marks {
         let of_sets = self.sets.iter();
         let of_sets = of_sets.map(|set| set.rows.range_cardinality(first..=last) as usize);
         let mut marks = Vec::with_capacity(of_runs.chain(of_sets).sum());
-        marks.extend(self.range(first, last));
+        self.for_each(first, last, |mark| marks.push(mark));
         marks
+    }
+
+    /// Calls `f` on the marks of rows `first..=last`, in no order: what [`Marks::range`] gives, without a step of an iterator for
+    /// each.
+    pub(crate) fn for_each(&self, first: RowId, last: RowId, mut f: impl FnMut(Mark)) {
+        for run in &self.runs {
+            within(&run.marks, first, last)
+                .iter()
+                .for_each(|mark| f(*mark));
+        }
+        for set in &self.sets {
+            set.range(first, last).for_each(&mut f);
+        }
     }
 
     /// The marks of rows `first..=last`, in no order.

@@ -328,13 +328,14 @@ impl MorselReader {
             }
         }
         let (first, last) = (group.row_id(start), group.row_id(end - 1));
-        for mark in self.version.marks.range(first, last) {
+        let selection = &mut self.selection;
+        self.version.marks.for_each(first, last, |mark| {
             if mark.deleted_by <= snapshot
                 && let Some(position) = group.position(mark.row_id)
             {
-                self.selection.remove(position - start);
+                selection.remove(position - start);
             }
-        }
+        });
         if let Some(own) = &self.spec.own_deletes {
             group.id_ranges(start, rows, |from, to, first| {
                 for position in from..to {
