@@ -124,8 +124,8 @@ impl Prepared {
         Ok(self.wide.insert(wide))
     }
 
-    /// The plan, with values of the types that its places ask for. `None` where the values decide what the plan is:
-    /// in SQLite's dialect also where one is of another type than its place asks for.
+    /// The plan, with values of the types that its places ask for. `None` where the values decide what the plan is: also where
+    /// one is a number that its place does not take, in SQLite's dialect where it is of another type than that asks for.
     fn ready<'s, 'v: 's>(
         &'s self,
         values: &'v [Scalar],
@@ -135,7 +135,7 @@ impl Prepared {
         };
         let values = match self.reading.dialect.values_carry_types() {
             true => self.places.exact_values(values),
-            false => Some(self.places.values(values)?),
+            false => self.places.values(values)?,
         };
         Ok(values.map(|values| (plan, values)))
     }

@@ -44,13 +44,14 @@ impl Places {
         Some(Cow::Owned(converted))
     }
 
-    /// The values by place: each parameter's, cast to the type that the place asks for.
+    /// The values by place: each parameter's, cast to the type that the place asks for. None where that would make another
+    /// number of one: the statement is another one with it.
     ///
     /// # Errors
     /// When a value cannot be cast.
-    pub(crate) fn values<'v>(&self, values: &'v [Scalar]) -> Result<PlacedValues<'v>> {
+    pub(crate) fn values<'v>(&self, values: &'v [Scalar]) -> Result<Option<PlacedValues<'v>>> {
         if self.take_as_given(values) {
-            return Ok(Cow::Borrowed(values));
+            return Ok(Some(Cow::Borrowed(values)));
         }
         // A loop, as above.
         let mut converted = Vec::with_capacity(self.places.len());
@@ -61,11 +62,29 @@ impl Places {
             })?;
             converted.push(match convert(value, *ty) {
                 Some(converted) => converted,
+                None if is_exact(*ty) && value.sql_type().is_numeric() => {
+                    match same_number(value, *ty) {
+                        Some(converted) => converted,
+                        None => return Ok(None),
+                    }
+                }
                 None => llkv_compute::fold(&Expr::Literal(value.clone()).cast(*ty))?,
             });
         }
-        Ok(Cow::Owned(converted))
+        Ok(Some(Cow::Owned(converted)))
     }
+}
+
+/// True for the types of numbers that round what does not fit them.
+const fn is_exact(ty: SqlType) -> bool {
+    ty.is_integer() || matches!(ty, SqlType::Decimal { .. })
+}
+
+/// The value in another type, if it is the same number there.
+fn same_number(value: &Scalar, ty: SqlType) -> Option<Scalar> {
+    let cast = |value: &Scalar, ty| llkv_compute::fold(&Expr::Literal(value.clone()).cast(ty)).ok();
+    let converted = cast(value, ty)?;
+    (cast(&converted, value.sql_type()).as_ref() == Some(value)).then_some(converted)
 }
 
 fn number(expr: &mut Expr, places: &mut Vec<(usize, SqlType)>) {

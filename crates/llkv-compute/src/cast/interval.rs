@@ -1,4 +1,5 @@
-//! INTERVAL from text: `1 year 2 months 3 days 04:05:06`, `-90 minutes`, `1.5 hours`, `P1Y2M3DT4H5M6S`.
+//! INTERVAL from text: `1 year 2 months 3 days 04:05:06`, `-90 minutes`, `1.5 hours`, `P1Y2M3DT4H5M6S`, the standard's
+//! `1-2 3 04:05:06`.
 
 use super::parse::Cursor;
 use arrow::datatypes::IntervalMonthDayNano;
@@ -94,12 +95,13 @@ fn count(cursor: &mut Cursor<'_>) -> Option<i128> {
     Some(whole * FRACTION_UNIT + fraction)
 }
 
-/// Parses the forms above; units may be left out for seconds, `ago` at the end turns the sign.
+/// Parses the forms above; `ago` at the end turns the sign. A number without a unit is days before a time of day, else, once,
+/// seconds.
 pub(super) fn parse(text: &str) -> Option<IntervalMonthDayNano> {
     let mut cursor = Cursor::new(text);
     cursor.take('@');
     let mut sum = Sum::default();
-    let mut parts = 0;
+    let (mut parts, mut has_bare) = (0, false);
     cursor.skip_blanks();
     if cursor.take('P') || cursor.take('p') {
         return designators(&mut cursor);
@@ -116,15 +118,36 @@ pub(super) fn parse(text: &str) -> Option<IntervalMonthDayNano> {
         if cursor.take(':') {
             let clock = clock(&mut cursor, number / FRACTION_UNIT)?;
             sum.nanos = sum.nanos.checked_add(clock * sign)?;
+        } else if cursor.take('-') {
+            let months = years_and_months(&mut cursor, number)?;
+            sum.months = sum.months.checked_add(months * sign)?;
         } else {
             cursor.skip_blanks();
             let name = cursor.take_while(|c| c.is_ascii_alphabetic());
+            let name = match name {
+                "" if is_before_clock(cursor.clone()) => "day",
+                "" if std::mem::replace(&mut has_bare, true) => return None,
+                name => name,
+            };
             sum.add(number * sign, unit(name)?)?;
         }
         parts += 1;
         cursor.skip_blanks();
     }
     if parts == 0 { None } else { sum.finish(1) }
+}
+
+/// `MM` after years, given in billionths, and a `-`: months.
+fn years_and_months(cursor: &mut Cursor<'_>, years: i128) -> Option<i128> {
+    let months = i128::from(cursor.number()?);
+    let is_whole = years % FRACTION_UNIT == 0;
+    (is_whole && months < 12).then_some(years / FRACTION_UNIT * 12 + months)
+}
+
+/// True where a time of day comes next.
+fn is_before_clock(mut cursor: Cursor<'_>) -> bool {
+    sign(&mut cursor);
+    count(&mut cursor).is_some() && cursor.take(':')
 }
 
 /// `[HH:]MM[:SS[.f]]` after the hours: nanoseconds.

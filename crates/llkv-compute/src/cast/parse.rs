@@ -131,6 +131,7 @@ pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// What is left of a text while it is parsed.
+#[derive(Clone)]
 pub(super) struct Cursor<'a> {
     rest: &'a str,
 }

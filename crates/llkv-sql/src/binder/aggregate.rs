@@ -108,6 +108,16 @@ impl Binder<'_> {
             }
             _ => function,
         };
+        let takes_group = matches!(
+            function,
+            AggregateFunction::StringAgg
+                | AggregateFunction::QuantileCont
+                | AggregateFunction::QuantileDisc
+                | AggregateFunction::Mode
+        );
+        if !call.within_group.is_empty() && !takes_group {
+            return self.invalid(format!("{name} takes no WITHIN GROUP"), call);
+        }
         if self.dialect == crate::SqlDialect::DuckDb && matches!(name, "count_if" | "countif") {
             return self.bind_count_if(name, call, args);
         }
@@ -286,6 +296,10 @@ impl Binder<'_> {
                 self.as_variant(arg)
             }
             SqlType::Boolean if number && self.dialect == crate::SqlDialect::DuckDb => {
+                arg.cast(SqlType::Int64)
+            }
+            // Of a parameter, the value will say.
+            SqlType::Null if number && matches!(arg, Expr::Parameter { .. }) => {
                 arg.cast(SqlType::Int64)
             }
             SqlType::Null if number => self.coerce(arg, SqlType::Int64),

@@ -203,6 +203,7 @@ impl Binder<'_> {
         self.may_widen |= self.dialect.values_carry_types();
         let inner = match inner.ty() {
             SqlType::Boolean if self.dialect.booleans_are_integers() => inner.cast(SqlType::Int64),
+            SqlType::Null if matches!(inner, Expr::Parameter { .. }) => inner.cast(SqlType::Int32),
             SqlType::Null => self.coerce(inner, SqlType::Int32),
             _ if self.dialect.values_carry_types()
                 && (self.wide_results || !inner.ty().is_numeric()) =>

@@ -40,7 +40,7 @@ impl Binder<'_> {
         if let Some(aggregate) = self.aggregate_named(&lower, &args) {
             return self.bind_aggregate(aggregate, &lower, function, &args);
         }
-        if function.filter.is_some() || !function.within_group.is_empty() {
+        if function.filter.is_some() || super::windows::has_own_order(function) {
             return self.invalid(format!("{lower} is no aggregate function"), function);
         }
         if let FunctionArguments::List(list) = &function.args

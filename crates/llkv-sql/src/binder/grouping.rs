@@ -61,6 +61,12 @@ impl Binder<'_> {
 
     pub(super) fn bind_group(&mut self, expr: &ast::Expr, items: &[SelectItem]) -> Result<Expr> {
         let (inner, explicit) = self.without_collation(expr)?;
+        if self.dialect == crate::SqlDialect::Llkv && super::order::is_other_constant(inner) {
+            return self.invalid(
+                "a constant in GROUP BY is the position of a value, from 1",
+                expr,
+            );
+        }
         if let Some(position) = self.ordinal(inner) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => {

@@ -55,6 +55,12 @@ impl Binder<'_> {
         expr: &ast::Expr,
         items: &[SelectItem],
     ) -> Result<(Expr, Collated)> {
+        if self.dialect != crate::SqlDialect::Sqlite && is_other_constant(expr) {
+            return self.invalid(
+                "a constant in ORDER BY is the position of a value, from 1",
+                expr,
+            );
+        }
         if let Some(position) = self.ordinal(expr) {
             return match position.checked_sub(1).and_then(|i| items.get(i)) {
                 Some(item) => Ok((item.expr.clone(), item.collated)),
@@ -132,6 +138,23 @@ impl Binder<'_> {
 
 /// The largest integer that SQLite takes for a position.
 const LAST_POSITION: usize = i32::MAX as usize;
+
+/// A constant that is no position: everybody who writes one means something else.
+pub(super) fn is_other_constant(expr: &ast::Expr) -> bool {
+    let literal = match expr {
+        ast::Expr::UnaryOp {
+            op: ast::UnaryOperator::Minus,
+            expr,
+        } => return ordinal(expr).is_some() || is_other_constant(expr),
+        ast::Expr::Value(literal) => &literal.value,
+        _ => return false,
+    };
+    match literal {
+        ast::Value::Number(..) => ordinal(expr).is_none(),
+        ast::Value::SingleQuotedString(_) | ast::Value::Boolean(_) => true,
+        _ => false,
+    }
+}
 
 fn ordinal(expr: &ast::Expr) -> Option<usize> {
     match expr {

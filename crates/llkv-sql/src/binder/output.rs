@@ -1,5 +1,6 @@
 //! Names of result columns.
 
+use crate::text::{exclusion_of, readable};
 use sqlparser::ast;
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -84,6 +85,12 @@ fn write_expr(text: &mut Cut, expr: &ast::Expr) -> fmt::Result {
 
 /// Writes a call; one with more than arguments between its parentheses in the library's way.
 fn write_call(text: &mut Cut, call: &ast::Function) -> fmt::Result {
+    if let Some(ast::WindowType::WindowSpec(window)) = &call.over
+        && let Some(key) = window.order_by.last()
+        && exclusion_of(&key.expr).is_some()
+    {
+        return text.write_str(&readable(call.to_string()));
+    }
     let list = match &call.args {
         ast::FunctionArguments::List(list)
             if list.clauses.is_empty()

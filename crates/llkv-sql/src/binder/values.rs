@@ -140,7 +140,7 @@ impl Binder<'_> {
             let exprs: Vec<&Expr> = column.iter().collect();
             match self.unify(&exprs) {
                 Some(SqlType::Null) | None if column.iter().all(|e| e.ty() == SqlType::Null) => {
-                    types.push(SqlType::Text);
+                    types.push(SqlType::Null);
                 }
                 Some(ty) => types.push(ty),
                 None => {

@@ -4,7 +4,7 @@
 use super::Binder;
 use super::equality::same;
 use super::frame::{Clause, PendingApply};
-use super::output::text_of_node;
+use super::output::text_of_call;
 use llkv_expr::{ColumnId, Expr, SortKey, WindowCall, WindowExpr, WindowFrame, WindowFunction};
 use llkv_plan::{ApplyKind, LogicalPlan, PlanColumn, Window};
 use llkv_result::Result;
@@ -172,7 +172,7 @@ impl Binder<'_> {
         let (partition_by, order_by, frame) =
             self.apart_from_collations(|binder| binder.bind_window(over, node))?;
         let draft = WindowDraft {
-            column: self.new_column(text_of_node(node), call.ty(), true),
+            column: self.new_column(text_of_call(node), call.ty(), true),
             partition_by,
             order_by,
             call,
@@ -205,11 +205,7 @@ impl Binder<'_> {
         if distinct && self.dialect != crate::SqlDialect::DuckDb {
             return self.unsupported("DISTINCT for window functions", node);
         }
-        let ordered = list
-            .clauses
-            .iter()
-            .any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
-        if ordered || !node.within_group.is_empty() {
+        if has_own_order(node) {
             return self.unsupported("ORDER BY within an aggregate over a window", node);
         }
         Ok(())
@@ -229,6 +225,9 @@ impl Binder<'_> {
             && list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
         {
             return self.unsupported("DISTINCT for window functions", node);
+        }
+        if has_own_order(node) {
+            return self.unsupported(format!("ORDER BY within {name}"), node);
         }
         let (least, most) = function.arity();
         if args.len() < least || args.len() > most {
@@ -343,6 +342,18 @@ impl Binder<'_> {
         };
         Ok(())
     }
+}
+
+/// Whether a call has an order within its parentheses, or a WITHIN GROUP behind them.
+pub(super) fn has_own_order(node: &ast::Function) -> bool {
+    let is_ordered = match &node.args {
+        FunctionArguments::List(list) => {
+            let mut clauses = list.clauses.iter();
+            clauses.any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)))
+        }
+        _ => false,
+    };
+    is_ordered || !node.within_group.is_empty()
 }
 
 /// What a call says of NULLs, within its parentheses or behind them.

@@ -26,6 +26,42 @@ pub(crate) fn exclusion_of(key: &ast::Expr) -> Option<&str> {
     }
 }
 
+/// The text of a call as it was written: with EXCLUDE in the place of its mark.
+pub(crate) fn readable(text: String) -> String {
+    let Some(at) = text.find(MARK) else {
+        return text;
+    };
+    let (before, rest) = text.split_at(at);
+    let mark = rest
+        .strip_prefix(MARK)
+        .and_then(|rest| rest.split_once('"'));
+    let (Some(before), Some((kind, after))) = (before.strip_suffix('"'), mark) else {
+        return text;
+    };
+    let before = before
+        .strip_suffix(", ")
+        .or_else(|| before.strip_suffix("ORDER BY "))
+        .unwrap_or(before);
+    let frame = after
+        .split_once(')')
+        .filter(|(_, rest)| !rest.contains(MARK));
+    match frame {
+        Some((frame, rest)) => {
+            let blank = if before.ends_with(['(', ' ']) {
+                ""
+            } else {
+                " "
+            };
+            let frame = frame.trim_start();
+            format!(
+                "{before}{blank}{frame} EXCLUDE {}){rest}",
+                kind.to_uppercase()
+            )
+        }
+        None => text,
+    }
+}
+
 /// The tokens with marks in the place of EXCLUDE.
 pub(super) fn with_marks(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|t| is_word(&t.token, "EXCLUDE")) {

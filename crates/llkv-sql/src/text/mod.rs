@@ -2,6 +2,7 @@
 
 mod create_as;
 mod exclusions;
+mod from_first;
 mod given_row;
 mod grammar;
 mod hints;
@@ -18,7 +19,7 @@ mod suite;
 mod tokens;
 mod trigger;
 
-pub(crate) use exclusions::exclusion_of;
+pub(crate) use exclusions::{exclusion_of, readable};
 pub(crate) use given_row::GivenRow;
 pub(crate) use location::SourceText;
 pub(crate) use parse::{

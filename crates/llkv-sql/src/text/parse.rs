@@ -182,6 +182,10 @@ fn by_library<T, R>(
     number_hexadecimals(&mut tokens, source.text(), dialect);
     number_parameters(&mut tokens);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
+    let tokens = match dialect {
+        SqlDialect::Sqlite => tokens,
+        _ => super::from_first::with_select(tokens),
+    };
     let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_steps(
         tokens.iter().filter_map(|t| token_step(&t.token)),
