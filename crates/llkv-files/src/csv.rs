@@ -21,6 +21,12 @@ use std::sync::Arc;
 /// Rows on which types are found out: what DuckDB samples, too.
 const SAMPLE_ROWS: usize = 20_480;
 
+/// Separators that are looked for where nothing tells which one it is.
+const DELIMITERS: [u8; 4] = [b',', b';', b'|', b'\t'];
+
+/// Bytes in which they are looked for.
+const SNIFFED_BYTES: u64 = 1 << 16;
+
 /// Bytes that one read asks of the file.
 const READ_BYTES: usize = 1 << 20;
 
@@ -40,6 +46,11 @@ pub(crate) struct CsvSource {
 impl CsvSource {
     pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Self> {
         let mut file = File::open(path).map_err(|e| io(path, "open", &e))?;
+        let mut options = options.clone();
+        if options.columns.is_none() && options.delimiter.is_none() {
+            options.delimiter = likely_delimiter(path, &mut file, &options)?;
+        }
+        let options = &options;
         let has_header = match options.header {
             Some(told) => told,
             None => looks_like_header(path, &mut file, options)?,
@@ -48,7 +59,10 @@ impl CsvSource {
             Some(given) => (Arc::new(parser_schema(given)), Arc::clone(given)),
             None => {
                 let found = infer(path, &mut file, options, has_header)?;
-                let named = if has_header { found } else { numbered(&found) };
+                let named = match has_header {
+                    true => distinct(&found),
+                    false => numbered(&found),
+                };
                 let schema = sql_schema(path, &named)?;
                 (Arc::new(parser_schema(&schema)), schema)
             }
@@ -70,6 +84,64 @@ impl CsvSource {
             schema,
         })
     }
+}
+
+/// What separates the values of a file that does not tell: of the usual separators the one that stands equally often in each of the
+/// first lines, a comma before the others. None where the name tells, or none does.
+fn likely_delimiter(path: &Path, file: &mut File, options: &FileOptions) -> Result<Option<u8>> {
+    if delimiter_of(path, options) != b',' {
+        return Ok(None);
+    }
+    let mut sample = Vec::new();
+    file.rewind().map_err(|e| io(path, "read", &e))?;
+    let mut beginning = Read::by_ref(file).take(SNIFFED_BYTES);
+    beginning
+        .read_to_end(&mut sample)
+        .map_err(|e| io(path, "read", &e))?;
+    let is_whole = (sample.len() as u64) < SNIFFED_BYTES;
+    let quote = options.quote.unwrap_or(b'"');
+    let counts = DELIMITERS.map(|delimiter| count_per_line(&sample, is_whole, delimiter, quote));
+    let found = DELIMITERS.into_iter().zip(counts);
+    let found = found.filter_map(|(delimiter, count)| Some((delimiter, count.filter(|n| *n > 0)?)));
+    let best = found.max_by_key(|(delimiter, count)| (*delimiter == b',', *count));
+    Ok(best.map(|(delimiter, _)| delimiter))
+}
+
+/// How often a separator stands in each line outside of quotes; none where lines differ.
+fn count_per_line(sample: &[u8], is_whole: bool, delimiter: u8, quote: u8) -> Option<usize> {
+    let mut known = None;
+    let (mut count, mut length, mut is_quoted) = (0, 0, false);
+    let end = is_whole.then_some(b'\n');
+    for byte in sample.iter().copied().chain(end) {
+        match byte {
+            b'\n' if !is_quoted => {
+                if length > 0 && known.replace(count).is_some_and(|known| known != count) {
+                    return None;
+                }
+                (count, length) = (0, 0);
+                continue;
+            }
+            b'\r' => continue,
+            byte if byte == quote => is_quoted = !is_quoted,
+            byte if byte == delimiter && !is_quoted => count += 1,
+            _ => {}
+        }
+        length += 1;
+    }
+    known
+}
+
+/// The columns with names that tell them apart: `a`, `a_1`, `a_2`, ...
+fn distinct(schema: &Schema) -> Schema {
+    let mut taken: HashSet<String> = HashSet::new();
+    let fields = schema.fields().iter().map(|field| {
+        let given = field.name();
+        let mut names = std::iter::once(given.clone())
+            .chain((1usize..).map(|number| format!("{given}_{number}")));
+        let name = names.find(|name| taken.insert(name.to_lowercase()));
+        field.as_ref().clone().with_name(name.unwrap_or_default())
+    });
+    Schema::new(fields.collect::<Vec<Field>>())
 }
 
 fn format(path: &Path, options: &FileOptions, has_header: bool) -> Format {

@@ -34,7 +34,7 @@ fn truncate(part: Part, moment: Moment) -> Option<i64> {
         Part::Millennium => era(1_000)?,
         Part::Century => era(100)?,
         Part::Decade => day(year.div_euclid(10) * 10, 1)?,
-        Part::Year | Part::DayOfYear => day(year, 1)?,
+        Part::Year => day(year, 1)?,
         Part::IsoYear => {
             let (_, week) = moment.iso_week();
             let monday = i64::from(moment.days) - (moment.iso_weekday() - 1) - (week - 1) * 7;
@@ -43,7 +43,9 @@ fn truncate(part: Part, moment: Moment) -> Option<i64> {
         Part::Quarter => day(year, (month - 1) / 3 * 3 + 1)?,
         Part::Month => day(year, month)?,
         Part::Week => moment.days - (moment.iso_weekday() - 1) as i32,
-        Part::Day | Part::Weekday | Part::IsoWeekday | Part::Julian => moment.days,
+        Part::Day | Part::DayOfYear | Part::Weekday | Part::IsoWeekday | Part::Julian => {
+            moment.days
+        }
         Part::Hour => return clock(3_600 * MICROS_PER_SECOND),
         Part::Minute => return clock(60 * MICROS_PER_SECOND),
         Part::Second | Part::Epoch => return clock(MICROS_PER_SECOND),

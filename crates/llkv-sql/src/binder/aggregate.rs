@@ -154,6 +154,13 @@ impl Binder<'_> {
             (Some(counted), Some(filter)) => Some(Expr::and([filter, counted])),
             (counted, filter) => counted.or(filter),
         };
+        let is_listed = |key: &SortKey| bound.iter().any(|arg| same(arg, &key.expr));
+        if distinct && !order_by.iter().all(is_listed) && self.dialect != crate::SqlDialect::Sqlite {
+            return self.grouping_error(
+                format!("{name}(DISTINCT ...) is ordered by its arguments alone"),
+                call,
+            );
+        }
         let ty = self.aggregate_result(function, name, &mut bound, call)?;
         let function = match collated.iter().any(|collated| !collated.own().is_binary()) {
             true => {
@@ -249,6 +256,12 @@ impl Binder<'_> {
             descending = key.descending;
             let value = self.aggregate_argument(function, key.expr);
             args.insert(0, value);
+        } else if let Some(key) = order_by.pop() {
+            let is_value = args.first().is_some_and(|value| same(value, &key.expr));
+            if !is_value || !order_by.is_empty() {
+                return self.invalid(format!("{name} is ordered by its value alone"), call);
+            }
+            descending = key.descending;
         } else if entry.is_some_and(|entry| entry.ordered_set) {
             return self.invalid(
                 format!("{name} is called as {name}(...) WITHIN GROUP (ORDER BY x)"),

@@ -3,7 +3,7 @@
 use super::Binder;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_plan::{
-    ConflictAction, ExternalSource, FileFormat, FileOptions, GeneratedColumn, Insert, LogicalPlan,
+    ColumnInfo, ConflictAction, ExternalSource, FileFormat, FileOptions, GeneratedColumn, Insert, LogicalPlan,
     PlanStatement, TableInfo,
 };
 use llkv_result::{FileError, Result};
@@ -65,11 +65,9 @@ impl Binder<'_> {
             positions.push(self.column_position(&info, name)?);
         }
         if columns.is_empty() {
-            let is_computed = |at: &usize| {
-                let generated = info.columns.get(*at).map(|column| &column.generated);
-                matches!(generated, Some(Some(GeneratedColumn::Expression(_))))
-            };
-            positions.extend((0..info.columns.len()).filter(|at| !is_computed(at)));
+            let given = info.columns.iter().enumerate();
+            let given = given.filter(|(_, column)| !is_computed(column));
+            positions.extend(given.map(|(at, _)| at));
         }
         let options = FileOptions {
             columns: Some(target_schema(&info, &positions)),
@@ -135,7 +133,11 @@ impl Binder<'_> {
         };
         let (plan, scope) = self.bind_relation(&factor)?;
         if columns.is_empty() {
-            return Ok(plan);
+            let info = self.catalog.table(&self.table_ref(name)?)?;
+            return Ok(match info {
+                Some(info) => without_computed(plan, &info),
+                None => plan,
+            });
         }
         let mut kept = Vec::with_capacity(columns.len());
         for name in columns {
@@ -218,6 +220,21 @@ impl Binder<'_> {
         }
         Ok(())
     }
+}
+
+/// Columns that COPY neither writes nor reads where it names none.
+const fn is_computed(column: &ColumnInfo) -> bool {
+    matches!(column.generated, Some(GeneratedColumn::Expression(_)))
+}
+
+fn without_computed(plan: LogicalPlan, info: &TableInfo) -> LogicalPlan {
+    if !info.columns.iter().any(is_computed) {
+        return plan;
+    }
+    let columns = plan.columns().into_iter().zip(&info.columns);
+    let kept = columns.filter(|(_, own)| !is_computed(own));
+    let kept = kept.map(|(column, _)| column).collect();
+    super::subquery::keep(plan, kept)
 }
 
 /// The columns that a file is read into: their types, not those that its values seem to have.

@@ -10,9 +10,11 @@ use llkv_plan::{
     CheckDefinition, ColumnDefinition, GeneratedColumn, KeyDefinition, LogicalPlan, PlanColumn,
     PlanStatement, TableDefinition, TableRef,
 };
+use crate::dialect::SqlDialect;
 use llkv_result::Result;
 use llkv_types::{Collation, SqlType};
 use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint};
+use hashbrown::HashSet;
 
 /// Columns that a table may have.
 const MAX_COLUMNS: usize = 16_384;
@@ -145,6 +147,11 @@ impl Binder<'_> {
         for constraint in create.constraints.iter().filter(refers) {
             self.define_constraint(constraint, &mut table, &create.name)?;
         }
+        if self.dialect != SqlDialect::Sqlite
+            && let Some(name) = twice(&constraint_names(&table))
+        {
+            return self.invalid(format!("two constraints are named \"{name}\""), &create.name);
+        }
         if table.keys.iter().filter(|key| key.primary).count() > 1 {
             return self.invalid("a table has one primary key", &create.name);
         }
@@ -164,16 +171,11 @@ impl Binder<'_> {
         columns: &[ColumnDefinition],
         create: &ast::CreateTable,
     ) -> Result<()> {
-        let mut names = hashbrown::HashSet::with_capacity(columns.len());
-        for column in columns {
-            if !names.insert(column.name.to_ascii_lowercase()) {
-                return self.invalid(
-                    format!("column \"{}\" is defined twice", column.name),
-                    &create.name,
-                );
-            }
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        match twice(&names) {
+            Some(name) => self.invalid(format!("column \"{name}\" is defined twice"), &create.name),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn define_column(
@@ -356,6 +358,15 @@ impl Binder<'_> {
         }
         let plan = self.bind_query(&view.query)?;
         let given = view.columns.len();
+        if self.dialect == SqlDialect::Llkv {
+            let given = view.columns.iter().map(|column| column.name.value.as_str());
+            let columns = plan.columns();
+            let rest = columns.iter().skip(given.len()).map(|column| &*column.name);
+            let names: Vec<&str> = given.chain(rest).collect();
+            if let Some(name) = twice(&names) {
+                return self.invalid(format!("the view has two columns \"{name}\""), &view.name);
+            }
+        }
         if given > plan.columns().len() {
             return self.invalid(
                 format!(
@@ -465,6 +476,13 @@ fn add_key(
     });
 }
 
+fn constraint_names(table: &TableDefinition) -> Vec<&str> {
+    let keys = table.keys.iter().map(|key| key.name.as_str());
+    let checks = table.checks.iter().map(|check| check.name.as_str());
+    let foreign = table.foreign_keys.iter().map(|key| key.name.as_str());
+    keys.chain(checks).chain(foreign).collect()
+}
+
 fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast::Expr) {
     let made = || {
         let mut used = table.columns.iter();
@@ -479,6 +497,13 @@ fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast:
     table.checks.push(CheckDefinition { name, sql });
 }
 
+/// A name that stands twice, whatever its case.
+fn twice<'n>(names: &[&'n str]) -> Option<&'n str> {
+    let mut known = HashSet::with_capacity(names.len());
+    let mut names = names.iter();
+    names.find(|name| !known.insert(name.to_ascii_lowercase())).copied()
+}
+
 /// The name that was given, or one that no other constraint of the table has: `t_a_key`, `t_a_key1`, ...
 pub(super) fn constraint_name(
     table: &TableDefinition,
@@ -488,10 +513,7 @@ pub(super) fn constraint_name(
     if let Some(given) = given {
         return given.value.clone();
     }
-    let keys = table.keys.iter().map(|key| key.name.as_str());
-    let checks = table.checks.iter().map(|check| check.name.as_str());
-    let foreign = table.foreign_keys.iter().map(|key| key.name.as_str());
-    let taken: Vec<&str> = keys.chain(checks).chain(foreign).collect();
+    let taken = constraint_names(table);
     let is_taken = |name: &str| taken.iter().any(|known| known.eq_ignore_ascii_case(name));
     let made = made();
     if !is_taken(&made) {

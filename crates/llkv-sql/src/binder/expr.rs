@@ -240,6 +240,10 @@ impl Binder<'_> {
         node: &impl super::place::Place,
     ) -> Result<Expr> {
         let inner = self.bind_expr(operand)?;
+        // `nextval('s'::regclass)`, as dumps of PostgreSQL have it: the name.
+        if matches!(data_type, ast::DataType::Regclass) && inner.ty() == SqlType::Text {
+            return Ok(inner);
+        }
         if self.dialect.values_carry_types() && super::types::is_numeric_affinity(data_type) {
             return self.cast_numeric(inner);
         }

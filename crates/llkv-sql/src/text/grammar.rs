@@ -6,7 +6,7 @@ use sqlparser::ast::{
     UnaryOperator,
 };
 use sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence, SQLiteDialect};
-use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
+use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::any::TypeId;
@@ -230,8 +230,13 @@ impl Dialect for Grammar {
     /// `INSERT INTO t SELECT 1 ON CONFLICT ...`: ON names no column.
     fn is_column_alias(&self, keyword: &Keyword, parser: &mut Parser) -> bool {
         let conflict = || matches!(&parser.peek_token_ref().token, Token::Word(w) if w.keyword == Keyword::CONFLICT);
-        let reserved = RESERVED_FOR_COLUMN_ALIAS.contains(keyword);
+        let reserved =
+            RESERVED_FOR_COLUMN_ALIAS.contains(keyword) && !FREE_ALIASES.contains(keyword);
         !(reserved || *keyword == Keyword::ON && conflict())
+    }
+
+    fn is_table_alias(&self, keyword: &Keyword, _: &mut Parser) -> bool {
+        !RESERVED_FOR_TABLE_ALIAS.contains(keyword) || FREE_ALIASES.contains(keyword)
     }
 
     /// `REPLACE INTO` is an INSERT; `CREATE TABLE t (a, b) AS` names columns without types.
@@ -259,6 +264,19 @@ impl Grammar {
             }
     }
 }
+
+/// Words that begin clauses in grammars that the library knows besides ours.
+const FREE_ALIASES: [Keyword; 9] = [
+    Keyword::TOP,
+    Keyword::SORT,
+    Keyword::CLUSTER,
+    Keyword::DISTRIBUTE,
+    Keyword::MINUS,
+    Keyword::VIEW,
+    Keyword::START,
+    Keyword::OUTPUT,
+    Keyword::FORMAT,
+];
 
 /// Between `+` (30) and comparisons (20).
 const BITS_PRECEDENCE: u8 = 25;
@@ -296,6 +314,10 @@ fn word_prefix(parser: &mut Parser, keyword: Keyword) -> Option<Result<Expr, Par
             Some(name.and_then(|name| parser.parse_function(ObjectName::from(vec![name]))))
         }
         Keyword::NULL => Some(parser.parse_value().map(Expr::Value)),
+        Keyword::ROW if *next == Token::LParen => {
+            parser.advance_token();
+            Some(row(parser))
+        }
         Keyword::CAST if *next == Token::LParen => {
             parser.advance_token();
             Some(parser.parse_cast_expr(CastKind::Cast))
@@ -310,6 +332,14 @@ fn word_prefix(parser: &mut Parser, keyword: Keyword) -> Option<Result<Expr, Par
         }
         _ => None,
     }
+}
+
+/// `(a, b)` behind ROW.
+fn row(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.expect_token(&Token::LParen)?;
+    let values = parser.parse_comma_separated(Parser::parse_expr)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Tuple(values))
 }
 
 /// True for what may follow a name in an expression, but neither a function's name nor a type's.

@@ -3,6 +3,7 @@
 mod create_as;
 mod exclusions;
 mod from_first;
+mod generated_columns;
 mod given_row;
 mod grammar;
 mod hints;

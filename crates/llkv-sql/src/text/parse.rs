@@ -180,11 +180,14 @@ fn by_library<T, R>(
     let mut tokens = super::tokens::tokens(lexemes, &grammar)
         .map_err(|e| syntax_error(&e.message, e.location, source))?;
     number_hexadecimals(&mut tokens, source.text(), dialect);
+    let mut tokens = with_whole_numbers(tokens, dialect)
+        .map_err(|at| syntax_error("a number with letters behind it", at, source))?;
     number_parameters(&mut tokens);
     let tokens = super::sequence_options::in_order(without_hints(tokens, dialect));
     let tokens = match dialect {
         SqlDialect::Sqlite => tokens,
-        _ => super::from_first::with_select(tokens),
+        SqlDialect::DuckDb => super::from_first::with_select(tokens),
+        SqlDialect::Llkv => super::generated_columns::in_full(super::from_first::with_select(tokens)),
     };
     let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_steps(
@@ -319,6 +322,55 @@ fn number_hexadecimals(tokens: &mut [TokenWithSpan], text: &str, dialect: SqlDia
             token.token = Token::Number(number, false);
         }
     }
+}
+
+/// `0b11` and `0o17` are numbers, of which the tokenizer makes a zero and a name; any other number with a name right behind it is
+/// none.
+///
+/// # Errors
+/// The place of a number that is none.
+fn with_whole_numbers(
+    tokens: Vec<TokenWithSpan>,
+    dialect: SqlDialect,
+) -> std::result::Result<Vec<TokenWithSpan>, Location> {
+    let is_split = |pair: &[TokenWithSpan]| match pair {
+        [number, name] => {
+            matches!(&number.token, Token::Number(..) | Token::HexStringLiteral(_))
+                && matches!(&name.token, Token::Word(word) if word.quote_style.is_none())
+                && number.span.end == name.span.start
+        }
+        _ => false,
+    };
+    if !tokens.windows(2).any(is_split) {
+        return Ok(tokens);
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match out.last_mut() {
+            Some(last) if is_split(&[last.clone(), token.clone()]) => {
+                let number = number_of_base(last, &token).filter(|_| dialect != SqlDialect::Sqlite);
+                last.token = Token::Number(number.ok_or(last.span.start)?, false);
+                last.span.end = token.span.end;
+            }
+            _ => out.push(token),
+        }
+    }
+    Ok(out)
+}
+
+/// The decimal digits of `0` and `b11` or `o17`.
+fn number_of_base(zero: &TokenWithSpan, rest: &TokenWithSpan) -> Option<String> {
+    let (Token::Number(digits, false), Token::Word(word)) = (&zero.token, &rest.token) else {
+        return None;
+    };
+    let (base, digits_of_base) = word.value.split_at_checked(1).filter(|_| digits == "0")?;
+    let radix = match base {
+        "b" | "B" => 2,
+        "o" | "O" => 8,
+        _ => return None,
+    };
+    let digits = digits_of_base.replace('_', "");
+    Some(u64::from_str_radix(&digits, radix).ok()?.to_string())
 }
 
 /// `ALTER VIEW [IF EXISTS] name RENAME TO name`, as the ALTER TABLE that does it.
