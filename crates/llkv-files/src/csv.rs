@@ -1,5 +1,6 @@
 //! Delimited text: the schema is found out on a sample, then lines stream, those of several parts side by side.
 
+pub(crate) mod quoted;
 mod split;
 
 use crate::convert::{sql_schema, to_schema};
@@ -11,12 +12,14 @@ use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use llkv_plan::{BatchIterator, ExternalSource, FileOptions};
 use llkv_result::{Error, Result};
+use quoted::{MarkedReader, unmarked};
 use split::{Marks, PART_BYTES, Parts};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Rows on which types are found out: what DuckDB samples, too.
 const SAMPLE_ROWS: usize = 20_480;
@@ -283,16 +286,29 @@ impl ExternalSource for CsvSource {
         }
         let bytes = end.map_or(u64::MAX, |end| end - cut.offset);
         let has_header = self.has_header && partition == 0;
+        let input = BufReader::with_capacity(READ_BYTES, file.take(bytes));
+        let fields = self.file_schema.fields().iter();
+        let is_text = fields.map(|field| field.data_type() == &DataType::Utf8View);
+        let is_text = match self.file_schema.fields().len() {
+            1 => Vec::new(),
+            _ => is_text.collect(),
+        };
+        let null = self.options.null.as_deref();
+        let input = MarkedReader::new(input, self.parts.marks(), null, is_text);
+        let has_marks = input.has_marks();
         let reader = ReaderBuilder::new(Arc::clone(&self.file_schema))
             .with_format(format(&self.path, &self.options, has_header))
             .with_batch_size(batch_rows)
             .with_projection(projection.to_vec())
-            .build_buffered(BufReader::with_capacity(READ_BYTES, file.take(bytes)))
+            .build_buffered(input)
             .map_err(|e| malformed_behind(&self.path, cut.lines, &e))?;
         let target = Arc::new(self.schema.project(projection)?);
         let path = self.path.clone();
         Ok(Box::new(reader.map(move |batch| {
-            let batch = batch.map_err(|e| malformed_behind(&path, cut.lines, &e))?;
+            let mut batch = batch.map_err(|e| malformed_behind(&path, cut.lines, &e))?;
+            if has_marks.load(Ordering::Relaxed) {
+                batch = unmarked(batch).map_err(|e| malformed(&path, None, e))?;
+            }
             to_schema(&path, &batch, &target)
         })))
     }

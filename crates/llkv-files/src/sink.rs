@@ -1,6 +1,7 @@
 //! Writing record batches to files and streams.
 
 use crate::convert::{text_schema, to_text_form};
+use crate::csv::quoted::{marked, quoted};
 use crate::error::{io, malformed};
 use crate::format::{delimiter_of, format_of};
 use arrow::array::RecordBatch;
@@ -143,7 +144,7 @@ impl Drop for Partial {
 
 /// The writer of a format.
 enum Encoder<W: Write + Send> {
-    Csv(Box<CsvWriter<W>>, SchemaRef),
+    Csv(Box<CsvEncoder<W>>),
     Json(Box<JsonWriter<W, LineDelimited>>, SchemaRef),
     Parquet(Box<ArrowWriter<W>>),
     Arrow(Box<FileWriter<W>>),
@@ -163,8 +164,13 @@ impl<W: Write + Send> Encoder<W> {
                 if options.header.unwrap_or(true) {
                     write_header(path, &mut writer, options, schema)?;
                 }
-                let builder = csv_builder(path, options).with_header(false);
-                Self::Csv(Box::new(builder.build(writer)), text_schema(schema, false))
+                Self::Csv(Box::new(CsvEncoder {
+                    writer,
+                    builder: csv_builder(path, options).with_header(false),
+                    schema: text_schema(schema, false),
+                    null: options.null.clone().unwrap_or_default(),
+                    quote: options.quote.unwrap_or(b'"'),
+                }))
             }
             FileFormat::Json => {
                 let builder = JsonBuilder::new().with_explicit_nulls(true);
@@ -189,9 +195,7 @@ impl<W: Write + Send> Encoder<W> {
 
     fn write(&mut self, path: &Path, batch: &RecordBatch) -> Result<()> {
         match self {
-            Self::Csv(writer, schema) => writer
-                .write(&to_text_form(batch, schema)?)
-                .map_err(|e| malformed(path, None, e)),
+            Self::Csv(encoder) => encoder.write(path, batch),
             Self::Json(writer, schema) => writer
                 .write(&to_text_form(batch, schema)?)
                 .map_err(|e| malformed(path, None, e)),
@@ -202,7 +206,7 @@ impl<W: Write + Send> Encoder<W> {
 
     fn finish(self, path: &Path) -> Result<()> {
         let mut inner = match self {
-            Self::Csv(writer, _) => writer.into_inner(),
+            Self::Csv(encoder) => encoder.writer,
             Self::Json(mut writer, _) => {
                 writer.finish().map_err(|e| malformed(path, None, e))?;
                 writer.into_inner()
@@ -211,6 +215,34 @@ impl<W: Write + Send> Encoder<W> {
             Self::Arrow(writer) => writer.into_inner().map_err(|e| malformed(path, None, e))?,
         };
         inner.flush().map_err(|e| io(path, "write", &e))
+    }
+}
+
+/// Writes records of delimited values.
+struct CsvEncoder<W> {
+    writer: W,
+    builder: CsvBuilder,
+    schema: SchemaRef,
+    /// What NULL is written as.
+    null: String,
+    quote: u8,
+}
+
+impl<W: Write> CsvEncoder<W> {
+    fn write(&mut self, path: &Path, batch: &RecordBatch) -> Result<()> {
+        let failed = |e| malformed(path, None, e);
+        let batch = to_text_form(batch, &self.schema)?;
+        let marked = marked(&batch, &self.null).map_err(failed)?;
+        let mut csv: CsvWriter<Vec<u8>> = self.builder.clone().build(Vec::new());
+        csv.write(marked.as_ref().unwrap_or(&batch))
+            .map_err(failed)?;
+        let mut written = csv.into_inner();
+        if marked.is_some() {
+            written = quoted(&written, &self.null, self.quote);
+        }
+        self.writer
+            .write_all(&written)
+            .map_err(|e| io(path, "write", &e))
     }
 }
 

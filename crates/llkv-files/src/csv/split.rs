@@ -73,6 +73,10 @@ impl Parts {
         self.count
     }
 
+    pub(super) const fn marks(&self) -> Marks {
+        self.marks
+    }
+
     /// Where a part begins, and the offset behind its last byte; none for the last part, which goes to the end. A part
     /// may be empty.
     pub(super) fn bounds(&self, part: usize) -> io::Result<(Cut, Option<u64>)> {

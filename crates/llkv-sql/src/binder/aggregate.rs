@@ -155,7 +155,8 @@ impl Binder<'_> {
             (counted, filter) => counted.or(filter),
         };
         let is_listed = |key: &SortKey| bound.iter().any(|arg| same(arg, &key.expr));
-        if distinct && !order_by.iter().all(is_listed) && self.dialect != crate::SqlDialect::Sqlite {
+        if distinct && !order_by.iter().all(is_listed) && self.dialect != crate::SqlDialect::Sqlite
+        {
             return self.grouping_error(
                 format!("{name}(DISTINCT ...) is ordered by its arguments alone"),
                 call,

@@ -3,8 +3,8 @@
 use super::Binder;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_plan::{
-    ColumnInfo, ConflictAction, ExternalSource, FileFormat, FileOptions, GeneratedColumn, Insert, LogicalPlan,
-    PlanStatement, TableInfo,
+    ColumnInfo, ConflictAction, ExternalSource, FileFormat, FileOptions, GeneratedColumn, Insert,
+    LogicalPlan, PlanStatement, TableInfo,
 };
 use llkv_result::{FileError, Result};
 use sqlparser::ast::{self, CopyOption, CopySource, CopyTarget};

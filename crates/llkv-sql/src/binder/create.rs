@@ -6,15 +6,15 @@ use super::alter_texts::mentions;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::types::is_numeric_column;
+use crate::dialect::SqlDialect;
+use hashbrown::HashSet;
 use llkv_plan::{
     CheckDefinition, ColumnDefinition, GeneratedColumn, KeyDefinition, LogicalPlan, PlanColumn,
     PlanStatement, TableDefinition, TableRef,
 };
-use crate::dialect::SqlDialect;
 use llkv_result::Result;
 use llkv_types::{Collation, SqlType};
 use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint};
-use hashbrown::HashSet;
 
 /// Columns that a table may have.
 const MAX_COLUMNS: usize = 16_384;
@@ -150,7 +150,10 @@ impl Binder<'_> {
         if self.dialect != SqlDialect::Sqlite
             && let Some(name) = twice(&constraint_names(&table))
         {
-            return self.invalid(format!("two constraints are named \"{name}\""), &create.name);
+            return self.invalid(
+                format!("two constraints are named \"{name}\""),
+                &create.name,
+            );
         }
         if table.keys.iter().filter(|key| key.primary).count() > 1 {
             return self.invalid("a table has one primary key", &create.name);
@@ -501,7 +504,9 @@ fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast:
 fn twice<'n>(names: &[&'n str]) -> Option<&'n str> {
     let mut known = HashSet::with_capacity(names.len());
     let mut names = names.iter();
-    names.find(|name| !known.insert(name.to_ascii_lowercase())).copied()
+    names
+        .find(|name| !known.insert(name.to_ascii_lowercase()))
+        .copied()
 }
 
 /// The name that was given, or one that no other constraint of the table has: `t_a_key`, `t_a_key1`, ...

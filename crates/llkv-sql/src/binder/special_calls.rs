@@ -59,8 +59,13 @@ impl Binder<'_> {
                         .as_ref()
                         .and_then(|characters| characters.first())
                 });
-                if trim_characters.as_ref().is_some_and(|given| given.len() > 1) {
-                    return Some(self.invalid("trim takes a text and the characters to take off", node));
+                if trim_characters
+                    .as_ref()
+                    .is_some_and(|given| given.len() > 1)
+                {
+                    return Some(
+                        self.invalid("trim takes a text and the characters to take off", node),
+                    );
                 }
                 let name = match trim_where {
                     None | Some(ast::TrimWhereField::Both) => "trim",

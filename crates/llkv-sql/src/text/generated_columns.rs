@@ -29,7 +29,10 @@ pub(super) fn in_full(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         let is_open = matches!(tokens.peek(), Some(next) if next.token == Token::LParen);
         if depth == 1 && is_keyword(&token, Keyword::AS) && is_open {
             is_generated = true;
-            if !out.last().is_some_and(|last| is_keyword(last, Keyword::ALWAYS)) {
+            if !out
+                .last()
+                .is_some_and(|last| is_keyword(last, Keyword::ALWAYS))
+            {
                 out.extend([word("GENERATED"), word("ALWAYS")]);
             }
         }

@@ -187,7 +187,9 @@ fn by_library<T, R>(
     let tokens = match dialect {
         SqlDialect::Sqlite => tokens,
         SqlDialect::DuckDb => super::from_first::with_select(tokens),
-        SqlDialect::Llkv => super::generated_columns::in_full(super::from_first::with_select(tokens)),
+        SqlDialect::Llkv => {
+            super::generated_columns::in_full(super::from_first::with_select(tokens))
+        }
     };
     let tokens = super::pragma::with_values(with_marks(tokens));
     let need = stack_bytes(chain_steps(
@@ -335,8 +337,10 @@ fn with_whole_numbers(
 ) -> std::result::Result<Vec<TokenWithSpan>, Location> {
     let is_split = |pair: &[TokenWithSpan]| match pair {
         [number, name] => {
-            matches!(&number.token, Token::Number(..) | Token::HexStringLiteral(_))
-                && matches!(&name.token, Token::Word(word) if word.quote_style.is_none())
+            matches!(
+                &number.token,
+                Token::Number(..) | Token::HexStringLiteral(_)
+            ) && matches!(&name.token, Token::Word(word) if word.quote_style.is_none())
                 && number.span.end == name.span.start
         }
         _ => false,
