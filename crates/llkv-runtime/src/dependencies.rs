@@ -21,48 +21,84 @@ impl Transaction {
         let altered = diff.altered.iter().cloned().map(CatalogObject::Table);
         let altered: Vec<CatalogObject> = altered.collect();
         let described = diff.added.iter().chain(&diff.changed).chain(&altered);
-        for object in described {
-            for needed in new_needs(object, base) {
-                // What this transaction has made itself is no other's.
-                let Some(before) = base.by_id(needed.id()) else {
-                    continue;
-                };
-                if !needed.is_met(base, catalog) {
-                    return Err(conflict(
-                        object.name(),
-                        &format!(
-                            "a concurrent transaction has dropped or altered {} \"{}\", which it needs",
-                            before.kind(),
-                            before.name()
-                        ),
-                    ));
-                }
-            }
+        let of_others = base.described_since(catalog);
+        let of_others = of_others.filter_map(|old| Gone::new(old, catalog.by_id(old.id())));
+        if let Some((object, gone)) = resting(described, &of_others.collect::<Vec<_>>(), base) {
+            return Err(conflict(
+                object.name(),
+                &format!(
+                    "a concurrent transaction has dropped or altered {} \"{}\", which it needs",
+                    gone.kind(),
+                    gone.name()
+                ),
+            ));
         }
-        let removed = diff.removed.iter().map(|(object, _)| object);
-        for other in catalog.described_since(base) {
-            for needed in new_needs(other, base) {
-                let of_removed = removed.clone().find(|object| object.id() == needed.id());
-                let of_altered = altered.iter().find(|table| table.id() == needed.id());
-                let of_altered = of_altered.filter(|_| matches!(needed, Need::Same(_)));
-                if let Some(object) = of_removed.or(of_altered) {
-                    return Err(conflict(
-                        object.name(),
-                        &format!(
-                            "a concurrent transaction has created or altered {} \"{}\", which needs it",
-                            other.kind(),
-                            other.name()
-                        ),
-                    ));
-                }
-            }
+        let removed = diff.removed.iter();
+        let removed = removed.filter_map(|(old, _)| Gone::new(old, None));
+        let others = diff.changed.iter().chain(&altered);
+        let others = others.filter_map(|new| Gone::new(base.by_id(new.id())?, Some(new)));
+        let own: Vec<Gone<'_>> = removed.chain(others).collect();
+        if let Some((object, gone)) = resting(catalog.described_since(base), &own, base) {
+            return Err(conflict(
+                gone.name(),
+                &format!(
+                    "a concurrent transaction has created or altered {} \"{}\", which needs it",
+                    object.kind(),
+                    object.name()
+                ),
+            ));
         }
         Ok(())
     }
 }
 
+/// An object that is no longer, or no longer as it was.
+struct Gone<'c> {
+    object: &'c CatalogObject,
+    is_dropped: bool,
+}
+
+impl<'c> Gone<'c> {
+    /// None for a table that has the same definition: other indexes, or another table's reference.
+    fn new(old: &'c CatalogObject, new: Option<&CatalogObject>) -> Option<Self> {
+        if let (CatalogObject::Table(old), Some(CatalogObject::Table(new))) = (old, new)
+            && old.meta() == new.meta()
+        {
+            return None;
+        }
+        Some(Self {
+            object: old,
+            is_dropped: new.is_none(),
+        })
+    }
+}
+
+/// The first of some objects that newly rests on one that is gone, and that one.
+fn resting<'d, 'g>(
+    described: impl Iterator<Item = &'d CatalogObject>,
+    gone: &[Gone<'g>],
+    base: &CatalogState,
+) -> Option<(&'d CatalogObject, &'g CatalogObject)> {
+    if gone.is_empty() {
+        return None;
+    }
+    let mut found = described.filter_map(|object| {
+        let needs = new_needs(object, base);
+        let texts = texts_of(object);
+        let rests = |gone: &&Gone<'_>| {
+            let id = gone.object.id();
+            id != object.id()
+                && (needs.iter().any(|need| match need {
+                    Need::There(needed) => gone.is_dropped && *needed == id,
+                    Need::Same(needed) => *needed == id,
+                }) || texts.iter().any(|text| mentions(text, gone.object)))
+        };
+        Some((object, gone.iter().find(rests)?.object))
+    });
+    found.next()
+}
+
 /// Something that an object rests on.
-#[derive(Clone, Copy)]
 enum Need {
     /// It is there.
     There(TableId),
@@ -70,23 +106,7 @@ enum Need {
     Same(TableId),
 }
 
-impl Need {
-    const fn id(self) -> TableId {
-        match self {
-            Self::There(id) | Self::Same(id) => id,
-        }
-    }
-
-    fn is_met(self, base: &CatalogState, catalog: &CatalogState) -> bool {
-        match self {
-            Self::There(id) => catalog.by_id(id).is_some(),
-            Self::Same(id) => base.is_same(id, catalog),
-        }
-    }
-}
-
-/// What an object rests on, less what it rested on in `base` already. The texts of views, defaults and triggers name what they
-/// read, and find it or not when they are run.
+/// What an object rests on, less what it rested on in `base` already.
 fn new_needs(object: &CatalogObject, base: &CatalogState) -> Vec<Need> {
     let before = base.by_id(object.id());
     let mut needs = Vec::new();
@@ -112,4 +132,35 @@ fn new_needs(object: &CatalogObject, base: &CatalogState) -> Vec<Need> {
         CatalogObject::View(_) | CatalogObject::Schema(_) => {}
     }
     needs
+}
+
+/// The texts that are bound when they are used, and name what they need.
+fn texts_of(object: &CatalogObject) -> Vec<&str> {
+    match object {
+        CatalogObject::View(view) => vec![&view.sql],
+        CatalogObject::Trigger(trigger) => vec![&trigger.sql],
+        CatalogObject::Table(table) => {
+            let columns = table.meta().columns.iter();
+            let defaults = columns.filter_map(|column| column.default_sql.as_deref());
+            defaults.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a text has the name of a table, view or sequence as a word. It may be that of something else: the transaction is
+/// then run once more for nothing.
+fn mentions(text: &str, object: &CatalogObject) -> bool {
+    let named = matches!(
+        object,
+        CatalogObject::Table(_) | CatalogObject::View(_) | CatalogObject::Sequence(_)
+    );
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let (text, name) = (text.to_lowercase(), object.name().to_lowercase());
+    named
+        && text.match_indices(&name).any(|(at, found)| {
+            let (before, rest) = text.split_at(at);
+            let behind = rest.strip_prefix(found);
+            !before.ends_with(is_of_word) && !behind.is_some_and(|text| text.starts_with(is_of_word))
+        })
 }
