@@ -5,9 +5,32 @@ use llkv_types::SqlType;
 use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND};
 use std::str::FromStr;
 
-/// An integer of any width: digits with an optional sign.
+/// An integer of any width: digits with an optional sign, as a literal may be written: `1_000`, `0x1F`.
 pub(crate) fn integer<N: FromStr>(text: &str) -> Option<N> {
-    text.trim().parse().ok()
+    let text = text.trim();
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(_) => written_integer(text)?.to_string().parse().ok(),
+    }
+}
+
+/// An integer with underscores between its digits, or in another base.
+fn written_integer(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let base = digits.get(..2).map(str::to_ascii_lowercase);
+    let (radix, digits) = match base.as_deref() {
+        Some("0x") => (16, digits.get(2..)?),
+        Some("0o") => (8, digits.get(2..)?),
+        Some("0b") => (2, digits.get(2..)?),
+        _ if digits.contains('_') => (10, digits),
+        _ => return None,
+    };
+    let is_apart = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_digit(radix));
+    if !digits.split('_').all(is_apart) {
+        return None;
+    }
+    let number = i128::from_str_radix(&digits.replace('_', ""), radix).ok()?;
+    Some(if text.starts_with('-') { -number } else { number })
 }
 
 /// Whether a text that did not parse as `ty` has the form of such a number, so that it is out of range.

@@ -148,6 +148,10 @@ pub(super) fn integer(value: &Scalar) -> i128 {
         Scalar::UInt16(v) => i128::from(*v),
         Scalar::UInt32(v) => i128::from(*v),
         Scalar::UInt64(v) => i128::from(*v),
+        Scalar::Decimal { value, scale, .. } => {
+            let unit = 10i128.checked_pow(u32::from(*scale));
+            unit.map_or(0, |unit| value / unit)
+        }
         Scalar::Null(_) => 0,
         Scalar::Text(text) => i128::from(integer_prefix(Variant::Text(text))),
         Scalar::Variant(bytes) => match Variant::decode(bytes) {

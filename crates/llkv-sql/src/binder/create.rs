@@ -340,7 +340,11 @@ impl Binder<'_> {
                     let frame = Frame::new(scope.clone(), LogicalPlan::one_row(), Clause::Row);
                     binder.frames.push(frame);
                     let bound = binder.bind_expr(expr)?;
-                    binder.condition(bound, expr)?;
+                    let condition = binder.condition(bound, expr)?;
+                    // A constant that is no truth value would refuse every row.
+                    if condition.is_constant() {
+                        llkv_compute::fold(&condition)?;
+                    }
                     match binder.frames.last().is_some_and(|f| !f.pending.is_empty()) {
                         true => super::unsupported("a subquery in CHECK"),
                         false => Ok(()),
