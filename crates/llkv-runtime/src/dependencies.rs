@@ -161,6 +161,7 @@ fn mentions(text: &str, object: &CatalogObject) -> bool {
         && text.match_indices(&name).any(|(at, found)| {
             let (before, rest) = text.split_at(at);
             let behind = rest.strip_prefix(found);
-            !before.ends_with(is_of_word) && !behind.is_some_and(|text| text.starts_with(is_of_word))
+            !before.ends_with(is_of_word)
+                && !behind.is_some_and(|text| text.starts_with(is_of_word))
         })
 }

@@ -30,7 +30,11 @@ fn written_integer(text: &str) -> Option<i128> {
         return None;
     }
     let number = i128::from_str_radix(&digits.replace('_', ""), radix).ok()?;
-    Some(if text.starts_with('-') { -number } else { number })
+    Some(if text.starts_with('-') {
+        -number
+    } else {
+        number
+    })
 }
 
 /// Whether a text that did not parse as `ty` has the form of such a number, so that it is out of range.

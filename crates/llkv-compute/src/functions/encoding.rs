@@ -52,27 +52,6 @@ fn write_escaped(out: &mut String, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn unescaped(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'\\' {
-            out.push(*first);
-            continue;
-        }
-        if let Some(after) = after.strip_prefix(b"\\") {
-            out.push(b'\\');
-            rest = after;
-            continue;
-        }
-        let digits = std::str::from_utf8(after.get(..3)?).ok()?;
-        out.push(u8::from_str_radix(digits, 8).ok()?);
-        rest = after.get(3..)?;
-    }
-    Some(out)
-}
-
 fn encode(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     if args.arrays.len() == 1 {
         return Ok(Arc::new(
@@ -142,7 +121,7 @@ fn decode(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         Ok(match form.to_ascii_lowercase().as_str() {
             "hex" => parse::hex(text),
             "base64" => base64_bytes(text),
-            "escape" => unescaped(text),
+            "escape" => parse::escaped_bytes(text),
             _ => return Err(unknown("decode", form)),
         })
     })

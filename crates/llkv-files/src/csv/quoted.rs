@@ -4,7 +4,7 @@
 //! way into the parser, and the texts that come out lose it; on the way out of the writer it is the other way round. A file of one
 //! column is left as it is: there `""` has to be NULL, for an empty line is no row.
 
-use super::split::Marks;
+use super::split::{Marks, State};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -16,17 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is put before a value that stood in quotes: a noncharacter, which no text of any use begins with.
 const MARK: &str = "\u{10fffe}";
-
-/// Where the reader stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Plain,
-    Quoted,
-    /// Behind a quote within quotes, which ends them unless another one follows.
-    Closing,
-    /// Behind an escape within quotes.
-    Escaped,
-}
 
 /// The bytes of a file with marks.
 pub(super) struct MarkedReader<R> {

@@ -45,7 +45,7 @@ pub(super) struct Parts {
 
 /// Where a look through a file stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Plain,
     Quoted,
     /// Behind a quote within quotes, which ends them unless another one follows.

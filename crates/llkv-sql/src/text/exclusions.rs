@@ -169,8 +169,7 @@ fn is_word(token: &Token, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::SqlDialect;
-    use crate::text::parse_statement;
+    use crate::text::printed;
 
     #[test]
     fn frames_with_exclude_are_read_and_printed_again() {
@@ -195,14 +194,5 @@ mod tests {
                 assert_eq!(order.matches(',').count() + 1, keys, "{printed}");
             }
         }
-    }
-
-    fn printed(text: &str) -> String {
-        parse_statement(text, SqlDialect::Llkv, |parsed| match parsed {
-            crate::text::Parsed::Sql(statement) => Ok(statement.to_string()),
-            crate::text::Parsed::Query(query) => Ok(query.to_string()),
-            _ => Ok(String::new()),
-        })
-        .unwrap()
     }
 }

@@ -195,17 +195,7 @@ impl<'t> Words<'t> {
 
 #[cfg(test)]
 mod tests {
-    use crate::SqlDialect;
-    use crate::text::parse_statement;
-
-    fn printed(text: &str) -> String {
-        parse_statement(text, SqlDialect::Llkv, |parsed| match parsed {
-            crate::text::Parsed::Sql(statement) => Ok(statement.to_string()),
-            crate::text::Parsed::Query(query) => Ok(query.to_string()),
-            _ => Ok(String::new()),
-        })
-        .unwrap()
-    }
+    use crate::text::printed;
 
     #[test]
     fn queries_that_begin_with_from_get_a_select() {

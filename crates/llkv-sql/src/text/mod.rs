@@ -29,3 +29,14 @@ pub(crate) use parse::{
 pub use render::{render_error, render_script_error};
 pub use split::{Statements, split_statements};
 pub(crate) use trigger::TriggerText;
+
+/// What a statement was read as, printed by the parser library; nothing for one that cannot be read.
+#[cfg(test)]
+fn printed(text: &str) -> String {
+    parse_statement(text, crate::SqlDialect::Llkv, |parsed| match parsed {
+        Parsed::Sql(statement) => Ok(statement.to_string()),
+        Parsed::Query(query) => Ok(query.to_string()),
+        _ => Ok(String::new()),
+    })
+    .unwrap_or_default()
+}
