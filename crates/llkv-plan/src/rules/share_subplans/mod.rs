@@ -261,7 +261,7 @@ fn share(plan: &mut LogicalPlan, found: &Found, context: &mut RuleContext<'_>) {
             };
             let shared = LogicalPlan::Shared(Shared {
                 number,
-                places: 0,
+                places: found.places.len() as u32,
                 input: Box::new(input),
             });
             (*node, handed_on(shared, columns))
