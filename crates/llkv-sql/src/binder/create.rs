@@ -2,7 +2,7 @@
 
 use super::Binder;
 use super::alter::is_constraint;
-use super::alter_texts::mentions;
+use super::alter_texts::{self, mentions};
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::types::is_numeric_column;
@@ -23,7 +23,6 @@ impl Binder<'_> {
     pub(super) fn bind_create_table(&mut self, create: &ast::CreateTable) -> Result<PlanStatement> {
         let rare = [
             (create.external, "CREATE EXTERNAL TABLE"),
-            (create.like.is_some(), "CREATE TABLE ... LIKE"),
             (create.clone.is_some(), "CREATE TABLE ... CLONE"),
             (create.inherits.is_some(), "INHERITS"),
             (create.partition_by.is_some(), "PARTITION BY"),
@@ -39,7 +38,13 @@ impl Binder<'_> {
         };
         let definition = match &source {
             Some(plan) => self.define_from_query(create, name, plan)?,
-            None => self.define(create, name)?,
+            None => match &create.like {
+                Some(
+                    ast::CreateTableLikeKind::Parenthesized(like)
+                    | ast::CreateTableLikeKind::Plain(like),
+                ) => self.define_like(like, name, create.temporary)?,
+                None => self.define(create, name)?,
+            },
         };
         if definition.columns.len() > MAX_COLUMNS {
             return Err(super::too_complex("the number of columns", MAX_COLUMNS));
@@ -53,6 +58,35 @@ impl Binder<'_> {
             if_not_exists: create.if_not_exists,
             or_replace: create.or_replace,
             source,
+        })
+    }
+
+    /// CREATE TABLE ... (LIKE table): its columns, with their defaults where asked for, none of its constraints but NOT NULL.
+    fn define_like(
+        &self,
+        like: &ast::CreateTableLike,
+        name: TableRef,
+        temporary: bool,
+    ) -> Result<TableDefinition> {
+        let known = self.table_ref(&like.name)?;
+        let Some(info) = self.catalog.table(&known)? else {
+            return self.table_not_found(&known, &like.name);
+        };
+        let takes_defaults = like.defaults == Some(ast::CreateTableLikeDefaults::Including);
+        let columns = info.columns.iter().map(|column| ColumnDefinition {
+            default_sql: column.default_sql.clone().filter(|_| takes_defaults),
+            generated: None,
+            ..alter_texts::definition_of_column(column)
+        });
+        Ok(TableDefinition {
+            dialect: info.dialect.clone(),
+            name,
+            columns: columns.collect(),
+            keys: vec![],
+            checks: vec![],
+            foreign_keys: vec![],
+            sequences: vec![],
+            temporary,
         })
     }
 

@@ -275,9 +275,18 @@ fn sequence_named(expr: &ast::Expr) -> Option<&str> {
     let ast::FunctionArguments::List(list) = &call.args else {
         return None;
     };
-    let ast::FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Value(value))) =
-        list.args.first()?
-    else {
+    let ast::FunctionArg::Unnamed(FunctionArgExpr::Expr(name)) = list.args.first()? else {
+        return None;
+    };
+    let name = match name {
+        ast::Expr::Cast {
+            expr,
+            data_type: ast::DataType::Regclass,
+            ..
+        } => expr,
+        name => name,
+    };
+    let ast::Expr::Value(value) = name else {
         return None;
     };
     match &value.value {

@@ -129,6 +129,7 @@ impl Dialect for Grammar {
         supports_window_function_null_treatment_arg
         supports_parenthesized_set_variables
         supports_alter_column_type_using
+        supports_create_table_like_parenthesized
     }
 
     /// Short cuts for the literals and plain names that most expressions are made of: the library
