@@ -115,9 +115,13 @@ impl<'t> Words<'t> {
             .keyword(last)
             .is_some_and(|word| BEFORE_QUERY.contains(&word))
         {
-            // `SELECT ALL FROM t`.
-            let select = last.checked_sub(1).and_then(|at| self.keyword(at));
-            return select != Some(Keyword::SELECT);
+            // `SELECT ALL FROM t`, and `SELECT a AS FROM t`, where a name is missing.
+            let is_select = |at: usize| self.keyword(at) == Some(Keyword::SELECT);
+            return match self.keyword(last) {
+                Some(Keyword::ALL) => !last.checked_sub(1).is_some_and(is_select),
+                Some(Keyword::AS) => !self.before(n).any(is_select),
+                _ => true,
+            };
         }
         // Behind WITH, or in an INSERT that has no other rows.
         let mut first = None;
@@ -195,7 +199,8 @@ impl<'t> Words<'t> {
 
 #[cfg(test)]
 mod tests {
-    use crate::text::printed;
+    use crate::SqlDialect;
+    use crate::text::{parse_statement, printed};
 
     #[test]
     fn queries_that_begin_with_from_get_a_select() {
@@ -234,5 +239,11 @@ mod tests {
         ] {
             assert_eq!(printed(text), text);
         }
+        assert_eq!(
+            printed("CREATE VIEW v AS FROM t WHERE a"),
+            "CREATE VIEW v AS SELECT * FROM t WHERE a"
+        );
+        let error = parse_statement("SELECT a AS FROM t", SqlDialect::Llkv, |_| Ok(()));
+        assert!(!error.unwrap_err().to_string().contains("SELECT"));
     }
 }
