@@ -342,7 +342,7 @@ proptest! {
         let profile = Profile::new(&input, Lifetime::Lasting);
         for encoding in ENCODINGS {
             if (encoding.estimate)(&input, &profile).is_some() {
-                let encoded = encode_as(encoding, &input, &profile, super::window_stats(&input, &profile)).unwrap();
+                let encoded = encode_as(encoding, &input, &profile, input.window_stats(&profile)).unwrap();
                 let chunk = open(ty, &encoded.bytes, rows).unwrap();
                 check(ty, &array, &chunk, &tests, seed);
             }
@@ -387,6 +387,9 @@ proptest! {
         let texts = (0..rows).map(|row| is_valid(row).then(|| text(row)));
         let array: ArrayRef = Arc::new(texts.collect::<StringViewArray>());
         prop_assert!(check_as(10, SqlType::Text, &array, seed) || array.null_count() == rows);
+        let input = Input::new(SqlType::Text, &array).unwrap();
+        let profile = Profile::new(&input, Lifetime::Lasting);
+        prop_assert_eq!(input.window_stats(&profile), input.window_stats(&Profile::default()));
     }
 
     #[test]
@@ -404,7 +407,7 @@ proptest! {
             if (encoding.estimate)(&input, &profile).is_none() {
                 continue;
             }
-            let mut bytes = encode_as(encoding, &input, &profile, super::window_stats(&input, &profile)).unwrap().bytes;
+            let mut bytes = encode_as(encoding, &input, &profile, input.window_stats(&profile)).unwrap().bytes;
             for (at, value) in &flips {
                 // Headers are short: aim half of the damage at them.
                 let limit = if value % 2 == 0 { bytes.len() } else { bytes.len().min(160) };
@@ -435,14 +438,9 @@ fn check_as(id: u8, ty: SqlType, array: &ArrayRef, seed: u64) -> bool {
     if (encoding.estimate)(&input, &profile).is_none() {
         return false;
     }
-    let mut bytes = encode_as(
-        encoding,
-        &input,
-        &profile,
-        super::window_stats(&input, &profile),
-    )
-    .unwrap()
-    .bytes;
+    let mut bytes = encode_as(encoding, &input, &profile, input.window_stats(&profile))
+        .unwrap()
+        .bytes;
     let chunk = open(ty, &bytes, array.len()).unwrap();
     check(ty, array, &chunk, &tests, seed);
     let limit = bytes.len().min(256) as u64;
@@ -467,7 +465,7 @@ fn a_block_at_the_end_of_the_range_opens_again() {
         find(4).unwrap(),
         &input,
         &profile,
-        super::window_stats(&input, &profile),
+        input.window_stats(&profile),
     )
     .unwrap();
     let chunk = open(SqlType::Int64, &encoded.bytes, array.len()).unwrap();
@@ -505,6 +503,10 @@ fn the_encoding_follows_the_shape() {
     let names: ArrayRef = Arc::new(StringViewArray::from_iter_values(names));
     let lasting = Lifetime::Lasting;
     assert_eq!(chosen(SqlType::Float64, &prices, lasting), "decimal");
+    // Every so many of them are integers.
+    let halves = (0..100_000).map(|row| f64::from(row) * 0.5);
+    let halves: ArrayRef = Arc::new(Float64Array::from_iter_values(halves));
+    assert_eq!(chosen(SqlType::Float64, &halves, lasting), "decimal");
     assert_eq!(chosen(SqlType::Text, &names, lasting), "numbered");
 }
 

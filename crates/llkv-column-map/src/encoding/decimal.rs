@@ -71,12 +71,8 @@ impl Scaled {
             return None;
         }
         let values = typed::<f64>(&ints.raw, input.rows).ok()?;
-        let stride = (input.rows / SAMPLE_ROWS).max(1);
-        let rows = (0..input.rows).step_by(stride);
-        let sample: Vec<f64> = rows
-            .filter(|row| !input.is_null(*row))
-            .filter_map(|row| values.get(row).copied())
-            .collect();
+        let sample = input.sample(SAMPLE_ROWS);
+        let sample: Vec<f64> = sample.filter_map(|row| values.get(row).copied()).collect();
         let misses = |power: f64| {
             let missed = |value: &&f64| number(**value, power).is_none();
             sample.iter().filter(missed).count()

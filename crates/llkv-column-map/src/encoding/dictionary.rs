@@ -387,7 +387,7 @@ mod tests {
             let parts = |d: Option<Dictionary>| d.map(|d| (d.rows, d.codes));
             prop_assert_eq!(parts(by_place), parts(by_bytes));
             let profile = Profile::new(&input, Lifetime::Lasting);
-            prop_assert_eq!(input.window_stats(profile.dictionary.as_ref()), input.window_stats(None));
+            prop_assert_eq!(input.window_stats(&profile), input.window_stats(&Profile::default()));
         }
     }
 }

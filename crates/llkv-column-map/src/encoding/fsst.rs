@@ -57,11 +57,8 @@ impl Trained {
             return None;
         }
         let sample = |count: usize| -> Vec<&[u8]> {
-            (0..input.rows)
-                .step_by((input.rows / count).max(1))
-                .filter(|row| !input.is_null(*row))
-                .map(|row| strings.get(row))
-                .collect()
+            let rows = input.sample(count);
+            rows.map(|row| strings.get(row)).collect()
         };
         let compressor = Compressor::train(&sample(TRAINING_ROWS));
         let tried = sample(SAMPLE_ROWS);

@@ -1,6 +1,6 @@
 //! A column's values made ready for encoding: integers as offsets from their minimum, strings as views.
 
-use super::dictionary::Dictionary;
+use super::profile::Profile;
 use crate::chunk::{fixed_values, view_parts};
 use crate::column_buffer::typed;
 use crate::column_test::{float_key, float32_key};
@@ -102,20 +102,32 @@ impl Input {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// Statistics of each window. With a dictionary of the strings, these are compared by their codes.
-    pub(crate) fn window_stats(&self, dictionary: Option<&Dictionary>) -> Vec<Stats> {
+    /// At most `wanted` rows that are not NULL, ascending: one of each of so many equal parts of the column, not always at the
+    /// same place of it, because what comes around every so many rows would otherwise not be seen.
+    pub(crate) fn sample(&self, wanted: usize) -> impl Iterator<Item = usize> + Clone {
+        let parts = self.rows.min(wanted);
+        let rows = (0..parts).map(move |part| {
+            let start = part * self.rows / parts;
+            let len = (part + 1) * self.rows / parts - start;
+            start + ((u64::from(scattered(part as u32)) * len as u64) >> 32) as usize
+        });
+        rows.filter(|row| !self.is_null(*row))
+    }
+
+    /// Statistics of each window. Strings are compared by their codes or numbers where the profile has them.
+    pub(crate) fn window_stats(&self, profile: &Profile) -> Vec<Stats> {
         (0..self.rows)
             .step_by(WINDOW_ROWS)
-            .map(|start| self.stats_of(start, WINDOW_ROWS.min(self.rows - start), dictionary))
+            .map(|start| self.stats_of(start, WINDOW_ROWS.min(self.rows - start), profile))
             .collect()
     }
 
     /// Statistics of all rows.
     pub(crate) fn stats(&self) -> Stats {
-        self.stats_of(0, self.rows, None)
+        self.stats_of(0, self.rows, &Profile::default())
     }
 
-    fn stats_of(&self, start: usize, rows: usize, dictionary: Option<&Dictionary>) -> Stats {
+    fn stats_of(&self, start: usize, rows: usize, profile: &Profile) -> Stats {
         let null_count = self
             .nulls
             .as_ref()
@@ -123,7 +135,7 @@ impl Input {
         let bounds = if null_count == rows {
             Bounds::Unknown
         } else {
-            self.bounds_of(start, rows, dictionary)
+            self.bounds_of(start, rows, profile)
         };
         Stats {
             bounds,
@@ -131,7 +143,7 @@ impl Input {
         }
     }
 
-    fn bounds_of(&self, start: usize, rows: usize, dictionary: Option<&Dictionary>) -> Bounds {
+    fn bounds_of(&self, start: usize, rows: usize, profile: &Profile) -> Bounds {
         match &self.values {
             InputValues::Ints(ints) => {
                 let window = ints.offsets.get(start..start + rows).unwrap_or_default();
@@ -158,10 +170,13 @@ impl Input {
             }
             InputValues::Bytes(strings) => {
                 let valid = (start..start + rows).filter(|row| !self.is_null(*row));
-                let found = match dictionary {
-                    Some(dictionary) => dictionary
-                        .least_and_greatest(valid)
-                        .map(|(least, greatest)| (strings.get(least), strings.get(greatest))),
+                let found = match (&profile.dictionary, &profile.numbered) {
+                    (Some(dictionary), _) => dictionary.least_and_greatest(valid.clone()),
+                    (None, Some(numbered)) => numbered.least_and_greatest(valid.clone()),
+                    (None, None) => None,
+                };
+                let found = match found {
+                    Some((least, greatest)) => Some((strings.get(least), strings.get(greatest))),
                     None => strings.least_and_greatest(valid),
                 };
                 let Some((min, max)) = found else {
@@ -269,6 +284,13 @@ impl Strings {
         }
         Some((min, max))
     }
+}
+
+/// A number without any order for each number: a murmur3 finalizer.
+const fn scattered(number: u32) -> u32 {
+    let hash = (number ^ (number >> 16)).wrapping_mul(0x85EB_CA6B);
+    let hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
+    hash ^ (hash >> 16)
 }
 
 /// Values as offsets; `None` when their range needs more than 64 bits.

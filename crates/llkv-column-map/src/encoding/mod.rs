@@ -15,7 +15,7 @@ mod lanes;
 mod numbered;
 mod packed;
 pub(crate) mod plain;
-mod profile;
+pub(crate) mod profile;
 mod run_end;
 mod sequence;
 mod table;
@@ -244,7 +244,7 @@ pub(crate) fn encode(
     let input = Input::new(ty, array)?;
     let profile = Profile::new(&input, lifetime);
     if let Some(wanted) = wanted.filter(|e| (e.estimate)(&input, &profile).is_some()) {
-        return encode_as(wanted, &input, &profile, window_stats(&input, &profile));
+        return encode_as(wanted, &input, &profile, input.window_stats(&profile));
     }
     let encoding = ENCODINGS
         .iter()
@@ -253,7 +253,7 @@ pub(crate) fn encode(
         .map_or(&plain::ENCODING, |(encoding, _)| encoding);
     // What is soon dropped is hardly ever pruned.
     let windows = match lifetime {
-        Lifetime::Lasting => window_stats(&input, &profile),
+        Lifetime::Lasting => input.window_stats(&profile),
         Lifetime::Temporary => Vec::new(),
     };
     encode_as(encoding, &input, &profile, windows)
@@ -330,10 +330,6 @@ pub(crate) fn encode_parts(
         }
     };
     encode(ty, &array, wanted, lifetime)
-}
-
-fn window_stats(input: &Input, profile: &Profile) -> Vec<Stats> {
-    input.window_stats(profile.dictionary.as_ref().filter(|_| input.is_strings()))
 }
 
 fn merge_stats(windows: &[Stats]) -> Stats {

@@ -144,24 +144,20 @@ pub(crate) struct Numbered {
 impl Numbered {
     /// The texts of a column as numbers; `None` where one has another form.
     pub(crate) fn new(input: &Input, strings: &Strings) -> Option<Self> {
-        let stride = (input.rows / SAMPLE_ROWS).max(1);
-        let texts = |step: usize| {
-            let rows = (0..input.rows).step_by(step);
-            rows.filter(|row| !input.is_null(*row))
-                .map(|row| strings.get(row))
-        };
-        let sampled = Form::of(texts(stride))?;
-        if texts(stride).any(|text| sampled.number(text).is_none()) {
+        let mut sample = input.sample(SAMPLE_ROWS).map(|row| strings.get(row));
+        let sampled = Form::of(sample.clone())?;
+        if sample.any(|text| sampled.number(text).is_none()) {
             return None;
         }
-        let rows = (0..input.rows).filter(|row| !input.is_null(*row));
-        let shortest = rows.map(|row| view_len(strings.view(row))).min()?;
+        let mut rows = (0..input.rows).filter(|row| !input.is_null(*row));
+        let lengths = rows.clone().map(|row| view_len(strings.view(row)));
+        let shortest = lengths.min()?;
         let form = Form {
             digits: shortest.checked_sub(sampled.prefix.len())?.max(1),
             ..sampled
         };
         let mut numbers = Vec::with_capacity(input.rows);
-        let mut last = texts(1).next().and_then(|text| form.number(text))?;
+        let mut last = form.number(strings.get(rows.next()?))?;
         let inline = inline_of(&form.prefix);
         for row in 0..input.rows {
             if !input.is_null(row) {
@@ -181,6 +177,29 @@ impl Numbered {
             base,
             offsets: numbers,
         })
+    }
+
+    /// Rows of the least and the greatest text among some rows; `None` where their texts are not of one length, which alone are
+    /// ordered as their numbers are, or where there are none.
+    pub(crate) fn least_and_greatest(
+        &self,
+        rows: impl Iterator<Item = usize>,
+    ) -> Option<(usize, usize)> {
+        let (mut least, mut greatest) = ((u64::MAX, 0), (0, 0));
+        for row in rows {
+            let number = *self.offsets.get(row)?;
+            if number <= least.0 {
+                least = (number, row);
+            }
+            if number >= greatest.0 {
+                greatest = (number, row);
+            }
+        }
+        if least.0 > greatest.0 {
+            return None;
+        }
+        let length = |offset: u64| digits_of(self.base + offset, self.form.digits).1;
+        (length(least.0) == length(greatest.0)).then_some((least.1, greatest.1))
     }
 
     /// Roughly how many distinct texts there are.

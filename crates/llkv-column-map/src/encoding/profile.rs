@@ -103,20 +103,25 @@ impl Profile {
     }
 
     fn of_strings(input: &Input, strings: &Strings, lifetime: Lifetime) -> Self {
-        let (seen, places) = sample_distinct(input, strings);
-        let sampled = SAMPLE_ROWS.min(input.rows);
         let lasts = lifetime == Lifetime::Lasting;
+        let sampled = SAMPLE_ROWS.min(input.rows);
+        let soon = (!lasts).then(|| sample_distinct(input, strings));
+        // Numbers are found faster than the places of texts in a dictionary, and tell whether those are worth a look.
+        let numbered = match soon {
+            Some((seen, _)) if seen * 4 <= sampled => None,
+            _ => Numbered::new(input, strings),
+        };
+        let numbers = numbered.as_ref().map(Numbered::distinct);
+        let may_repeat = numbers.is_none_or(|distinct| distinct <= Dictionary::limit(input.rows));
+        let (seen, places) = match soon {
+            Some(sample) => sample,
+            None if may_repeat => sample_distinct(input, strings),
+            None => (sampled, sampled),
+        };
         let seems_worth = match lasts {
             true => seen * 8 <= sampled * 7 || input.rows <= SAMPLE_ROWS,
             false => seen * 4 <= sampled,
         };
-        // Numbers are found faster than the places of texts in a dictionary.
-        let numbered = match lasts || !seems_worth {
-            true => Numbered::new(input, strings),
-            false => None,
-        };
-        let numbers = numbered.as_ref().map(Numbered::distinct);
-        let may_repeat = numbers.is_none_or(|distinct| distinct <= Dictionary::limit(input.rows));
         let dictionary = match seems_worth && may_repeat {
             true => Dictionary::of_strings(input, strings, places <= 2 * seen),
             false => None,
@@ -181,17 +186,13 @@ pub(super) fn count_distinct(offsets: &[u64], span: u64) -> usize {
     (estimate as usize).clamp(1, offsets.len())
 }
 
-/// Distinct strings of a sample taken in equal strides, and distinct places of them.
+/// Distinct strings of a sample, and distinct places of them.
 fn sample_distinct(input: &Input, strings: &Strings) -> (usize, usize) {
-    let stride = (input.rows / SAMPLE_ROWS).max(1);
-    let sample = || {
-        let rows = (0..input.rows).step_by(stride).take(SAMPLE_ROWS);
-        rows.filter(|row| !input.is_null(*row))
-    };
+    let sample = input.sample(SAMPLE_ROWS);
     let same = strings.same_buffers();
-    let places = sample().map(|row| strings.place(row, &same));
+    let places = sample.clone().map(|row| strings.place(row, &same));
     let places: HashSet<u128, foldhash::fast::FixedState> = places.collect();
     let distinct: HashSet<&[u8], foldhash::fast::FixedState> =
-        sample().map(|row| strings.get(row)).collect();
+        sample.map(|row| strings.get(row)).collect();
     (distinct.len(), places.len())
 }

@@ -11,6 +11,7 @@ use llkv_result::{Error, Result};
 use llkv_storage::{Blob, Pager, WriteBatch};
 use llkv_types::{FieldId, MemoryReservation, ROW_GROUP_ROWS, SqlType};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// Chunks from this size on are values of their own; smaller ones of a group share one, because a
@@ -47,14 +48,14 @@ pub(super) fn stage(
         }
         return Ok(writer.finish(layout));
     }
-    // A few columns at a time, so that few chunks wait to be written, but more than threads: some take far longer.
-    let step = 2 * rayon::current_num_threads();
-    for (first, columns) in (0..).step_by(step).zip(layout.chunks(step)) {
-        let places = columns.par_iter().enumerate();
-        let chunks: Vec<_> = places
-            .map(|(index, column)| encode((first + index, column)))
-            .collect();
-        for ((field, _), chunk) in columns.iter().zip(chunks) {
+    // A few columns at a time, so that few chunks wait to be written, but more than threads: some take far longer, and come first.
+    let mut columns: Vec<_> = layout.iter().enumerate().collect();
+    columns
+        .sort_by_key(|(_, (_, ty))| Reverse(ty.to_arrow().primitive_width().unwrap_or(usize::MAX)));
+    for columns in columns.chunks(2 * rayon::current_num_threads()) {
+        let each = columns.par_iter().with_max_len(1);
+        let chunks: Vec<_> = each.map(|column| encode(*column)).collect();
+        for ((_, (field, _)), chunk) in columns.iter().zip(chunks) {
             writer.add(*field, chunk?)?;
         }
     }

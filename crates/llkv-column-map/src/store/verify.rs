@@ -2,7 +2,7 @@
 
 use super::ColumnStore;
 use crate::column_buffer::ColumnBuffer;
-use crate::encoding::{Scratch, input::Input};
+use crate::encoding::{Scratch, input::Input, profile::Profile};
 use crate::fill::StoredColumn;
 use crate::index::check_indexes;
 use crate::row_group::{GroupData, RowGroup};
@@ -97,7 +97,7 @@ fn check_chunk(
         column.reserve();
         chunk.append(start, rows, &mut column, &mut scratch)?;
         let array = column.finish()?;
-        let found = Input::new(ty, &array)?.window_stats(None);
+        let found = Input::new(ty, &array)?.window_stats(&Profile::default());
         let (Some(found), Some(kept)) = (found.first(), chunk.windows().get(start / WINDOW_ROWS))
         else {
             continue;
