@@ -245,7 +245,7 @@ fn groups_beyond_the_bound_are_not_read() {
         nulls: 0,
         sealed: true,
     };
-    let version = table(&vec![sealed; 4]);
+    let version = table(&vec![sealed; 5]);
     let bound = Arc::new(LiveBound::new(true, true));
     let counters = Arc::new(ScanCounters::default());
     let mut live = spec(false);
@@ -268,4 +268,43 @@ fn groups_beyond_the_bound_are_not_read() {
         }
     }
     assert_eq!(counters.row_groups_read.load(Ordering::Relaxed), 1);
+}
+
+/// Two row groups and a tail are nine pieces, of which each row comes once and in order, and each column's bytes count once.
+#[test]
+fn few_row_groups_are_read_in_pieces() {
+    let part = |rows, sealed| Part {
+        rows,
+        shape: Shape::Ascending,
+        nulls: 0,
+        sealed,
+    };
+    let version = table(&[part(122_880, true), part(122_880, true), part(5_000, false)]);
+    let counters = Arc::new(ScanCounters::default());
+    let mut spec = spec(false);
+    spec.counters = Some(Arc::clone(&counters));
+    let scan = version.scan(spec.clone()).unwrap();
+    assert_eq!(scan.morsel_count(), 9);
+    let batches: Vec<RecordBatch> = scan.stream().map(Result::unwrap).collect();
+    let ids = batches.iter().flat_map(|batch| {
+        let ids = batch.column(batch.num_columns() - 1);
+        ids.as_primitive::<UInt64Type>().values().to_vec()
+    });
+    let ids: Vec<u64> = ids.collect();
+    // A row of each part is deleted.
+    assert_eq!(ids.len(), 250_757);
+    assert!(ids.is_sorted_by(|a, b| a < b));
+    assert_eq!(counters.row_groups_read.load(Ordering::Relaxed), 3);
+    let bytes = |parts: &[Part]| {
+        let counters = Arc::new(ScanCounters::default());
+        let mut spec = spec.clone();
+        spec.counters = Some(Arc::clone(&counters));
+        let scan = table(parts).scan(spec).unwrap();
+        scan.stream().for_each(|batch| drop(batch.unwrap()));
+        counters.bytes_read.load(Ordering::Relaxed)
+    };
+    let one = bytes(&[part(122_880, true)]);
+    let two = bytes(&[part(122_880, true), part(122_880, true)]);
+    // The numbers of the second group differ, and shares are rounded down.
+    assert!((2 * one).abs_diff(two) < one / 100, "{one} and {two}");
 }

@@ -94,10 +94,6 @@ impl Input {
         })
     }
 
-    pub(crate) fn is_strings(&self) -> bool {
-        matches!(self.values, InputValues::Bytes(_))
-    }
-
     pub(crate) fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }

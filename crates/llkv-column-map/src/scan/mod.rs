@@ -24,6 +24,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use llkv_result::{Error, Result};
 use llkv_types::{BATCH_ROWS, FieldId, RowId, SqlType, TxnId};
 use roaring::RoaringTreemap;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -101,10 +102,52 @@ impl ScanSpec {
 /// The name of the row id column of a scan's batches.
 pub const ROW_ID_COLUMN: &str = "row_id";
 
-/// A part of a scan that one worker reads: a row group, or neighbouring runs of the tail.
+/// A part of a scan that one worker reads: a row group or a part of one, or neighbouring runs of the tail.
 #[derive(Debug, Clone)]
 pub(crate) struct Morsel {
-    pub(crate) segments: Vec<Arc<RowGroup>>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Rows of a row group that one worker reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) group: Arc<RowGroup>,
+    pub(crate) rows: Range<usize>,
+}
+
+/// So few morsels are cut into smaller ones, so that workers share the rows evenly. One is not: what statistics leave a single
+/// row group of is read before another worker has begun.
+const FEW_MORSELS: RangeInclusive<usize> = 2..=4;
+/// Rows of such a smaller morsel: whole windows, about a quarter of a row group.
+const PIECE_ROWS: usize = 4 * selection::WINDOW_ROWS;
+
+impl Morsel {
+    fn of(groups: Vec<Arc<RowGroup>>) -> Self {
+        let whole = |group: Arc<RowGroup>| Piece {
+            rows: 0..group.rows,
+            group,
+        };
+        Self {
+            pieces: groups.into_iter().map(whole).collect(),
+        }
+    }
+
+    /// The same rows as morsels of at most [`PIECE_ROWS`], where it is a single row group.
+    fn cut(self) -> Vec<Self> {
+        let [piece] = self.pieces.as_slice() else {
+            return vec![self];
+        };
+        let starts = piece.rows.clone().step_by(PIECE_ROWS);
+        let pieces = starts.map(|start| Piece {
+            group: Arc::clone(&piece.group),
+            rows: start..(start + PIECE_ROWS).min(piece.rows.end),
+        });
+        pieces
+            .map(|piece| Self {
+                pieces: vec![piece],
+            })
+            .collect()
+    }
 }
 
 /// A predicate ready to run, with what was learned of it.
@@ -201,6 +244,10 @@ impl ColumnScan {
             }
         }
         pruned += self.push_tail(take_tail(&mut tail, RowId::MAX));
+        if FEW_MORSELS.contains(&self.morsels.len()) {
+            let morsels = std::mem::take(&mut self.morsels);
+            self.morsels = morsels.into_iter().flat_map(Morsel::cut).collect();
+        }
         if let Some(counters) = &self.spec.counters {
             counters
                 .row_groups_pruned
@@ -217,10 +264,10 @@ impl ColumnScan {
         u64::from(pruned)
     }
 
-    fn push_morsel(&mut self, segments: Vec<Arc<RowGroup>>) {
-        if !segments.is_empty() {
-            self.estimated_rows += segments.iter().map(|s| s.rows as u64).sum::<u64>();
-            self.morsels.push(Morsel { segments });
+    fn push_morsel(&mut self, groups: Vec<Arc<RowGroup>>) {
+        if !groups.is_empty() {
+            self.estimated_rows += groups.iter().map(|g| g.rows as u64).sum::<u64>();
+            self.morsels.push(Morsel::of(groups));
         }
     }
 
@@ -256,8 +303,8 @@ impl ColumnScan {
         let mut order: Vec<usize> = (0..self.morsels.len()).collect();
         if let Some(live) = &self.spec.live {
             let test = LiveTest::new(&self.version, live)?;
-            let rank = |morsel: usize| match self.morsels.get(morsel)?.segments.as_slice() {
-                [group] => test.rank(group),
+            let rank = |morsel: usize| match self.morsels.get(morsel)?.pieces.as_slice() {
+                [piece] => test.rank(&piece.group),
                 _ => None,
             };
             order.sort_by_cached_key(|morsel| rank(*morsel));

@@ -4,7 +4,7 @@ use super::live_bound::LiveTest;
 use super::output_column::OutputColumn;
 use super::residual::{FilterReader, SegmentLive};
 use super::selection::{Positions, Selection, WINDOW_ROWS};
-use super::{ColumnScan, Morsel, RunningPredicate, ScanSpec};
+use super::{ColumnScan, Morsel, Piece, RunningPredicate, ScanSpec};
 use crate::chunk::Chunk;
 use crate::column_test::Test;
 use crate::encoding::Scratch;
@@ -16,6 +16,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use llkv_result::Result;
 use llkv_types::{FieldId, RowId, SqlType, SystemClock};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct MorselReader {
     predicates: Arc<Vec<RunningPredicate>>,
     pub(super) live: Option<LiveTest>,
     pub(super) filter: Option<FilterReader>,
-    segments: std::vec::IntoIter<Arc<RowGroup>>,
+    pieces: std::vec::IntoIter<Piece>,
     current: Option<Segment>,
     /// The last segment was a run of the tail.
     in_tail: bool,
@@ -50,8 +51,9 @@ pub struct MorselReader {
 /// The segment being read.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) group: Arc<RowGroup>,
-    start: usize,
+    pub(super) piece: Piece,
+    /// What is left to read of it.
+    rows: Range<usize>,
     /// Chunks of the projection, opened when the first row survives.
     projected: Option<Vec<Arc<Chunk>>>,
     /// The chunk of the bounded column, opened once there is a bound.
@@ -74,7 +76,7 @@ struct SegmentTest {
 impl MorselReader {
     pub(crate) fn new(scan: &ColumnScan, morsel: Morsel) -> Result<Self> {
         let batch_rows = scan.spec.batch_rows;
-        let rows: usize = morsel.segments.iter().map(|group| group.rows).sum();
+        let rows: usize = morsel.pieces.iter().map(|piece| piece.rows.len()).sum();
         let capacity = batch_rows.clamp(WINDOW_ROWS, 4 * WINDOW_ROWS).min(rows);
         let columns = scan
             .projection
@@ -98,7 +100,7 @@ impl MorselReader {
                 Some(filter) => Some(FilterReader::new(&scan.version, filter)?),
                 None => None,
             },
-            segments: morsel.segments.into_iter(),
+            pieces: morsel.pieces.into_iter(),
             current: None,
             in_tail: false,
             columns,
@@ -147,7 +149,8 @@ impl MorselReader {
         if let Some(segment) = self.current.take() {
             return Ok(Some(segment));
         }
-        while let Some(group) = self.segments.next() {
+        while let Some(piece) = self.pieces.next() {
+            let group = &piece.group;
             let mut tests = Vec::with_capacity(self.predicates.len());
             let mut verdict = Verdict::Everything;
             for (index, predicate) in self.predicates.iter().enumerate() {
@@ -157,14 +160,17 @@ impl MorselReader {
                     Verdict::Everything => {}
                 }
             }
-            if verdict == Verdict::Nothing || self.is_beyond_bound(&group)? {
+            if verdict == Verdict::Nothing || self.is_beyond_bound(group)? {
                 continue;
             }
-            self.count_segment(&group);
+            // One that several workers read is counted by who reads its beginning.
+            if piece.rows.start == 0 {
+                self.count_segment(group);
+            }
             return Ok(Some(Segment {
-                versioned: self.needs_versions(&group),
-                group,
-                start: 0,
+                versioned: self.needs_versions(group),
+                rows: piece.rows.clone(),
+                piece,
                 projected: None,
                 live: None,
                 filtered: None,
@@ -195,9 +201,9 @@ impl MorselReader {
 
     /// Reads one window of the segment; gives a batch when one is complete.
     fn window(&mut self, mut segment: Segment) -> Result<Option<RecordBatch>> {
-        let start = segment.start;
-        let rows = WINDOW_ROWS.min(segment.group.rows - start);
-        segment.start += rows;
+        let start = segment.rows.start;
+        let rows = WINDOW_ROWS.min(segment.rows.len());
+        segment.rows.start += rows;
         self.selection.fill(rows);
         let is_read = self.apply_live(&mut segment, start, rows)?
             && (self.selection.is_empty() || self.apply_predicates(&mut segment, start, rows)?);
@@ -205,7 +211,7 @@ impl MorselReader {
             counters.count_window(rows, is_read);
         }
         if segment.versioned && !self.selection.is_empty() {
-            self.apply_versions(&segment.group, start, rows);
+            self.apply_versions(&segment.piece.group, start, rows);
         }
         self.apply_filter(&mut segment, start, rows)?;
         let survivors = self.selection.count();
@@ -216,7 +222,7 @@ impl MorselReader {
         if batch.is_none() && self.is_hasty() {
             batch = self.flush()?;
         }
-        if segment.start < segment.group.rows {
+        if !segment.rows.is_empty() {
             self.current = Some(segment);
         }
         Ok(batch)
@@ -244,8 +250,8 @@ impl MorselReader {
             let (chunk, answers) = match &test.open {
                 Some(open) => open,
                 None => {
-                    count_bytes(&self.spec, &segment.group, predicate.column.field);
-                    let chunk = segment.group.chunk(&predicate.column)?;
+                    count_bytes(&self.spec, &segment.piece, predicate.column.field);
+                    let chunk = segment.piece.group.chunk(&predicate.column)?;
                     let answers = chunk.answers(&predicate.test)?;
                     test.open.insert((chunk, answers))
                 }
@@ -361,8 +367,8 @@ impl MorselReader {
                 .projection
                 .iter()
                 .map(|column| {
-                    count_bytes(&self.spec, &segment.group, column.field);
-                    segment.group.chunk(column)
+                    count_bytes(&self.spec, &segment.piece, column.field);
+                    segment.piece.group.chunk(column)
                 })
                 .collect::<Result<Vec<_>>>()?;
             // Rows of another dictionary cannot wait together with these.
@@ -379,13 +385,13 @@ impl MorselReader {
         let full = survivors == rows;
         if full && self.pending_rows == 0 && out.is_none() {
             return self
-                .whole_window(&segment.group, chunks, start, rows)
+                .whole_window(&segment.piece.group, chunks, start, rows)
                 .map(Some);
         }
         if self.pending_rows + survivors > self.limit {
             out = self.flush()?;
         }
-        self.selected(&segment.group, chunks, start, rows, full)?;
+        self.selected(&segment.piece.group, chunks, start, rows, full)?;
         if out.is_none() && self.pending_rows >= self.limit {
             return self.flush();
         }
@@ -499,11 +505,12 @@ fn schema_of(schema: &Schema, arrays: &[ArrayRef]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-pub(super) fn count_bytes(spec: &ScanSpec, group: &RowGroup, field: FieldId) {
+/// Counts a column that was opened for a piece, by the piece's share of the row group.
+pub(super) fn count_bytes(spec: &ScanSpec, piece: &Piece, field: FieldId) {
     if let Some(counters) = &spec.counters {
-        counters
-            .bytes_read
-            .fetch_add(group.stored_bytes(field) as u64, Ordering::Relaxed);
+        let (bytes, rows) = (piece.group.stored_bytes(field), piece.group.rows.max(1));
+        let share = bytes as u64 * piece.rows.len() as u64 / rows as u64;
+        counters.bytes_read.fetch_add(share, Ordering::Relaxed);
     }
 }
 

@@ -64,12 +64,12 @@ impl MorselReader {
             return Ok(true);
         }
         if segment.live.is_none() {
-            count_bytes(&self.spec, &segment.group, live.column.field);
+            count_bytes(&self.spec, &segment.piece, live.column.field);
         }
         let segment = match &mut segment.live {
             Some(known) => known,
             none => none.insert(SegmentLive {
-                chunk: segment.group.chunk(&live.column)?,
+                chunk: segment.piece.group.chunk(&live.column)?,
                 answers: Vec::new(),
                 moves: 0,
             }),
@@ -136,8 +136,8 @@ impl MorselReader {
             Some(chunks) => chunks,
             None => {
                 let open = |column: &StoredColumn| {
-                    count_bytes(&self.spec, &segment.group, column.field);
-                    segment.group.chunk(column)
+                    count_bytes(&self.spec, &segment.piece, column.field);
+                    segment.piece.group.chunk(column)
                 };
                 let chunks = reader
                     .columns
