@@ -15,7 +15,7 @@ pub struct StatementContext {
     pub transaction_micros: i64,
     /// When the statement began.
     pub statement_micros: i64,
-    /// Rows that the last INSERT, UPDATE or DELETE changed.
+    /// Rows that the last INSERT, UPDATE, DELETE or MERGE changed.
     pub changes: i64,
     /// Rows that the session changed since it began.
     pub total_changes: i64,

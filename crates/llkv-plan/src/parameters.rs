@@ -36,6 +36,12 @@ impl PlanStatement {
                 delete.source.for_each_expr_within_mut(f);
                 of_returning(delete.returning.as_mut(), f);
             }
+            Self::Merge(merge) => {
+                merge.source.for_each_expr_within_mut(f);
+                let arms = merge.arms.iter_mut();
+                arms.filter_map(|arm| arm.statement.as_mut())
+                    .for_each(|statement| statement.for_each_expr_mut(f));
+            }
             Self::ChangeView(change) => change.source.for_each_expr_within_mut(f),
             Self::Explain { statement, .. } => statement.for_each_expr_mut(f),
             _ => {}

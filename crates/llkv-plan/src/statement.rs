@@ -31,6 +31,8 @@ pub enum PlanStatement {
     Update(Update),
     /// DELETE.
     Delete(Delete),
+    /// MERGE.
+    Merge(Merge),
     /// INSERT, UPDATE or DELETE on a view with INSTEAD OF triggers.
     ChangeView(ViewChange),
     /// CREATE TABLE, with rows for CTAS.
@@ -373,6 +375,27 @@ pub struct Delete {
     pub triggers: Option<Triggers>,
     /// Tables whose rows foreign keys may change in turn.
     pub cascades: Vec<CascadeTarget>,
+}
+
+/// MERGE.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// The target's name.
+    pub table_name: String,
+    /// Rows: first the number of the clause that takes it (INTEGER), then `rows`.
+    pub source: LogicalPlan,
+    /// What the clauses read: first the number of the target's row (UBIGINT), NULL where there is none.
+    pub rows: Vec<PlanColumn>,
+    /// The WHEN clauses.
+    pub arms: Vec<MergeArm>,
+}
+
+/// A WHEN clause of MERGE.
+#[derive(Debug, Clone)]
+pub struct MergeArm {
+    /// INSERT, UPDATE or DELETE, the source of which reads [`Merge::rows`] from VALUES that have none yet; `None` for
+    /// DO NOTHING.
+    pub statement: Option<PlanStatement>,
 }
 
 /// A CHECK constraint bound to the rows that a statement writes.

@@ -164,6 +164,12 @@ pub enum ExecError {
     /// A scalar subquery gave more than one row.
     #[error("a subquery used as an expression returned more than one row")]
     TooManyRows,
+    /// MERGE met a row of its target with several rows of its source that change it.
+    #[error("MERGE would change a row of \"{table}\" more than once")]
+    MergedTwice {
+        /// The target.
+        table: String,
+    },
     /// Triggers set off triggers, and these others.
     #[error("triggers are nested more than {limit} deep")]
     TriggerDepth {
@@ -185,7 +191,7 @@ impl ExecError {
             Self::MemoryLimit { .. } => "53200",
             Self::TempLimit { .. } | Self::TempFile { is_full: true, .. } => "53100",
             Self::TempFile { .. } => "58030",
-            Self::TooManyRows => "21000",
+            Self::TooManyRows | Self::MergedTwice { .. } => "21000",
             Self::TriggerDepth { .. } => "54001",
             Self::Disconnected { .. } => "XX000",
         }

@@ -26,6 +26,11 @@ pub enum StatementResult {
         /// How many.
         rows: u64,
     },
+    /// Rows inserted, changed and deleted by MERGE.
+    Merge {
+        /// How many.
+        rows: u64,
+    },
     /// Rows copied to or from a file.
     Copy {
         /// How many.
@@ -63,6 +68,7 @@ impl StatementResult {
             Self::Insert { rows }
             | Self::Update { rows }
             | Self::Delete { rows }
+            | Self::Merge { rows }
             | Self::Copy { rows }
             | Self::CreateTable { rows, .. } => Some(*rows),
             _ => None,
@@ -77,6 +83,7 @@ impl fmt::Debug for StatementResult {
             Self::Insert { rows } => write!(f, "Insert({rows})"),
             Self::Update { rows } => write!(f, "Update({rows})"),
             Self::Delete { rows } => write!(f, "Delete({rows})"),
+            Self::Merge { rows } => write!(f, "Merge({rows})"),
             Self::Copy { rows } => write!(f, "Copy({rows})"),
             Self::CreateTable { name, rows } => write!(f, "CreateTable({name}, {rows})"),
             Self::Catalog { tag } | Self::Transaction { tag } | Self::Utility { tag } => {

@@ -3,7 +3,8 @@
 use crate::transaction::Transaction;
 use crate::{
     RuntimeSession, alter, copy, database_numbers, ddl, deferral, direct, dml, explain,
-    foreign_key_changes, indexes, integrity, query, row_by_row, schemas, sequences, triggers,
+    foreign_key_changes, indexes, integrity, merge, query, row_by_row, schemas, sequences,
+    triggers,
 };
 use llkv_plan::PlanStatement;
 use llkv_result::{BindError, Result, StatementResult};
@@ -39,6 +40,7 @@ impl RuntimeSession {
             PlanStatement::Insert(insert) => dml::insert(self, transaction, insert),
             PlanStatement::Update(update) => dml::update(self, transaction, update),
             PlanStatement::Delete(delete) => dml::delete(self, transaction, delete),
+            PlanStatement::Merge(merge) => merge::merge(self, transaction, merge),
             PlanStatement::ChangeView(change) => row_by_row::change_view(self, transaction, change),
             PlanStatement::CreateTrigger {
                 definition,

@@ -157,6 +157,7 @@ fn title(statement: &PlanStatement) -> Option<String> {
         PlanStatement::Insert(insert) => Some(format!("insert into {}", insert.table_name)),
         PlanStatement::Update(update) => Some(format!("update {}", update.table_name)),
         PlanStatement::Delete(delete) => Some(format!("delete from {}", delete.table_name)),
+        PlanStatement::Merge(merge) => Some(format!("merge into {}", merge.table_name)),
         PlanStatement::ChangeView(change) => {
             let event = change.event.to_string().to_lowercase();
             Some(format!("{event} of view {}", change.view))
@@ -176,6 +177,7 @@ fn source(statement: PlanStatement) -> Result<LogicalPlan> {
         PlanStatement::Insert(insert) => Ok(insert.source),
         PlanStatement::Update(update) => Ok(update.source),
         PlanStatement::Delete(delete) => Ok(delete.source),
+        PlanStatement::Merge(merge) => Ok(merge.source),
         PlanStatement::ChangeView(change) => Ok(change.source),
         PlanStatement::CopyTo { source, .. } => Ok(source),
         PlanStatement::CreateTable {

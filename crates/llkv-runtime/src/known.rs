@@ -54,6 +54,7 @@ impl Known {
             StatementResult::Insert { .. }
                 | StatementResult::Update { .. }
                 | StatementResult::Delete { .. }
+                | StatementResult::Merge { .. }
         );
         if let (true, Some(rows)) = (writes, result.rows_affected()) {
             self.changes = i64::try_from(rows).unwrap_or(i64::MAX);

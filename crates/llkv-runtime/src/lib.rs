@@ -81,6 +81,7 @@ mod information_schema;
 mod integrity;
 mod known;
 mod maintenance;
+mod merge;
 mod options;
 mod prepared;
 mod query;

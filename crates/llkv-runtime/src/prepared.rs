@@ -240,6 +240,7 @@ fn source_mut(statement: &mut PlanStatement) -> Option<&mut LogicalPlan> {
         PlanStatement::Insert(insert) => Some(&mut insert.source),
         PlanStatement::Update(update) => Some(&mut update.source),
         PlanStatement::Delete(delete) => Some(&mut delete.source),
+        PlanStatement::Merge(merge) => Some(&mut merge.source),
         PlanStatement::ChangeView(change) => Some(&mut change.source),
         _ => None,
     }

@@ -4,7 +4,7 @@ use crate::tables::TransactionTables;
 use crate::transaction::Transaction;
 use crate::{RuntimeSession, SessionCatalog};
 use llkv_executor::{ExecutionContext, QueryExecutor, SelectExecution, TableProvider};
-use llkv_plan::{Delete, Insert, LogicalPlan, PlanStatement, Update, ViewChange, optimize};
+use llkv_plan::{Delete, Insert, LogicalPlan, Merge, PlanStatement, Update, ViewChange, optimize};
 use llkv_result::{Result, StatementResult};
 use std::sync::Arc;
 
@@ -60,6 +60,10 @@ pub(crate) fn optimize_statement(
         PlanStatement::Delete(delete) => PlanStatement::Delete(Delete {
             source: optimized(delete.source)?,
             ..delete
+        }),
+        PlanStatement::Merge(merge) => PlanStatement::Merge(Merge {
+            source: optimized(merge.source)?,
+            ..merge
         }),
         PlanStatement::ChangeView(change) => PlanStatement::ChangeView(ViewChange {
             source: optimized(change.source)?,

@@ -94,7 +94,7 @@ impl RowQueries {
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(schema, columns.collect())?;
         let mut plan = self.query.plan.clone();
-        fill(&mut plan, &self.query.rows, &batch);
+        fill(&mut plan, &self.query.rows, &[batch]);
         let mut execution = match &self.before {
             None => query::execute(session, transaction, plan)?,
             Some(tables) => query::execute_on(session, transaction, plan, Arc::clone(tables))?,
@@ -118,11 +118,11 @@ impl RowQueries {
 }
 
 /// Puts rows into the leaf of a plan that waits for them.
-fn fill(plan: &mut LogicalPlan, columns: &[PlanColumn], rows: &RecordBatch) {
+pub(crate) fn fill(plan: &mut LogicalPlan, columns: &[PlanColumn], rows: &[RecordBatch]) {
     if let LogicalPlan::Values(values) = plan
         && values.columns.last().map(|c| c.id) == columns.last().map(|c| c.id)
     {
-        values.batches = vec![rows.clone()];
+        values.batches = rows.to_vec();
         return;
     }
     plan.for_each_input_mut(&mut |input| fill(input, columns, rows));

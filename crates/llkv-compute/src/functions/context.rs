@@ -158,7 +158,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
     .only_in(Dialects::LLKV.or(Dialects::DUCKDB)),
     known!(
         "changes",
-        "Rows that the last INSERT, UPDATE or DELETE of the session changed.",
+        "Rows that the last INSERT, UPDATE, DELETE or MERGE of the session changed.",
         ("changes()", "0"),
         Int64,
         |args| number(args, current().changes)

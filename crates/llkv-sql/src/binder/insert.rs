@@ -172,12 +172,22 @@ impl Binder<'_> {
 
     /// Positions in the table of the columns that are given, in the order in which they are.
     fn insert_columns(&self, insert: &ast::Insert, info: &TableInfo) -> Result<Vec<usize>> {
-        if insert.columns.is_empty() {
+        let width = match insert.source.as_ref().map(|query| query.body.as_ref()) {
+            Some(SetExpr::Values(values)) => values.rows.first().map(|row| row.content.len()),
+            _ => None,
+        };
+        self.insert_positions(&insert.columns, info, width)
+    }
+
+    /// The same of a list of names; `width` is how many values a row has, where that is known.
+    pub(super) fn insert_positions(
+        &self,
+        names: &[ast::ObjectName],
+        info: &TableInfo,
+        width: Option<usize>,
+    ) -> Result<Vec<usize>> {
+        if names.is_empty() {
             let all = 0..info.columns.len();
-            let width = match insert.source.as_ref().map(|query| query.body.as_ref()) {
-                Some(SetExpr::Values(values)) => values.rows.first().map(|row| row.content.len()),
-                _ => None,
-            };
             // Columns that compute their values are not meant, unless a DEFAULT stands for them.
             let is_computed = |at: &usize| {
                 let column = info.columns.get(*at);
@@ -189,8 +199,8 @@ impl Binder<'_> {
                 false => all.filter(|at| !is_computed(at)).collect(),
             });
         }
-        let mut positions = Vec::with_capacity(insert.columns.len());
-        for name in &insert.columns {
+        let mut positions = Vec::with_capacity(names.len());
+        for name in names {
             let ident = self.simple_name(name)?;
             let position = self.column_position(info, ident)?;
             if positions.contains(&position) {

@@ -32,8 +32,9 @@ impl Binder<'_> {
         let right = self.bind_relation(&join.relation)?;
         self.refuse_same_relations(&left.1, &right.1, join)?;
         match constraint {
-            JoinConstraint::None => self.join_on(left, right, kind, None, join),
-            JoinConstraint::On(condition) => self.join_on(left, right, kind, Some(condition), join),
+            JoinConstraint::None if kind == JoinKind::Inner => Ok(cross(left, right)),
+            JoinConstraint::None => self.invalid("an outer join needs ON or USING", join),
+            JoinConstraint::On(condition) => self.join_on(left, right, kind, condition),
             JoinConstraint::Using(names) => {
                 let mut columns = Vec::with_capacity(names.len());
                 for name in names {
@@ -107,20 +108,13 @@ impl Binder<'_> {
         }
     }
 
-    fn join_on(
+    pub(super) fn join_on(
         &mut self,
         left: Rows,
         right: Rows,
         kind: JoinKind,
-        condition: Option<&ast::Expr>,
-        node: &ast::Join,
+        condition: &ast::Expr,
     ) -> Result<Rows> {
-        let Some(condition) = condition else {
-            return match kind {
-                JoinKind::Inner => Ok(cross(left, right)),
-                _ => self.invalid("an outer join needs ON or USING", node),
-            };
-        };
         // The condition sees the rows of both sides, and may ask their tables for `rowid`.
         let scopes = (left.1.clone(), right.1.clone());
         let (mut frame, predicate) = self.bind_on(cross(left, right), condition)?;

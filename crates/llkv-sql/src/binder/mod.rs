@@ -38,6 +38,7 @@ mod interval;
 mod joins;
 mod limit;
 mod literals;
+mod merge;
 mod moment_series;
 mod names;
 mod on_conflict;

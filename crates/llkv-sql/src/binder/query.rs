@@ -30,8 +30,10 @@ impl Binder<'_> {
 
     /// A query, or what stands behind WITH in its place: `WITH x AS (...) INSERT INTO t SELECT ... FROM x`.
     pub(super) fn bind_query_statement(&mut self, query: &ast::Query) -> Result<PlanStatement> {
-        let (SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement)) =
-            query.body.as_ref()
+        let (SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement)) = query.body.as_ref()
         else {
             return self.bind_query(query).map(PlanStatement::Query);
         };

@@ -167,6 +167,7 @@ impl Binder<'_> {
             S::Insert(insert) => self.bind_insert(insert),
             S::Update(update) => self.bind_update(update),
             S::Delete(delete) => self.bind_delete(delete),
+            S::Merge(merge) => self.bind_merge(merge),
             S::Truncate(truncate) => self.bind_truncate(truncate),
             S::CreateTable(create) => self.bind_create_table(create),
             S::CreateIndex(index) => self.bind_create_index(index),

@@ -18,7 +18,7 @@ use llkv_types::{Scalar, SqlType, TriggerEvent};
 use sqlparser::ast::{self, AssignmentTarget, TableFactor, UpdateTableFromKind};
 
 /// A column that SET names, by position, and its value.
-type Assigned = (usize, Expr);
+pub(super) type Assigned = (usize, Expr);
 
 impl Binder<'_> {
     pub(super) fn bind_update(&mut self, update: &ast::Update) -> Result<PlanStatement> {
@@ -200,8 +200,17 @@ impl Binder<'_> {
             Some(condition) => Some(self.bind_row_condition(condition)?),
         };
         self.set_clause(Clause::Row);
-        let mut assigned: Vec<Assigned> = Vec::with_capacity(update.assignments.len());
-        for assignment in &update.assignments {
+        Ok((predicate, self.bind_assignments(&update.assignments, info)?))
+    }
+
+    /// What SET gives each column that it names.
+    pub(super) fn bind_assignments(
+        &mut self,
+        assignments: &[ast::Assignment],
+        info: &TableInfo,
+    ) -> Result<Vec<Assigned>> {
+        let mut assigned: Vec<Assigned> = Vec::with_capacity(assignments.len());
+        for assignment in assignments {
             for (position, expr) in self.bind_assignment(assignment, info)? {
                 // The last one wins, as in SQLite; elsewhere it is an error.
                 if let Some(known) = assigned.iter_mut().find(|(p, _)| *p == position) {
@@ -214,7 +223,7 @@ impl Binder<'_> {
                 }
             }
         }
-        Ok((predicate, assigned))
+        Ok(assigned)
     }
 
     /// WHERE of UPDATE and DELETE; its subqueries are applied to the rows at once.
@@ -297,7 +306,7 @@ impl Binder<'_> {
         Ok(assigned)
     }
 
-    fn bind_new_value(
+    pub(super) fn bind_new_value(
         &mut self,
         value: &ast::Expr,
         info: &TableInfo,
@@ -329,7 +338,7 @@ impl Binder<'_> {
         self.stored_value(value, column)
     }
 
-    fn plan_update(
+    pub(super) fn plan_update(
         &mut self,
         info: &TableInfo,
         plan: LogicalPlan,

@@ -131,6 +131,7 @@ impl Shell {
             StatementResult::Insert { rows } => counted("INSERT", rows),
             StatementResult::Update { rows } => counted("UPDATE", rows),
             StatementResult::Delete { rows } => counted("DELETE", rows),
+            StatementResult::Merge { rows } => counted("MERGE", rows),
             StatementResult::Copy { rows } => counted("COPY", rows),
             _ => return Ok(()),
         };
