@@ -4,8 +4,10 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, St
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use llkv_expr::CastMode;
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, variant};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,14 +40,16 @@ pub(crate) fn sql_schema(path: &Path, schema: &Schema) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(fields)))
 }
 
-/// Casts each column to its place in `schema`. A value that does not fit is an error.
+/// Casts each column to its place in `schema`, texts as INSERT does. A value that does not fit is an error. `first_line`: the line
+/// of the first row, where each row is one.
 ///
 /// # Errors
-/// [`llkv_result::FileError::Malformed`] naming the column.
+/// [`llkv_result::FileError::Malformed`] naming the column, and the line.
 pub(crate) fn to_schema(
     path: &Path,
     batch: &RecordBatch,
     schema: &SchemaRef,
+    first_line: Option<u64>,
 ) -> Result<RecordBatch> {
     let options = CastOptions {
         safe: false,
@@ -59,11 +63,26 @@ pub(crate) fn to_schema(
             if column.data_type() == field.data_type() {
                 return Ok(Arc::clone(column));
             }
-            cast_with_options(column, field.data_type(), &options)
-                .map_err(|e| malformed(path, None, format!("column \"{}\": {e}", field.name())))
+            let named = |e: &dyn Display| format!("column \"{}\": {e}", field.name());
+            let is_text = matches!(column.data_type(), DataType::Utf8 | DataType::Utf8View);
+            match SqlType::from_arrow(field.data_type()).filter(|_| is_text) {
+                Some(ty) => llkv_compute::cast(column, ty, CastMode::Strict).map_err(|e| {
+                    let row = refused_row(column, ty).zip(first_line);
+                    malformed(path, row.map(|(row, line)| line + row), named(&e))
+                }),
+                None => cast_with_options(column, field.data_type(), &options)
+                    .map_err(|e| malformed(path, None, named(&e))),
+            }
         })
         .collect::<Result<_>>()?;
     rebatch(schema, columns, batch.num_rows())
+}
+
+/// The first row whose text is no value of a type.
+fn refused_row(texts: &ArrayRef, ty: SqlType) -> Option<u64> {
+    let tried = llkv_compute::cast(texts, ty, CastMode::Try).ok()?;
+    let row = (0..texts.len()).find(|row| texts.is_valid(*row) && tried.is_null(*row))?;
+    Some(row as u64)
 }
 
 fn rebatch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {

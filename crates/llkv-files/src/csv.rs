@@ -6,7 +6,7 @@ mod split;
 use crate::convert::{sql_schema, to_schema};
 use crate::error::{io, malformed};
 use crate::format::delimiter_of;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
@@ -228,15 +228,15 @@ fn numbered(schema: &Schema) -> Schema {
     )
 }
 
-/// The types that the CSV parser itself reads; others are read as text and cast.
+/// The types that the CSV parser itself reads as INSERT reads their texts; others are read as text and cast. (It cuts digits of
+/// decimals off, and moves timestamps by their offsets.)
 fn parser_schema(schema: &Schema) -> Schema {
     let fields: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| {
             let read_as = match field.data_type() {
-                known @ (DataType::Boolean
-                | DataType::Int8
+                known @ (DataType::Int8
                 | DataType::Int16
                 | DataType::Int32
                 | DataType::Int64
@@ -247,9 +247,6 @@ fn parser_schema(schema: &Schema) -> Schema {
                 | DataType::Float32
                 | DataType::Float64
                 | DataType::Date32
-                | DataType::Decimal64(..)
-                | DataType::Decimal128(..)
-                | DataType::Timestamp(TimeUnit::Microsecond, None)
                 | DataType::Utf8View) => known.clone(),
                 _ => DataType::Utf8,
             };
@@ -304,12 +301,15 @@ impl ExternalSource for CsvSource {
             .map_err(|e| malformed_behind(&self.path, cut.lines, &e))?;
         let target = Arc::new(self.schema.project(projection)?);
         let path = self.path.clone();
+        let mut line = cut.lines + u64::from(has_header) + 1;
         Ok(Box::new(reader.map(move |batch| {
             let mut batch = batch.map_err(|e| malformed_behind(&path, cut.lines, &e))?;
+            let first_line = line;
+            line += batch.num_rows() as u64;
             if has_marks.load(Ordering::Relaxed) {
                 batch = unmarked(batch).map_err(|e| malformed(&path, None, e))?;
             }
-            to_schema(&path, &batch, &target)
+            to_schema(&path, &batch, &target, Some(first_line))
         })))
     }
 }

@@ -73,7 +73,7 @@ impl ExternalSource for IpcSource {
             return Ok(Box::new(std::iter::empty()));
         };
         let batch = batch.map_err(|e| malformed(&self.path, None, e))?;
-        let batch = to_schema(&self.path, &reorder(&batch, &positions)?, &target)?;
+        let batch = to_schema(&self.path, &reorder(&batch, &positions)?, &target, None)?;
         Ok(Box::new(slices(batch, batch_rows).map(Ok)))
     }
 }

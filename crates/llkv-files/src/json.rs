@@ -268,7 +268,7 @@ fn next_batch(
     let arrays: Vec<ArrayRef> = columns.iter_mut().map(Column::finish).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(Arc::clone(gathered), arrays, &options)?;
-    to_schema(&lines.path, &batch, target).map(Some)
+    to_schema(&lines.path, &batch, target, None).map(Some)
 }
 
 impl ExternalSource for JsonSource {

@@ -37,6 +37,7 @@ pub use sink::{FileSink, open_sink, stream_sink};
 
 use llkv_plan::{ExternalSource, FileFormat, FileOptions};
 use llkv_result::Result;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,7 +47,18 @@ use std::sync::Arc;
 /// # Errors
 /// When the file cannot be opened, its format is unknown, or its beginning is not of its format.
 pub fn open_source(path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
-    Ok(match format_of(path, options)? {
+    let format = format_of(path, options)?;
+    // The readers of some formats panic over files that are damaged.
+    let opened = catch_unwind(|| open_as(format, path, options));
+    opened.unwrap_or_else(|panic| Err(error::of_panic(path, &*panic)))
+}
+
+fn open_as(
+    format: FileFormat,
+    path: &Path,
+    options: &FileOptions,
+) -> Result<Arc<dyn ExternalSource>> {
+    Ok(match format {
         FileFormat::Csv => Arc::new(csv::CsvSource::open(path, options)?),
         FileFormat::Parquet => Arc::new(parquet::ParquetSource::open(path, options)?),
         FileFormat::Json => Arc::new(json::JsonSource::open(path, options)?),

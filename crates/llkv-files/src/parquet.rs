@@ -102,7 +102,7 @@ impl ExternalSource for ParquetSource {
         let path = self.path.clone();
         Ok(Box::new(reader.map(move |batch| {
             let batch = batch.map_err(|e| malformed(&path, None, e))?;
-            to_schema(&path, &reorder(&batch, &positions)?, &target)
+            to_schema(&path, &reorder(&batch, &positions)?, &target, None)
         })))
     }
 }

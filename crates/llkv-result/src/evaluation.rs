@@ -165,7 +165,9 @@ pub enum ExecError {
     #[error("a subquery used as an expression returned more than one row")]
     TooManyRows,
     /// MERGE met a row of its target with several rows of its source that change it.
-    #[error("MERGE would change a row of \"{table}\" more than once")]
+    #[error(
+        "MERGE cannot affect the same target row more than once: a row of \"{table}\" matches several of the source"
+    )]
     MergedTwice {
         /// The target.
         table: String,

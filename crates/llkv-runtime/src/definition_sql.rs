@@ -1,6 +1,7 @@
 //! Definitions of tables, indexes and views as SQL text that creates them again.
 
 use crate::SessionCatalog;
+use llkv_compute::quoted_name;
 use llkv_table::{
     CatalogObject, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, MAIN_SCHEMA,
     ReferentialAction, Sequence, TableMeta,
@@ -15,11 +16,11 @@ pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -
             None => String::new(),
         },
         CatalogObject::Table(table) => table_sql(table.meta(), catalog),
-        CatalogObject::Schema(schema) => format!("CREATE SCHEMA {}", quoted(&schema.name)),
+        CatalogObject::Schema(schema) => format!("CREATE SCHEMA {}", quoted_name(&schema.name)),
         CatalogObject::Sequence(sequence) => sequence_sql(sequence, catalog),
         CatalogObject::Trigger(trigger) => trigger.sql.clone(),
         CatalogObject::View(view) => {
-            let columns: Vec<String> = view.columns.iter().map(|c| quoted(c)).collect();
+            let columns: Vec<String> = view.columns.iter().map(|c| quoted_name(c)).collect();
             let columns = match columns.as_slice() {
                 [] => String::new(),
                 some => format!(" ({})", some.join(", ")),
@@ -45,7 +46,10 @@ pub(crate) fn index_columns_sql(index: &IndexMeta, table: &TableMeta) -> String 
             None => "",
         };
         let collate = collate_unless_default(table, column, of_index.collation);
-        Some(format!("{}{collate}{order}{nulls}", quoted(&column.name)))
+        Some(format!(
+            "{}{collate}{order}{nulls}",
+            quoted_name(&column.name)
+        ))
     };
     let columns: Vec<String> = index.columns.iter().filter_map(column).collect();
     columns.join(", ")
@@ -73,7 +77,7 @@ pub(crate) fn index_sql(index: &IndexMeta, table: &TableMeta, catalog: &SessionC
     format!(
         "CREATE {}INDEX {} ON {} ({})",
         if index.unique { "UNIQUE " } else { "" },
-        quoted(&index.name),
+        quoted_name(&index.name),
         qualified(catalog, table.schema, &table.name),
         index_columns_sql(index, table)
     )
@@ -84,9 +88,12 @@ fn sequence_sql(sequence: &Sequence, catalog: &SessionCatalog) -> String {
     let meta = sequence.meta_now();
     let start = match meta.last {
         None => meta.start,
-        Some(last) => last
-            .saturating_add(meta.increment)
-            .clamp(meta.min, meta.max),
+        Some(last) => match last.checked_add(meta.increment) {
+            Some(next) if (meta.min..=meta.max).contains(&next) => next,
+            _ if meta.cycle && meta.increment > 0 => meta.min,
+            _ if meta.cycle => meta.max,
+            _ => last,
+        },
     };
     format!(
         "CREATE SEQUENCE {} INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {start}{}",
@@ -101,15 +108,19 @@ fn sequence_sql(sequence: &Sequence, catalog: &SessionCatalog) -> String {
 /// The name of an object with that of its schema, where that is not the one that is always there.
 fn qualified(catalog: &SessionCatalog, schema: TableId, name: &str) -> String {
     match schema {
-        MAIN_SCHEMA => quoted(name),
-        schema => format!("{}.{}", quoted(catalog.schema_name(schema)), quoted(name)),
+        MAIN_SCHEMA => quoted_name(name),
+        schema => format!(
+            "{}.{}",
+            quoted_name(catalog.schema_name(schema)),
+            quoted_name(name)
+        ),
     }
 }
 
 fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
     let mut parts: Vec<String> = Vec::new();
     for column in &table.columns {
-        let mut part = quoted(&column.name);
+        let mut part = quoted_name(&column.name);
         // A column of values of their own types is one without a type.
         if let Some(declared) = &column.declared {
             part.push_str(&format!(" {declared}"));
@@ -136,7 +147,7 @@ fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
             let column = table.columns.iter().find(|column| column.field == *field)?;
             let collation = key.collations.get(at).copied().unwrap_or_default();
             let collate = collate_unless_default(table, column, collation);
-            Some(format!("{}{collate}", quoted(&column.name)))
+            Some(format!("{}{collate}", quoted_name(&column.name)))
         });
         let names: Vec<String> = names.collect();
         let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
@@ -164,7 +175,7 @@ pub(crate) fn foreign_key_sql(
     let names = |meta: &TableMeta, fields: &[FieldId]| {
         let by_field = |field: &FieldId| meta.columns.iter().find(|c| c.field == *field);
         let names = fields.iter().filter_map(by_field);
-        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        let names: Vec<String> = names.map(|column| quoted_name(&column.name)).collect();
         names.join(", ")
     };
     let action = |words: &str, action: ReferentialAction| match action {
@@ -190,20 +201,9 @@ pub(crate) fn foreign_key_sql(
     format!(
         "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({referred}){}{}{timing}",
         qualified(catalog, table.schema, &table.name),
-        quoted(&key.name),
+        quoted_name(&key.name),
         names(table, &key.fields),
         action("ON DELETE", key.on_delete),
         action("ON UPDATE", key.on_update),
     )
-}
-
-/// A name as it must be written: in quotes unless it is a plain lower-case word.
-fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    if starts_well && name.chars().all(plain) {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
 }

@@ -246,7 +246,7 @@ fn update_in_bulk(
     for_each_batch(session, transaction, update.source, |transaction, batch| {
         checks.check(&batch)?;
         let (batch, ids) = take_row_ids(&batch, &mut old)?;
-        keys.updated(transaction, &ids, &batch)?;
+        keys.part_updated(transaction, &ids, &batch)?;
         returned.add(&batch, None)?;
         if changes_key {
             // Keys are unique after the statement, not after each of its rows.

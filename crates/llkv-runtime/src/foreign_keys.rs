@@ -13,7 +13,7 @@ use crate::row_values::prepare;
 use crate::settings::SessionSettings;
 use crate::transaction::Transaction;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema};
 use llkv_plan::CascadeTarget;
 use llkv_result::{ConstraintError, Result};
@@ -76,6 +76,9 @@ pub(crate) struct ForeignKeys<'a> {
     has_children: bool,
     deferral: Deferral,
     pending: Vec<PendingKeys>,
+    /// Rows of the statement's table that got other values, as they were and as they are: one change, however many parts
+    /// they came in, lest a new key of one part passes for the old key of a later one.
+    parts: Vec<(RecordBatch, RecordBatch)>,
     pub(crate) removed: VecDeque<Removed>,
     pub(crate) targets: &'a [CascadeTarget],
 }
@@ -130,6 +133,7 @@ impl<'a> ForeignKeys<'a> {
             table: Arc::clone(table),
             deferral: settings.deferral.clone(),
             pending: Vec::new(),
+            parts: Vec::new(),
             removed: VecDeque::new(),
             targets,
         }
@@ -192,8 +196,30 @@ impl<'a> ForeignKeys<'a> {
         self.inserted(transaction, new, None)
     }
 
+    /// [`ForeignKeys::updated`] for some of the rows that the statement changes at once.
+    pub(crate) fn part_updated(
+        &mut self,
+        transaction: &mut Transaction,
+        ids: &[RowId],
+        new: &RecordBatch,
+    ) -> Result<()> {
+        if self.has_children && !ids.is_empty() {
+            let old = transaction.rows_by_id(&self.table, ids)?;
+            self.parts.push((old, new.clone()));
+        }
+        self.inserted(transaction, new, None)
+    }
+
     /// Does what follows from the statement and looks at what must hold at its end.
     pub(crate) fn finish(mut self, transaction: &mut Transaction) -> Result<()> {
+        let (old, new): (Vec<_>, Vec<_>) = std::mem::take(&mut self.parts).into_iter().unzip();
+        if let (Some(first_old), Some(first_new)) = (old.first(), new.first()) {
+            self.removed.push_back(Removed {
+                table: Arc::clone(&self.table),
+                old: concat_batches(&first_old.schema(), &old)?,
+                new: Some(concat_batches(&first_new.schema(), &new)?),
+            });
+        }
         while let Some(removed) = self.removed.pop_front() {
             self.follow(transaction, &removed)?;
         }
@@ -285,12 +311,9 @@ impl<'a> ForeignKeys<'a> {
             return Ok(None);
         }
         let values = match (action, &removed.new) {
+            // Even where another row has the key now.
             (ReferentialAction::Restrict | ReferentialAction::NoAction, _) => {
-                let missing = transaction.missing_keys(reference, &keys, false)?;
-                return match rows.iter().any(|(_, key)| missing.contains(key)) {
-                    true => Err(violation(reference)),
-                    false => Ok(None),
-                };
+                return Err(violation(reference));
             }
             (ReferentialAction::Cascade, None) => None,
             (ReferentialAction::Cascade, Some(new)) => {

@@ -72,6 +72,50 @@ fn a_dump_makes_the_database_again() {
     assert_eq!(run(&["check", text(&two)]), "ok\n");
 }
 
+/// Names that are words of SQL, texts that two minus signs would make a comment of, a negative zero, a sequence that starts over.
+#[test]
+fn a_dump_of_awkward_definitions_makes_the_database_again() {
+    let words = "analyze case check constraint current_date current_time current_timestamp current_user end except exists false \
+        fetch foreign from group having intersect interval into lateral like limit localtime not null offset order primary \
+        returning select true union unique user values where with";
+    let mut script = String::from(
+        "CREATE TABLE z (a DOUBLE, b REAL, c INTEGER CHECK (c > - -1), d INTEGER DEFAULT - - 5);
+         INSERT INTO z (a, b, c) VALUES ('-0', '-0', 2);
+         CREATE VIEW minus AS SELECT - - c AS x, 1 - - - c AS y, '-' || - c AS t FROM z;
+         CREATE VIEW escaped AS SELECT E'it\\'s; so' AS t;
+         CREATE SEQUENCE round MAXVALUE 2 CYCLE;
+         SELECT nextval('round'); SELECT nextval('round');
+         CREATE TABLE empty AS SELECT 1 AS a WITH NO DATA;",
+    );
+    for word in words.split_whitespace() {
+        script += &format!(
+            "CREATE TABLE \"{word}\" (\"{word}\" INTEGER PRIMARY KEY CHECK (\"{word}\" > 0), b INTEGER REFERENCES \"{word}\");
+             INSERT INTO \"{word}\" VALUES (7, 7);
+             CREATE INDEX \"{word}_i\" ON \"{word}\" (b, \"{word}\");
+             CREATE VIEW \"{word}_v\" AS SELECT \"{word}\" AS \"{word}\" FROM \"{word}\";"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("1.llkv"), folder.path().join("2.llkv"));
+    run(&[text(&one), "-c", &script]);
+    let dump = run(&["dump", text(&one)]);
+    let again = folder.path().join("dump.sql");
+    std::fs::write(&again, &dump).unwrap();
+    run(&[text(&two), "-f", text(&again)]);
+    assert_eq!(run(&["dump", text(&two)]), dump);
+    for (question, expected) in [
+        ("SELECT x, y, t FROM minus", "2,-1,--2"),
+        ("SELECT t FROM escaped", "it's; so"),
+        ("SELECT a, b, d FROM z", "-0.0,-0.0,5"),
+        ("SELECT nextval('round')", "1"),
+        ("SELECT \"select\" FROM select_v", "7"),
+        ("SELECT count(*) FROM empty", "0"),
+    ] {
+        let answer = run(&[text(&two), "--format", "csv", "-c", question]);
+        assert_eq!(answer.lines().nth(1), Some(expected), "{question}");
+    }
+}
+
 #[test]
 fn a_backup_is_a_database_and_never_replaces_a_file() {
     let folder = tempfile::tempdir().unwrap();

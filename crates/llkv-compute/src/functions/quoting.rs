@@ -9,7 +9,7 @@ use llkv_types::{Scalar, SqlType};
 use SqlType::Text;
 
 /// Words that are no names unless they stand in quotes.
-const RESERVED: [&str; 77] = [
+const RESERVED: [&str; 95] = [
     "all",
     "analyse",
     "analyze",
@@ -19,6 +19,7 @@ const RESERVED: [&str; 77] = [
     "as",
     "asc",
     "asymmetric",
+    "between",
     "both",
     "case",
     "cast",
@@ -27,6 +28,7 @@ const RESERVED: [&str; 77] = [
     "column",
     "constraint",
     "create",
+    "cross",
     "current_catalog",
     "current_date",
     "current_role",
@@ -41,36 +43,51 @@ const RESERVED: [&str; 77] = [
     "else",
     "end",
     "except",
+    "exists",
     "false",
     "fetch",
     "for",
     "foreign",
     "from",
+    "full",
     "grant",
     "group",
     "having",
+    "ilike",
     "in",
     "initially",
+    "inner",
     "intersect",
+    "interval",
     "into",
+    "is",
+    "isnull",
+    "join",
     "lateral",
     "leading",
+    "left",
+    "like",
     "limit",
     "localtime",
     "localtimestamp",
+    "natural",
     "not",
+    "notnull",
     "null",
     "offset",
     "on",
     "only",
     "or",
     "order",
+    "outer",
     "placing",
     "primary",
     "references",
     "returning",
+    "right",
     "select",
     "session_user",
+    "similar",
     "some",
     "symmetric",
     "table",
@@ -82,12 +99,21 @@ const RESERVED: [&str; 77] = [
     "unique",
     "user",
     "using",
+    "values",
     "variadic",
     "when",
     "where",
     "window",
     "with",
 ];
+
+/// A name as SQL text has it: in quotes unless it is a lower-case word that is not reserved.
+#[must_use]
+pub fn quoted_name(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    write_identifier(&mut out, name);
+    out
+}
 
 /// Writes a name, in quotes where it needs them.
 pub(super) fn write_identifier(out: &mut String, name: &str) {

@@ -49,7 +49,8 @@ impl Binder<'_> {
         if definition.columns.len() > MAX_COLUMNS {
             return Err(super::too_complex("the number of columns", MAX_COLUMNS));
         }
-        let source = source.map(|plan| {
+        let with_data = create.with_data.as_ref().is_none_or(|with| with.data);
+        let source = source.filter(|_| with_data).map(|plan| {
             let types: Vec<SqlType> = definition.columns.iter().map(|c| c.ty).collect();
             self.cast_columns(plan, &types)
         });
@@ -284,9 +285,13 @@ impl Binder<'_> {
         for option in &column.options {
             let given = option.name.as_ref();
             match &option.option {
-                ColumnOption::PrimaryKey(_) | ColumnOption::Unique(_) => {
-                    let primary = matches!(option.option, ColumnOption::PrimaryKey(_));
-                    add_key(table, given, primary, (vec![position], of_key.clone()));
+                ColumnOption::PrimaryKey(key) => {
+                    self.refuse_deferrable(key.characteristics.as_ref(), &column.name)?;
+                    add_key(table, given, true, (vec![position], of_key.clone()));
+                }
+                ColumnOption::Unique(key) => {
+                    self.refuse_rare_unique(key, &column.name)?;
+                    add_key(table, given, false, (vec![position], of_key.clone()));
                 }
                 ColumnOption::Check(check) => {
                     add_check(table, check.name.as_ref().or(given), &check.expr);
@@ -305,10 +310,12 @@ impl Binder<'_> {
     ) -> Result<()> {
         match constraint {
             TableConstraint::PrimaryKey(key) => {
+                self.refuse_deferrable(key.characteristics.as_ref(), place)?;
                 let columns = self.key_columns(&key.columns, table, place)?;
                 add_key(table, key.name.as_ref(), true, columns);
             }
             TableConstraint::Unique(key) => {
+                self.refuse_rare_unique(key, place)?;
                 let columns = self.key_columns(&key.columns, table, place)?;
                 add_key(table, key.name.as_ref(), false, columns);
             }
@@ -317,6 +324,32 @@ impl Binder<'_> {
             other => return self.unsupported(format!("the constraint {other}"), place),
         }
         Ok(())
+    }
+
+    fn refuse_rare_unique(
+        &self,
+        key: &ast::UniqueConstraint,
+        place: &impl super::place::Place,
+    ) -> Result<()> {
+        if key.nulls_distinct == ast::NullsDistinctOption::NotDistinct {
+            return self.unsupported("UNIQUE NULLS NOT DISTINCT", place);
+        }
+        self.refuse_deferrable(key.characteristics.as_ref(), place)
+    }
+
+    /// Keys are looked at as rows come.
+    fn refuse_deferrable(
+        &self,
+        characteristics: Option<&ast::ConstraintCharacteristics>,
+        place: &impl super::place::Place,
+    ) -> Result<()> {
+        let deferred = Some(ast::DeferrableInitial::Deferred);
+        match characteristics {
+            Some(given) if given.deferrable == Some(true) || given.initially == deferred => {
+                self.unsupported("a key that is DEFERRABLE", place)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn key_columns(

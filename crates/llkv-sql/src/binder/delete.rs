@@ -115,6 +115,9 @@ impl Binder<'_> {
         let [target] = truncate.table_names.as_slice() else {
             return super::unsupported("TRUNCATE of several tables");
         };
+        if truncate.identity == Some(ast::TruncateIdentityOption::Restart) {
+            return self.unsupported("TRUNCATE ... RESTART IDENTITY", &target.name);
+        }
         let info = self.target(&target.name)?;
         let (plan, row_id) = self.scan_with_row_id(&info);
         let cascades = self.cascades(info.id)?;

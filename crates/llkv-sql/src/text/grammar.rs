@@ -400,10 +400,29 @@ fn parenthesized(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
 /// `-x`, `+x`, `~x`
 fn sign(parser: &mut Parser, op: UnaryOperator) -> Result<Expr, ParserError> {
     parser.next_token();
+    let expr = Box::new(parser.parse_subexpr(SIGN_PRECEDENCE)?);
     Ok(Expr::UnaryOp {
+        expr: apart_from(op, expr),
         op,
-        expr: Box::new(parser.parse_subexpr(SIGN_PRECEDENCE)?),
     })
+}
+
+/// The operand of a sign, in parentheses where it begins with a minus: two of them would be written as the beginning of a
+/// comment.
+pub(super) fn apart_from(op: UnaryOperator, expr: Box<Expr>) -> Box<Expr> {
+    let mut first = expr.as_ref();
+    let begins_with_minus = loop {
+        first = match first {
+            Expr::UnaryOp { op, .. } => break *op == UnaryOperator::Minus,
+            Expr::BinaryOp { left, .. } => left,
+            Expr::Collate { expr, .. } | Expr::Cast { expr, .. } => expr,
+            _ => break false,
+        };
+    };
+    match begins_with_minus && op == UnaryOperator::Minus {
+        true => Box::new(Expr::Nested(expr)),
+        false => expr,
+    }
 }
 
 fn infix(

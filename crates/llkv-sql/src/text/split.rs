@@ -103,8 +103,12 @@ fn scan(script: &str, start: usize) -> Piece {
             b'$' => Some(dollar_quote_end(script, at)),
             b if b.is_ascii_alphabetic() || b == b'_' => {
                 let end = word_end(bytes, at);
-                body.word(&bytes[at..end]);
-                Some(end)
+                let word = &bytes[at..end];
+                body.word(word);
+                match bytes.get(end) {
+                    Some(b'\'') if word.eq_ignore_ascii_case(b"e") => escaped_end(bytes, end),
+                    _ => Some(end),
+                }
             }
             _ => Some(at + 1),
         };
@@ -194,6 +198,18 @@ fn quote_end(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
         .map(|n| at + n + 2)
 }
 
+/// The end of `E'...'`, where a backslash takes the next byte for what it is.
+fn escaped_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        match bytes.get(at)? {
+            b'\\' => at += 2,
+            b'\'' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
 fn word_end(bytes: &[u8], at: usize) -> usize {
     bytes[at..]
         .iter()
@@ -232,6 +248,14 @@ mod tests {
     fn semicolons_in_quotes_and_comments_do_not_split() {
         assert_eq!(texts("SELECT 1; SELECT 2"), ["SELECT 1", "SELECT 2"]);
         assert_eq!(texts("SELECT 'a;''b;' ;;"), ["SELECT 'a;''b;'"]);
+        assert_eq!(
+            texts(r"SELECT E'it\'s; one', 'b\'; SELECT e'\\'; SELECT typE'x'"),
+            [
+                r"SELECT E'it\'s; one', 'b\'",
+                r"SELECT e'\\'",
+                "SELECT typE'x'"
+            ]
+        );
         assert_eq!(texts("-- only; a comment\n;"), Vec::<&str>::new());
         assert_eq!(
             texts("/* a; /* b; */ */ SELECT 1;"),

@@ -144,8 +144,13 @@ fn literal(value: &Scalar) -> String {
     match value {
         Scalar::Text(text) => quoted(text),
         Scalar::Blob(bytes) => hexadecimal(bytes),
-        Scalar::Float32(float) if !float.is_finite() => quoted(&value.to_string()),
-        Scalar::Float64(float) if !float.is_finite() => quoted(&value.to_string()),
+        // `-0.0` is a DECIMAL, which has no negative zero.
+        Scalar::Float32(float) if !float.is_finite() || is_negative_zero(f64::from(*float)) => {
+            quoted(&value.to_string())
+        }
+        Scalar::Float64(float) if !float.is_finite() || is_negative_zero(*float) => {
+            quoted(&value.to_string())
+        }
         Scalar::Date(_)
         | Scalar::Time(_)
         | Scalar::Timestamp(_)
@@ -164,6 +169,10 @@ fn literal(value: &Scalar) -> String {
         },
         _ => value.to_string(),
     }
+}
+
+fn is_negative_zero(value: f64) -> bool {
+    value == 0.0 && value.is_sign_negative()
 }
 
 fn quoted(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! Expressions: operands, and the operators between them in the order of their precedence.
 
 use super::{Cursor, Kind, is_name, node};
+use crate::text::grammar::apart_from;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentList, FunctionArguments, ObjectName, UnaryOperator, Value,
@@ -276,7 +277,7 @@ impl Cursor<'_> {
             true => precedence::SIGN,
             false => precedence::PRODUCT,
         };
-        let expr = self.operand_above(above)?;
+        let expr = apart_from(op, self.operand_above(above)?);
         Some(node!(Expr::UnaryOp { op, expr }))
     }
 
