@@ -256,6 +256,9 @@ pub struct Insert {
     /// The key, a position in [`crate::TableInfo::keys`], whose column gets numbers in the place of NULLs: an
     /// INTEGER PRIMARY KEY of SQLite's dialect.
     pub numbered_key: Option<usize>,
+    /// Generated columns, by position, and their values over the columns of `source`: computed once more where the key gets
+    /// numbers.
+    pub generated_with_key: Vec<(usize, Expr)>,
 }
 
 /// A table whose rows change in turn when rows that they refer to change.

@@ -3,7 +3,7 @@
 use crate::checks::RowChecks;
 use crate::foreign_keys::ForeignKeys;
 use crate::row_by_row;
-use crate::row_values::Returned;
+use crate::row_values::{Returned, prepare};
 use crate::row_walk::on_conflict;
 use crate::transaction::Transaction;
 use crate::upsert::{UpsertStatement, WaitingRows};
@@ -12,8 +12,9 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::UInt64Type;
+use llkv_compute::PreparedExpr;
 use llkv_executor::{KeptRows, NoTables};
-use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, Update, Upsert};
+use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, PlanColumn, Update, Upsert};
 use llkv_result::{Error, Result, StatementResult};
 use llkv_table::Table;
 use llkv_types::RowId;
@@ -63,6 +64,7 @@ fn insert_in_bulk(
     let table = transaction.table(insert.table, &insert.table_name)?;
     let columns = insert.source.columns();
     let checks = RowChecks::new(&insert.checks, &columns, &insert.table_name)?;
+    let numbering = Numbering::new(&insert, &columns)?;
     let settings = &session.settings;
     let mut keys = ForeignKeys::of(transaction, &table, &insert.cascades, None, settings);
     let mut rows = 0;
@@ -72,8 +74,8 @@ fn insert_in_bulk(
         let mut statement = UpsertStatement::new(transaction, &table, upsert, &columns)?;
         let mut each = |transaction: &mut Transaction, rows: Option<RecordBatch>| {
             let Some(rows) = rows else { return Ok(()) };
-            let rows = numbered(transaction, &table, insert.numbered_key, rows)?;
-            let of_row = (insert.numbered_key, &mut *returned, &mut keys);
+            let rows = numbering.number(transaction, &table, rows)?;
+            let of_row = (numbering.key, &mut *returned, &mut keys);
             statement.add(transaction, &rows, of_row)
         };
         for_each_batch(session, transaction, insert.source, |transaction, batch| {
@@ -86,7 +88,7 @@ fn insert_in_bulk(
         return Ok(rows);
     }
     let mut each = |transaction: &mut Transaction, batch: RecordBatch| {
-        let batch = numbered(transaction, &table, insert.numbered_key, batch)?;
+        let batch = numbering.number(transaction, &table, batch)?;
         let batch = match policy {
             ConflictAction::Skip => without_refused(&table, &checks, batch)?,
             _ => {
@@ -95,7 +97,7 @@ fn insert_in_bulk(
             }
         };
         let appended = transaction.append(&table, batch.clone(), on_conflict(policy))?;
-        transaction.note_row_id(&table, insert.numbered_key, &batch, appended.kept.as_ref());
+        transaction.note_row_id(&table, numbering.key, &batch, appended.kept.as_ref());
         keys.deleted(transaction, &appended.replaced)?;
         keys.inserted(transaction, &batch, appended.kept.as_ref())?;
         if policy == ConflictAction::Replace {
@@ -117,16 +119,44 @@ fn insert_in_bulk(
     Ok(rows)
 }
 
-/// The rows, with numbers where the table gives them.
-pub(crate) fn numbered(
-    transaction: &mut Transaction,
-    table: &Arc<Table>,
-    key: Option<usize>,
-    rows: RecordBatch,
-) -> Result<RecordBatch> {
-    match key {
-        None => Ok(rows),
-        Some(key) => transaction.number_rows(table, key, rows),
+/// The numbers that a table gives the rows of a statement, and what is computed of them.
+pub(crate) struct Numbering {
+    pub(crate) key: Option<usize>,
+    generated: Vec<(usize, PreparedExpr)>,
+}
+
+impl Numbering {
+    /// `columns`: those of the rows.
+    pub(crate) fn new(insert: &Insert, columns: &[PlanColumn]) -> Result<Self> {
+        let generated = insert.generated_with_key.iter();
+        let generated = generated.map(|(at, value)| Ok((*at, prepare(value, columns)?)));
+        Ok(Self {
+            key: insert.numbered_key,
+            generated: generated.collect::<Result<_>>()?,
+        })
+    }
+
+    /// The rows, with numbers where the table gives them.
+    pub(crate) fn number(
+        &self,
+        transaction: &mut Transaction,
+        table: &Arc<Table>,
+        rows: RecordBatch,
+    ) -> Result<RecordBatch> {
+        let Some(key) = self.key else {
+            return Ok(rows);
+        };
+        let rows = transaction.number_rows(table, key, rows)?;
+        if self.generated.is_empty() {
+            return Ok(rows);
+        }
+        let mut columns = rows.columns().to_vec();
+        for (at, value) in &self.generated {
+            if let Some(slot) = columns.get_mut(*at) {
+                *slot = value.evaluate(&rows)?;
+            }
+        }
+        Ok(RecordBatch::try_new(rows.schema(), columns)?)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::RuntimeSession;
 use crate::checks::RowChecks;
+use crate::dml::Numbering;
 use crate::firing::values_of;
 use crate::row_values::Returned;
 use crate::row_walk::{Existing, RowWalk};
@@ -31,6 +32,7 @@ pub(crate) fn insert(
     let table = transaction.table(insert.table, &insert.table_name)?;
     let columns = insert.source.columns();
     let checks = RowChecks::new(&insert.checks, &columns, &insert.table_name)?;
+    let numbering = Numbering::new(&insert, &columns)?;
     let upsert = insert.upsert.as_ref();
     let meeting = upsert.map(|upsert| Meeting::new(upsert, &columns, &insert.table_name));
     let meeting = meeting.transpose()?;
@@ -40,7 +42,7 @@ pub(crate) fn insert(
         let fired = (triggers, insert.cascades.as_slice());
         let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
         while let Some(row) = source.next(walk.session)? {
-            walk.insert(&row, insert.numbered_key, &checks, meeting.as_ref())?;
+            walk.insert(&row, &numbering, &checks, meeting.as_ref())?;
         }
         walk.finish()
     })

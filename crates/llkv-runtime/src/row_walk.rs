@@ -3,7 +3,7 @@
 
 use crate::RuntimeSession;
 use crate::checks::RowChecks;
-use crate::dml::numbered;
+use crate::dml::Numbering;
 use crate::firing::values_of;
 use crate::foreign_keys::ForeignKeys;
 use crate::row_values::Returned;
@@ -76,12 +76,12 @@ impl<'a> RowWalk<'a> {
     pub(crate) fn insert(
         &mut self,
         row: &RecordBatch,
-        numbered_key: Option<usize>,
+        numbering: &Numbering,
         checks: &RowChecks<'_>,
         meeting: Option<&Meeting<'_>>,
     ) -> Result<()> {
         let row = self.row_of(row.columns().to_vec())?;
-        let row = numbered(self.transaction, self.table, numbered_key, row)?;
+        let row = numbering.number(self.transaction, self.table, row)?;
         if !self.fire(TriggerTime::Before, TriggerEvent::Insert, &[&row])? {
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl<'a> RowWalk<'a> {
             return Ok(());
         }
         self.transaction
-            .note_row_id(self.table, numbered_key, &row, None);
+            .note_row_id(self.table, numbering.key, &row, None);
         self.keys.deleted(self.transaction, &appended.replaced)?;
         self.keys.inserted(self.transaction, &row, None)?;
         self.keys.follow_rows(self.session, self.transaction)?;

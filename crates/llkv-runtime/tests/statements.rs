@@ -266,6 +266,7 @@ fn a_check_refuses_false_and_lets_null_pass() {
             triggers: None,
             cascades: vec![],
             numbered_key: None,
+            generated_with_key: Vec::new(),
         }))
     };
     insert(Some(1)).unwrap();

@@ -122,6 +122,7 @@ pub fn insert_or(
         triggers: None,
         cascades: vec![],
         numbered_key: None,
+        generated_with_key: Vec::new(),
     }))?)
 }
 

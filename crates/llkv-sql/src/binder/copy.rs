@@ -97,7 +97,8 @@ impl Binder<'_> {
         let source = self.as_stored(source, info)?;
         let source = self.with_generated(source, info, 0)?;
         let triggers = self.bind_triggers(info, (&[llkv_types::TriggerEvent::Insert], &[]), &[])?;
-        let checks = self.bind_checks(info, &source.columns())?;
+        let columns = source.columns();
+        let checks = self.bind_checks(info, &columns)?;
         Ok(PlanStatement::Insert(Insert {
             table: info.id,
             table_name: info.name.clone(),
@@ -110,6 +111,7 @@ impl Binder<'_> {
             triggers,
             cascades: Vec::new(),
             numbered_key: self.numbered_key(info),
+            generated_with_key: self.generated_with_key(info, &columns)?,
         }))
     }
 

@@ -217,6 +217,22 @@ impl Binder<'_> {
         Ok(values)
     }
 
+    /// The generated columns of a table whose key gets numbers as its rows come, over the columns of these.
+    pub(super) fn generated_with_key(
+        &mut self,
+        info: &TableInfo,
+        columns: &[PlanColumn],
+    ) -> Result<Vec<(usize, Expr)>> {
+        if self.numbered_key(info).is_none() || !has_generated(info) {
+            return Ok(Vec::new());
+        }
+        let values = self.generated_values(info, columns)?.into_iter();
+        let values = values.enumerate();
+        Ok(values
+            .filter_map(|(at, value)| Some((at, value?)))
+            .collect())
+    }
+
     /// Refuses values that an INSERT gives columns which have their own.
     pub(super) fn refuse_given(
         &self,

@@ -59,6 +59,7 @@ impl Binder<'_> {
             cascades,
             triggers,
             numbered_key: self.numbered_key(&info),
+            generated_with_key: self.generated_with_key(&info, &columns)?,
         }))
     }
 

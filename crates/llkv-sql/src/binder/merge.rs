@@ -308,7 +308,8 @@ impl Binder<'_> {
         });
         let source = self.with_identity(source, info)?;
         let source = self.with_generated(source, info, 0)?;
-        let checks = self.bind_checks(info, &source.columns())?;
+        let columns = source.columns();
+        let checks = self.bind_checks(info, &columns)?;
         let events = (&[TriggerEvent::Insert][..], &[][..]);
         let triggers = self.bind_triggers(info, events, &[])?;
         Ok(PlanStatement::Insert(Insert {
@@ -323,6 +324,7 @@ impl Binder<'_> {
             cascades: Vec::new(),
             triggers,
             numbered_key: self.numbered_key(info),
+            generated_with_key: self.generated_with_key(info, &columns)?,
         }))
     }
 
