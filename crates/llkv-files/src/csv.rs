@@ -292,18 +292,23 @@ impl ExternalSource for CsvSource {
         };
         let null = self.options.null.as_deref();
         let input = MarkedReader::new(input, self.parts.marks(), null, is_text);
+        let place = Place {
+            schema: Arc::clone(&self.file_schema),
+            lines: cut.lines,
+            has_header,
+        };
         let has_marks = input.has_marks();
         let reader = ReaderBuilder::new(Arc::clone(&self.file_schema))
             .with_format(format(&self.path, &self.options, has_header))
             .with_batch_size(batch_rows)
             .with_projection(projection.to_vec())
             .build_buffered(input)
-            .map_err(|e| malformed_behind(&self.path, cut.lines, &e))?;
+            .map_err(|e| place.malformed(&self.path, &e))?;
         let target = Arc::new(self.schema.project(projection)?);
         let path = self.path.clone();
         let mut line = cut.lines + u64::from(has_header) + 1;
         Ok(Box::new(reader.map(move |batch| {
-            let mut batch = batch.map_err(|e| malformed_behind(&path, cut.lines, &e))?;
+            let mut batch = batch.map_err(|e| place.malformed(&path, &e))?;
             let first_line = line;
             line += batch.num_rows() as u64;
             if has_marks.load(Ordering::Relaxed) {
@@ -314,16 +319,47 @@ impl ExternalSource for CsvSource {
     }
 }
 
-/// What the parser says of a part with so many lines before it: it counts lines from the part's beginning.
-fn malformed_behind(path: &Path, lines: u64, error: &ArrowError) -> Error {
-    const LINE: &str = " line ";
-    let detail = error.to_string();
-    let moved = detail.find(LINE).and_then(|at| {
-        let (before, rest) = detail.split_at_checked(at + LINE.len())?;
+/// Where a part of a file begins.
+struct Place {
+    schema: SchemaRef,
+    /// Lines before it.
+    lines: u64,
+    /// Its first line is the header.
+    has_header: bool,
+}
+
+impl Place {
+    /// What the parser says of the part, with the lines of the file and the names of columns: it counts lines from the part's
+    /// beginning, those of values without the header, and columns from zero.
+    fn malformed(&self, path: &Path, error: &ArrowError) -> Error {
+        const LINE: &str = " line ";
+        const COLUMN: &str = " for column ";
+        let detail = error.to_string();
+        let mut of_value = false;
+        let detail = with_number(&detail, COLUMN, |column| {
+            of_value = true;
+            let fields = self.schema.fields();
+            let name = usize::try_from(column).ok().and_then(|at| fields.get(at));
+            name.map_or_else(
+                || column.to_string(),
+                |field| format!("\"{}\"", field.name()),
+            )
+        });
+        let header = u64::from(self.has_header && of_value);
+        let detail = with_number(&detail, LINE, |line| {
+            (line + self.lines + header).to_string()
+        });
+        malformed(path, None, detail)
+    }
+}
+
+/// The text with the first number behind some words made into something else.
+fn with_number(text: &str, words: &str, make: impl FnOnce(u64) -> String) -> String {
+    let made = text.find(words).and_then(|at| {
+        let (before, rest) = text.split_at_checked(at + words.len())?;
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, behind) = rest.split_at_checked(digits)?;
-        let number: u64 = number.parse().ok()?;
-        Some(format!("{before}{}{behind}", number + lines))
+        Some(format!("{before}{}{behind}", make(number.parse().ok()?)))
     });
-    malformed(path, None, moved.unwrap_or(detail))
+    made.unwrap_or_else(|| text.to_owned())
 }

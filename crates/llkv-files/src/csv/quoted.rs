@@ -80,6 +80,10 @@ impl<R: BufRead> MarkedReader<R> {
         let mut bytes = std::mem::take(&mut self.waiting);
         bytes.extend_from_slice(read);
         self.input.consume(count);
+        if is_end && matches!(self.state, State::Quoted | State::Escaped) {
+            let message = "the file ends within quotes";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
         if is_end && bytes.is_empty() {
             return Ok(false);
         }

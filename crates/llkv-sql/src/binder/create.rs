@@ -31,6 +31,10 @@ impl Binder<'_> {
         if let Some((_, feature)) = rare.iter().find(|(present, _)| *present) {
             return self.unsupported(*feature, &create.name);
         }
+        // Before each of them is compared with the others.
+        if create.columns.len() > MAX_COLUMNS {
+            return Err(super::too_complex("the number of columns", MAX_COLUMNS));
+        }
         let name = self.created_name(&create.name)?;
         let source = match &create.query {
             Some(query) => Some(self.bind_query(query)?),

@@ -183,6 +183,17 @@ impl Binder<'_> {
     ) -> Result<Option<usize>> {
         let dialect: SqlDialect = info.dialect.parse()?;
         parse_trigger(&info.sql, dialect, |text| {
+            let is_known = |name: &&ast::Ident| self.position_of(relation, name).is_some();
+            if let Some(gone) = text.columns.iter().find(|name| !is_known(name)) {
+                return Err(BindError::Invalid {
+                    message: format!(
+                        "trigger \"{}\" is for UPDATE OF \"{}\", which \"{}\" does not have",
+                        info.name, gone.value, relation.name
+                    ),
+                    span: None,
+                }
+                .into());
+            }
             if !fires_for(&text.columns, relation, changed) {
                 return Ok(None);
             }
