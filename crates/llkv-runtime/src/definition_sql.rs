@@ -151,19 +151,45 @@ fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
         });
         let names: Vec<String> = names.collect();
         let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
-        parts.push(format!("{kind} ({})", names.join(", ")));
+        let given = given_name(table, &key.name);
+        parts.push(format!("{given}{kind} ({})", names.join(", ")));
     }
-    parts.extend(
-        table
-            .checks
-            .iter()
-            .map(|check| format!("CHECK ({})", check.sql)),
-    );
+    parts.extend(table.checks.iter().map(|check| {
+        let given = given_name(table, &check.name);
+        format!("{given}CHECK ({})", check.sql)
+    }));
     format!(
         "CREATE TABLE {} ({})",
         qualified(catalog, table.schema, &table.name),
         parts.join(", ")
     )
+}
+
+/// The beginning of a constraint with a name that was given; nothing for one that reading the definition makes again: those of the
+/// table and its columns, and a number.
+fn given_name(table: &TableMeta, name: &str) -> String {
+    let made = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let rest = made.strip_prefix(table.name.as_str());
+    let rest = ["_pkey", "_key", "_check"]
+        .iter()
+        .find_map(|end| rest?.strip_suffix(end));
+    let is_column = |words: &str| table.columns.iter().any(|column| column.name == words);
+    let of_columns = |words: &str| {
+        let mut keys = table.keys.iter().map(|key| {
+            let columns = key.fields.iter().filter_map(|field| {
+                let mut columns = table.columns.iter();
+                columns.find(|column| column.field == *field)
+            });
+            let names: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+            names.join("_")
+        });
+        is_column(words) || keys.any(|key| key == words)
+    };
+    match rest {
+        Some("") => String::new(),
+        Some(words) if words.strip_prefix('_').is_some_and(of_columns) => String::new(),
+        _ => format!("CONSTRAINT {} ", quoted_name(name)),
+    }
 }
 
 /// The statement that gives a table a foreign key: it can run when all tables are there.

@@ -85,6 +85,9 @@ fn a_dump_of_awkward_definitions_makes_the_database_again() {
          CREATE VIEW escaped AS SELECT E'it\\'s; so' AS t;
          CREATE SEQUENCE round MAXVALUE 2 CYCLE;
          SELECT nextval('round'); SELECT nextval('round');
+         CREATE TABLE named (a INTEGER CONSTRAINT first PRIMARY KEY, b INTEGER, c INTEGER, CONSTRAINT \"Both\" UNIQUE (b, c),
+             CONSTRAINT more CHECK (b > 0), CHECK (c > 0), CHECK (c < 9), UNIQUE (c));
+         INSERT INTO named VALUES (1, 1, 1);
          CREATE TABLE empty AS SELECT 1 AS a WITH NO DATA;",
     );
     for word in words.split_whitespace() {
@@ -103,6 +106,9 @@ fn a_dump_of_awkward_definitions_makes_the_database_again() {
     std::fs::write(&again, &dump).unwrap();
     run(&[text(&two), "-f", text(&again)]);
     assert_eq!(run(&["dump", text(&two)]), dump);
+    let names = "ALTER TABLE named DROP CONSTRAINT more; ALTER TABLE named DROP CONSTRAINT \"Both\"; \
+        ALTER TABLE named DROP CONSTRAINT named_c_check1; ALTER TABLE named DROP CONSTRAINT first";
+    run(&[text(&two), "-c", names]);
     for (question, expected) in [
         ("SELECT x, y, t FROM minus", "2,-1,--2"),
         ("SELECT t FROM escaped", "it's; so"),

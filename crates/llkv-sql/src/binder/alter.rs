@@ -282,7 +282,10 @@ impl Binder<'_> {
             }
             AlterColumnOperation::SetDefault { value } => {
                 self.require_dialect(info)?;
-                if matches!(column.generated, Some(llkv_plan::GeneratedColumn::Expression(_))) {
+                if matches!(
+                    column.generated,
+                    Some(llkv_plan::GeneratedColumn::Expression(_))
+                ) {
                     let message = format!("column \"{}\" is generated", column.name);
                     return self.invalid(message, column_name);
                 }
