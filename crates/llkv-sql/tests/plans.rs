@@ -210,7 +210,7 @@ fn errors() {
             "SELECT id FROM orders WHERE sum(id) OVER () > 1",
             "SELECT (SELECT 1, 2)",
             "SELECT id FROM orders LIMIT -1",
-            "MERGE INTO orders USING customers ON true WHEN MATCHED THEN DELETE",
+            "MERGE INTO orders USING customers ON true WHEN MATCHED THEN DELETE RETURNING *",
         ],
     );
 }
