@@ -39,6 +39,13 @@ pub struct ColumnInfo {
     pub collation: Collation,
 }
 
+impl ColumnInfo {
+    /// True where an expression over other columns gives its values: GENERATED ALWAYS AS (...).
+    pub const fn is_computed(&self) -> bool {
+        matches!(self.generated, Some(GeneratedColumn::Expression(_)))
+    }
+}
+
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableInfo {

@@ -79,9 +79,8 @@ pub use rules::RULES;
 pub use statement::{
     CascadeTarget, CheckDefinition, ColumnDefinition, ConflictAction, Delete, ExplainFormat,
     ExplainMode, ForeignKeyAction, ForeignKeyDefinition, GeneratedColumn, IndexColumn,
-    IndexDefinition, Insert, IsolationLevel, KeyDefinition, Merge, MergeArm, PlanStatement,
-    Returning, RowCheck, RowQuery, SequenceDefinition, TableDefinition, Update, Upsert,
-    UpsertUpdate,
+    IndexDefinition, Insert, IsolationLevel, KeyDefinition, Merge, PlanStatement, Returning,
+    RowCheck, RowQuery, SequenceDefinition, TableDefinition, Update, Upsert, UpsertUpdate,
 };
 pub use trigger::{
     TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram, Triggers,

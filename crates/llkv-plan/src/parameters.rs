@@ -39,7 +39,7 @@ impl PlanStatement {
             Self::Merge(merge) => {
                 merge.source.for_each_expr_within_mut(f);
                 let arms = merge.arms.iter_mut();
-                arms.filter_map(|arm| arm.statement.as_mut())
+                arms.flatten()
                     .for_each(|statement| statement.for_each_expr_mut(f));
             }
             Self::ChangeView(change) => change.source.for_each_expr_within_mut(f),

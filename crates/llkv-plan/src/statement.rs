@@ -389,16 +389,9 @@ pub struct Merge {
     pub source: LogicalPlan,
     /// What the clauses read: first the number of the target's row (UBIGINT), NULL where there is none.
     pub rows: Vec<PlanColumn>,
-    /// The WHEN clauses.
-    pub arms: Vec<MergeArm>,
-}
-
-/// A WHEN clause of MERGE.
-#[derive(Debug, Clone)]
-pub struct MergeArm {
-    /// INSERT, UPDATE or DELETE, the source of which reads [`Merge::rows`] from VALUES that have none yet; `None` for
-    /// DO NOTHING.
-    pub statement: Option<PlanStatement>,
+    /// The WHEN clauses: INSERT, UPDATE or DELETE, the source of which reads `rows` from VALUES that have none yet; `None`
+    /// for DO NOTHING.
+    pub arms: Vec<Option<PlanStatement>>,
 }
 
 /// A CHECK constraint bound to the rows that a statement writes.

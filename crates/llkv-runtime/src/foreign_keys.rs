@@ -168,12 +168,7 @@ impl<'a> ForeignKeys<'a> {
         let ids: Vec<RowId> = rows.iter().collect();
         for ids in ids.chunks(CHUNK_ROWS) {
             let old = transaction.rows_by_id(&self.table, ids)?;
-            let table = Arc::clone(&self.table);
-            self.removed.push_back(Removed {
-                table,
-                old,
-                new: None,
-            });
+            self.remove(old, None);
         }
         Ok(())
     }
@@ -187,11 +182,7 @@ impl<'a> ForeignKeys<'a> {
     ) -> Result<()> {
         if self.has_children && !ids.is_empty() {
             let old = transaction.rows_by_id(&self.table, ids)?;
-            self.removed.push_back(Removed {
-                table: Arc::clone(&self.table),
-                old,
-                new: Some(new.clone()),
-            });
+            self.remove(old, Some(new.clone()));
         }
         self.inserted(transaction, new, None)
     }
@@ -210,15 +201,19 @@ impl<'a> ForeignKeys<'a> {
         self.inserted(transaction, new, None)
     }
 
+    /// Remembers rows of the statement's table that went, or got other values.
+    fn remove(&mut self, old: RecordBatch, new: Option<RecordBatch>) {
+        let table = Arc::clone(&self.table);
+        self.removed.push_back(Removed { table, old, new });
+    }
+
     /// Does what follows from the statement and looks at what must hold at its end.
     pub(crate) fn finish(mut self, transaction: &mut Transaction) -> Result<()> {
         let (old, new): (Vec<_>, Vec<_>) = std::mem::take(&mut self.parts).into_iter().unzip();
         if let (Some(first_old), Some(first_new)) = (old.first(), new.first()) {
-            self.removed.push_back(Removed {
-                table: Arc::clone(&self.table),
-                old: concat_batches(&first_old.schema(), &old)?,
-                new: Some(concat_batches(&first_new.schema(), &new)?),
-            });
+            let old = concat_batches(&first_old.schema(), &old)?;
+            let new = concat_batches(&first_new.schema(), &new)?;
+            self.remove(old, Some(new));
         }
         while let Some(removed) = self.removed.pop_front() {
             self.follow(transaction, &removed)?;

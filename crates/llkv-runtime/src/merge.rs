@@ -3,6 +3,7 @@
 //! What the clauses write is computed first, of the tables as they were. Rows go before others change and come, so that a key
 //! may pass from one to another.
 
+use crate::prepared::source_mut;
 use crate::row_values::fill;
 use crate::tables::TransactionTables;
 use crate::transaction::Transaction;
@@ -11,7 +12,7 @@ use arrow::array::{AsArray, Int32Array, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{Field, Int32Type, Schema, SchemaRef, UInt64Type};
-use llkv_plan::{LogicalPlan, Merge, MergeArm, PlanColumn, PlanStatement, Values};
+use llkv_plan::{LogicalPlan, Merge, PlanColumn, PlanStatement, Values};
 use llkv_result::{Error, ExecError, Result, StatementResult};
 use llkv_types::MemoryReservation;
 use roaring::RoaringTreemap;
@@ -35,7 +36,7 @@ pub(crate) fn merge(
     let mut statements: Vec<PlanStatement> = Vec::new();
     let mut held = taken.held;
     for (arm, batches) in merge.arms.into_iter().zip(taken.batches) {
-        let Some(mut statement) = arm.statement.filter(|_| !batches.is_empty()) else {
+        let Some(mut statement) = arm.filter(|_| !batches.is_empty()) else {
             continue;
         };
         let Some(source) = source_mut(&mut statement) else {
@@ -98,15 +99,6 @@ const fn place(statement: &PlanStatement) -> u8 {
     }
 }
 
-const fn source_mut(statement: &mut PlanStatement) -> Option<&mut LogicalPlan> {
-    match statement {
-        PlanStatement::Insert(insert) => Some(&mut insert.source),
-        PlanStatement::Update(update) => Some(&mut update.source),
-        PlanStatement::Delete(delete) => Some(&mut delete.source),
-        _ => None,
-    }
-}
-
 /// The rows of the join, by clause.
 struct TakenRows {
     schema: SchemaRef,
@@ -122,8 +114,8 @@ impl TakenRows {
     fn new(merge: &Merge, session: &RuntimeSession) -> Self {
         let fields = merge.rows.iter();
         let fields = fields.map(|c| Field::new(&*c.name, c.ty.to_arrow(), true));
-        let changes = |arm: &MergeArm| {
-            let statement = arm.statement.as_ref();
+        let changes = |arm: &Option<PlanStatement>| {
+            let statement = arm.as_ref();
             statement.is_some_and(|statement| !matches!(statement, PlanStatement::Insert(_)))
         };
         Self {

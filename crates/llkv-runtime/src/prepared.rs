@@ -234,7 +234,7 @@ impl RuntimeSession {
 }
 
 /// The plan of the rows that a statement gives or changes.
-fn source_mut(statement: &mut PlanStatement) -> Option<&mut LogicalPlan> {
+pub(crate) fn source_mut(statement: &mut PlanStatement) -> Option<&mut LogicalPlan> {
     match statement {
         PlanStatement::Query(plan) => Some(plan),
         PlanStatement::Insert(insert) => Some(&mut insert.source),

@@ -282,10 +282,7 @@ impl Binder<'_> {
             }
             AlterColumnOperation::SetDefault { value } => {
                 self.require_dialect(info)?;
-                if matches!(
-                    column.generated,
-                    Some(llkv_plan::GeneratedColumn::Expression(_))
-                ) {
+                if column.is_computed() {
                     let message = format!("column \"{}\" is generated", column.name);
                     return self.invalid(message, column_name);
                 }

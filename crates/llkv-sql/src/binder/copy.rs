@@ -3,8 +3,8 @@
 use super::Binder;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_plan::{
-    ColumnInfo, ConflictAction, ExternalSource, FileFormat, FileOptions, GeneratedColumn, Insert,
-    LogicalPlan, PlanStatement, TableInfo,
+    ColumnInfo, ExternalSource, FileFormat, FileOptions, Insert, LogicalPlan, PlanStatement,
+    TableInfo,
 };
 use llkv_result::{FileError, Result};
 use sqlparser::ast::{self, CopyOption, CopySource, CopyTarget};
@@ -66,7 +66,7 @@ impl Binder<'_> {
         }
         if columns.is_empty() {
             let given = info.columns.iter().enumerate();
-            let given = given.filter(|(_, column)| !is_computed(column));
+            let given = given.filter(|(_, column)| !column.is_computed());
             positions.extend(given.map(|(at, _)| at));
         }
         let options = FileOptions {
@@ -95,23 +95,9 @@ impl Binder<'_> {
         }
         let source = self.shape(plan, info, positions)?;
         let source = self.as_stored(source, info)?;
-        let source = self.with_generated(source, info, 0)?;
-        let triggers = self.bind_triggers(info, (&[llkv_types::TriggerEvent::Insert], &[]), &[])?;
-        let columns = source.columns();
-        let checks = self.bind_checks(info, &columns)?;
         Ok(PlanStatement::Insert(Insert {
-            table: info.id,
-            table_name: info.name.clone(),
-            source,
-            checks,
-            on_conflict: ConflictAction::Error,
-            upsert: None,
-            returning: None,
             is_copy,
-            triggers,
-            cascades: Vec::new(),
-            numbered_key: self.numbered_key(info),
-            generated_with_key: self.generated_with_key(info, &columns)?,
+            ..self.plain_insert(source, info)?
         }))
     }
 
@@ -224,17 +210,13 @@ impl Binder<'_> {
     }
 }
 
-/// Columns that COPY neither writes nor reads where it names none.
-const fn is_computed(column: &ColumnInfo) -> bool {
-    matches!(column.generated, Some(GeneratedColumn::Expression(_)))
-}
-
+/// Rows without the columns that COPY neither writes nor reads where it names none.
 fn without_computed(plan: LogicalPlan, info: &TableInfo) -> LogicalPlan {
-    if !info.columns.iter().any(is_computed) {
+    if !info.columns.iter().any(ColumnInfo::is_computed) {
         return plan;
     }
     let columns = plan.columns().into_iter().zip(&info.columns);
-    let kept = columns.filter(|(_, own)| !is_computed(own));
+    let kept = columns.filter(|(_, own)| !own.is_computed());
     let kept = kept.map(|(column, _)| column).collect();
     super::subquery::keep(plan, kept)
 }

@@ -3,8 +3,8 @@
 
 use super::{Binder, create};
 use llkv_plan::{
-    CascadeTarget, ColumnInfo, ForeignKeyAction, ForeignKeyDefinition, GeneratedColumn,
-    KeyDefinition, PlanColumn, Projection, TableDefinition, TableInfo, Triggers,
+    CascadeTarget, ForeignKeyAction, ForeignKeyDefinition, KeyDefinition, PlanColumn, Projection,
+    TableDefinition, TableInfo, Triggers,
 };
 use llkv_result::{CatalogError, Result};
 use llkv_types::{SqlType, TableId, TriggerEvent};
@@ -263,9 +263,7 @@ impl Binder<'_> {
         let mut values = super::alter::kept(columns);
         self.fill_generated(&mut values, table)?;
         let values = values.into_iter().enumerate().zip(&table.columns);
-        let is_generated =
-            |column: &ColumnInfo| matches!(column.generated, Some(GeneratedColumn::Expression(_)));
-        let generated = values.filter(|(_, column)| is_generated(column));
+        let generated = values.filter(|(_, column)| column.is_computed());
         Ok(generated.map(|(value, _)| value).collect())
     }
 

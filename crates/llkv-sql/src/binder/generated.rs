@@ -296,9 +296,7 @@ pub(super) fn is_default(expr: &ast::Expr) -> bool {
 }
 
 fn has_generated(info: &TableInfo) -> bool {
-    let is_computed =
-        |column: &ColumnInfo| matches!(column.generated, Some(GeneratedColumn::Expression(_)));
-    info.columns.iter().any(is_computed)
+    info.columns.iter().any(ColumnInfo::is_computed)
 }
 
 /// True for an expression that gives the same value again for the same row.

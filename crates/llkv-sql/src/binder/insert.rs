@@ -10,7 +10,7 @@ use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    CascadeTarget, ConflictAction, GeneratedColumn, Insert, LogicalPlan, PlanColumn, PlanStatement,
+    CascadeTarget, ColumnInfo, ConflictAction, Insert, LogicalPlan, PlanColumn, PlanStatement,
     Project, Projection, RowCheck, TableInfo, TableRef, Triggers, ViewChange,
 };
 use llkv_result::Result;
@@ -61,6 +61,26 @@ impl Binder<'_> {
             numbered_key: self.numbered_key(&info),
             generated_with_key: self.generated_with_key(&info, &columns)?,
         }))
+    }
+
+    /// The statement that puts rows into a table, none of which may be there already.
+    pub(super) fn plain_insert(&mut self, source: LogicalPlan, info: &TableInfo) -> Result<Insert> {
+        let source = self.with_generated(source, info, 0)?;
+        let columns = source.columns();
+        Ok(Insert {
+            table: info.id,
+            table_name: info.name.clone(),
+            source,
+            checks: self.bind_checks(info, &columns)?,
+            on_conflict: ConflictAction::Error,
+            upsert: None,
+            returning: None,
+            is_copy: false,
+            cascades: Vec::new(),
+            triggers: self.bind_triggers(info, (&[TriggerEvent::Insert], &[]), &[])?,
+            numbered_key: self.numbered_key(info),
+            generated_with_key: self.generated_with_key(info, &columns)?,
+        })
     }
 
     /// The key whose column is numbered where a row brings none.
@@ -192,8 +212,7 @@ impl Binder<'_> {
             // Columns that compute their values are not meant, unless a DEFAULT stands for them.
             let is_computed = |at: &usize| {
                 let column = info.columns.get(*at);
-                let generated = column.and_then(|column| column.generated.as_ref());
-                matches!(generated, Some(GeneratedColumn::Expression(_)))
+                column.is_some_and(ColumnInfo::is_computed)
             };
             return Ok(match width == Some(all.len()) {
                 true => all.collect(),

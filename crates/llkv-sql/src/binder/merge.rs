@@ -5,13 +5,13 @@ use super::frame::{Clause, Frame};
 use super::from::Rows;
 use super::scope::Scope;
 use super::select::filter;
-use super::subquery::{apply_all, keep};
+use super::subquery::{apply_all, keep, keeping};
 use super::triggers::Changed;
 use super::update::Assigned;
 use llkv_expr::{Expr, UnaryOp};
 use llkv_plan::{
-    ConflictAction, Delete, Insert, JoinKind, LogicalPlan, Merge, MergeArm, PlanColumn,
-    PlanStatement, Project, Projection, TableInfo, Values,
+    Delete, JoinKind, LogicalPlan, Merge, PlanColumn, PlanStatement, Project, Projection,
+    TableInfo, Values,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
@@ -92,9 +92,7 @@ impl Binder<'_> {
                 batches: vec![],
             });
             let rows = (leaf, joined.scope(clause.clause_kind));
-            arms.push(MergeArm {
-                statement: self.bind_merge_action(clause, rows, &info, &joined)?,
-            });
+            arms.push(self.bind_merge_action(clause, rows, &info, &joined)?);
         }
         Ok(PlanStatement::Merge(Merge {
             table_name: info.name.clone(),
@@ -292,13 +290,7 @@ impl Binder<'_> {
                         binder.stored_value(default, column)?
                     }
                 };
-                projections.push(Projection {
-                    column: binder.new_column(column.name.clone(), column.ty, true),
-                    expr: match expr {
-                        Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
-                        other => other,
-                    },
-                });
+                projections.push(binder.new_value(&column.name, column.ty, expr));
             }
             Ok(projections)
         })?;
@@ -307,25 +299,7 @@ impl Binder<'_> {
             projections,
         });
         let source = self.with_identity(source, info)?;
-        let source = self.with_generated(source, info, 0)?;
-        let columns = source.columns();
-        let checks = self.bind_checks(info, &columns)?;
-        let events = (&[TriggerEvent::Insert][..], &[][..]);
-        let triggers = self.bind_triggers(info, events, &[])?;
-        Ok(PlanStatement::Insert(Insert {
-            table: info.id,
-            table_name: info.name.clone(),
-            source,
-            checks,
-            on_conflict: ConflictAction::Error,
-            upsert: None,
-            returning: None,
-            is_copy: false,
-            cascades: Vec::new(),
-            triggers,
-            numbered_key: self.numbered_key(info),
-            generated_with_key: self.generated_with_key(info, &columns)?,
-        }))
+        Ok(PlanStatement::Insert(self.plain_insert(source, info)?))
     }
 
     /// Binds expressions over rows; also gives back the rows with the subqueries that were met.
@@ -343,12 +317,4 @@ impl Binder<'_> {
         let plan = frame.take_plan();
         Ok((apply_all(plan, frame.pending), bound?))
     }
-}
-
-fn keeping(columns: Vec<PlanColumn>) -> Vec<Projection> {
-    let kept = columns.into_iter().map(|column| Projection {
-        expr: Expr::column(column.id, column.ty),
-        column,
-    });
-    kept.collect()
 }

@@ -6,8 +6,7 @@ use super::statement::BoundStatement;
 use crate::dialect::SqlDialect;
 use llkv_expr::Dialects;
 use llkv_plan::{
-    ColumnInfo, ForeignKeyAction, GeneratedColumn, IndexInfo, IndexOrigin, LogicalPlan,
-    PlanStatement, TableInfo, TableRef,
+    ForeignKeyAction, IndexInfo, IndexOrigin, LogicalPlan, PlanStatement, TableInfo, TableRef,
 };
 use llkv_result::Result;
 use llkv_types::{Collation, DatabaseNumber, Scalar, SqlType};
@@ -341,12 +340,10 @@ impl Binder<'_> {
     fn table_columns(&self, info: &TableInfo, hidden: bool) -> Vec<Row> {
         let primary = info.keys.iter().find(|key| key.primary);
         let row_id = self.row_id_position(info);
-        let is_computed =
-            |column: &ColumnInfo| matches!(column.generated, Some(GeneratedColumn::Expression(_)));
         let leaves_out = !hidden && self.dialect == SqlDialect::Sqlite;
         let columns = info.columns.iter().enumerate();
         columns
-            .filter(|(_, column)| !(leaves_out && is_computed(column)))
+            .filter(|(_, column)| !(leaves_out && column.is_computed()))
             .zip(0..)
             .map(|((position, column), number)| {
                 let key = primary
@@ -365,7 +362,7 @@ impl Binder<'_> {
                     Scalar::Int64(key),
                 ];
                 if hidden {
-                    let kind = if is_computed(column) { STORED } else { 0 };
+                    let kind = if column.is_computed() { STORED } else { 0 };
                     row.push(Scalar::Int64(kind));
                 }
                 row

@@ -159,12 +159,15 @@ pub(super) fn apply_all(plan: LogicalPlan, pending: Vec<PendingApply>) -> Logica
 pub(super) fn keep(input: LogicalPlan, columns: Vec<PlanColumn>) -> LogicalPlan {
     LogicalPlan::Project(Project {
         input: Box::new(input),
-        projections: columns
-            .into_iter()
-            .map(|column| Projection {
-                expr: Expr::column(column.id, column.ty),
-                column,
-            })
-            .collect(),
+        projections: keeping(columns),
     })
+}
+
+/// Columns as they are.
+pub(super) fn keeping(columns: Vec<PlanColumn>) -> Vec<Projection> {
+    let kept = columns.into_iter().map(|column| Projection {
+        expr: Expr::column(column.id, column.ty),
+        column,
+    });
+    kept.collect()
 }

@@ -5,17 +5,18 @@ use super::frame::{Clause, Frame};
 use super::from::{Rows, cross};
 use super::generated::Given;
 use super::select::filter;
-use super::subquery::apply_all;
+use super::subquery::{apply_all, keeping};
 use super::triggers::Changed;
 use super::values::Target;
 use llkv_expr::Expr;
 use llkv_plan::{
-    ApplyKind, ColumnInfo, ConflictAction, GeneratedColumn, LogicalPlan, PlanColumn, PlanStatement,
-    Project, Projection, TableInfo, Update,
+    ApplyKind, ConflictAction, LogicalPlan, PlanColumn, PlanStatement, Project, Projection,
+    TableInfo, Update,
 };
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, TriggerEvent};
 use sqlparser::ast::{self, AssignmentTarget, TableFactor, UpdateTableFromKind};
+use std::sync::Arc;
 
 /// A column that SET names, by position, and its value.
 pub(super) type Assigned = (usize, Expr);
@@ -108,19 +109,9 @@ impl Binder<'_> {
                 *slot = expr;
             }
         }
-        let old = own.iter().map(|column| Projection {
-            expr: Expr::column(column.id, column.ty),
-            column: column.clone(),
-        });
-        let mut projections: Vec<Projection> = old.collect();
+        let mut projections = keeping(own.clone());
         for (expr, column) in values.into_iter().zip(&own) {
-            projections.push(Projection {
-                column: self.new_column(column.name.clone(), column.ty, true),
-                expr: match expr {
-                    Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
-                    other => other,
-                },
-            });
+            projections.push(self.new_value(&column.name, column.ty, expr));
         }
         let source = LogicalPlan::Project(Project {
             input: Box::new(plan),
@@ -338,6 +329,16 @@ impl Binder<'_> {
         self.stored_value(value, column)
     }
 
+    /// What a column becomes. A NULL has the column's type.
+    pub(super) fn new_value(&mut self, name: &Arc<str>, ty: SqlType, expr: Expr) -> Projection {
+        let expr = match expr {
+            Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(ty)),
+            other => other,
+        };
+        let column = self.new_column(Arc::clone(name), ty, true);
+        Projection { column, expr }
+    }
+
     pub(super) fn plan_update(
         &mut self,
         info: &TableInfo,
@@ -349,7 +350,7 @@ impl Binder<'_> {
         let changed = assigned
             .iter()
             .filter_map(|(position, _)| info.columns.get(*position))
-            .chain(info.columns.iter().filter(|c| is_computed(c)))
+            .chain(info.columns.iter().filter(|c| c.is_computed()))
             .map(|column| column.field)
             .collect();
         let mut values: Vec<Option<Expr>> = vec![None; info.columns.len()];
@@ -368,13 +369,7 @@ impl Binder<'_> {
                     expr: Expr::column(own.id, own.ty),
                     column: own.clone(),
                 },
-                Some(expr) => Projection {
-                    column: self.new_column(column.name.clone(), column.ty, true),
-                    expr: match expr {
-                        Expr::Literal(Scalar::Null(_)) => Expr::Literal(Scalar::Null(column.ty)),
-                        other => other,
-                    },
-                },
+                Some(expr) => self.new_value(&column.name, column.ty, expr),
             };
             projections.push(projection);
         }
@@ -402,11 +397,6 @@ impl Binder<'_> {
             cascades: Vec::new(),
         })
     }
-}
-
-/// True for a column whose values come from an expression.
-fn is_computed(column: &ColumnInfo) -> bool {
-    matches!(column.generated, Some(GeneratedColumn::Expression(_)))
 }
 
 /// The name that the table has in the statement, where it is given one.
