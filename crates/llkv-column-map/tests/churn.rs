@@ -10,7 +10,7 @@
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray, UInt64Array};
 use llkv_column_map::{ColumnStore, ScanSpec, StoreOptions};
 use llkv_storage::{BoxedPager, FilePager, FilePagerOptions, SimDisk};
-use llkv_types::{FieldId, SqlType, TableId};
+use llkv_types::{CancelToken, FieldId, SqlType, TableId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -142,7 +142,10 @@ fn rows_that_come_and_go_leave_no_room_behind() {
     );
     assert_eq!(fixture.count(TABLE), 7_500);
     assert_eq!(fixture.count(UNTOUCHED), 30_000);
-    assert_eq!(fixture.store.verify().unwrap(), Vec::<String>::new());
+    assert_eq!(
+        fixture.store.verify(&CancelToken::new()).unwrap(),
+        Vec::<String>::new()
+    );
     fixture.pager.verify().unwrap();
 }
 

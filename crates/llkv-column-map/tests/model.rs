@@ -14,7 +14,9 @@ use llkv_column_map::{
     KeyEncoder, KeyRange, Lifetime, ScanSpec, StoreOptions, TableChange, TableVersion,
 };
 use llkv_storage::{BoxedPager, MemPager};
-use llkv_types::{FieldId, Horizon, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId};
+use llkv_types::{
+    CancelToken, FieldId, Horizon, IndexId, RowId, Scalar, SqlType, TXN_ID_NONE, TableId, TxnId,
+};
 use proptest::prelude::*;
 use roaring::RoaringTreemap;
 use std::ops::Bound;
@@ -206,13 +208,24 @@ impl Model {
                 self.bound = self.bound.max(self.commit_id.saturating_sub(*back));
                 match back % 2 {
                     0 => self.store.checkpoint(self.horizon()).unwrap(),
-                    _ => self.store.tidy(self.horizon()).unwrap(),
+                    _ => self
+                        .store
+                        .tidy(self.horizon(), &CancelToken::new())
+                        .unwrap(),
                 }
-                assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
+                assert_eq!(
+                    self.store.verify(&CancelToken::new()).unwrap(),
+                    Vec::<String>::new()
+                );
             }
             Step::Vacuum => {
-                self.store.vacuum(self.horizon()).unwrap();
-                assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
+                self.store
+                    .vacuum(self.horizon(), &CancelToken::new())
+                    .unwrap();
+                assert_eq!(
+                    self.store.verify(&CancelToken::new()).unwrap(),
+                    Vec::<String>::new()
+                );
                 self.check_collected();
             }
             Step::Begin => self.live.push(self.commit_id.max(self.bound)),

@@ -13,7 +13,7 @@ use llkv_column_map::{
     ColumnStore, CommitRecord, ROW_ID_FIELD, ScanSpec, StoreOptions, TableChange,
 };
 use llkv_storage::{BoxedPager, MemPager};
-use llkv_types::{FieldId, SqlType, TableId, TxnId};
+use llkv_types::{CancelToken, FieldId, SqlType, TableId, TxnId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ proptest! {
                     let keep = snapshots.len().saturating_sub(2);
                     snapshots.drain(..keep);
                     store.checkpoint(snapshots[0].0).unwrap();
-                    prop_assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+                    prop_assert_eq!(store.verify(&CancelToken::new()).unwrap(), Vec::<String>::new());
                     continue;
                 }
                 Step::Reopen => {

@@ -10,7 +10,7 @@
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use llkv_column_map::{ColumnStore, CommitRecord, ScanSpec, StoreOptions, TableChange};
 use llkv_storage::{BoxedPager, MemPager};
-use llkv_types::{FieldId, SqlType, TableId, TxnId};
+use llkv_types::{CancelToken, FieldId, SqlType, TableId, TxnId};
 use std::sync::Arc;
 
 const TABLE: TableId = TableId(3);
@@ -57,7 +57,10 @@ fn story(store: &ColumnStore) -> String {
     let row_ids = vec![0, 4, 5, 6, 21];
     commit(store, 5, TableChange::Delete { table, row_ids });
     store.checkpoint(5).unwrap();
-    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    assert_eq!(
+        store.verify(&CancelToken::new()).unwrap(),
+        Vec::<String>::new()
+    );
     let version = store.table(TABLE).unwrap().unwrap();
     let scan = version.scan(ScanSpec::new(vec![NUMBER, TEXT], 5)).unwrap();
     let batches: Vec<RecordBatch> = scan.stream().map(|batch| batch.unwrap()).collect();

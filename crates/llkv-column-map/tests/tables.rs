@@ -10,7 +10,7 @@
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use llkv_column_map::{ColumnStore, CommitRecord, ScanSpec, StoreOptions, TableChange};
 use llkv_storage::{BoxedPager, MemPager, Pager};
-use llkv_types::{FieldId, SqlType, TableId};
+use llkv_types::{CancelToken, FieldId, SqlType, TableId};
 use std::sync::Arc;
 
 const TABLE: TableId = TableId(3);
@@ -70,7 +70,10 @@ fn a_new_column_is_null_in_older_rows_sealed_or_not() {
     store.checkpoint(3).unwrap();
     assert_eq!(nulls(&store), (10_000, 10_000));
     assert_eq!(nulls(&open(&pager)), (10_000, 10_000));
-    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    assert_eq!(
+        store.verify(&CancelToken::new()).unwrap(),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -116,5 +119,8 @@ fn a_reader_of_an_old_version_reads_on_after_its_row_groups_were_rewritten() {
     drop(old);
     store.checkpoint(3).unwrap();
     assert!(pager.stats().key_count < keys_before);
-    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    assert_eq!(
+        store.verify(&CancelToken::new()).unwrap(),
+        Vec::<String>::new()
+    );
 }

@@ -69,10 +69,10 @@ mod resolve;
 mod run;
 mod spill;
 
-pub use context::{CancelToken, ExecutionContext, NoTables, TableProvider, machine_threads};
+pub use context::{ExecutionContext, NoTables, TableProvider, machine_threads};
 pub use direct::{DirectRows, SmallTable, run_directly};
 pub use executor::{ExecutionStatistics, QueryExecutor, SelectExecution};
-pub use llkv_types::{MemoryBudget, MemoryReservation};
+pub use llkv_types::{CancelToken, MemoryBudget, MemoryReservation};
 pub use metrics::{OperatorSpan, OperatorStatistics, OperatorSums, ScanStatistics, SpanRole};
 pub use point::{NotePoint, PointPlan, PointResult, constant_value, is_fixed};
 pub use progress::{Progress, ProgressHook};

@@ -93,7 +93,8 @@ pub(crate) fn alter_table(
             if let Some(index) = change.new_key {
                 let key = altered.keys().iter().find(|key| key.index().0 == index);
                 let key = key.ok_or_else(|| Error::internal("a key that is not there"))?;
-                key.check_rows(&altered.meta().name, &handle, &session.context.memory)?;
+                let (memory, cancel) = (&session.context.memory, &session.settings.cancel);
+                key.check_rows(&altered.meta().name, &handle, memory, cancel)?;
                 transaction.reads().by_constraint(altered.id());
             }
         }

@@ -1,9 +1,9 @@
 //! BACKUP: a copy of what is committed, as a database file of its own, while others read and write.
 
 use crate::context::RuntimeContext;
-use llkv_executor::CancelToken;
 use llkv_result::Result;
 use llkv_storage::{FilePagerOptions, Progress};
+use llkv_types::CancelToken;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) fn back_up(
 ) -> Result<Progress> {
     if !context.store.has_journal() {
         // Without one, the pager has what the last checkpoint wrote.
-        context.checkpoint()?;
+        context.checkpoint(cancel)?;
     }
     let pin = context.store.pager().pin();
     let options = FilePagerOptions {

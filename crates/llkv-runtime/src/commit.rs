@@ -71,8 +71,8 @@ impl RuntimeContext {
         self.publishing.publish(self, commit_id, synced)?;
         self.maintenance
             .after_commit(work, &self.store, &self.transactions);
-        if builds_index && let Err(error) = self.checkpoint() {
-            // The index is there, and scans find what it does not.
+        if builds_index && let Err(error) = self.checkpoint(&transaction.patience.cancel) {
+            // The index is there, and scans find what it does not. The next checkpoint builds it.
             tracing::warn!(%error, "an index could not be built at once");
         }
         Ok(Some(commit_id))

@@ -11,7 +11,7 @@ use llkv_result::{CatalogError, Error, Result, StorageError};
 use llkv_storage::BoxedPager;
 use llkv_table::{CatalogState, SysCatalog};
 use llkv_transaction::{PendingDeletes, RegisteredSnapshot, TxnIdManager};
-use llkv_types::TableId;
+use llkv_types::{CancelToken, TableId};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -108,15 +108,16 @@ impl RuntimeContext {
     }
 
     /// Seals, folds and frees what no snapshot needs any more.
-    pub(crate) fn checkpoint(&self) -> Result<()> {
+    pub(crate) fn checkpoint(&self, cancel: &CancelToken) -> Result<()> {
         self.check_writable()?;
-        self.maintenance.checkpoint(&self.store, &self.transactions)
+        let horizon = self.transactions.horizon();
+        self.maintenance.checkpoint(&self.store, horizon, cancel)
     }
 
     /// A checkpoint that leaves no dead row and no free space behind.
-    pub(crate) fn vacuum(&self) -> Result<()> {
+    pub(crate) fn vacuum(&self, cancel: &CancelToken) -> Result<()> {
         self.check_writable()?;
-        self.store.vacuum(self.transactions.horizon())
+        self.store.vacuum(self.transactions.horizon(), cancel)
     }
 
     /// True where what was committed is there for those who open the database after this engine.
@@ -168,7 +169,7 @@ impl Drop for RuntimeContext {
         }
         if self.is_kept() && self.maintenance.is_due_at_close() {
             // Nothing is lost without it: the log has it all. `RuntimeEngine::close` tells of errors.
-            if let Err(error) = self.maintenance.checkpoint(&self.store, &self.transactions) {
+            if let Err(error) = self.checkpoint(&CancelToken::new()) {
                 tracing::warn!(%error, "the checkpoint at close failed");
             }
         }

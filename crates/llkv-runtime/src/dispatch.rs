@@ -123,7 +123,7 @@ impl RuntimeSession {
                 options,
             } => copy::copy_to(self, transaction, source, &path, &options),
             PlanStatement::IntegrityCheck => {
-                let findings = integrity::check(&self.context)?;
+                let findings = integrity::check(&self.context, &self.settings.cancel)?;
                 let rows = findings.iter().map(String::as_str);
                 let all_well = findings.is_empty().then_some("ok");
                 explain::text_rows("integrity_check", rows.chain(all_well))

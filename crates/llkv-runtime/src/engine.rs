@@ -4,9 +4,9 @@ use crate::backup::back_up;
 use crate::context::RuntimeContext;
 use crate::integrity;
 use crate::{RuntimeOptions, RuntimeSession};
-use llkv_executor::CancelToken;
 use llkv_result::Result;
 use llkv_storage::{BoxedPager, FilePager, MemPager};
+use llkv_types::CancelToken;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl RuntimeEngine {
     /// # Errors
     /// When the file cannot be written; what was committed stays committed.
     pub fn checkpoint(&self) -> Result<()> {
-        self.context.checkpoint()
+        self.context.checkpoint(&CancelToken::new())
     }
 
     /// A checkpoint of all tables that leaves no dead row behind which no snapshot sees, and gives the
@@ -78,7 +78,7 @@ impl RuntimeEngine {
     /// # Errors
     /// As [`RuntimeEngine::checkpoint`].
     pub fn vacuum(&self) -> Result<()> {
-        self.context.vacuum()
+        self.context.vacuum(&CancelToken::new())
     }
 
     /// Reads everything, and gives back what contradicts its checksum, the catalog or a constraint, a
@@ -87,7 +87,7 @@ impl RuntimeEngine {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn verify(&self) -> Result<Vec<String>> {
-        integrity::check(&self.context)
+        integrity::check(&self.context, &CancelToken::new())
     }
 
     /// Copies what is committed at this moment to a new database file. Others read and write meanwhile.
@@ -117,6 +117,6 @@ impl RuntimeEngine {
         if Arc::strong_count(&self.context) == 1 {
             self.context.give_back_numbers()?;
         }
-        self.context.checkpoint()
+        self.context.checkpoint(&CancelToken::new())
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn add(
     let request = ScanRequest::new(key.fields.clone());
     let scan = handle.scan_stream(&request)?;
     scan.for_each_batch(|batch| {
+        transaction.patience.cancel.check()?;
         let keys = reference.keys_of_columns(batch.columns())?;
         let missing = transaction.missing_keys(&reference, &keys, false)?;
         if !missing.is_empty() || keys.is_beyond() {

@@ -51,7 +51,8 @@ pub(crate) fn create_index(
     transaction.create(CatalogObject::Index(Arc::clone(&index)), temporary)?;
     let table = transaction.table(definition.table, &definition.table_name)?;
     if let Some(key) = table.key_of_index(index.index_id()) {
-        key.check_rows(&table.meta().name, &handle, &session.context.memory)?;
+        let (memory, cancel) = (&session.context.memory, &session.settings.cancel);
+        key.check_rows(&table.meta().name, &handle, memory, cancel)?;
     }
     Ok(result)
 }
@@ -120,6 +121,6 @@ pub(crate) fn reindex(
             }
         }
     }
-    session.context.checkpoint()?;
+    session.context.checkpoint(&session.settings.cancel)?;
     Ok(StatementResult::Utility { tag: "REINDEX" })
 }

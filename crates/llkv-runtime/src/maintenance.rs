@@ -4,6 +4,7 @@ use crate::RuntimeOptions;
 use llkv_column_map::{ColumnStore, TableChange};
 use llkv_result::Result;
 use llkv_transaction::TxnIdManager;
+use llkv_types::{CancelToken, Horizon};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -102,9 +103,10 @@ impl Maintenance {
     pub(crate) fn checkpoint(
         &self,
         store: &ColumnStore,
-        transactions: &TxnIdManager,
+        horizon: Horizon,
+        cancel: &CancelToken,
     ) -> Result<()> {
-        run(&self.due, || store.tidy(transactions.horizon()))
+        run(&self.due, || store.tidy(horizon, cancel))
     }
 
     /// True when commits wait for a checkpoint.

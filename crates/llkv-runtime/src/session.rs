@@ -115,10 +115,7 @@ impl RuntimeSession {
         let clock = self.context.options.clock.clone();
         let asked = clock.as_deref().unwrap_or(&SystemClock);
         let context = self.known.statement(asked, self.transaction.is_some());
-        if let Some(limit_ms) = self.settings.statement_timeout_ms {
-            let clock = clock.clone().unwrap_or_else(SystemClock::shared);
-            self.settings.cancel.set_timeout(&clock, limit_ms);
-        }
+        self.start_timeout();
         let result = within_statement(context, || match &clock {
             None => self.execute_in_transaction(work),
             Some(clock) => within_clock(clock, || self.execute_in_transaction(work)),
@@ -127,13 +124,22 @@ impl RuntimeSession {
         result
     }
 
+    /// From now on a statement has its time.
+    fn start_timeout(&mut self) {
+        if let Some(limit_ms) = self.settings.statement_timeout_ms {
+            let clock = self.context.options.clock.clone();
+            let clock = clock.unwrap_or_else(SystemClock::shared);
+            self.settings.cancel.set_timeout(&clock, limit_ms);
+        }
+    }
+
     fn execute_in_transaction(
         &mut self,
         work: impl FnOnce(&mut Self, &mut Transaction) -> Result<StatementResult>,
     ) -> Result<StatementResult> {
         match self.transaction.take() {
             Some(mut transaction) => {
-                transaction.lock_wait = self.settings.lock_wait();
+                transaction.patience = self.settings.patience();
                 let result = match transaction.flush() {
                     Ok(()) => self.execute_within(&mut transaction, work),
                     Err(error) => {
@@ -150,7 +156,7 @@ impl RuntimeSession {
             }
             None => {
                 let mut transaction = self.begin_implicitly();
-                transaction.lock_wait = self.settings.lock_wait();
+                transaction.patience = self.settings.patience();
                 let result = work(self, &mut transaction);
                 self.known.inserted(transaction.last_row_id.take());
                 let is_kept = result.is_ok() || transaction.take_failure() == Some(Failure::Keep);
@@ -233,13 +239,15 @@ impl RuntimeSession {
             PlanStatement::RollbackTo(name) => self.rollback_to(name).map(|()| tagged("ROLLBACK")),
             PlanStatement::Checkpoint => {
                 let tag = "CHECKPOINT";
-                let done = self.context.checkpoint();
+                self.start_timeout();
+                let done = self.context.checkpoint(&self.settings.cancel);
                 done.map(|()| StatementResult::Utility { tag })
             }
             PlanStatement::Vacuum => self
                 .vacuum()
                 .map(|()| StatementResult::Utility { tag: "VACUUM" }),
             PlanStatement::Backup(target) => {
+                self.start_timeout();
                 let done = back_up(&self.context, target, &self.settings.cancel);
                 done.map(|_| StatementResult::Utility { tag: "BACKUP" })
             }
@@ -258,12 +266,13 @@ impl RuntimeSession {
     }
 
     /// Outside transactions: the one that it runs in would hold on to dead rows.
-    fn vacuum(&self) -> Result<()> {
+    fn vacuum(&mut self) -> Result<()> {
         if self.transaction.is_some() {
             let statement = "VACUUM";
             return Err(TransactionError::NotAllowedWithin { statement }.into());
         }
-        self.context.vacuum()
+        self.start_timeout();
+        self.context.vacuum(&self.settings.cancel)
     }
 
     /// Begins a transaction of the session's isolation level. It sees what is committed now, until it ends.
@@ -316,6 +325,8 @@ impl RuntimeSession {
     /// When none is in progress; a retryable conflict, or a failure of the disk: then it is rolled back.
     pub fn commit(&mut self) -> Result<bool> {
         let mut transaction = self.transaction.take().ok_or(TransactionError::NotActive)?;
+        self.start_timeout();
+        transaction.patience = self.settings.patience();
         self.settings.deferral = Deferral::default();
         if transaction.is_aborted() {
             self.temporary = transaction.take_temporary(false)?;

@@ -14,8 +14,8 @@ use llkv_column_map::{ColumnStore, Lifetime};
 use llkv_plan::{IsolationLevel, TableRef};
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult, TransactionError};
 use llkv_table::{
-    Appended, CatalogDiff, CatalogObject, CatalogState, ForeignKeyMeta, KeyMatches, LockWait,
-    OnConflict, Reference, ReferredKeys, StagedTable, Table, TableHandle, WriteContext,
+    Appended, CatalogDiff, CatalogObject, CatalogState, ForeignKeyMeta, KeyMatches, OnConflict,
+    Patience, Reference, ReferredKeys, StagedTable, Table, TableHandle, WriteContext,
 };
 use llkv_transaction::{RegisteredSnapshot, TransactionSnapshot, conflict};
 use llkv_types::{DatabaseNumber, RowId, Scalar, TableId, TxnId};
@@ -66,7 +66,7 @@ pub(crate) struct Transaction {
     /// A savepoint began it, with whose release it ends.
     pub(crate) begun_by_savepoint: bool,
     /// That of the statement that runs.
-    pub(crate) lock_wait: LockWait,
+    pub(crate) patience: Patience,
 }
 
 /// What becomes of a failed statement that says so itself, by `OR FAIL` or `RAISE(ROLLBACK, ...)`.
@@ -110,7 +110,7 @@ impl Transaction {
             is_aborted: Arc::default(),
             failure: None,
             begun_by_savepoint: false,
-            lock_wait: LockWait::default(),
+            patience: Patience::default(),
         };
         if !transaction.tables.is_empty() {
             transaction.temporary_base = Some(transaction.here(None));
@@ -310,7 +310,7 @@ impl Transaction {
         self.staging(table).1.begin_bulk();
         let appended = append(self)?;
         let (context, staged) = self.staging(table);
-        staged.end_bulk(context.store)?;
+        staged.end_bulk(context.store, &context.patience.cancel)?;
         Ok(appended)
     }
 
@@ -471,7 +471,7 @@ impl Transaction {
             store: &self.context.store,
             transactions: &self.context.transactions,
             snapshot: self.snapshot.snapshot(),
-            lock_wait: &self.lock_wait,
+            patience: &self.patience,
         };
         let lifetime = match self.catalog.is_temporary(table.id()) {
             true => Lifetime::Temporary,

@@ -1,5 +1,5 @@
 //! The disk fails, or the power, at every operation of CHECKPOINT, VACUUM, BACKUP TO and PRAGMA integrity_check: no row is
-//! lost, no reader is disturbed, and what has a backup's name is a whole backup.
+//! lost, no reader is disturbed, and what has a backup's name is a whole backup. So it is where they are cancelled.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,13 +13,15 @@
 #[allow(dead_code)]
 mod simulated;
 
-use llkv_result::{Error, Result};
+use llkv_result::{Error, ExecError, Result};
 use llkv_runtime::RuntimeOptions;
 use llkv_sql::{Session, SqlEngine};
 use llkv_storage::disk::sim::{Fault, FaultKind};
 use llkv_storage::{Disk, SimDisk};
+use llkv_types::SimClock;
 use simulated::{Row, check_integrity, open, open_at, query, run};
 use std::path::Path;
+use std::sync::Arc;
 
 const TARGET: &str = "backup.llkv";
 const UPKEEP: [&str; 4] = [
@@ -266,4 +268,52 @@ fn power_cuts_of_all() {
     UPKEEP
         .iter()
         .for_each(|statement| cut_at_every_operation(statement));
+}
+
+/// Time runs out at any moment of a statement that reads or writes much: it leaves what there was, and can be run again.
+fn cancelled_at_every_moment(statement: &str) {
+    let database = database();
+    let (mut limit_ms, mut cancelled) = (0, 0);
+    loop {
+        limit_ms += 1;
+        let disk = database.fork(limit_ms);
+        let mut options = options();
+        // Each look at it takes a millisecond or so.
+        options.clock = Some(Arc::new(SimClock::new(limit_ms)));
+        let engine = open(&disk, &options).unwrap();
+        let session = engine.session();
+        let expected = state(&session).unwrap();
+        let what = format!("{statement} in {limit_ms} ms");
+        run(&session, &format!("SET statement_timeout = '{limit_ms}ms'")).unwrap();
+        let done = run(&session, statement);
+        run(&session, "SET statement_timeout = 0").unwrap();
+        assert!(state(&session).unwrap() == expected, "{what}: other rows");
+        if done.is_ok() || statement != "REINDEX" {
+            // Indexes that were not built again yet are not used; this is told.
+            check_integrity(&engine, &what);
+        }
+        match done {
+            Ok(_) if limit_ms > 4 => break,
+            Ok(_) => {}
+            Err(Error::Exec(ExecError::Timeout { .. })) => {
+                cancelled += 1;
+                assert!(!disk.exists(Path::new(TARGET)).unwrap(), "{what}");
+                run(&session, statement).unwrap_or_else(|error| panic!("{what}: {error}"));
+            }
+            Err(error) => panic!("{what}: {error}"),
+        }
+        drop((session, engine));
+        disk.power_cut();
+        Trial::check(&disk, &expected, &what);
+    }
+    assert!(cancelled > 0, "{statement} was never cancelled");
+}
+
+#[test]
+fn upkeep_that_is_cancelled() {
+    UPKEEP
+        .iter()
+        .for_each(|statement| cancelled_at_every_moment(statement));
+    cancelled_at_every_moment("CREATE UNIQUE INDEX one ON t (g, id)");
+    cancelled_at_every_moment("REINDEX");
 }

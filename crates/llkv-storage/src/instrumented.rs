@@ -2,7 +2,7 @@
 
 use crate::{Blob, BoxedPager, CommitId, Pager, PagerStats, Pin, WriteBatch};
 use llkv_result::Result;
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -186,12 +186,12 @@ impl Pager for InstrumentedPager {
         self.inner.checkpoint()
     }
 
-    fn compact(&self) -> Result<()> {
-        self.inner.compact()
+    fn compact(&self, cancel: &CancelToken) -> Result<()> {
+        self.inner.compact(cancel)
     }
 
-    fn check(&self) -> Result<()> {
-        self.inner.check()
+    fn check(&self, cancel: &CancelToken) -> Result<()> {
+        self.inner.check(cancel)
     }
 
     fn stats(&self) -> PagerStats {

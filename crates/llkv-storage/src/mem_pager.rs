@@ -2,7 +2,7 @@
 
 use crate::{Blob, CommitId, Pager, PagerStats, Pin, WriteBatch};
 use llkv_result::{Result, StorageError};
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -196,11 +196,11 @@ impl Pager for MemPager {
         Ok(())
     }
 
-    fn compact(&self) -> Result<()> {
+    fn compact(&self, _cancel: &CancelToken) -> Result<()> {
         Ok(())
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, _cancel: &CancelToken) -> Result<()> {
         Ok(())
     }
 

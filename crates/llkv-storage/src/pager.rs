@@ -2,7 +2,7 @@
 
 use crate::Blob;
 use llkv_result::Result;
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -120,14 +120,14 @@ pub trait Pager: Send + Sync {
     /// the disk. Readers and writers go on meanwhile; what a reader holds stays where it is.
     ///
     /// # Errors
-    /// On I/O errors; all values stay readable.
-    fn compact(&self) -> Result<()>;
+    /// On I/O errors, and when it was cancelled; all values stay readable.
+    fn compact(&self, cancel: &CancelToken) -> Result<()>;
 
     /// Reads every stored byte, compares it with its checksum, and accounts for all space.
     ///
     /// # Errors
-    /// The first damage found, by file, key and offset.
-    fn check(&self) -> Result<()>;
+    /// The first damage found, by file, key and offset; when it was cancelled.
+    fn check(&self, cancel: &CancelToken) -> Result<()>;
 
     /// Sizes and counts, for statistics, tests and the decision to checkpoint.
     fn stats(&self) -> PagerStats;

@@ -11,7 +11,7 @@ mod common;
 use common::{blob, frees, get, keys, value};
 use llkv_storage::disk::sim::SimDisk;
 use llkv_storage::{FilePager, FilePagerOptions, Pager, ReadMode, WriteBatch};
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ fn a_file_that_is_compacted_has_no_room_left_in_it() {
     let disk = SimDisk::new(1);
     let pager = fill(&disk, 100);
     let before = size(&disk);
-    pager.compact().unwrap();
+    pager.compact(&CancelToken::new()).unwrap();
     let live = 20 * 45_000;
     assert!(
         size(&disk) < live + (200 << 10),
@@ -91,7 +91,7 @@ fn a_file_that_is_compacted_has_no_room_left_in_it() {
     );
     check(&pager, 100);
     let again = size(&disk);
-    pager.compact().unwrap();
+    pager.compact(&CancelToken::new()).unwrap();
     assert!(size(&disk) <= again, "{} after {again}", size(&disk));
     pager.commit(frees(&[119 * 50])).unwrap();
     drop(pager);

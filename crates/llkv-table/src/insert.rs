@@ -16,7 +16,7 @@ use hashbrown::{HashMap, HashSet};
 use llkv_column_map::{ColumnStore, PointRequest, TableVersion};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::KeyBytes;
-use llkv_types::{MemoryBudget, RowId, SqlType};
+use llkv_types::{CancelToken, MemoryBudget, RowId, SqlType};
 use roaring::RoaringTreemap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -255,8 +255,8 @@ impl StagedTable {
     /// Compares the keys of the rows since [`Self::begin_bulk`] as far as that was put off.
     ///
     /// # Errors
-    /// When two rows have one key: the rows that came since must go then. When own rows cannot be read.
-    pub fn end_bulk(&mut self, store: &ColumnStore) -> Result<()> {
+    /// When two rows have one key, or it was cancelled: the rows that came since must go then. When own rows cannot be read.
+    pub fn end_bulk(&mut self, store: &ColumnStore, cancel: &CancelToken) -> Result<()> {
         self.in_bulk = false;
         if !self.keys.iter().any(OwnKeys::is_unchecked) {
             return Ok(());
@@ -265,7 +265,8 @@ impl StagedTable {
         let table = Arc::clone(&self.table);
         for (own, key) in self.keys.iter_mut().zip(table.keys()) {
             if own.is_unchecked() {
-                own.set_checked(key.check_own_rows(&table.meta().name, &handle, store.memory())?);
+                let name = &table.meta().name;
+                own.set_checked(key.check_own_rows(name, &handle, store.memory(), cancel)?);
             }
         }
         Ok(())

@@ -73,7 +73,6 @@ mod handle;
 mod insert;
 mod key_ranges;
 mod keys;
-mod lock_wait;
 mod lower;
 mod memory;
 mod meta;
@@ -81,6 +80,7 @@ mod meta_former;
 mod next_key;
 mod own_keys;
 mod own_places;
+mod patience;
 mod point;
 mod references;
 mod request;
@@ -107,13 +107,13 @@ pub use llkv_column_map::{
     ColumnPredicate, ColumnStore, ColumnTest, CommitRecord, CommitTicket, KeySet, LiveBound,
     LiveColumn, RowFilter, RowTest, ScanCounters, StoreOptions, TableChange, TableVersion,
 };
-pub use lock_wait::LockWait;
 pub use lower::{lower_predicate, lower_test_of_keys};
 pub use meta::{
     CheckMeta, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, KeyMeta,
     MAIN_SCHEMA, ReferentialAction, SCHEMAS, SchemaMeta, SequenceMeta, TableMeta, TriggerMeta,
     ViewMeta, unless_binary,
 };
+pub use patience::Patience;
 pub use point::PointLookup;
 pub use references::{Reference, ReferenceFootprint, ReferredKeys};
 pub use request::{DEFAULT_BATCH_ROWS, ScanRequest};

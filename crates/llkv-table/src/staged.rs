@@ -6,7 +6,7 @@ use crate::memory::MemoryBatch;
 use crate::own_keys::OwnKeys;
 use crate::own_places::OwnPlaces;
 use crate::row_buffer::RowBuffer;
-use crate::{LockWait, OWN_ROW_ID_BASE, Table, TableHandle};
+use crate::{OWN_ROW_ID_BASE, Patience, Table, TableHandle};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::{DataType, UInt32Type};
@@ -15,7 +15,7 @@ use llkv_result::Result;
 use llkv_transaction::{
     KeyFootprint, TransactionSnapshot, TxnIdManager, add_rows, conflict, rows_without,
 };
-use llkv_types::{ROW_GROUP_ROWS, RowId, Scalar, TxnId, variant};
+use llkv_types::{CancelToken, ROW_GROUP_ROWS, RowId, Scalar, TxnId, variant};
 use roaring::RoaringTreemap;
 use std::sync::{Arc, OnceLock};
 
@@ -36,8 +36,8 @@ pub struct WriteContext<'a> {
     pub transactions: &'a TxnIdManager,
     /// What the transaction sees.
     pub snapshot: TransactionSnapshot,
-    /// How long to wait for rows that other transactions are changing.
-    pub lock_wait: &'a LockWait,
+    /// When the statement gives up.
+    pub patience: &'a Patience,
 }
 
 /// Rows appended and rows deleted. Own rows have ids from [`OWN_ROW_ID_BASE`] on until the commit gives
@@ -398,7 +398,7 @@ impl StagedTable {
     /// When one could not be written.
     pub fn settle(&mut self, store: &Arc<ColumnStore>) -> Result<()> {
         self.flush(store)?;
-        self.end_bulk(store)?;
+        self.end_bulk(store, &CancelToken::new())?;
         while self.loose_rows() >= SEALED_AT_COMMIT_ROWS {
             self.start_group(store)?;
         }
@@ -432,8 +432,8 @@ impl StagedTable {
             return Ok(());
         }
         let name = &self.table.meta().name;
-        let (wait, pending) = (context.lock_wait, self.table.pending());
-        if !wait.acquire(pending, context.snapshot.txn_id, rows)? {
+        let (patience, pending) = (context.patience, self.table.pending());
+        if !patience.acquire(pending, context.snapshot.txn_id, rows)? {
             let detail = "a concurrent transaction is changing the same row";
             return Err(conflict(name, detail));
         }

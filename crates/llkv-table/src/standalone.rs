@@ -1,7 +1,7 @@
 //! Tables without a runtime: for programs that use this crate alone and commit from one thread.
 
 use crate::{
-    LockWait, OnConflict, ScanRequest, StagedTable, Table, TableHandle, TableMeta, TableScan,
+    OnConflict, Patience, ScanRequest, StagedTable, Table, TableHandle, TableMeta, TableScan,
     WriteContext,
 };
 use arrow::array::RecordBatch;
@@ -74,12 +74,12 @@ impl Table {
         change: impl FnOnce(&mut StagedTable, &WriteContext<'_>) -> Result<()>,
     ) -> Result<TxnId> {
         let registered = transactions.begin_transaction();
-        let lock_wait = LockWait::default();
+        let patience = Patience::default();
         let context = WriteContext {
             store,
             transactions,
             snapshot: registered.snapshot(),
-            lock_wait: &lock_wait,
+            patience: &patience,
         };
         let mut staged = StagedTable::new(Arc::clone(self), Lifetime::Lasting);
         let committed = change(&mut staged, &context).and_then(|()| {

@@ -4,7 +4,7 @@ use crate::{ScanRequest, TableHandle, UniqueKey};
 use hashbrown::HashSet;
 use llkv_result::{ExecError, Result};
 use llkv_transaction::KeyBytes;
-use llkv_types::MemoryBudget;
+use llkv_types::{CancelToken, MemoryBudget};
 use rayon::slice::ParallelSliceMut;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -38,14 +38,15 @@ impl UniqueKey {
     /// there is: the rows are then read several times.
     ///
     /// # Errors
-    /// When two rows have one key, or the rows cannot be read.
+    /// When two rows have one key, the rows cannot be read, or it was cancelled.
     pub fn check_rows(
         &self,
         table: &str,
         handle: &TableHandle,
         memory: &Arc<MemoryBudget>,
+        cancel: &CancelToken,
     ) -> Result<()> {
-        let keys = self.compare_rows(table, handle, memory)?;
+        let keys = self.compare_rows(table, handle, memory, cancel)?;
         self.raise_highest(keys.highest);
         Ok(())
     }
@@ -56,8 +57,9 @@ impl UniqueKey {
         table: &str,
         handle: &TableHandle,
         memory: &Arc<MemoryBudget>,
+        cancel: &CancelToken,
     ) -> Result<u64> {
-        Ok(self.compare_rows(table, handle, memory)?.rows)
+        Ok(self.compare_rows(table, handle, memory, cancel)?.rows)
     }
 
     fn compare_rows(
@@ -65,6 +67,7 @@ impl UniqueKey {
         table: &str,
         handle: &TableHandle,
         memory: &Arc<MemoryBudget>,
+        cancel: &CancelToken,
     ) -> Result<Keys> {
         let request = ScanRequest::new(self.meta().fields.clone());
         let rows = handle.scan_stream(&request)?.estimated_rows();
@@ -79,6 +82,7 @@ impl UniqueKey {
             keys = Keys::default();
             let mut has_room = true;
             handle.scan_stream(&request)?.for_each_batch(|batch| {
+                cancel.check()?;
                 let of_batch = self.encode(batch.columns())?;
                 for (_, key) in of_batch.iter() {
                     keys.rows += 1;

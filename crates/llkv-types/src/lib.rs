@@ -11,6 +11,7 @@
 //! ```
 
 pub mod calendar;
+mod cancel;
 mod clock;
 mod collation;
 mod database_number;
@@ -25,6 +26,7 @@ pub mod text;
 mod trigger;
 pub mod variant;
 
+pub use cancel::CancelToken;
 pub use clock::{Clock, SimClock, SystemClock};
 pub use collation::Collation;
 pub use database_number::DatabaseNumber;

@@ -7,11 +7,12 @@ use super::writer::{RunPart, RunWriter, StagedRun};
 use super::{EntryBuffer, IndexVersion, KeyColumn, OrderedPart};
 use crate::row_group::RowGroup;
 use crate::scan::selection::WINDOW_ROWS;
+use crate::store::Upkeep;
 use crate::table_version::TableVersion;
 use arrow::row::Rows;
 use llkv_result::{Error, Result};
 use llkv_storage::WriteBatch;
-use llkv_types::{Horizon, MemoryBudget, MemoryReservation, ROW_GROUP_ROWS, RowId};
+use llkv_types::{CancelToken, MemoryReservation, ROW_GROUP_ROWS, RowId};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
 
@@ -46,16 +47,14 @@ pub(crate) struct Built {
     pub(crate) retired: Vec<Arc<Run>>,
 }
 
-/// Brings the indexes of a table up to its last row. Rows that no snapshot of `horizon` sees need
-/// no entry. New runs join the batch. What is sorted at a time is what `memory` has room for: with less, more runs are
-/// merged.
+/// Brings the indexes of a table up to its last row. Rows that no snapshot sees need no entry. New runs join the batch. What is
+/// sorted at a time is what there is memory for: with less, more runs are merged.
 ///
 /// # Errors
-/// When the pager fails or a column is damaged.
+/// When the pager fails, a column is damaged, or it was cancelled.
 pub(crate) fn build(
     version: &TableVersion,
-    horizon: &Horizon,
-    memory: &Arc<MemoryBudget>,
+    upkeep: &Upkeep<'_>,
     batch: &mut WriteBatch,
 ) -> Result<Built> {
     let mut built = Built::default();
@@ -65,12 +64,12 @@ pub(crate) fn build(
             built.retired.extend(index.runs.iter().cloned());
             continue;
         };
-        let mut builder = Builder::new(version, index, horizon, memory);
+        let mut builder = Builder::new(version, index, upkeep);
         match builder.run(&columns) {
             Err(error) if is_damage(&error) && !builder.from_start => {
                 // A run cannot be read: the rows have it all.
                 drop(builder);
-                builder = Builder::from_rows(version, horizon, memory);
+                builder = Builder::from_rows(version, upkeep);
                 builder.run(&columns)?;
             }
             done => done?,
@@ -116,7 +115,7 @@ impl AnyRun {
 
 struct Builder<'a> {
     version: &'a TableVersion,
-    horizon: &'a Horizon,
+    upkeep: &'a Upkeep<'a>,
     from_start: bool,
     ordered: Vec<OrderedPart>,
     runs: Vec<AnyRun>,
@@ -133,30 +132,22 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        version: &'a TableVersion,
-        index: &IndexVersion,
-        horizon: &'a Horizon,
-        memory: &Arc<MemoryBudget>,
-    ) -> Self {
+    fn new(version: &'a TableVersion, index: &IndexVersion, upkeep: &'a Upkeep<'a>) -> Self {
         if index.is_damaged() {
-            return Self::from_rows(version, horizon, memory);
+            return Self::from_rows(version, upkeep);
         }
         Self {
             from_start: false,
             ordered: index.ordered.to_vec(),
             runs: index.runs.iter().cloned().map(AnyRun::Stored).collect(),
             covered_to: index.covered_to,
-            ..Self::from_rows(version, horizon, memory)
+            ..Self::from_rows(version, upkeep)
         }
     }
 
     /// With nothing but the rows.
-    fn from_rows(
-        version: &'a TableVersion,
-        horizon: &'a Horizon,
-        memory: &Arc<MemoryBudget>,
-    ) -> Self {
+    fn from_rows(version: &'a TableVersion, upkeep: &'a Upkeep<'a>) -> Self {
+        let memory = upkeep.memory;
         let limit_bytes = memory.limit_bytes();
         let wanted = SORT_BYTES.min(limit_bytes / 2);
         let memory = memory.reserve_most("building an index", wanted, LEAST_SORT_BYTES);
@@ -171,7 +162,7 @@ impl<'a> Builder<'a> {
             filter_bytes,
             _memory: memory,
             version,
-            horizon,
+            upkeep,
             from_start: true,
             ordered: Vec::new(),
             runs: Vec::new(),
@@ -231,7 +222,7 @@ impl<'a> Builder<'a> {
     ) -> Vec<Result<Option<OrderedPart>>> {
         let part = |segment: &&Arc<RowGroup>| match segment.first_row_id() < self.covered_to {
             true => Ok(None),
-            false => ordered_part(segment, &mut KeyReader::new(columns)),
+            false => ordered_part(segment, &mut KeyReader::new(columns), self.upkeep.cancel),
         };
         let rows: usize = segments.iter().map(|segment| segment.rows).sum();
         match rows >= MANY_ROWS {
@@ -244,6 +235,7 @@ impl<'a> Builder<'a> {
     fn add_entries(&mut self, segment: &Arc<RowGroup>, columns: &[KeyColumn]) -> Result<()> {
         let starts: Vec<usize> = (0..segment.rows).step_by(WINDOW_ROWS).collect();
         for starts in starts.chunks(WINDOWS_PER_THREAD * rayon::current_num_threads()) {
+            self.upkeep.cancel.check()?;
             for (start, keys) in starts.iter().zip(read_keys(segment, starts, columns)?) {
                 self.add_window(segment, *start, &keys)?;
             }
@@ -254,7 +246,7 @@ impl<'a> Builder<'a> {
 
     /// Rows from `start` on whose keys were read.
     fn add_window(&mut self, segment: &Arc<RowGroup>, start: usize, keys: &Rows) -> Result<()> {
-        let (version, horizon) = (self.version, self.horizon);
+        let (version, horizon) = (self.version, self.upkeep.horizon);
         let has_deletes = version.has_deletes(segment);
         let rows = keys.num_rows();
         let mut keys = keys.iter();
@@ -289,7 +281,8 @@ impl<'a> Builder<'a> {
 
     /// The writer of a run of at most so many entries.
     fn writer(&self, entries: u64) -> RunWriter<'a> {
-        RunWriter::new(self.version.pager.as_ref(), entries, self.filter_bytes)
+        let pager = self.version.pager.as_ref();
+        RunWriter::new(pager, self.upkeep.cancel, entries, self.filter_bytes)
     }
 
     /// Small parts that follow each other become one, as their rows will.
@@ -314,7 +307,7 @@ impl<'a> Builder<'a> {
         let pager = self.version.pager.as_ref();
         // As many as cannot stay, and some more, will come: they are merged, and the filter is made then.
         let writer = match self.rows_to_come > RUNS_PER_LEVEL * waiting.len() {
-            true => RunWriter::without_filter(pager),
+            true => RunWriter::without_filter(pager, self.upkeep.cancel),
             false => self.writer(waiting.len() as u64),
         };
         let parts = write_sorted(&waiting, &writer)?;
@@ -376,7 +369,9 @@ impl<'a> Builder<'a> {
 
     fn is_needed(&self, row_id: RowId) -> bool {
         let place = self.version.locate(row_id);
-        place.is_some_and(|(group, position)| !self.version.is_dead(group, position, self.horizon))
+        place.is_some_and(|(group, position)| {
+            !self.version.is_dead(group, position, self.upkeep.horizon)
+        })
     }
 
     /// The index as it is now; runs that it does not use any more join `retired`.
@@ -439,10 +434,15 @@ fn read_keys(segment: &RowGroup, starts: &[usize], columns: &[KeyColumn]) -> Res
 
 /// A segment whose rows are in the order of their keys: it needs no entries. Its rows are looked for by bisection, so all of them
 /// are in order, dead ones too.
-fn ordered_part(segment: &RowGroup, reader: &mut KeyReader) -> Result<Option<OrderedPart>> {
+fn ordered_part(
+    segment: &RowGroup,
+    reader: &mut KeyReader,
+    cancel: &CancelToken,
+) -> Result<Option<OrderedPart>> {
     let mut low: Option<Vec<u8>> = None;
     let mut high: Vec<u8> = Vec::new();
     for start in (0..segment.rows).step_by(WINDOW_ROWS) {
+        cancel.check()?;
         let rows = WINDOW_ROWS.min(segment.rows - start);
         let keys = reader.read(segment, start, rows)?;
         let mut before = high.as_slice();

@@ -273,6 +273,7 @@ fn number_at(key: &[u8], start: usize) -> u128 {
 mod tests {
     use super::*;
     use llkv_storage::MemPager;
+    use llkv_types::CancelToken;
 
     /// Keys that share their first bytes, some of which others begin with, and some of which are the same.
     fn key(n: u64) -> Vec<u8> {
@@ -287,7 +288,8 @@ mod tests {
     }
 
     fn run_of(pager: &MemPager, entries: &[(Vec<u8>, RowId)]) -> StagedRun {
-        let run = RunWriter::without_filter(pager);
+        let cancel = &CancelToken::new();
+        let run = RunWriter::without_filter(pager, cancel);
         let mut part = run.part();
         for (key, row_id) in entries {
             part.push(key, *row_id).unwrap();
@@ -320,7 +322,8 @@ mod tests {
             expected.sort();
             let runs: Vec<StagedRun> = runs.iter().map(|run| run_of(&pager, run)).collect();
             let sources: Vec<Source> = runs.iter().map(Source::Staged).collect();
-            let writer = RunWriter::new(&pager, rows, usize::MAX);
+            let cancel = &CancelToken::new();
+            let writer = RunWriter::new(&pager, cancel, rows, usize::MAX);
             let parts = merge(&sources, &writer, |_, row_id| row_id % 3 != 0).unwrap();
             assert_eq!(parts.len() > 1, is_parallel);
             let merged = writer.finish(parts).unwrap().unwrap();

@@ -4,7 +4,7 @@ use super::{IndexAccess, IndexDefinition, IndexVersion, KeyEncoder, KeyRange};
 use crate::{ColumnStore, CommitRecord, ScanSpec, StoreOptions, TableChange, TableVersion};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use llkv_storage::{Blob, BoxedPager, MemPager, WriteBatch};
-use llkv_types::{FieldId, IndexId, PhysicalKey, RowId, SqlType, TableId, TxnId};
+use llkv_types::{CancelToken, FieldId, IndexId, PhysicalKey, RowId, SqlType, TableId, TxnId};
 use std::sync::Arc;
 
 const TABLE: TableId = TableId(3);
@@ -73,7 +73,10 @@ impl Fixture {
 
     fn checkpoint(&self) {
         self.store.checkpoint(self.commit_id).unwrap();
-        assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
+        assert_eq!(
+            self.store.verify(&CancelToken::new()).unwrap(),
+            Vec::<String>::new()
+        );
     }
 
     fn index(&self) -> Arc<IndexVersion> {
@@ -205,7 +208,13 @@ fn a_damaged_run_is_not_used_and_is_built_again() {
         fixture.pager.commit(batch).unwrap();
         fixture.reopen();
         assert_eq!(fixture.find(7_919), None, "part {part}");
-        assert!(!fixture.store.verify().unwrap().is_empty());
+        assert!(
+            !fixture
+                .store
+                .verify(&CancelToken::new())
+                .unwrap()
+                .is_empty()
+        );
         fixture.checkpoint();
         assert_eq!(fixture.find(7_919), Some(1), "part {part}");
         fixture.reopen();
@@ -225,7 +234,13 @@ fn an_index_whose_description_is_damaged_is_built_again() {
         fixture.pager.commit(WriteBatch { puts, frees }).unwrap();
         fixture.reopen();
         assert_eq!(fixture.find(7_919), None);
-        assert!(!fixture.store.verify().unwrap().is_empty());
+        assert!(
+            !fixture
+                .store
+                .verify(&CancelToken::new())
+                .unwrap()
+                .is_empty()
+        );
         fixture.checkpoint();
         assert_eq!(fixture.find(7_919), Some(1));
         fixture.reopen();

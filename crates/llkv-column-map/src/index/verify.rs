@@ -8,16 +8,26 @@ use crate::scan::selection::WINDOW_ROWS;
 use crate::table_version::TableVersion;
 use hashbrown::HashMap;
 use llkv_result::Result;
-use llkv_types::{RowId, TXN_ID_NONE};
+use llkv_types::{CancelToken, RowId, TXN_ID_NONE};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Whether it was cancelled is asked after so many entries.
+const ENTRIES: u64 = 8_192;
+
 /// Adds what is wrong with the indexes of a table, a sentence each.
-pub(crate) fn check_indexes(version: &TableVersion, findings: &mut Vec<String>) {
+///
+/// # Errors
+/// When it was cancelled.
+pub(crate) fn check_indexes(
+    version: &TableVersion,
+    cancel: &CancelToken,
+    findings: &mut Vec<String>,
+) -> Result<()> {
     for index in version.indexes.iter().filter(|index| !index.is_dropped) {
         let name = format!("table {}, index {}", version.table, index.definition.id);
         if index.is_damaged() {
-            findings.push(format!("{name}: a part of it is damaged"));
+            findings.push(format!("{name}: a part of it is damaged, or it waits to be built again: CHECKPOINT builds it"));
             continue;
         }
         let mut fields = index.definition.fields.iter();
@@ -36,12 +46,15 @@ pub(crate) fn check_indexes(version: &TableVersion, findings: &mut Vec<String>) 
             name: &name,
             entries: HashMap::default(),
             last_ordered: (0, Vec::new()),
+            cancel,
             findings,
         };
         if let Err(error) = check.run(&columns) {
+            cancel.check()?;
             findings.push(format!("{name}: {error}"));
         }
     }
+    Ok(())
 }
 
 struct Check<'a> {
@@ -52,6 +65,7 @@ struct Check<'a> {
     entries: HashMap<RowId, u64, foldhash::fast::FixedState>,
     /// The last row of a part in key order: the part's first row, and the key.
     last_ordered: (RowId, Vec<u8>),
+    cancel: &'a CancelToken,
     findings: &'a mut Vec<String>,
 }
 
@@ -107,6 +121,9 @@ impl Check<'_> {
             bytes.extend_from_slice(&key);
             last = Some((bytes, row_id));
             count += 1;
+            if count % ENTRIES == 0 {
+                self.cancel.check()?;
+            }
         }
         if count != run.entries() {
             self.findings.push(format!(
@@ -131,6 +148,7 @@ impl Check<'_> {
     fn check_group(&mut self, group: &Arc<RowGroup>, reader: &mut KeyReader) -> Result<()> {
         let (name, index) = (self.name, self.index);
         for start in (0..group.rows).step_by(WINDOW_ROWS) {
+            self.cancel.check()?;
             let rows = WINDOW_ROWS.min(group.rows - start);
             let keys = reader.read(group, start, rows)?;
             for (row, key) in keys.iter().enumerate() {

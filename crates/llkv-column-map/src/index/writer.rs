@@ -6,7 +6,7 @@ use super::run::{DIRECTORY, Directory, Run, RunMeta};
 use crate::descriptor::seal;
 use llkv_result::{Error, Result};
 use llkv_storage::{Blob, BoxedPager, Pager, WriteBatch};
-use llkv_types::{PhysicalKey, RowId};
+use llkv_types::{CancelToken, PhysicalKey, RowId};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -65,24 +65,35 @@ fn store(pager: &dyn Pager, bytes: &[u8]) -> Result<Blob> {
     }
 }
 
-/// What the parts of a run share: its filter.
+/// What the parts of a run share: its filter, and the token that is asked before each page.
 pub(crate) struct RunWriter<'a> {
     pager: &'a dyn Pager,
+    cancel: &'a CancelToken,
     bloom: Option<Mutex<BloomBuilder>>,
 }
 
 impl<'a> RunWriter<'a> {
     /// A run of at most so many entries, with a filter of at most so many bytes.
-    pub(crate) fn new(pager: &'a dyn Pager, entries: u64, filter_bytes: usize) -> Self {
+    pub(crate) fn new(
+        pager: &'a dyn Pager,
+        cancel: &'a CancelToken,
+        entries: u64,
+        filter_bytes: usize,
+    ) -> Self {
         Self {
             pager,
+            cancel,
             bloom: Some(Mutex::new(BloomBuilder::with_room(entries, filter_bytes))),
         }
     }
 
     /// A run that cannot stay: it has no filter.
-    pub(crate) fn without_filter(pager: &'a dyn Pager) -> Self {
-        Self { pager, bloom: None }
+    pub(crate) fn without_filter(pager: &'a dyn Pager, cancel: &'a CancelToken) -> Self {
+        Self {
+            pager,
+            cancel,
+            bloom: None,
+        }
     }
 
     /// The writer of a part of the run.
@@ -156,6 +167,7 @@ impl PartWriter<'_> {
     }
 
     fn finish_page(&mut self) -> Result<()> {
+        self.run.cancel.check()?;
         self.part.fences.push(self.page.first_key().to_vec());
         self.part.last_key = self.page.last_key().to_vec();
         let blob = store(self.run.pager, &self.page.finish())?;

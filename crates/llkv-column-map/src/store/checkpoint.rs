@@ -3,7 +3,7 @@
 use super::compaction::{Budget, Compacted, compact, has_garbage};
 use super::pages::{GroupPage, Paged};
 use super::stage::EARLY_BYTES;
-use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, State, journal_key};
+use super::{Checkpoints, ColumnStore, HEADER_KEY, Retired, Shape, State, journal_key};
 use crate::descriptor::{STORE, StoreHeader, TableDescriptor, seal};
 use crate::index::{self, IndexVersion};
 use crate::packed_group::seal_table;
@@ -13,10 +13,20 @@ use crate::table_version::TableVersion;
 use crate::tail;
 use llkv_result::Result;
 use llkv_storage::{Blob, Pager, WriteBatch};
-use llkv_types::{Horizon, PhysicalKey, TableId, TxnId};
+use llkv_types::{CancelToken, Horizon, MemoryBudget, PhysicalKey, TableId, TxnId};
 use parking_lot::MutexGuard;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
+
+/// What the work of a checkpoint goes by.
+pub(crate) struct Upkeep<'a> {
+    pub(super) shape: Shape,
+    /// Rows that none of its snapshots sees may go.
+    pub(crate) horizon: &'a Horizon,
+    pub(crate) memory: &'a Arc<MemoryBudget>,
+    /// Of the statement that waits for it.
+    pub(crate) cancel: &'a CancelToken,
+}
 
 /// A table of the checkpoint: what it was made of and what became of it.
 struct Built {
@@ -36,7 +46,8 @@ impl ColumnStore {
     /// When the pager fails or stored bytes are damaged; what was published stays published.
     pub fn checkpoint(&self, horizon: impl Into<Horizon>) -> Result<()> {
         let keep = self.load_waiting()?;
-        self.checkpoint_within(keep, &horizon.into(), Budget::default())
+        let never = CancelToken::new();
+        self.checkpoint_within(keep, &horizon.into(), Budget::default(), &never)
     }
 
     /// Loads the tables in which something waits to be dropped.
@@ -53,25 +64,25 @@ impl ColumnStore {
     /// such as one that closes the store.
     ///
     /// # Errors
-    /// As [`ColumnStore::checkpoint`].
-    pub fn tidy(&self, horizon: impl Into<Horizon>) -> Result<()> {
+    /// As [`ColumnStore::checkpoint`], and when it was cancelled.
+    pub fn tidy(&self, horizon: impl Into<Horizon>, cancel: &CancelToken) -> Result<()> {
         let horizon = horizon.into();
         let keep = self.load_waiting()?;
-        self.checkpoint_within(keep, &horizon, Budget::TIDY)
+        self.checkpoint_within(keep, &horizon, Budget::TIDY, cancel)
     }
 
     /// A checkpoint of all tables, after which none has a row that no snapshot of `horizon` sees, and which
     /// gives the space back to the disk.
     ///
     /// # Errors
-    /// As [`ColumnStore::checkpoint`].
-    pub fn vacuum(&self, horizon: impl Into<Horizon>) -> Result<()> {
+    /// As [`ColumnStore::checkpoint`], and when it was cancelled.
+    pub fn vacuum(&self, horizon: impl Into<Horizon>, cancel: &CancelToken) -> Result<()> {
         let keep = self.checkpoints.lock();
         for table in self.tables() {
             self.table(table)?;
         }
-        self.checkpoint_within(keep, &horizon.into(), Budget::ALL)?;
-        self.pager.compact()
+        self.checkpoint_within(keep, &horizon.into(), Budget::ALL, cancel)?;
+        self.pager.compact(cancel)
     }
 
     fn checkpoint_within(
@@ -79,7 +90,14 @@ impl ColumnStore {
         mut keep: MutexGuard<'_, Checkpoints>,
         horizon: &Horizon,
         mut budget: Budget,
+        cancel: &CancelToken,
     ) -> Result<()> {
+        let upkeep = Upkeep {
+            shape: self.shape,
+            horizon,
+            memory: &self.memory,
+            cancel,
+        };
         let (versions, applied) = self.consistent_versions();
         let mut batch = WriteBatch::default();
         let (gone, live): (Vec<_>, Vec<_>) = versions
@@ -89,8 +107,8 @@ impl ColumnStore {
         for from in live {
             let is_due = from.applied > from.settled || has_damage(&from);
             if is_due || has_garbage(&from, horizon, &budget) {
-                let compacted = compact(&from, self.shape, horizon, &mut budget, &mut batch)?;
-                let indexes = index::build(&from, horizon, &self.memory, &mut batch)?;
+                let compacted = compact(&from, &upkeep, &mut budget, &mut batch)?;
+                let indexes = index::build(&from, &upkeep, &mut batch)?;
                 built.push(Built {
                     from,
                     compacted,

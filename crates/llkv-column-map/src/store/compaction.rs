@@ -1,6 +1,6 @@
 //! Which parts of a table a checkpoint writes anew: a list of runs, and the row groups made of them.
 
-use super::Shape;
+use super::checkpoint::Upkeep;
 use super::stage::{GroupWriter, assign_keys};
 use crate::column_buffer::ColumnBuffer;
 use crate::deletes::Deletes;
@@ -67,15 +67,14 @@ pub(super) struct Compacted {
     pub(super) marks: Vec<Mark>,
 }
 
-/// Seals the tail, folds delete marks into their groups, drops rows that no snapshot of `horizon`
-/// sees, as far as `budget` goes. New chunks join `batch`.
+/// Seals the tail, folds delete marks into their groups, drops rows that no snapshot sees, as far as `budget` goes. New chunks
+/// join `batch`.
 ///
 /// # Errors
-/// When the pager fails or a stored chunk is damaged.
+/// When the pager fails, a stored chunk is damaged, or it was cancelled.
 pub(super) fn compact(
     version: &TableVersion,
-    shape: Shape,
-    horizon: &Horizon,
+    upkeep: &Upkeep<'_>,
     budget: &mut Budget,
     batch: &mut WriteBatch,
 ) -> Result<Compacted> {
@@ -84,7 +83,7 @@ pub(super) fn compact(
         retired: Vec::new(),
         marks: Vec::new(),
     };
-    let runs = plan(version, shape, horizon, budget);
+    let runs = plan(version, upkeep, budget);
     let stay = runs.iter().filter(|run| !run.rewrite);
     let stay = stay.flat_map(|run| &run.segments);
     // Whether they are too many to stay is all that is asked of more.
@@ -99,7 +98,7 @@ pub(super) fn compact(
     }
     for run in runs {
         if run.rewrite {
-            rewrite(version, shape, &run, horizon, batch, &mut out.groups)?;
+            rewrite(version, upkeep, &run, batch, &mut out.groups)?;
             let stored = run.segments.into_iter();
             out.retired
                 .extend(stored.filter(|s| matches!(s.data.as_ref(), GroupData::Stored(_))));
@@ -109,19 +108,19 @@ pub(super) fn compact(
                 false => unfolded(&version.marks, group),
             };
             let kept = run.segments.iter();
-            let kept = kept.map(|group| fold(group, &marks(group), horizon.oldest()));
+            let kept = kept.map(|group| fold(group, &marks(group), upkeep.horizon.oldest()));
             out.groups.extend(kept);
         }
     }
     Ok(out)
 }
 
-fn plan(version: &TableVersion, shape: Shape, horizon: &Horizon, budget: &mut Budget) -> Vec<Run> {
+fn plan(version: &TableVersion, upkeep: &Upkeep<'_>, budget: &mut Budget) -> Vec<Run> {
     let mut segments: Vec<&Arc<RowGroup>> = version.segments().collect();
     segments.sort_by_key(|segment| segment.first_row_id());
     let mut runs: Vec<Run> = Vec::new();
     for segment in segments {
-        let dead = dead_rows_of(version, segment, horizon);
+        let dead = dead_rows_of(version, segment, upkeep.horizon);
         let live_rows = segment.rows - dead;
         let plain = matches!(segment.data.as_ref(), GroupData::Plain(_));
         let rewrite = plain || budget.take(segment, dead);
@@ -131,7 +130,7 @@ fn plan(version: &TableVersion, shape: Shape, horizon: &Horizon, budget: &mut Bu
             segments: vec![Arc::clone(segment)],
         });
         while let [.., left, right] = runs.as_slice()
-            && merges(left, right, shape.row_group_rows)
+            && merges(left, right, upkeep.shape.row_group_rows)
             && let Some(right) = runs.pop()
             && let Some(left) = runs.last_mut()
         {
@@ -348,12 +347,12 @@ struct Window {
 
 fn rewrite(
     version: &TableVersion,
-    shape: Shape,
+    upkeep: &Upkeep<'_>,
     run: &Run,
-    horizon: &Horizon,
     batch: &mut WriteBatch,
     out: &mut Vec<Arc<RowGroup>>,
 ) -> Result<()> {
+    let (horizon, row_group_rows) = (upkeep.horizon, upkeep.shape.row_group_rows);
     let mut windows: Vec<Window> = Vec::new();
     let (mut rows, mut bytes) = (0, 0);
     let mut selection = Selection::new();
@@ -376,12 +375,12 @@ fn rewrite(
                     false => kept.push((*position, *by)),
                 }
             }
-            for positions in pieces(&selection, shape.row_group_rows) {
+            for positions in pieces(&selection, row_group_rows) {
                 let live = positions.len();
-                let is_full = rows + live > shape.row_group_rows
+                let is_full = rows + live > row_group_rows
                     || rows > 0 && bytes + live * row_bytes > GROUP_BYTES;
                 if is_full && rows > 0 {
-                    out.push(write_group(version, shape, &windows, rows, horizon, batch)?);
+                    out.push(write_group(version, upkeep, &windows, rows, batch)?);
                     windows.clear();
                     (rows, bytes) = (0, 0);
                 }
@@ -397,7 +396,7 @@ fn rewrite(
         }
     }
     if rows > 0 {
-        out.push(write_group(version, shape, &windows, rows, horizon, batch)?);
+        out.push(write_group(version, upkeep, &windows, rows, batch)?);
     }
     Ok(())
 }
@@ -434,12 +433,12 @@ fn bytes_per_row(segment: &RowGroup) -> usize {
 
 fn write_group(
     version: &TableVersion,
-    shape: Shape,
+    upkeep: &Upkeep<'_>,
     windows: &[Window],
     rows: usize,
-    horizon: &Horizon,
     batch: &mut WriteBatch,
 ) -> Result<Arc<RowGroup>> {
+    let horizon = upkeep.horizon;
     let pager = version.pager.as_ref();
     let mut writer = GroupWriter::new(pager, rows);
     let mut scratch = Scratch::default();
@@ -447,6 +446,7 @@ fn write_group(
     let former = version.fills.former_after(horizon.oldest());
     let layout: Vec<_> = version.layout.iter().copied().chain(former).collect();
     for (field, ty) in &layout {
+        upkeep.cancel.check()?;
         let stored = version.column(*field)?;
         let mut column = ColumnBuffer::new(*ty, rows)?;
         column.reserve();
@@ -454,7 +454,8 @@ fn write_group(
             let chunk = window.segment.chunk(&stored)?;
             chunk.append_at(window.start, &window.positions, &mut column, &mut scratch)?;
         }
-        let chunk = encoding::encode(*ty, &column.finish()?, shape.encoding, Lifetime::Lasting)?;
+        let encoding = upkeep.shape.encoding;
+        let chunk = encoding::encode(*ty, &column.finish()?, encoding, Lifetime::Lasting)?;
         writer.add(*field, chunk)?;
     }
     let staged = writer.finish(&layout);

@@ -17,6 +17,7 @@ mod rows;
 mod stage;
 mod verify;
 
+pub(crate) use checkpoint::Upkeep;
 pub use rows::ROW_ID_FIELD;
 
 use crate::Lifetime;

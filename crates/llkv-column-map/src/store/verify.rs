@@ -10,19 +10,20 @@ use crate::scan::selection::WINDOW_ROWS;
 use crate::stats::{Bounds, Stats};
 use crate::table_version::TableVersion;
 use llkv_result::Result;
-use llkv_types::TxnId;
+use llkv_types::{CancelToken, TxnId};
 
 impl ColumnStore {
     /// Reads everything and gives what is wrong, one sentence each: chunks that do not decode, statistics
     /// that do not contain their values, row ids that occur twice, versions out of order.
     ///
     /// # Errors
-    /// When the pager fails; damage is not an error but a finding.
-    pub fn verify(&self) -> Result<Vec<String>> {
+    /// When the pager fails, and when it was cancelled; damage is not an error but a finding.
+    pub fn verify(&self, cancel: &CancelToken) -> Result<Vec<String>> {
         let mut findings = Vec::new();
+        let last_commit = self.last_commit();
         for table in self.tables() {
             match self.table(table) {
-                Ok(Some(version)) => check_table(&version, self.last_commit(), &mut findings),
+                Ok(Some(version)) => check_table(&version, last_commit, cancel, &mut findings)?,
                 Ok(None) => findings.push(format!("table {table} is listed but does not exist")),
                 Err(error) => findings.push(format!("table {table}: {error}")),
             }
@@ -31,7 +32,12 @@ impl ColumnStore {
     }
 }
 
-fn check_table(version: &TableVersion, last_commit: TxnId, findings: &mut Vec<String>) {
+fn check_table(
+    version: &TableVersion,
+    last_commit: TxnId,
+    cancel: &CancelToken,
+    findings: &mut Vec<String>,
+) -> Result<()> {
     let table = version.table;
     let mut segments: Vec<_> = version.segments().collect();
     segments.sort_by_key(|segment| segment.first_row_id());
@@ -52,6 +58,7 @@ fn check_table(version: &TableVersion, last_commit: TxnId, findings: &mut Vec<St
         check_versions(segment, &name, last_commit, findings);
         if let GroupData::Stored(_) = segment.data.as_ref() {
             for (field, _) in version.layout.iter() {
+                cancel.check()?;
                 let checked = version.column(*field);
                 let checked = checked.and_then(|c| check_chunk(segment, &c, &name, findings));
                 if let Err(error) = checked {
@@ -60,7 +67,7 @@ fn check_table(version: &TableVersion, last_commit: TxnId, findings: &mut Vec<St
             }
         }
     }
-    check_indexes(version, findings);
+    check_indexes(version, cancel, findings)
 }
 
 fn check_versions(segment: &RowGroup, name: &str, last_commit: TxnId, findings: &mut Vec<String>) {

@@ -13,9 +13,10 @@ use list::{SETTINGS, Setting};
 use llkv_executor::{CancelToken, ProgressHook, machine_threads};
 use llkv_plan::{IsolationLevel, OptimizerOptions};
 use llkv_result::{BindError, Result, StatementResult};
-use llkv_table::LockWait;
+use llkv_table::Patience;
 use llkv_types::BATCH_ROWS;
 use std::sync::Arc;
+use std::time::Duration;
 use value::Change;
 
 /// What a session runs its plans with. Memory and temporary files are the engine's: `memory_limit`, `temp_directory` and
@@ -74,13 +75,12 @@ impl SessionSettings {
         }
     }
 
-    /// How a statement waits for rows.
-    pub(crate) fn lock_wait(&self) -> LockWait {
-        if self.lock_timeout_ms == 0 {
-            return LockWait::default();
+    /// When a statement gives up.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            lock_timeout: Duration::from_millis(self.lock_timeout_ms),
+            cancel: self.cancel.clone(),
         }
-        let cancel = self.cancel.clone();
-        LockWait::new(self.lock_timeout_ms, move || cancel.check())
     }
 
     /// `SET name = value`

@@ -89,7 +89,7 @@ impl Transaction {
             store: &self.context.store,
             transactions: &self.context.transactions,
             snapshot: self.snapshot.snapshot(),
-            lock_wait: &self.lock_wait,
+            patience: &self.patience,
         };
         let undo = self.undo.split_off(savepoint.undo_len.min(self.undo.len()));
         for (id, staged) in &mut self.tables {

@@ -7,6 +7,7 @@ use super::space::FIRST_EXTENT;
 use super::tree::{Cell, Node, first_key};
 use super::value::Slot;
 use llkv_result::{Error, Result};
+use llkv_types::CancelToken;
 use std::collections::BTreeMap;
 
 /// What [`FilePager::verify`](crate::FilePager::verify) read and found in order.
@@ -23,6 +24,7 @@ pub struct Verified {
 /// The walk over one version of the tree.
 struct Walk<'a> {
     core: &'a Core,
+    cancel: &'a CancelToken,
     /// The generation in preparation: no extent can be of a later one.
     newest: u64,
     found: Verified,
@@ -31,7 +33,7 @@ struct Walk<'a> {
 }
 
 impl Core {
-    pub(crate) fn verify(&self) -> Result<Verified> {
+    pub(crate) fn verify(&self, cancel: &CancelToken) -> Result<Verified> {
         let state = self.checkpoint.lock();
         let _no_batches = self.commit.lock();
         let (tree, key_count) = {
@@ -40,6 +42,7 @@ impl Core {
         };
         let mut walk = Walk {
             core: self,
+            cancel,
             newest: state.generation + 1,
             found: Verified::default(),
             owned: BTreeMap::new(),
@@ -86,6 +89,7 @@ impl Walk<'_> {
     }
 
     fn visit(&mut self, cell: &Cell, level: u8, first: u64) -> Result<()> {
+        self.cancel.check()?;
         let store = &self.core.store;
         if let Some(page) = cell.page() {
             store.verify(&page.at, None)?;

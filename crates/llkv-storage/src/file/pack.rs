@@ -11,6 +11,7 @@ use super::extent::Extent;
 use super::tree::{Cell, Node, Peek, first_key};
 use super::value::Value;
 use llkv_result::Result;
+use llkv_types::CancelToken;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ impl Core {
     }
 
     /// Moves all that has room before it, and cuts the end off, while batches go on.
-    pub(super) fn compact(&self) -> Result<()> {
+    pub(super) fn compact(&self, cancel: &CancelToken) -> Result<()> {
         self.check_writable()?;
         let space = &self.store.space;
         let mut state = self.checkpoint.lock();
@@ -57,6 +58,7 @@ impl Core {
         self.run_checkpoint(&mut state, LogAfter::GoesOn)?;
         self.shrink()?;
         loop {
+            cancel.check()?;
             let (end, _) = space.totals();
             let Some(cut) = space.cut_for_packing(MOVE_BYTES) else {
                 return Ok(());

@@ -10,7 +10,7 @@ use super::tree::{Peek, Tree};
 use crate::disk::{Disk, FileHandle, RealDisk};
 use crate::{Blob, CommitId, Pager, PagerStats, Pin, WriteBatch};
 use llkv_result::Result;
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl FilePager {
     /// # Errors
     /// The first damage found, by file, key and offset.
     pub fn verify(&self) -> Result<Verified> {
-        self.core.verify()
+        self.core.verify(&CancelToken::new())
     }
 
     /// The file.
@@ -303,12 +303,12 @@ impl Pager for FilePager {
         self.core.checkpoint()
     }
 
-    fn compact(&self) -> Result<()> {
-        self.core.compact()
+    fn compact(&self, cancel: &CancelToken) -> Result<()> {
+        self.core.compact(cancel)
     }
 
-    fn check(&self) -> Result<()> {
-        self.core.verify().map(|_| ())
+    fn check(&self, cancel: &CancelToken) -> Result<()> {
+        self.core.verify(cancel).map(|_| ())
     }
 
     fn path(&self) -> Option<&Path> {

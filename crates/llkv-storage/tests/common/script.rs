@@ -5,7 +5,7 @@ use llkv_storage::disk::sim::SimDisk;
 use llkv_storage::{
     Blob, CommitId, FilePager, FilePagerOptions, Pager, PlantedBug, ReadMode, WriteBatch,
 };
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ pub fn run(
             0..70 => commit(disk, pager, history, &mut random, style)?,
             70..77 => {
                 match random.random_range(0..4) {
-                    0 => pager.compact()?,
+                    0 => pager.compact(&CancelToken::new())?,
                     _ => pager.checkpoint()?,
                 }
                 let all = history.states.len() - 1;

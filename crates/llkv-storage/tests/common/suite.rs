@@ -2,7 +2,7 @@
 
 use super::{blob, frees, get, keys, puts, value};
 use llkv_storage::{Blob, BoxedPager, CommitId, WriteBatch};
-use llkv_types::PhysicalKey;
+use llkv_types::{CancelToken, PhysicalKey};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
@@ -180,7 +180,7 @@ fn pins_see_their_moment(harness: &mut dyn Harness) {
         assert_eq!(pin.keys_in(all).unwrap(), of_then);
         match round % 2 {
             0 => pager.checkpoint().unwrap(),
-            _ => pager.compact().unwrap(),
+            _ => pager.compact(&CancelToken::new()).unwrap(),
         }
         for key in 10..20 {
             let batch = puts(&[(key, &value(round * 100 + key, 70_000))]);
@@ -430,7 +430,7 @@ fn run_script(harness: &mut dyn Harness, steps: Vec<Step>) {
                 model.insert(key, bytes);
             }
             Step::Checkpoint => pager.checkpoint().unwrap(),
-            Step::Compact => pager.compact().unwrap(),
+            Step::Compact => pager.compact(&CancelToken::new()).unwrap(),
             Step::Reopen => {
                 pins.clear();
                 pager = harness.reopen(pager);
@@ -440,7 +440,7 @@ fn run_script(harness: &mut dyn Harness, steps: Vec<Step>) {
         }
         let found = keys(&*pager, 0, u64::MAX);
         assert_eq!(found, model.keys().copied().collect::<Vec<_>>());
-        pager.check().unwrap();
+        pager.check(&CancelToken::new()).unwrap();
         for (pin, then) in &pins {
             let found = pin.keys_in(PhysicalKey(0)..PhysicalKey(u64::MAX)).unwrap();
             assert!(found.iter().map(|key| key.0).eq(then.keys().copied()));
