@@ -31,7 +31,7 @@ pub use aggregate::{
 };
 pub use cast::{cast, cast_scalar};
 pub use context::{StatementContext, clock_micros, within_clock, within_statement};
-pub use functions::quoted_name;
+pub use functions::{has_name, quoted_name};
 pub use hash::hash_columns;
 pub use keys::{key_type, normalized};
 pub use prepared::{LikePattern, PreparedExpr, evaluate, fold};

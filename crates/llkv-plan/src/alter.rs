@@ -89,6 +89,17 @@ pub enum AlterAction {
         /// SQL text.
         default_sql: Option<String>,
     },
+    /// ADD GENERATED ... AS IDENTITY.
+    AddIdentity {
+        /// The column, which has neither NULLs nor a default.
+        field: FieldId,
+        /// Its default from now on, as SQL text: the next number of the sequence.
+        default_sql: String,
+        /// ALWAYS rather than BY DEFAULT.
+        always: bool,
+        /// What numbers it.
+        sequence: SequenceDefinition,
+    },
     /// SET NOT NULL and DROP NOT NULL.
     SetNullable {
         /// The column.

@@ -496,6 +496,14 @@ pub enum GeneratedColumn {
     },
 }
 
+impl SequenceDefinition {
+    /// The name of the sequence that numbers a column, unless that is taken.
+    #[must_use]
+    pub fn name_of(table: &str, column: &str) -> String {
+        format!("{table}_{column}_seq")
+    }
+}
+
 /// A sequence to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequenceDefinition {

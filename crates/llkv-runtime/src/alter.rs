@@ -27,6 +27,9 @@ pub(crate) fn alter_table(
     match &alter.action {
         AlterAction::Nothing => return Ok(done),
         AlterAction::RenameObject { kind, object, name } => {
+            for view in &alter.views {
+                follow_view(transaction, view)?;
+            }
             rename_object(transaction, *kind, object, name)?;
             return Ok(done);
         }
@@ -62,7 +65,8 @@ pub(crate) fn alter_table(
     foreign_key_changes::before_alter(transaction, &table, &change.meta, cascade)?;
     let table = transaction.table(alter.table, &alter.table_name)?;
     if let AlterAction::AddForeignKey(key) = &alter.action {
-        foreign_key_changes::add(transaction, &table, key)?;
+        let enforced = session.settings.foreign_keys;
+        foreign_key_changes::add(transaction, &table, key, enforced)?;
         return Ok(done);
     }
     for view in &alter.views {
@@ -90,6 +94,11 @@ pub(crate) fn alter_table(
             let handle = transaction.handle(&table)?;
             let altered = table.altered(change.meta, indexes, change.fill)?;
             transaction.change(CatalogObject::Table(Arc::clone(&altered)))?;
+            if let Some((sequence, field)) = &change.sequence {
+                let temporary = transaction.catalog().is_temporary(altered.id());
+                let owner = Some((altered.id(), *field));
+                sequences::create(session, transaction, sequence, temporary, owner)?;
+            }
             if let Some(index) = change.new_key {
                 let key = altered.keys().iter().find(|key| key.index().0 == index);
                 let key = key.ok_or_else(|| Error::internal("a key that is not there"))?;
@@ -126,7 +135,7 @@ struct Change {
     gone: Vec<FieldId>,
     /// The index of a key that is new.
     new_key: Option<u32>,
-    /// A sequence that numbers the rows in a new column.
+    /// A sequence of a column: it numbers the rows that are written anew in that column, which is the last.
     sequence: Option<(SequenceDefinition, FieldId)>,
 }
 
@@ -170,6 +179,17 @@ impl Change {
             }
             AlterAction::SetDefault { field, default_sql } => {
                 column_of(meta, *field)?.default_sql.clone_from(default_sql);
+            }
+            AlterAction::AddIdentity {
+                field,
+                default_sql,
+                always,
+                sequence,
+            } => {
+                let column = column_of(meta, *field)?;
+                column.default_sql = Some(default_sql.clone());
+                column.generated = Some(Generated::Identity { always: *always });
+                change.sequence = Some((sequence.clone(), *field));
             }
             AlterAction::SetNullable { field, nullable } => {
                 column_of(meta, *field)?.nullable = *nullable;

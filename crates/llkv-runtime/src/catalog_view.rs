@@ -50,6 +50,14 @@ impl SessionCatalog {
         schemas::schema_name(&self.catalog, id)
     }
 
+    /// The name of the schema that an object lies in.
+    pub(crate) fn schema_of(&self, object: TableId, schema: TableId) -> &str {
+        match self.catalog.is_temporary(object) {
+            true => schemas::TEMPORARY,
+            false => self.schema_name(schema),
+        }
+    }
+
     /// The catalog itself.
     pub(crate) fn state(&self) -> &Arc<CatalogState> {
         &self.catalog
@@ -135,7 +143,9 @@ impl CatalogView for SessionCatalog {
     }
 
     fn search_path(&self) -> Vec<String> {
-        self.scope.path.to_vec()
+        let path = self.scope.path.iter();
+        let known = path.filter(|name| schemas::schema_id(&self.catalog, name).is_some());
+        known.cloned().collect()
     }
 
     fn tables(&self) -> Vec<Arc<TableInfo>> {

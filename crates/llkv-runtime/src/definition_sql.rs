@@ -1,10 +1,11 @@
 //! Definitions of tables, indexes and views as SQL text that creates them again.
 
 use crate::SessionCatalog;
-use llkv_compute::quoted_name;
+use llkv_compute::{has_name, quoted_name};
+use llkv_plan::SequenceDefinition;
 use llkv_table::{
     CatalogObject, ColMeta, ForeignKeyMeta, Generated, IndexColumnMeta, IndexMeta, MAIN_SCHEMA,
-    ReferentialAction, Sequence, TableMeta,
+    ReferentialAction, SequenceMeta, Table, TableMeta,
 };
 use llkv_types::{Collation, FieldId, SqlType, TableId};
 
@@ -15,9 +16,9 @@ pub(crate) fn definition_sql(object: &CatalogObject, catalog: &SessionCatalog) -
             Some(table) => index_sql(index, table.meta(), catalog),
             None => String::new(),
         },
-        CatalogObject::Table(table) => table_sql(table.meta(), catalog),
+        CatalogObject::Table(table) => table_sql(table, catalog),
         CatalogObject::Schema(schema) => format!("CREATE SCHEMA {}", quoted_name(&schema.name)),
-        CatalogObject::Sequence(sequence) => sequence_sql(sequence, catalog),
+        CatalogObject::Sequence(sequence) => sequence_sql(sequence.meta(), catalog),
         CatalogObject::Trigger(trigger) => trigger.sql.clone(),
         CatalogObject::View(view) => {
             let columns: Vec<String> = view.columns.iter().map(|c| quoted_name(c)).collect();
@@ -83,25 +84,77 @@ pub(crate) fn index_sql(index: &IndexMeta, table: &TableMeta, catalog: &SessionC
     )
 }
 
-/// The statement that makes a sequence which goes on where this one stands.
-fn sequence_sql(sequence: &Sequence, catalog: &SessionCatalog) -> String {
-    let meta = sequence.meta_now();
-    let start = match meta.last {
-        None => meta.start,
-        Some(last) => match last.checked_add(meta.increment) {
-            Some(next) if (meta.min..=meta.max).contains(&next) => next,
-            _ if meta.cycle && meta.increment > 0 => meta.min,
-            _ if meta.cycle => meta.max,
-            _ => last,
-        },
+fn sequence_sql(sequence: &SequenceMeta, catalog: &SessionCatalog) -> String {
+    let name = qualified(catalog, sequence.schema, &sequence.name);
+    format!("CREATE SEQUENCE {name} {}", sequence_options(sequence))
+}
+
+fn sequence_options(sequence: &SequenceMeta) -> String {
+    format!(
+        "INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {}{}",
+        sequence.increment,
+        sequence.min,
+        sequence.max,
+        sequence.start,
+        if sequence.cycle { " CYCLE" } else { "" },
+    )
+}
+
+/// A sequence that comes with its column.
+pub(crate) enum Numbering {
+    /// With the identity that the column gets.
+    Identity,
+    /// With the column's type, this one.
+    Serial(&'static str),
+}
+
+/// How a sequence comes with the column that it numbers, by the same name; none where it has to be made by itself.
+pub(crate) fn numbering<'t>(
+    sequence: &SequenceMeta,
+    table: &'t TableMeta,
+) -> Option<(&'t ColMeta, Numbering)> {
+    let (_, field) = sequence.owner.filter(|(owner, _)| *owner == table.id)?;
+    let column = table.columns.iter().find(|column| column.field == field)?;
+    let made = SequenceDefinition::name_of(&table.name, &column.name);
+    if sequence.name != made || sequence.schema != table.schema {
+        return None;
+    }
+    if matches!(column.generated, Some(Generated::Identity { .. })) {
+        return Some((column, Numbering::Identity));
+    }
+    let (ty, max) = match column.ty {
+        SqlType::Int16 => ("SMALLSERIAL", i64::from(i16::MAX)),
+        SqlType::Int32 => ("SERIAL", i64::from(i32::MAX)),
+        SqlType::Int64 => ("BIGSERIAL", i64::MAX),
+        _ => return None,
+    };
+    let default = column.default_sql.as_deref()?;
+    let is_its = default.starts_with("nextval(") && has_name(default, &made);
+    let options = (
+        sequence.start,
+        sequence.min,
+        sequence.max,
+        sequence.increment,
+    );
+    let is_usual = options == (1, 1, max, 1) && !sequence.cycle && table.dialect != "sqlite";
+    (is_its && is_usual && !column.nullable).then_some((column, Numbering::Serial(ty)))
+}
+
+/// The statement that gives a column its identity: it can run when the rows are there.
+pub(crate) fn identity_sql(
+    sequence: &SequenceMeta,
+    (table, column): (&TableMeta, &ColMeta),
+    catalog: &SessionCatalog,
+) -> String {
+    let kind = match column.generated {
+        Some(Generated::Identity { always: true }) => "ALWAYS",
+        _ => "BY DEFAULT",
     };
     format!(
-        "CREATE SEQUENCE {} INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {start}{}",
-        qualified(catalog, meta.schema, &meta.name),
-        meta.increment,
-        meta.min,
-        meta.max,
-        if meta.cycle { " CYCLE" } else { "" },
+        "ALTER TABLE {} ALTER COLUMN {} ADD GENERATED {kind} AS IDENTITY ({})",
+        qualified(catalog, table.schema, &table.name),
+        quoted_name(&column.name),
+        sequence_options(sequence),
     )
 }
 
@@ -117,10 +170,24 @@ fn qualified(catalog: &SessionCatalog, schema: TableId, name: &str) -> String {
     }
 }
 
-fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
+/// Without identities and foreign keys, which it gets once its rows are there.
+fn table_sql(table: &Table, catalog: &SessionCatalog) -> String {
+    let sequences = catalog.state().sequences_of(table);
+    let table = table.meta();
+    let numbering_of = |column: &ColMeta| {
+        let numbered = sequences.iter();
+        let mut numbered = numbered.filter_map(|sequence| numbering(sequence.meta(), table));
+        let found = numbered.find(|(known, _)| known.field == column.field);
+        found.map(|(_, numbering)| numbering)
+    };
     let mut parts: Vec<String> = Vec::new();
     for column in &table.columns {
         let mut part = quoted_name(&column.name);
+        let numbering = numbering_of(column);
+        if let Some(Numbering::Serial(ty)) = numbering {
+            parts.push(format!("{part} {ty}"));
+            continue;
+        }
         // A column of values of their own types is one without a type.
         if let Some(declared) = &column.declared {
             part.push_str(&format!(" {declared}"));
@@ -133,7 +200,9 @@ fn table_sql(table: &TableMeta, catalog: &SessionCatalog) -> String {
         if !column.nullable {
             part.push_str(" NOT NULL");
         }
-        if let Some(default) = &column.default_sql {
+        if let Some(default) = &column.default_sql
+            && numbering.is_none()
+        {
             part.push_str(" DEFAULT ");
             part.push_str(default);
         }

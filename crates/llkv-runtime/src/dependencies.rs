@@ -2,6 +2,7 @@
 //! another one has taken away meanwhile, and nothing that another one has described meanwhile rests on what it takes away.
 
 use crate::transaction::Transaction;
+use llkv_compute::has_name;
 use llkv_result::Result;
 use llkv_table::{CatalogDiff, CatalogObject, CatalogState};
 use llkv_transaction::conflict;
@@ -155,13 +156,5 @@ fn mentions(text: &str, object: &CatalogObject) -> bool {
         object,
         CatalogObject::Table(_) | CatalogObject::View(_) | CatalogObject::Sequence(_)
     );
-    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    let (text, name) = (text.to_lowercase(), object.name().to_lowercase());
-    named
-        && text.match_indices(&name).any(|(at, found)| {
-            let (before, rest) = text.split_at(at);
-            let behind = rest.strip_prefix(found);
-            !before.ends_with(is_of_word)
-                && !behind.is_some_and(|text| text.starts_with(is_of_word))
-        })
+    named && has_name(text, object.name())
 }

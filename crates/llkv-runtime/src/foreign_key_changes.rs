@@ -26,11 +26,12 @@ pub(crate) fn check_parents(transaction: &mut Transaction, child: &Arc<Table>) -
     Ok(())
 }
 
-/// ADD FOREIGN KEY: the rows that there are must have their parents.
+/// ADD FOREIGN KEY: the rows that there are must have their parents, unless foreign keys are not enforced.
 pub(crate) fn add(
     transaction: &mut Transaction,
     child: &Arc<Table>,
     key: &ForeignKeyDefinition,
+    enforced: bool,
 ) -> Result<()> {
     let mut meta = child.meta().clone();
     crate::alter::check_free_constraint(&mut meta, &key.name)?;
@@ -39,6 +40,9 @@ pub(crate) fn add(
     meta.foreign_keys.push(key.clone());
     let altered = redefine(transaction, child, meta)?;
     check_parents(transaction, &altered)?;
+    if !enforced {
+        return Ok(());
+    }
     let child = transaction.table(altered.id(), &altered.meta().name)?;
     let parent = transaction.table(parent, &key.name)?;
     let reference = Reference::new(&child, &parent, &key)?;

@@ -11,7 +11,7 @@ pub(crate) fn key_column_usage(catalog: &SessionCatalog) -> Result<RecordBatch> 
     let mut rows: Vec<(&str, &str, &str, i32, &str)> = Vec::new();
     for table in base_tables(catalog) {
         let meta = table.meta();
-        let schema = catalog.schema_name(meta.schema);
+        let schema = catalog.schema_of(meta.id, meta.schema);
         for key in &meta.keys {
             for (field, position) in key.fields.iter().zip(1..) {
                 let column = meta.columns.iter().find(|column| column.field == *field);
@@ -37,7 +37,7 @@ pub(crate) fn key_column_usage(catalog: &SessionCatalog) -> Result<RecordBatch> 
 pub(crate) fn check_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let mut rows: Vec<(&str, &str, &str)> = Vec::new();
     for table in base_tables(catalog) {
-        let schema = catalog.schema_name(table.meta().schema);
+        let schema = catalog.schema_of(table.id(), table.meta().schema);
         let checks = table.meta().checks.iter();
         rows.extend(checks.map(|check| (check.name.as_str(), check.sql.as_str(), schema)));
     }

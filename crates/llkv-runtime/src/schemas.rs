@@ -14,6 +14,9 @@ pub(crate) type SearchPath = Arc<[String]>;
 /// The name of the schema that is always there.
 pub(crate) const MAIN: &str = "main";
 
+/// The name of the schema of temporary objects.
+pub(crate) const TEMPORARY: &str = "temp";
+
 /// The path of a new session.
 pub(crate) fn default_path() -> SearchPath {
     static PATH: LazyLock<SearchPath> = LazyLock::new(|| Arc::from([MAIN.to_owned()]));
@@ -39,7 +42,7 @@ fn is_main(name: &str) -> bool {
 /// The schema of temporary objects, by its names in the dialects.
 pub(crate) fn is_temporary_schema(name: &TableRef) -> bool {
     name.schema.as_deref().is_some_and(|schema| {
-        ["temp", "pg_temp"]
+        [TEMPORARY, "pg_temp"]
             .iter()
             .any(|temporary| schema.eq_ignore_ascii_case(temporary))
     })
@@ -131,7 +134,7 @@ pub(crate) fn create_schema(
 ) -> Result<StatementResult> {
     const TAG: &str = "CREATE SCHEMA";
     transaction.check_writable(TAG)?;
-    let reserved = ["temp", "pg_temp", "information_schema", "pg_catalog"];
+    let reserved = [TEMPORARY, "pg_temp", "information_schema", "pg_catalog"];
     let is_reserved = reserved
         .iter()
         .any(|known| known.eq_ignore_ascii_case(name));

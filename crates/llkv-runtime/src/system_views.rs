@@ -1,6 +1,9 @@
 //! The system's own views: `information_schema` and `llkv_...`, of the catalog and of what goes on.
 
-use crate::definition_sql::{definition_sql, foreign_key_sql, index_columns_sql, index_sql};
+use crate::definition_sql::{
+    Numbering, definition_sql, foreign_key_sql, identity_sql, index_columns_sql, index_sql,
+    numbering,
+};
 use crate::schemas::MAIN;
 use crate::{SessionCatalog, activity, information_schema};
 use arrow::array::{
@@ -11,7 +14,9 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
 use llkv_plan::{BatchSource, CatalogView, ExternalSource, TableRef};
 use llkv_result::{Error, Result};
-use llkv_table::{CatalogObject, ColMeta, Generated, IndexMeta, SequenceMeta, Table, TableMeta};
+use llkv_table::{
+    CatalogObject, ColMeta, Generated, IndexMeta, Sequence, SequenceMeta, Table, TableMeta,
+};
 use llkv_types::{FieldId, TableId};
 use std::sync::Arc;
 
@@ -134,7 +139,7 @@ pub(crate) fn base_tables(catalog: &SessionCatalog) -> Vec<&Arc<Table>> {
 }
 
 fn schema_of<'c>(catalog: &'c SessionCatalog, object: &CatalogObject) -> &'c str {
-    catalog.schema_name(object.schema())
+    catalog.schema_of(object.id(), object.schema())
 }
 
 /// The schemas, the one that is always there first.
@@ -149,10 +154,13 @@ fn schemata(catalog: &SessionCatalog) -> Result<RecordBatch> {
 
 fn sequences(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let sequences = catalog.objects().filter_map(|object| match object {
-        CatalogObject::Sequence(sequence) => Some(sequence.meta()),
+        CatalogObject::Sequence(sequence) => Some(sequence),
         _ => None,
     });
-    let rows: Vec<&SequenceMeta> = sequences.collect();
+    let sequences: Vec<&Arc<Sequence>> = sequences.collect();
+    let rows: Vec<&SequenceMeta> = sequences.iter().map(|sequence| sequence.meta()).collect();
+    let next = sequences.iter().map(|sequence| sequence.next_value());
+    let next: Int64Array = next.collect();
     let numbers = |number: fn(&SequenceMeta) -> i64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(
             rows.iter().map(|row| number(row)),
@@ -163,7 +171,7 @@ fn sequences(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ("sequence_catalog", texts(rows.iter().map(|_| "llkv"))),
         (
             "sequence_schema",
-            texts(rows.iter().map(|row| catalog.schema_name(row.schema))),
+            texts(rows.iter().map(|row| catalog.schema_of(row.id, row.schema))),
         ),
         (
             "sequence_name",
@@ -178,6 +186,7 @@ fn sequences(catalog: &SessionCatalog) -> Result<RecordBatch> {
             "cycle_option",
             texts(rows.iter().map(|row| cycle(row.cycle))),
         ),
+        ("next_value", Arc::new(next)),
     ])?)
 }
 
@@ -224,11 +233,29 @@ fn dialect_of_index<'c>(index: &IndexMeta, catalog: &'c SessionCatalog) -> &'c s
         .map_or("llkv", |table| table.dialect.as_str())
 }
 
-/// Every object with the statement that creates it again; the foreign keys of a table by themselves, because
-/// tables may refer to one another.
+/// Every object with the statement that creates it again; foreign keys and identities of tables by themselves, because
+/// tables may refer to one another, and identities may refuse the numbers that rows have.
 fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let mut rows: Vec<Described<'_>> = Vec::new();
     for object in catalog.objects() {
+        if let CatalogObject::Sequence(sequence) = object
+            && let Some((table, column, numbering)) = numbered_column(sequence, catalog)
+        {
+            if let Numbering::Serial(_) = numbering {
+                continue;
+            }
+            let meta = table.meta();
+            rows.push(Described {
+                kind: "identity",
+                name: &column.name,
+                table: meta.name.clone(),
+                sql: identity_sql(sequence.meta(), (meta, column), catalog),
+                dialect: "llkv",
+                id: object.id(),
+                schema: schema_of(catalog, object),
+            });
+            continue;
+        }
         let (kind, table) = match object {
             CatalogObject::Table(_) => ("table", None),
             CatalogObject::View(_) => ("view", None),
@@ -262,7 +289,7 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
             sql: foreign_key_sql(meta, key, catalog),
             dialect: "llkv",
             id: meta.id,
-            schema: catalog.schema_name(meta.schema),
+            schema: catalog.schema_of(meta.id, meta.schema),
         }));
     }
     let ids = UInt64Array::from_iter_values(rows.iter().map(|row| u64::from(row.id.0)));
@@ -275,6 +302,17 @@ fn llkv_schema(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ("object_id", Arc::new(ids)),
         ("schema_name", texts(rows.iter().map(|row| row.schema))),
     ])?)
+}
+
+/// The column that a sequence comes with.
+fn numbered_column<'c>(
+    sequence: &Sequence,
+    catalog: &'c SessionCatalog,
+) -> Option<(&'c Arc<Table>, &'c ColMeta, Numbering)> {
+    let (owner, _) = sequence.meta().owner?;
+    let table = catalog.table_by_id(owner)?;
+    let (column, numbering) = numbering(sequence.meta(), table.meta())?;
+    Some((table, column, numbering))
 }
 
 /// The dialect in which the definition of an object is read.
@@ -335,7 +373,10 @@ fn columns(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ("table_catalog", texts(rows.iter().map(|_| "llkv"))),
         (
             "table_schema",
-            texts(rows.iter().map(|(t, _, _)| catalog.schema_name(t.schema))),
+            texts(
+                rows.iter()
+                    .map(|(t, _, _)| catalog.schema_of(t.id, t.schema)),
+            ),
         ),
         (
             "table_name",
@@ -381,7 +422,7 @@ fn table_constraints(catalog: &SessionCatalog) -> Result<RecordBatch> {
     let mut rows: Vec<(&str, &str, &str, &str)> = Vec::new();
     for table in base_tables(catalog) {
         let meta = table.meta();
-        let schema = catalog.schema_name(meta.schema);
+        let schema = catalog.schema_of(meta.id, meta.schema);
         for key in &meta.keys {
             let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
             rows.push((&meta.name, &key.name, kind, schema));
@@ -424,7 +465,7 @@ fn views(catalog: &SessionCatalog) -> Result<RecordBatch> {
         ("table_catalog", texts(views.iter().map(|_| "llkv"))),
         (
             "table_schema",
-            texts(views.iter().map(|v| catalog.schema_name(v.schema))),
+            texts(views.iter().map(|v| catalog.schema_of(v.id, v.schema))),
         ),
         ("table_name", texts(views.iter().map(|v| v.name.as_str()))),
         (

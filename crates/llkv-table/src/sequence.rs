@@ -78,6 +78,12 @@ impl Sequence {
             && without_last(&self.meta) == without_last(&other.meta)
     }
 
+    /// The number that it gives next; none once it is used up.
+    #[must_use]
+    pub fn next_value(&self) -> Option<i64> {
+        self.state.lock().next
+    }
+
     /// The definition with the place where it stands now: for a sequence that the log has not yet.
     #[must_use]
     pub fn meta_now(&self) -> SequenceMeta {

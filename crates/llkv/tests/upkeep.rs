@@ -122,6 +122,73 @@ fn a_dump_of_awkward_definitions_makes_the_database_again() {
     }
 }
 
+/// Schemas, numbers that columns get, views that read younger views, rows without parents.
+#[test]
+fn a_dump_keeps_what_names_mean_and_where_numbers_stand() {
+    let script = "CREATE SCHEMA s;
+        SET search_path = s, main;
+        CREATE TABLE t (id INT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), a INT);
+        INSERT INTO t (a) VALUES (1), (2);
+        CREATE SEQUENCE q MAXVALUE 3;
+        CREATE TABLE d (x INT DEFAULT nextval('q'), y BIGSERIAL);
+        INSERT INTO d (x) VALUES (DEFAULT), (DEFAULT), (DEFAULT);
+        CREATE TABLE main.u (id SERIAL PRIMARY KEY, b TEXT);
+        INSERT INTO u (b) VALUES ('x'), ('y');
+        CREATE VIEW v AS WITH d AS (SELECT 1 AS one) SELECT a, b, one FROM t, u, d;
+        SET search_path = main;
+        CREATE SEQUENCE c MAXVALUE 3 CYCLE;
+        SELECT nextval('c') FROM generate_series(1, 3);
+        CREATE VIEW above AS SELECT 1 AS a;
+        CREATE VIEW below AS SELECT b FROM u;
+        CREATE OR REPLACE VIEW above AS SELECT b FROM below;
+        CREATE TABLE p (id INT PRIMARY KEY);
+        CREATE TABLE k (pid INT REFERENCES p);
+        SET foreign_keys = off;
+        INSERT INTO k VALUES (7);
+        SET dialect = 'sqlite';
+        CREATE TABLE l (id INTEGER PRIMARY KEY AUTOINCREMENT, z);
+        INSERT INTO l VALUES (5, 1);
+        DELETE FROM l;
+        CREATE TEMP TABLE own (a);
+        CREATE VIEW of_own AS SELECT a FROM own;";
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("1.llkv"), folder.path().join("2.llkv"));
+    run(&[text(&one), "-c", script]);
+    let dump = run(&["dump", text(&one)]);
+    let again = folder.path().join("dump.sql");
+    std::fs::write(&again, &dump).unwrap();
+    run(&[text(&two), "-f", text(&again)]);
+    assert_eq!(run(&["dump", text(&two)]), dump);
+    for (statement, refusal) in [
+        ("INSERT INTO s.t VALUES (1, 1)", "from its definition alone"),
+        ("SELECT nextval('s.q')", "reached its end"),
+        ("INSERT INTO k VALUES (8)", "violates the foreign key"),
+        ("SELECT * FROM of_own", "does not exist"),
+    ] {
+        let output = llkv(&[text(&two), "-c", statement]);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains(refusal), "{statement}: {message}");
+    }
+    for (question, expected) in [
+        ("INSERT INTO s.t (a) VALUES (3) RETURNING id", "20"),
+        ("INSERT INTO s.d VALUES (1, DEFAULT) RETURNING y", "4"),
+        ("INSERT INTO u (b) VALUES ('z') RETURNING id", "3"),
+        ("SELECT nextval('c')", "1"),
+        ("SELECT sum(a), min(b), sum(one) FROM s.v", "18,x,9"),
+        ("SELECT count(*) FROM above", "3"),
+        ("SELECT count(*) FROM k", "1"),
+        ("INSERT INTO l (z) VALUES (1) RETURNING id", "6"),
+    ] {
+        let answer = run(&[text(&two), "--format", "csv", "-c", question]);
+        assert_eq!(answer.lines().nth(1), Some(expected), "{question}");
+    }
+    run(&[
+        text(&two),
+        "-c",
+        "DROP TABLE s.d; CREATE SEQUENCE s.d_y_seq",
+    ]);
+}
+
 #[test]
 fn a_backup_is_a_database_and_never_replaces_a_file() {
     let folder = tempfile::tempdir().unwrap();

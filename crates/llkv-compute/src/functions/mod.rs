@@ -49,7 +49,7 @@ mod template_functions;
 mod variant;
 
 pub use collation::{collation_key, collation_of_key, test_of_keys};
-pub use quoting::quoted_name;
+pub use quoting::{has_name, quoted_name};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;

@@ -115,6 +115,18 @@ pub fn quoted_name(name: &str) -> String {
     out
 }
 
+/// Whether SQL text has a name as a word, whatever it stands for there.
+#[must_use]
+pub fn has_name(text: &str, name: &str) -> bool {
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let (text, name) = (text.to_lowercase(), name.to_lowercase());
+    text.match_indices(&name).any(|(at, found)| {
+        let (before, rest) = text.split_at(at);
+        let behind = rest.strip_prefix(found);
+        !before.ends_with(is_of_word) && !behind.is_some_and(|text| text.starts_with(is_of_word))
+    })
+}
+
 /// Writes a name, in quotes where it needs them.
 pub(super) fn write_identifier(out: &mut String, name: &str) {
     let plain = name

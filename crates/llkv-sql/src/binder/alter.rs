@@ -8,9 +8,9 @@ use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    AlterAction, AlterTable, CheckDefinition, ColumnDefinition, ColumnInfo, KeyDefinition,
-    LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck, TableDefinition,
-    TableInfo, TableRef,
+    AlterAction, AlterTable, CheckDefinition, ColumnDefinition, ColumnInfo, DependentView,
+    KeyDefinition, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
+    TableDefinition, TableInfo, TableRef, ViewInfo,
 };
 use llkv_result::{BindError, CatalogError, ConstraintError, ObjectKind, Result};
 use llkv_types::{SqlType, TableId};
@@ -26,8 +26,8 @@ impl Binder<'_> {
         }
         let name = self.table_ref(&alter.name)?;
         let Some(info) = self.catalog.table(&name)? else {
-            if self.catalog.view(&name)?.is_some() {
-                return self.bind_alter_view(name, alter).map(plan);
+            if let Some(view) = self.catalog.view(&name)? {
+                return self.bind_alter_view(name, &view, alter).map(plan);
             }
             if alter.if_exists {
                 return Ok(plan(nothing(name)));
@@ -44,19 +44,23 @@ impl Binder<'_> {
         }
     }
 
-    fn bind_alter_view(&self, view: TableRef, alter: &ast::AlterTable) -> Result<PlanStatement> {
+    fn bind_alter_view(
+        &self,
+        object: TableRef,
+        view: &ViewInfo,
+        alter: &ast::AlterTable,
+    ) -> Result<PlanStatement> {
         let [Op::RenameTable { table_name }] = alter.operations.as_slice() else {
             return self.invalid(format!("\"{}\" is not a table", view.name), &alter.name);
         };
-        Ok(changed(
-            &view.name.clone(),
-            TableId::CATALOG,
-            AlterAction::RenameObject {
-                kind: ObjectKind::View,
-                object: view,
-                name: self.new_name(table_name)?,
-            },
-        ))
+        let name = self.new_name(table_name)?;
+        let views = alter_views::with_other_name(self, (view.id, &view.name), &name)?;
+        let action = AlterAction::RenameObject {
+            kind: ObjectKind::View,
+            object,
+            name,
+        };
+        Ok(without_table(view.name.clone(), action, views))
     }
 
     pub(super) fn bind_alter_index(
@@ -66,15 +70,13 @@ impl Binder<'_> {
     ) -> Result<PlanStatement> {
         let ast::AlterIndexOperation::RenameIndex { index_name } = operation;
         let object = self.table_ref(index)?;
-        Ok(changed(
-            &object.name.clone(),
-            TableId::CATALOG,
-            AlterAction::RenameObject {
-                kind: ObjectKind::Index,
-                object,
-                name: self.table_ref(index_name)?.name,
-            },
-        ))
+        let table_name = object.name.clone();
+        let action = AlterAction::RenameObject {
+            kind: ObjectKind::Index,
+            object,
+            name: self.table_ref(index_name)?.name,
+        };
+        Ok(without_table(table_name, action, Vec::new()))
     }
 
     fn new_name(&self, name: &ast::RenameTableNameKind) -> Result<String> {
@@ -115,11 +117,11 @@ impl Binder<'_> {
             Op::RenameTable { table_name } => {
                 let to = self.new_name(table_name)?;
                 let texts = alter_texts::with_table_name(info, &to)?;
-                out.views = alter_views::with_table_name(self, info, &to)?;
+                out.views = alter_views::with_other_name(self, (info.id, &info.name), &to)?;
                 out.action = AlterAction::RenameTable { name: to, texts };
             }
             Op::AlterColumn { column_name, op } => {
-                self.alter_column(info, (column_name, op), &mut out)?;
+                self.alter_column((info, alter), (column_name, op), &mut out)?;
             }
             Op::AddConstraint {
                 constraint,
@@ -249,7 +251,7 @@ impl Binder<'_> {
 
     fn alter_column(
         &mut self,
-        info: &Arc<TableInfo>,
+        (info, alter): (&Arc<TableInfo>, &ast::AlterTable),
         (column_name, op): (&ast::Ident, &AlterColumnOperation),
         out: &mut AlterTable,
     ) -> Result<()> {
@@ -287,6 +289,8 @@ impl Binder<'_> {
                     return self.invalid(message, column_name);
                 }
                 let mut defined = alter_texts::definition_of_column(column);
+                let mut value = value.clone();
+                self.qualify_sequences(&mut value)?;
                 defined.default_sql = Some(value.to_string());
                 self.verify_default(&defined)?;
                 let default_sql = defined.default_sql;
@@ -324,11 +328,51 @@ impl Binder<'_> {
                     declared: None,
                 }
             }
-            other @ AlterColumnOperation::AddGenerated { .. } => {
-                return self.unsupported(format!("ALTER COLUMN ... {other}"), column_name);
+            AlterColumnOperation::AddGenerated {
+                generated_as,
+                sequence_options,
+            } => {
+                let always = matches!(generated_as, Some(ast::GeneratedAs::Always));
+                let options = sequence_options.as_deref().unwrap_or_default();
+                let mut table = self.definition_of(info);
+                table.name.schema = self.table_ref(&alter.name)?.schema;
+                self.add_identity(table, (column_name, column), always, options)?
             }
         };
         Ok(())
+    }
+
+    /// ADD GENERATED ... AS IDENTITY: the numbers of a sequence for the rows to come.
+    fn add_identity(
+        &mut self,
+        mut table: TableDefinition,
+        (name, column): (&ast::Ident, &ColumnInfo),
+        always: bool,
+        options: &[ast::SequenceOptions],
+    ) -> Result<AlterAction> {
+        let refused = if column.nullable {
+            Some("must be NOT NULL before it can be an identity")
+        } else if column.generated.is_some() {
+            Some("is generated already")
+        } else if column.default_sql.is_some() {
+            Some("has a default already")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            return self.invalid(format!("column \"{}\" {why}", column.name), name);
+        }
+        let mut defined = alter_texts::definition_of_column(column);
+        self.add_sequence(&mut table, &mut defined, options, None)?;
+        match (table.sequences.pop(), defined.default_sql) {
+            (Some((_, sequence)), Some(default_sql)) => Ok(AlterAction::AddIdentity {
+                field: column.field,
+                default_sql,
+                always,
+                sequence,
+            }),
+            _ => super::invalid("an identity without a sequence"),
+        }
     }
 
     /// The rows of a table with one column in another type.
@@ -549,18 +593,23 @@ fn plan(statement: PlanStatement) -> BoundStatement {
 }
 
 fn nothing(name: TableRef) -> PlanStatement {
-    changed(&name.name, TableId::CATALOG, AlterAction::Nothing)
+    without_table(name.name, AlterAction::Nothing, Vec::new())
 }
 
-fn changed(name: &str, table: TableId, action: AlterAction) -> PlanStatement {
+/// A change of what is no table.
+fn without_table(
+    table_name: String,
+    action: AlterAction,
+    views: Vec<DependentView>,
+) -> PlanStatement {
     PlanStatement::AlterTable(Box::new(AlterTable {
-        table,
-        table_name: name.to_owned(),
+        table: TableId::CATALOG,
+        table_name,
         action,
         rows: None,
         checks: Vec::new(),
         violations: Vec::new(),
-        views: Vec::new(),
+        views,
     }))
 }
 

@@ -1,4 +1,4 @@
-//! Views over a table that changes: those that follow it, and those that would not bind any more.
+//! Views over a table or view that changes: those that follow it, and those that would not bind any more.
 
 use super::alter_texts::ident;
 use super::{Binder, ParameterMode};
@@ -15,10 +15,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A catalog in which one table is another.
+/// A catalog in which one table is another, or a view went.
 struct Changed<'c> {
     catalog: &'c dyn CatalogView,
-    table: TableId,
+    relation: TableId,
     /// The table from now on; none where it went.
     after: Option<Arc<TableInfo>>,
 }
@@ -26,13 +26,14 @@ struct Changed<'c> {
 impl CatalogView for Changed<'_> {
     fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>> {
         Ok(match self.catalog.table(name)? {
-            Some(info) if info.id == self.table => self.after.clone(),
+            Some(info) if info.id == self.relation => self.after.clone(),
             other => other,
         })
     }
 
     fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
-        self.catalog.view(name)
+        let view = self.catalog.view(name)?;
+        Ok(view.filter(|view| view.id != self.relation))
     }
 
     fn system_view(&self, name: &TableRef) -> Result<Option<Arc<dyn ExternalSource>>> {
@@ -77,15 +78,15 @@ fn columns_of(catalog: &dyn CatalogView, view: &ViewInfo) -> Option<Vec<(String,
     Some(columns.into_iter().map(named).collect())
 }
 
-/// The views that give other columns, or none at all, when the table is another.
+/// The views that give other columns, or none at all, when the table is another or the view went.
 fn dependents(
     binder: &Binder<'_>,
-    table: TableId,
+    relation: TableId,
     after: Option<TableInfo>,
 ) -> Result<Vec<(TableRef, Arc<ViewInfo>)>> {
     let changed = Changed {
         catalog: binder.catalog,
-        table,
+        relation,
         after: after.map(Arc::new),
     };
     let mut found = Vec::new();
@@ -127,13 +128,14 @@ pub(super) fn without(
     Ok(dropped.collect())
 }
 
-/// The views over a table as they are when it has another name: `FROM t` becomes `FROM new AS t`.
-pub(super) fn with_table_name(
+/// The views over a table or view as they are when it has another name: `FROM t` becomes `FROM new AS t`.
+pub(super) fn with_other_name(
     binder: &Binder<'_>,
-    info: &TableInfo,
+    relation: (TableId, &str),
     to: &str,
 ) -> Result<Vec<DependentView>> {
-    follow(binder, info, dependents(binder, info.id, None)?, |name| {
+    let views = dependents(binder, relation.0, None)?;
+    follow(binder, relation, views, |name| {
         let mut parts = name.0.clone();
         parts.pop();
         parts.push(ast::ObjectNamePart::Identifier(ident(to)));
@@ -163,16 +165,12 @@ pub(super) fn with_column_name(
     }
     let columns = columns.join(", ");
     let dialect = binder.dialect;
-    follow(
-        binder,
-        info,
-        dependents(binder, info.id, Some(after))?,
-        |name| {
-            let text = format!("SELECT {columns} FROM {name}");
-            let query = parse_query(&text, dialect, |query| Ok(query.clone()))?;
-            Ok(Relation::Query(Box::new(query)))
-        },
-    )
+    let views = dependents(binder, info.id, Some(after))?;
+    follow(binder, (info.id, &info.name), views, |name| {
+        let text = format!("SELECT {columns} FROM {name}");
+        let query = parse_query(&text, dialect, |query| Ok(query.clone()))?;
+        Ok(Relation::Query(Box::new(query)))
+    })
 }
 
 /// What stands in the place of a table's name.
@@ -183,17 +181,18 @@ enum Relation {
 
 fn follow(
     binder: &Binder<'_>,
-    info: &TableInfo,
+    (id, name): (TableId, &str),
     views: Vec<(TableRef, Arc<ViewInfo>)>,
     relation: impl Fn(&ast::ObjectName) -> Result<Relation>,
 ) -> Result<Vec<DependentView>> {
     let mut changes = Vec::new();
-    for (name, view) in views {
+    for (of_view, view) in views {
         let dialect: SqlDialect = view.dialect.parse()?;
         let mut query = parse_query(&view.sql, dialect, |query| Ok(query.clone()))?;
         let mut rewriter = Rewriter {
             binder,
-            info,
+            id,
+            name,
             relation: &relation,
             changed: false,
             error: None,
@@ -204,7 +203,7 @@ fn follow(
         }
         if rewriter.changed {
             changes.push(DependentView {
-                name,
+                name: of_view,
                 sql: Some(query.to_string()),
             });
         }
@@ -214,7 +213,8 @@ fn follow(
 
 struct Rewriter<'r, F> {
     binder: &'r Binder<'r>,
-    info: &'r TableInfo,
+    id: TableId,
+    name: &'r str,
     relation: &'r F,
     changed: bool,
     error: Option<llkv_result::Error>,
@@ -231,9 +231,12 @@ impl<F: Fn(&ast::ObjectName) -> Result<Relation>> Rewriter<'_, F> {
         else {
             return Ok(());
         };
-        let reference = self.binder.table_ref(name)?;
-        let meant = self.binder.catalog.table(&reference)?;
-        if meant.is_none_or(|meant| meant.id != self.info.id) {
+        let reference = self.binder.stored_reference(self.binder.table_ref(name)?)?;
+        let meant = match self.binder.catalog.table(&reference)? {
+            Some(table) => Some(table.id),
+            None => self.binder.catalog.view(&reference)?.map(|view| view.id),
+        };
+        if meant != Some(self.id) {
             return Ok(());
         }
         self.changed = true;
@@ -271,11 +274,11 @@ impl<F: Fn(&ast::ObjectName) -> Result<Relation>> VisitorMut for Rewriter<'_, F>
         let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
         for cte in ctes {
             let name = &cte.alias.name.value;
-            if name.eq_ignore_ascii_case(&self.info.name) {
+            if name.eq_ignore_ascii_case(self.name) {
                 self.error = Some(
                     CatalogError::InUse {
                         kind: ObjectKind::Table,
-                        name: self.info.name.clone(),
+                        name: self.name.to_owned(),
                         dependent: format!("a view with a common table expression \"{name}\""),
                     }
                     .into(),

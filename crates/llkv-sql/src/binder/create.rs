@@ -5,6 +5,7 @@ use super::alter::is_constraint;
 use super::alter_texts::{self, mentions};
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
+use super::stored_names::FoundNames;
 use super::types::is_numeric_column;
 use crate::dialect::SqlDialect;
 use hashbrown::HashSet;
@@ -14,7 +15,7 @@ use llkv_plan::{
 };
 use llkv_result::Result;
 use llkv_types::{Collation, SqlType};
-use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint};
+use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint, VisitMut};
 
 /// Columns that a table may have.
 const MAX_COLUMNS: usize = 16_384;
@@ -253,7 +254,11 @@ impl Binder<'_> {
                     defined.collation = self.collation(name, &column.name)?;
                 }
                 ColumnOption::NotNull => defined.nullable = false,
-                ColumnOption::Default(expr) => defined.default_sql = Some(expr.to_string()),
+                ColumnOption::Default(expr) => {
+                    let mut expr = expr.clone();
+                    self.qualify_sequences(&mut expr)?;
+                    defined.default_sql = Some(expr.to_string());
+                }
                 ColumnOption::Generated {
                     generated_as,
                     sequence_options,
@@ -434,7 +439,9 @@ impl Binder<'_> {
         if view.or_replace {
             self.replaced_view = self.catalog.view(&name)?.map(|known| known.id);
         }
+        self.found_names = Some(FoundNames::default());
         let plan = self.bind_query(&view.query)?;
+        let mut found = self.found_names.take().unwrap_or_default();
         let given = view.columns.len();
         if self.dialect == SqlDialect::Llkv {
             let given = view.columns.iter().map(|column| column.name.value.as_str());
@@ -454,12 +461,16 @@ impl Binder<'_> {
                 &view.name,
             );
         }
+        let mut query = view.query.clone();
+        let _ = query.visit(&mut found);
+        self.qualify_sequences(&mut query)?;
         Ok(PlanStatement::CreateView {
             name,
-            sql: view.query.to_string(),
+            sql: query.to_string(),
             columns: view.columns.iter().map(|c| c.name.value.clone()).collect(),
             dialect: self.dialect.name().to_owned(),
-            temporary: view.temporary,
+            // Others could not read what a temporary table has.
+            temporary: view.temporary || found.has_temporary(),
             if_not_exists: view.if_not_exists,
             or_replace: view.or_replace,
         })

@@ -158,11 +158,14 @@ impl Binder<'_> {
 
     /// A table, a view, a common table expression, a view of the system, a file.
     fn bind_named(&mut self, name: &ast::ObjectName, alias: Option<&TableAlias>) -> Result<Rows> {
-        let table = self.table_ref(name)?;
-        if table.schema.is_none()
-            && let Some(plan) = self.bind_cte(&table.name)?
+        if let [own] = self.name_parts(name)?.as_slice()
+            && let Some(plan) = self.bind_cte(&own.value)?
         {
-            return self.named_rows(plan, alias, Some(&table.name));
+            return self.named_rows(plan, alias, Some(&own.value));
+        }
+        let table = self.table_ref(name)?;
+        if let [own] = self.name_parts(name)?.as_slice() {
+            self.note_relation(own, &table)?;
         }
         if let Some(info) = self.catalog.table(&table)? {
             let plan = self.scan(&info);

@@ -68,7 +68,7 @@ impl Binder<'_> {
 
     fn bind_generated(&mut self, sql: &str, dialect: SqlDialect, scope: &Scope) -> Result<Expr> {
         parse_expression(sql, dialect, |expr| {
-            self.apart(dialect, |binder| {
+            self.of_catalog(dialect, |binder| {
                 let frame = Frame::new(scope.clone(), LogicalPlan::one_row(), Clause::Row);
                 binder.frames.push(frame);
                 let bound = binder.bind_expr(expr)?;

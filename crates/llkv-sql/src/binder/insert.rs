@@ -513,7 +513,7 @@ impl Binder<'_> {
         };
         let dialect: SqlDialect = info.dialect.parse()?;
         let bound = parse_expression(sql, dialect, |expr| {
-            self.apart(dialect, |binder| binder.bind_expr(expr))
+            self.of_catalog(dialect, |binder| binder.bind_expr(expr))
         })?;
         self.assign_into(bound, Target::new(info, column))
     }
@@ -541,7 +541,7 @@ impl Binder<'_> {
         let mut checks = Vec::with_capacity(info.checks.len());
         for check in &info.checks {
             let expr = parse_expression(&check.sql, dialect, |expr| {
-                self.apart(dialect, |binder| {
+                self.of_catalog(dialect, |binder| {
                     let frame = Frame::new(scope.clone(), LogicalPlan::one_row(), Clause::Row);
                     binder.frames.push(frame);
                     let bound = binder.bind_expr(expr)?;

@@ -64,6 +64,7 @@ mod settings;
 mod show;
 mod special_calls;
 mod statement;
+mod stored_names;
 mod subquery;
 mod summarize;
 mod triggers;
@@ -133,6 +134,10 @@ pub(crate) struct Binder<'a> {
     may_widen: bool,
     /// The row of the trigger whose text is being bound.
     trigger_row: Option<triggers::TriggerRow>,
+    /// What is bound is a text of the catalog.
+    is_stored: bool,
+    /// Names that a definition has, where one is bound.
+    found_names: Option<stored_names::FoundNames>,
     /// Programs of the triggers that the statement may fire.
     triggers: triggers::TriggerPrograms,
 }
@@ -170,6 +175,8 @@ impl<'a> Binder<'a> {
             wide_results,
             may_widen: false,
             trigger_row: None,
+            is_stored: false,
+            found_names: None,
             triggers: triggers::TriggerPrograms::default(),
         }
     }

@@ -167,10 +167,16 @@ impl Binder<'_> {
     pub(super) fn table_ref(&self, name: &ObjectName) -> Result<TableRef> {
         let parts = self.name_parts(name)?;
         match parts.as_slice() {
-            [name] => Ok(TableRef {
-                schema: None,
-                name: name.value.clone(),
-            }),
+            [name] => {
+                let reference = TableRef {
+                    schema: None,
+                    name: name.value.clone(),
+                };
+                match self.is_stored {
+                    true => self.stored_reference(reference),
+                    false => Ok(reference),
+                }
+            }
             [.., schema, name] => Ok(TableRef {
                 schema: Some(schema.value.clone()),
                 name: name.value.clone(),

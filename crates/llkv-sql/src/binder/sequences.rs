@@ -72,7 +72,10 @@ impl Binder<'_> {
     /// True for an expression in which a function of sequences is called with this one.
     fn calls(&self, expr: &ast::Expr, sequence: u64) -> bool {
         let found = ast::visit_expressions(expr, |expr| {
-            let named = sequence_named(expr).map(|name| self.catalog.sequence(&reference_of(name)));
+            let named = sequence_named(expr).map(|name| {
+                let reference = self.stored_sequence(reference_of(&name))?;
+                self.catalog.sequence(&reference)
+            });
             match named {
                 Some(Ok(Some(number))) if number == sequence => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
@@ -188,17 +191,21 @@ impl Binder<'_> {
             let exists = self.catalog.sequence(&reference).is_ok_and(|s| s.is_some());
             exists || known.any(|known| known.eq_ignore_ascii_case(name))
         };
-        let base = format!("{}_{}_seq", table.name.name, column.name);
+        let base = SequenceDefinition::name_of(&table.name.name, &column.name);
         let mut name = base.clone();
         let mut number = 0;
         while is_taken(&name) {
             number += 1;
             name = format!("{base}{number}");
         }
-        let written = match &table.name.schema {
+        let schema = match table.temporary {
+            true => Some("temp".to_owned()),
+            false => self.schema_for_new(&table.name),
+        };
+        let written = match schema {
             Some(schema) => format!(
                 "{}.{}",
-                alter_texts::ident(schema),
+                alter_texts::ident(&schema),
                 alter_texts::ident(&name)
             ),
             None => alter_texts::ident(&name).to_string(),
@@ -232,7 +239,10 @@ impl Binder<'_> {
         let Some((Expr::Literal(Scalar::Text(sequence)), rest)) = args.split_first() else {
             return self.unsupported(format!("{name} of a sequence that is no literal"), node);
         };
-        let reference = reference_of(sequence);
+        let mut reference = reference_of(sequence);
+        if self.is_stored {
+            reference = self.stored_sequence(reference)?;
+        }
         let Some(number) = self.catalog.sequence(&reference)? else {
             return Err(BindError::NotFound {
                 kind: ObjectKind::Sequence,
@@ -264,18 +274,21 @@ impl Binder<'_> {
 }
 
 /// The name that a call of a function of sequences gives.
-fn sequence_named(expr: &ast::Expr) -> Option<&str> {
+fn sequence_named(expr: &ast::Expr) -> Option<String> {
+    sequence_call(expr)?;
+    sequence_name_mut(&mut expr.clone()).cloned()
+}
+
+/// The same to be changed.
+pub(super) fn sequence_name_mut(expr: &mut ast::Expr) -> Option<&mut String> {
+    sequence_call(expr)?;
     let ast::Expr::Function(call) = expr else {
         return None;
     };
-    let function = call.name.to_string().to_ascii_lowercase();
-    if !matches!(function.as_str(), "nextval" | "currval" | "setval") {
-        return None;
-    }
-    let ast::FunctionArguments::List(list) = &call.args else {
+    let ast::FunctionArguments::List(list) = &mut call.args else {
         return None;
     };
-    let ast::FunctionArg::Unnamed(FunctionArgExpr::Expr(name)) = list.args.first()? else {
+    let ast::FunctionArg::Unnamed(FunctionArgExpr::Expr(name)) = list.args.first_mut()? else {
         return None;
     };
     let name = match name {
@@ -283,20 +296,29 @@ fn sequence_named(expr: &ast::Expr) -> Option<&str> {
             expr,
             data_type: ast::DataType::Regclass,
             ..
-        } => expr,
+        } => expr.as_mut(),
         name => name,
     };
-    let ast::Expr::Value(value) = name else {
-        return None;
-    };
-    match &value.value {
-        ast::Value::SingleQuotedString(name) => Some(name),
+    match name {
+        ast::Expr::Value(value) => match &mut value.value {
+            ast::Value::SingleQuotedString(name) => Some(name),
+            _ => None,
+        },
         _ => None,
     }
 }
 
+/// A call of a function of sequences.
+fn sequence_call(expr: &ast::Expr) -> Option<&ast::Function> {
+    let ast::Expr::Function(call) = expr else {
+        return None;
+    };
+    let function = call.name.to_string().to_ascii_lowercase();
+    matches!(function.as_str(), "nextval" | "currval" | "setval").then_some(call)
+}
+
 /// `schema.name`, each of them in quotes or not.
-fn reference_of(text: &str) -> TableRef {
+pub(super) fn reference_of(text: &str) -> TableRef {
     let mut parts: Vec<String> = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {

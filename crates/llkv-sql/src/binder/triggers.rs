@@ -217,7 +217,7 @@ impl Binder<'_> {
                     .collect(),
             };
             self.triggers.open += 1;
-            let bound = self.apart(dialect, |binder| {
+            let bound = self.of_catalog(dialect, |binder| {
                 binder.trigger_row = Some(row);
                 binder.bind_program(text)
             });

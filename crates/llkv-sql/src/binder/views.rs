@@ -20,7 +20,7 @@ impl Binder<'_> {
         }
         let dialect: SqlDialect = view.dialect.parse()?;
         let plan = parse_query(&view.sql, dialect, |query| {
-            self.apart(dialect, |binder| {
+            self.of_catalog(dialect, |binder| {
                 binder.views += 1;
                 let plan = binder.bind_query(query);
                 binder.views -= 1;
@@ -34,7 +34,21 @@ impl Binder<'_> {
         })
     }
 
-    /// Binds text of the catalog: it sees nothing of the statement around it.
+    /// Binds text of the catalog.
+    pub(super) fn of_catalog<R>(
+        &mut self,
+        dialect: SqlDialect,
+        f: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        self.apart(dialect, |binder| {
+            let outer = std::mem::replace(&mut binder.is_stored, true);
+            let result = f(binder);
+            binder.is_stored = outer;
+            result
+        })
+    }
+
+    /// Binds text that sees nothing of the statement around it.
     pub(super) fn apart<R>(&mut self, dialect: SqlDialect, f: impl FnOnce(&mut Self) -> R) -> R {
         let frames = std::mem::take(&mut self.frames);
         let ctes = std::mem::take(&mut self.ctes);
@@ -42,7 +56,9 @@ impl Binder<'_> {
         let own = std::mem::replace(&mut self.dialect, dialect);
         let null_order = self.null_order.take();
         let trigger_row = self.trigger_row.take();
+        let found_names = self.found_names.take();
         let result = f(self);
+        self.found_names = found_names;
         self.trigger_row = trigger_row;
         self.null_order = null_order;
         self.dialect = own;

@@ -2,6 +2,7 @@
 
 use crate::cli::Stop;
 use arrow::array::{Array, RecordBatch};
+use llkv::compute::{has_name, quoted_name};
 use llkv::types::DatabaseNumber;
 use llkv::types::variant::Variant;
 use llkv::{Connection, Error, Result, Scalar, SqlDialect};
@@ -19,8 +20,8 @@ struct Object {
     schema: String,
 }
 
-/// Writes the script to `out`: tables and their rows, then indexes, foreign keys, views and triggers in the order in which they
-/// were made. What it shows is one moment, also where others write meanwhile.
+/// Writes the script to `out`: tables and their rows, then identities, indexes, foreign keys, views and triggers in the order in
+/// which they were made, views behind those that they read. What it shows is one moment, also where others write meanwhile.
 pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), Stop> {
     let mut out = BufWriter::new(out);
     connection.execute("BEGIN READ ONLY")?;
@@ -31,12 +32,23 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
         "schema",
         "sequence",
         "table",
+        "identity",
         "index",
         "foreign key",
         "view",
         "trigger",
     ] {
-        for object in objects.iter().filter(|object| object.kind == kind) {
+        let of_kind = objects.iter().filter(|object| object.kind == kind);
+        let mut of_kind: Vec<&Object> = of_kind.collect();
+        if kind == "view" {
+            of_kind = by_need(of_kind);
+        }
+        // Rows may have come while they were not enforced; those that came otherwise need no second look.
+        let unenforced = kind == "foreign key" && !of_kind.is_empty();
+        if unenforced {
+            writeln!(out, "SET foreign_keys = off;")?;
+        }
+        for object in of_kind {
             if object.dialect != dialect {
                 dialect.clone_from(&object.dialect);
                 writeln!(out, "SET dialect = '{dialect}';")?;
@@ -46,15 +58,58 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
                 rows(connection, object, &mut out)?;
             }
         }
+        if unenforced {
+            writeln!(out, "SET foreign_keys = on;")?;
+        }
     }
     if dialect != SqlDialect::Llkv.name() {
         writeln!(out, "SET dialect = '{}';", SqlDialect::Llkv.name())?;
     }
+    sequence_values(connection, &mut out)?;
     numbers(connection, &mut out)?;
     writeln!(out, "COMMIT;")?;
     out.flush()?;
     connection.execute("ROLLBACK")?;
     Ok(())
+}
+
+/// Views behind those whose names they have in their texts.
+fn by_need(mut waiting: Vec<&Object>) -> Vec<&Object> {
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let needs = |view: &Object, other: &Object| {
+            !std::ptr::eq(view, other) && has_name(&view.sql, &other.name)
+        };
+        let is_ready = |view: &&Object| !waiting.iter().any(|other| needs(view, other));
+        // A name may be that of something else, so some may seem to need each other.
+        let at = waiting.iter().position(is_ready).unwrap_or(0);
+        ordered.push(waiting.remove(at));
+    }
+    ordered
+}
+
+/// Where sequences stand that have given a number.
+fn sequence_values(connection: &mut Connection, out: &mut impl Write) -> Result<(), Stop> {
+    let sql = "SELECT sequence_schema, sequence_name, next_value,
+                 CASE WHEN increment > 0 THEN maximum_value ELSE minimum_value END AS bound
+               FROM information_schema.sequences WHERE next_value IS DISTINCT FROM start_value";
+    for row in connection.rows(sql)? {
+        let (schema, name): (String, String) = (row.get(0)?, row.get(1)?);
+        let name = quoted(&qualified(&schema, &name));
+        match row.get::<Option<i64>>(2)? {
+            Some(next) => writeln!(out, "SELECT setval({name}, {next}, false);")?,
+            // It is used up.
+            None => writeln!(out, "SELECT setval({name}, {});", row.get::<i64>(3)?)?,
+        }
+    }
+    Ok(())
+}
+
+fn qualified(schema: &str, name: &str) -> String {
+    match schema {
+        "main" => quoted_name(name),
+        schema => format!("{}.{}", quoted_name(schema), quoted_name(name)),
+    }
 }
 
 /// The numbers of the file that are not what they are in a new one.
@@ -85,11 +140,7 @@ fn objects(connection: &mut Connection) -> Result<Vec<Object>> {
 }
 
 fn rows(connection: &mut Connection, table: &Object, out: &mut impl Write) -> Result<(), Stop> {
-    let quoted_name = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let name = match table.schema.as_str() {
-        "main" => quoted_name(&table.name),
-        schema => format!("{}.{}", quoted_name(schema), quoted_name(&table.name)),
-    };
+    let name = qualified(&table.schema, &table.name);
     // Columns that compute their values take none.
     let sql = format!(
         "SELECT column_name, is_generated FROM information_schema.columns

@@ -13,7 +13,7 @@ fn texts(shell: &mut Shell, sql: &str) -> Result<Vec<Option<String>>> {
 
 /// Names of tables and views, a line each.
 pub(crate) fn tables(shell: &mut Shell) -> Result<(), Stop> {
-    let sql = "SELECT name FROM llkv_schema WHERE type <> 'index' ORDER BY name";
+    let sql = "SELECT name FROM llkv_schema WHERE type IN ('table', 'view') ORDER BY name";
     names(shell, sql)
 }
 
@@ -43,7 +43,8 @@ pub(crate) fn show(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
     let only = table
         .map(|t| format!("WHERE lower(tbl_name) = lower('{}')", t.replace('\'', "''")))
         .unwrap_or_default();
-    let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY type = 'index', tbl_name, name");
+    let order = "CASE WHEN type IN ('schema', 'sequence') THEN 0 WHEN type IN ('table', 'view') THEN 1 ELSE 2 END";
+    let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY {order}, tbl_name, type, name");
     let definitions = texts(shell, &sql)?;
     if let (Some(name), true) = (table, definitions.is_empty()) {
         return Err(Stop::Error(format!("no table or view is called {name}")));
