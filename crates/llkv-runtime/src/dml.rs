@@ -267,6 +267,7 @@ fn update_in_bulk(
             .any(|key| key.meta().fields.contains(field))
     };
     let changes_key = update.changed.iter().any(of_key);
+    let width = table.schema().columns.len();
     let mut old = RoaringTreemap::new();
     let context = query::context_of(session, Arc::new(NoTables));
     let mut rows_with_new_keys = KeptRows::new(&context, "UPDATE of a key");
@@ -275,9 +276,14 @@ fn update_in_bulk(
     let mut keys = ForeignKeys::of(transaction, &table, &update.cascades, changed, settings);
     for_each_batch(session, transaction, update.source, |transaction, batch| {
         checks.check(&batch)?;
-        let (batch, ids) = take_row_ids(&batch, &mut old)?;
+        let (wide, ids) = take_row_ids(&batch, &mut old)?;
+        returned.add(&wide, None)?;
+        // Behind the table's columns come those of others, for RETURNING.
+        let batch = match wide.num_columns() == width {
+            true => wide,
+            false => wide.project(&(0..width).collect::<Vec<_>>())?,
+        };
         keys.part_updated(transaction, &ids, &batch)?;
-        returned.add(&batch, None)?;
         if changes_key {
             // Keys are unique after the statement, not after each of its rows.
             return rows_with_new_keys.push(batch);

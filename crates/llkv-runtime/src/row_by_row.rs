@@ -71,6 +71,8 @@ pub(crate) fn update(
         while let Some(row) = source.next(walk.session)? {
             if let Some(id) = fresh_id(&row, &mut seen)? {
                 let given = row.columns().get(1..).unwrap_or_default();
+                let (given, others) = given.split_at(is_set.len().min(given.len()));
+                walk.beside = others.to_vec();
                 walk.update(id, given, &is_set, &checks)?;
             }
         }
@@ -86,6 +88,7 @@ pub(crate) fn delete(
     returned: &mut Returned,
 ) -> Result<u64> {
     let table = transaction.table(delete.table, &delete.table_name)?;
+    let width = table.schema().columns.len();
     let triggers = delete.triggers.as_ref();
     let policy = session.firing.policy;
     let mut source = Rows::new(session, transaction, delete.source)?;
@@ -94,6 +97,8 @@ pub(crate) fn delete(
         let fired = (triggers, delete.cascades.as_slice());
         let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
         while let Some(row) = source.next(walk.session)? {
+            let others = row.columns().get(1 + width..).unwrap_or_default();
+            walk.beside = others.to_vec();
             if let Some(id) = fresh_id(&row, &mut seen)?
                 && let Some(Existing { row, .. }) = walk.delete(id)?
             {

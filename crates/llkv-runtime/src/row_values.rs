@@ -117,6 +117,14 @@ impl RowQueries {
     }
 }
 
+/// Rows of columns that are told by their places.
+pub(crate) fn unnamed(columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let fields = columns.iter();
+    let fields = fields.map(|column| Field::new("", column.data_type().clone(), true));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+}
+
 /// Puts rows into the leaf of a plan that waits for them.
 pub(crate) fn fill(plan: &mut LogicalPlan, columns: &[PlanColumn], rows: &[RecordBatch]) {
     if let LogicalPlan::Values(values) = plan

@@ -6,7 +6,7 @@ use crate::checks::RowChecks;
 use crate::dml::Numbering;
 use crate::firing::values_of;
 use crate::foreign_keys::ForeignKeys;
-use crate::row_values::Returned;
+use crate::row_values::{Returned, unnamed};
 use crate::transaction::{Failure, Transaction};
 use crate::upsert::Meeting;
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -29,6 +29,8 @@ pub(crate) struct RowWalk<'a> {
     /// The table's columns, any of which may be NULL as long as nothing is checked.
     schema: SchemaRef,
     returned: &'a mut Returned,
+    /// What RETURNING sees of others behind the columns of the row.
+    pub(crate) beside: Vec<ArrayRef>,
     /// Rows that were changed.
     pub(crate) count: u64,
     keys: ForeignKeys<'a>,
@@ -61,6 +63,7 @@ impl<'a> RowWalk<'a> {
             policy,
             schema: Arc::new(Schema::new(fields)),
             returned,
+            beside: Vec::new(),
             count: 0,
             keys,
         }
@@ -237,7 +240,13 @@ impl<'a> RowWalk<'a> {
 
     /// Takes a row for RETURNING, which sees the tables as they are now.
     pub(crate) fn give_back(&mut self, row: &RecordBatch) -> Result<()> {
-        self.returned.add(row, None)?;
+        match self.beside.is_empty() {
+            true => self.returned.add(row, None)?,
+            false => {
+                let columns = row.columns().iter().chain(&self.beside).cloned();
+                self.returned.add(&unnamed(columns.collect())?, None)?;
+            }
+        }
         match self.returned.wants_single_rows() {
             true => self.returned.run_queries(self.session, self.transaction),
             false => Ok(()),

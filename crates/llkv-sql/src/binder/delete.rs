@@ -47,6 +47,7 @@ impl Binder<'_> {
                 cross(rows, other)
             }
         };
+        let others = self.columns_beside(&scope, &info);
         self.frames.push(Frame::new(scope, plan, Clause::Where));
         let predicate = match &delete.selection {
             None => Ok(None),
@@ -63,6 +64,7 @@ impl Binder<'_> {
         plan = self.in_key_order(plan, &info, &own, None);
         if delete.returning.is_some() {
             kept.extend(own);
+            kept.extend(others.iter().map(|other| other.column.clone()));
         }
         let mut source = keep(plan, kept);
         if delete.using.is_some() {
@@ -71,7 +73,8 @@ impl Binder<'_> {
             });
         }
         let alias = alias_of(&table.relation);
-        let returning = self.bind_returning(delete.returning.as_deref(), &info, alias)?;
+        let returning = delete.returning.as_deref();
+        let returning = self.bind_returning(returning, (&info, alias), &others)?;
         let cascades = self.cascades(info.id)?;
         let triggers = self.bind_triggers(&info, (&[TriggerEvent::Delete], &[]), &cascades)?;
         Ok(PlanStatement::Delete(Delete {

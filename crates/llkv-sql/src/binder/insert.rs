@@ -41,7 +41,7 @@ impl Binder<'_> {
         let checks = self.bind_checks(&info, &columns)?;
         let (on_conflict, upsert) = self.bind_on_conflict(insert, &info, &columns)?;
         let alias = insert.table_alias.as_ref().map(|a| a.alias.value.as_str());
-        let returning = self.bind_returning(insert.returning.as_deref(), &info, alias)?;
+        let returning = self.bind_returning(insert.returning.as_deref(), (&info, alias), &[])?;
         let cascades = match (on_conflict, &upsert) {
             (ConflictAction::Replace, _) | (_, Some(_)) => self.cascades(info.id)?,
             _ => Vec::new(),

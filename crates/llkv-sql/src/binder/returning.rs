@@ -2,7 +2,7 @@
 
 use super::Binder;
 use super::frame::{Clause, Frame, PendingApply};
-use super::scope::Scope;
+use super::scope::{Scope, ScopeColumn};
 use super::subquery::apply_all;
 use crate::SqlDialect;
 use llkv_expr::Expr;
@@ -18,14 +18,16 @@ impl Binder<'_> {
     pub(super) fn bind_returning(
         &mut self,
         items: Option<&[ast::SelectItem]>,
-        info: &TableInfo,
-        alias: Option<&str>,
+        (info, alias): (&TableInfo, Option<&str>),
+        others: &[ScopeColumn],
     ) -> Result<Option<Returning>> {
         let Some(items) = items else {
             return Ok(None);
         };
-        let rows = self.columns_of(info);
-        let scope = Scope::of_table(info, alias, rows.clone());
+        let mut rows = self.columns_of(info);
+        let mut scope = Scope::of_table(info, alias, rows.clone());
+        scope.columns.extend_from_slice(others);
+        rows.extend(others.iter().map(|other| other.column.clone()));
         self.frames
             .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
         let bound = self.bind_items(items);

@@ -4,6 +4,7 @@ use super::Binder;
 use super::frame::{Clause, Frame};
 use super::from::{Rows, cross};
 use super::generated::Given;
+use super::scope::{Scope, ScopeColumn};
 use super::select::filter;
 use super::subquery::{apply_all, keeping};
 use super::triggers::Changed;
@@ -50,6 +51,10 @@ impl Binder<'_> {
             .take(info.columns.len())
             .map(|c| c.column.clone())
             .collect();
+        let others = match &update.returning {
+            None => Vec::new(),
+            Some(_) => self.columns_beside(&scope, &info),
+        };
         self.frames.push(Frame::new(scope, plan, Clause::Where));
         let bound = self.bind_update_clauses(update, &info);
         let Some(mut frame) = self.frames.pop() else {
@@ -65,7 +70,7 @@ impl Binder<'_> {
         plan = self.in_key_order(plan, &info, &own, update.or);
         let returning = update.returning.as_deref();
         let alias = alias_of(&update.table.relation);
-        let returning = self.bind_returning(returning, &info, alias)?;
+        let returning = self.bind_returning(returning, (&info, alias), &others)?;
         let changed: Vec<usize> = assigned.iter().map(|(position, _)| *position).collect();
         let mut events = vec![TriggerEvent::Update];
         if update.or == Some(ast::SqliteOnConflict::Replace) {
@@ -76,6 +81,10 @@ impl Binder<'_> {
         planned.triggers = self.bind_triggers(&info, (&events, &changed), &planned.cascades)?;
         planned.on_conflict = Self::conflict_action(update.or);
         planned.returning = returning;
+        if let LogicalPlan::Project(source) = &mut planned.source {
+            let others = others.into_iter().map(|other| other.column);
+            source.projections.extend(keeping(others.collect()));
+        }
         Ok(PlanStatement::Update(planned))
     }
 
@@ -179,6 +188,19 @@ impl Binder<'_> {
         // The row id is for the statement, not for its text.
         scope.columns.truncate(info.columns.len());
         Ok(((plan, scope), row_id))
+    }
+
+    /// What the relations beside the table that a statement changes have, which RETURNING sees but in SQLite's dialect.
+    pub(super) fn columns_beside(&self, scope: &Scope, info: &TableInfo) -> Vec<ScopeColumn> {
+        match self.dialect {
+            crate::SqlDialect::Sqlite => Vec::new(),
+            _ => scope
+                .columns
+                .iter()
+                .skip(info.columns.len())
+                .cloned()
+                .collect(),
+        }
     }
 
     fn bind_update_clauses(
