@@ -33,6 +33,8 @@ pub enum PlanStatement {
     Delete(Delete),
     /// MERGE.
     Merge(Merge),
+    /// TRUNCATE: all rows of some tables, those that refer to others among them first.
+    Truncate(Vec<Delete>),
     /// INSERT, UPDATE or DELETE on a view with INSTEAD OF triggers.
     ChangeView(ViewChange),
     /// CREATE TABLE, with rows for CTAS.

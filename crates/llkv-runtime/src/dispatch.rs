@@ -41,6 +41,7 @@ impl RuntimeSession {
             PlanStatement::Update(update) => dml::update(self, transaction, update),
             PlanStatement::Delete(delete) => dml::delete(self, transaction, delete),
             PlanStatement::Merge(merge) => merge::merge(self, transaction, merge),
+            PlanStatement::Truncate(deletes) => dml::truncate(self, transaction, deletes),
             PlanStatement::ChangeView(change) => row_by_row::change_view(self, transaction, change),
             PlanStatement::CreateTrigger {
                 definition,

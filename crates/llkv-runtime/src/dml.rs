@@ -320,6 +320,20 @@ pub(crate) fn delete(
     Ok(returned.or(StatementResult::Delete { rows }))
 }
 
+/// TRUNCATE.
+pub(crate) fn truncate(
+    session: &mut RuntimeSession,
+    transaction: &mut Transaction,
+    deletes: Vec<Delete>,
+) -> Result<StatementResult> {
+    let mut rows = 0;
+    for one in deletes {
+        let done = delete(session, transaction, one)?;
+        rows += done.rows_affected().unwrap_or(0);
+    }
+    Ok(StatementResult::Delete { rows })
+}
+
 fn delete_in_bulk(
     session: &mut RuntimeSession,
     transaction: &mut Transaction,

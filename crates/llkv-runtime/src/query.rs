@@ -61,6 +61,15 @@ pub(crate) fn optimize_statement(
             source: optimized(delete.source)?,
             ..delete
         }),
+        PlanStatement::Truncate(deletes) => {
+            let deletes = deletes.into_iter().map(|delete| {
+                Ok(Delete {
+                    source: optimized(delete.source)?,
+                    ..delete
+                })
+            });
+            PlanStatement::Truncate(deletes.collect::<Result<_>>()?)
+        }
         PlanStatement::Merge(merge) => PlanStatement::Merge(Merge {
             source: optimized(merge.source)?,
             ..merge

@@ -7,12 +7,11 @@ use super::select::filter;
 use super::subquery::keep;
 use super::triggers::Changed;
 use super::update::alias_of;
-use llkv_plan::{
-    CascadeTarget, Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement, TableInfo,
-};
-use llkv_result::Result;
+use llkv_plan::{Delete, Distinct, LogicalPlan, PlanColumn, PlanStatement, TableInfo};
+use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::TriggerEvent;
 use sqlparser::ast::{self, FromTable, TableFactor};
+use std::sync::Arc;
 
 impl Binder<'_> {
     pub(super) fn bind_delete(&mut self, delete: &ast::Delete) -> Result<PlanStatement> {
@@ -114,25 +113,58 @@ impl Binder<'_> {
     }
 
     /// `TRUNCATE t`: all rows.
+    /// A table that others refer to is emptied with them alone: no row of theirs goes or changes for it.
     pub(super) fn bind_truncate(&mut self, truncate: &ast::Truncate) -> Result<PlanStatement> {
-        let [target] = truncate.table_names.as_slice() else {
-            return super::unsupported("TRUNCATE of several tables");
-        };
-        if truncate.identity == Some(ast::TruncateIdentityOption::Restart) {
-            return self.unsupported("TRUNCATE ... RESTART IDENTITY", &target.name);
+        let cascade = truncate.cascade == Some(ast::CascadeOption::Cascade);
+        let mut tables: Vec<Arc<TableInfo>> = Vec::with_capacity(truncate.table_names.len());
+        for target in &truncate.table_names {
+            if truncate.identity == Some(ast::TruncateIdentityOption::Restart) {
+                return self.unsupported("TRUNCATE ... RESTART IDENTITY", &target.name);
+            }
+            let info = self.target(&target.name)?;
+            if tables.iter().all(|known| known.id != info.id) {
+                tables.push(info);
+            }
         }
-        let info = self.target(&target.name)?;
-        let (plan, row_id) = self.scan_with_row_id(&info);
-        let cascades = self.cascades(info.id)?;
-        let fires = cascades.iter().any(CascadeTarget::fires);
-        Ok(PlanStatement::Delete(Delete {
-            table: info.id,
-            table_name: info.name.clone(),
-            source: keep(plan, vec![row_id]),
-            returning: None,
-            // TRUNCATE fires nothing of the table's own.
-            triggers: fires.then(|| self.take_triggers(Vec::new())),
-            cascades,
-        }))
+        let mut at = 0;
+        while let Some(info) = tables.get(at).cloned() {
+            at += 1;
+            for child in self.catalog.referring(info.id) {
+                if tables.iter().any(|known| known.id == child.id) {
+                    continue;
+                }
+                if !cascade {
+                    return Err(CatalogError::InUse {
+                        kind: ObjectKind::Table,
+                        name: info.name.clone(),
+                        dependent: format!("a foreign key of table \"{}\"", child.name),
+                    }
+                    .into());
+                }
+                tables.push(child);
+            }
+        }
+        let mut deletes = Vec::with_capacity(tables.len());
+        while !tables.is_empty() {
+            let is_free = |info: &Arc<TableInfo>| {
+                let mut children = self.catalog.referring(info.id).into_iter();
+                children.all(|child| {
+                    child.id == info.id || tables.iter().all(|other| other.id != child.id)
+                })
+            };
+            let first = tables.iter().position(is_free).unwrap_or(0);
+            let info = tables.remove(first);
+            let (plan, row_id) = self.scan_with_row_id(&info);
+            deletes.push(Delete {
+                table: info.id,
+                table_name: info.name.clone(),
+                source: keep(plan, vec![row_id]),
+                returning: None,
+                // TRUNCATE fires nothing.
+                triggers: None,
+                cascades: Vec::new(),
+            });
+        }
+        Ok(PlanStatement::Truncate(deletes))
     }
 }

@@ -18,7 +18,9 @@ use crate::column_set::ColumnSet;
 use crate::rules::build::{column, pass, project};
 use crate::rules::reorder_joins::restore;
 use crate::walk::{NodeKinds, take};
-use crate::{Apply, ApplyKind, Limit, LogicalPlan, Projection, Rule, RuleContext, Shared};
+use crate::{
+    Apply, ApplyKind, Limit, LogicalPlan, PlanColumn, Projection, Rule, RuleContext, Shared,
+};
 use attach::{Link, attach};
 use llkv_expr::Expr;
 use llkv_result::Result;
@@ -90,6 +92,7 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         Ok(plan) => return Ok(plan),
         Err(unchanged) => unchanged,
     };
+    let outer = told_apart(outer, &mut correlated, context);
     let outer = fixed(outer, &inner, &mut correlated, context);
     let columns: Vec<_> = outer
         .columns()
@@ -147,6 +150,33 @@ fn computed(
         }
         inner => Err((outer, inner)),
     }
+}
+
+/// Values that are equal and not the same, as 2 and 2.0 where values carry their types, or a month and 30 days: the subquery is
+/// evaluated for both. What tells them apart, their text, is one more correlated column. (Zeros of both signs are one key.)
+fn told_apart(
+    outer: LogicalPlan,
+    correlated: &mut ColumnSet,
+    context: &mut RuleContext<'_>,
+) -> LogicalPlan {
+    let columns = outer.columns();
+    let differ = |own: &&PlanColumn| matches!(own.ty, SqlType::Variant | SqlType::Interval);
+    let read = columns.iter().filter(|own| correlated.contains(own.id));
+    let texts = read.filter(differ).map(|own| Projection {
+        column: context.fresh("text", SqlType::Text, true),
+        expr: column(own).cast(SqlType::Text),
+    });
+    let projections: Vec<Projection> = texts.collect();
+    if projections.is_empty() {
+        return outer;
+    }
+    for added in &projections {
+        correlated.insert(added.column.id);
+    }
+    project(
+        outer,
+        columns.into_iter().map(pass).chain(projections).collect(),
+    )
 }
 
 /// The outer rows, which the general method reads twice, are the same both times: those that are random are computed once. A
