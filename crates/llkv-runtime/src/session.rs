@@ -209,8 +209,17 @@ impl RuntimeSession {
         result
     }
 
-    /// BEGIN, COMMIT and the like; `None` for all other statements.
+    /// BEGIN, COMMIT and the like; `None` for all other statements. One that fails aborts the transaction as others do, but for
+    /// BEGIN, which changes nothing within one.
     pub(crate) fn control(&mut self, statement: &PlanStatement) -> Option<Result<StatementResult>> {
+        let done = self.run_control(statement)?;
+        if let (Err(error), false) = (&done, matches!(statement, PlanStatement::Begin { .. })) {
+            self.note_error(error);
+        }
+        Some(done)
+    }
+
+    fn run_control(&mut self, statement: &PlanStatement) -> Option<Result<StatementResult>> {
         let tagged = |tag| StatementResult::Transaction { tag };
         Some(match statement {
             PlanStatement::Begin {

@@ -55,13 +55,20 @@ fn whole_type(ty: SqlType) -> SqlType {
     }
 }
 
-/// With a number of digits the type stays, as the digits may differ from row to row.
+/// With a number of digits the scale stays, as the digits may differ from row to row; there is one more for the carry.
 fn whole_or_digits(types: &[SqlType]) -> Option<Signature> {
     match types {
         [_] => whole(types),
         [_, digits] if digits.is_integer() || *digits == SqlType::Null => {
             let ty = number(types)?;
-            signature(&[ty, SqlType::Int32], ty)
+            let result = match ty {
+                SqlType::Decimal { precision, scale } => SqlType::Decimal {
+                    precision: (precision + 1).min(SqlType::DECIMAL128_PRECISION),
+                    scale,
+                },
+                ty => ty,
+            };
+            signature(&[ty, SqlType::Int32], result)
         }
         _ => None,
     }

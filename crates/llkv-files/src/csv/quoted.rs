@@ -5,7 +5,7 @@
 //! column is left as it is: there `""` has to be NULL, for an empty line is no row.
 
 use super::split::{Marks, State};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use memchr::memmem::find_iter;
@@ -220,7 +220,9 @@ pub(super) fn unmarked(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
             }
             _ => Arc::clone(column),
         });
-    RecordBatch::try_new(batch.schema(), columns.collect())
+    // There may be no columns, where rows are counted.
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns.collect(), &options)
 }
 
 /// The texts with a mark before each that reads like NULL, if there is one.

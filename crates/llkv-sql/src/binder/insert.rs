@@ -214,9 +214,13 @@ impl Binder<'_> {
                 let column = info.columns.get(*at);
                 column.is_some_and(ColumnInfo::is_computed)
             };
-            return Ok(match width == Some(all.len()) {
-                true => all.collect(),
-                false => all.filter(|at| !is_computed(at)).collect(),
+            if width == Some(all.len()) {
+                return Ok(all.collect());
+            }
+            let given = all.filter(|at| !is_computed(at));
+            return Ok(match width {
+                Some(width) if self.fills_up() => given.take(width).collect(),
+                _ => given.collect(),
             });
         }
         let mut positions = Vec::with_capacity(names.len());
@@ -229,6 +233,11 @@ impl Binder<'_> {
             positions.push(position);
         }
         Ok(positions)
+    }
+
+    /// Rows that are shorter than the table get defaults in its other columns, as in PostgreSQL.
+    fn fills_up(&self) -> bool {
+        self.dialect == SqlDialect::Llkv
     }
 
     pub(super) fn column_position(&self, info: &TableInfo, name: &ast::Ident) -> Result<usize> {
@@ -262,7 +271,12 @@ impl Binder<'_> {
             }
             _ => {
                 let plan = self.bind_query(query)?;
-                self.check_width(plan.columns().len(), into.len(), insert)?;
+                let width = plan.columns().len();
+                if insert.columns.is_empty() && self.fills_up() && width < into.len() {
+                    let given = positions.get(..width).unwrap_or_default();
+                    return self.shape(plan, info, given);
+                }
+                self.check_width(width, into.len(), insert)?;
                 plan
             }
         };

@@ -204,7 +204,7 @@ impl Dialect for Grammar {
         {
             return Some(test);
         }
-        in_table(parser, expr)
+        in_table(parser, expr).or_else(|| in_queries(parser, expr))
     }
 
     /// SQLite's order of precedence differs from the library's default where operators on bits and
@@ -493,6 +493,46 @@ fn in_table(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError
                 negated,
             }),
     )
+}
+
+/// Tokens of a query that are looked through for its end.
+const MOST_TOKENS: usize = 2_000;
+
+/// `x [NOT] IN ((SELECT ...), ...)`: a list whose first value is a query, which the library takes for the query itself.
+fn in_queries(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError>> {
+    let token = |n: usize| &parser.peek_nth_token_ref(n).token;
+    let is =
+        |n: usize, keyword: Keyword| matches!(token(n), Token::Word(w) if w.keyword == keyword);
+    let negated = is(0, Keyword::NOT);
+    let at = usize::from(negated);
+    if !is(at, Keyword::IN) || *token(at + 1) != Token::LParen || *token(at + 2) != Token::LParen {
+        return None;
+    }
+    let mut open = 0_usize;
+    let end = (at + 2..at + MOST_TOKENS).find(|n| {
+        match token(*n) {
+            Token::LParen => open += 1,
+            Token::RParen => open -= 1,
+            Token::EOF => return true,
+            _ => {}
+        }
+        open == 0
+    })?;
+    if *token(end + 1) != Token::Comma {
+        return None;
+    }
+    for _ in 0..at + 2 {
+        parser.next_token();
+    }
+    let list = parser.parse_comma_separated(Parser::parse_expr);
+    Some(list.and_then(|list| {
+        parser.expect_token(&Token::RParen)?;
+        Ok(Expr::InList {
+            expr: Box::new(left.clone()),
+            list,
+            negated,
+        })
+    }))
 }
 
 fn rows_of(name: &ObjectName) -> Query {

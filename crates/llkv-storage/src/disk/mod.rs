@@ -11,7 +11,7 @@ pub use sim::SimDisk;
 use arrow::buffer::Buffer;
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How a file is opened.
@@ -41,6 +41,14 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when the mode asks for a file that does not exist.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// The path of the file that a path leads to by links: files beside it, such as the log, have names like its.
+    ///
+    /// # Errors
+    /// When links lead nowhere in the end, but round and round.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 
     /// True when the path names a file.
     ///

@@ -9,12 +9,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
+
+/// Links that lead to links, as in Linux.
+const MOST_LINKS: usize = 40;
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
@@ -34,6 +37,22 @@ impl Disk for RealDisk {
             held: Mutex::new(None),
             mapping: Mutex::new(None),
         }))
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            match std::fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_symlink() => {
+                    let target = std::fs::read_link(&path)?;
+                    path.pop();
+                    path.push(target);
+                }
+                // What is wrong with it, opening it tells.
+                _ => return Ok(path),
+            }
+        }
+        Err(io::Error::other("too many symbolic links"))
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

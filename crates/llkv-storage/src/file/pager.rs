@@ -7,12 +7,12 @@ use super::options::FilePagerOptions;
 use super::recovery::{open_reader, open_writer, when_unlocked};
 use super::store::Store;
 use super::tree::{Peek, Tree};
-use crate::disk::{Disk, FileHandle, RealDisk};
+use crate::disk::{Disk, FileHandle, RealDisk, io_error};
 use crate::{Blob, CommitId, Pager, PagerStats, Pin, WriteBatch};
 use llkv_result::Result;
 use llkv_types::{CancelToken, PhysicalKey};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -62,8 +62,9 @@ impl FilePager {
         path: impl AsRef<Path>,
         options: FilePagerOptions,
     ) -> Result<Self> {
+        let path = resolved(&*disk, path.as_ref())?;
         let core = when_unlocked(options.lock_timeout_ms, || {
-            open_writer(Arc::clone(&disk), path.as_ref(), options.clone())
+            open_writer(Arc::clone(&disk), &path, options.clone())
         })?;
         Ok(Self {
             core: Arc::new(core),
@@ -79,8 +80,9 @@ impl FilePager {
         path: impl AsRef<Path>,
         options: FilePagerOptions,
     ) -> Result<Self> {
+        let path = resolved(&*disk, path.as_ref())?;
         let core = when_unlocked(options.lock_timeout_ms, || {
-            open_reader(Arc::clone(&disk), path.as_ref(), options.clone())
+            open_reader(Arc::clone(&disk), &path, options.clone())
         })?;
         Ok(Self {
             core: Arc::new(core),
@@ -249,6 +251,12 @@ impl Drop for FilePager {
             tracing::warn!(%error, path = %self.core.path.display(), "the database did not close cleanly");
         }
     }
+}
+
+/// The file itself: its log and the lock on it are the same by whatever link it is opened.
+fn resolved(disk: &dyn Disk, path: &Path) -> Result<PathBuf> {
+    let resolved = disk.resolve(path);
+    Ok(resolved.map_err(|e| io_error(path, "open", 0, 0, e))?)
 }
 
 impl Pager for FilePager {
