@@ -2,7 +2,9 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Schema, SchemaRef, Time64MicrosecondType, TimestampMicrosecondType,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_expr::CastMode;
 use llkv_result::Result;
@@ -128,14 +130,50 @@ pub(crate) fn to_text_form(batch: &RecordBatch, schema: &SchemaRef) -> Result<Re
         .iter()
         .zip(schema.fields())
         .map(|(column, field)| match column.data_type() {
-            from if from == field.data_type() => Ok(Arc::clone(column)),
+            // The writers know the calendar to a year some 260,000 off, and no end of a day.
+            from if from == field.data_type() => match is_beyond_writers(column) {
+                true => llkv_compute::cast(column, SqlType::Text, CastMode::Strict),
+                false => Ok(Arc::clone(column)),
+            },
             DataType::BinaryView => Ok(hexadecimal(column)),
             DataType::Struct(_) => shown(column),
             DataType::Interval(_) => displayed(column),
             _ => Ok(arrow::compute::cast(column, field.data_type())?),
         })
         .collect::<Result<_>>()?;
-    rebatch(schema, columns, batch.num_rows())
+    let fields = schema.fields().iter().zip(&columns);
+    let fields = fields.map(|(field, column)| {
+        Field::new(
+            field.name(),
+            column.data_type().clone(),
+            field.is_nullable(),
+        )
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    rebatch(&schema, columns, batch.num_rows())
+}
+
+/// Days and microseconds, before and behind 1970, that the writers can tell.
+const MOST_DAYS: i32 = 92_000_000;
+const MOST_MICROS: i64 = 8_000_000_000_000_000_000;
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// True for a column with a date or time that the writers of CSV and JSON cannot tell.
+fn is_beyond_writers(column: &ArrayRef) -> bool {
+    let is_far = |micros: &i64| {
+        micros
+            .checked_abs()
+            .is_none_or(|micros| micros > MOST_MICROS)
+    };
+    if let Some(days) = column.as_primitive_opt::<Date32Type>() {
+        let is_far = |days: i32| days.checked_abs().is_none_or(|days| days > MOST_DAYS);
+        return days.iter().flatten().any(is_far);
+    }
+    if let Some(micros) = column.as_primitive_opt::<Time64MicrosecondType>() {
+        return micros.iter().flatten().any(|micros| micros >= DAY_MICROS);
+    }
+    let micros = column.as_primitive_opt::<TimestampMicrosecondType>();
+    micros.is_some_and(|micros| micros.iter().flatten().any(|value| is_far(&value)))
 }
 
 fn hexadecimal(column: &ArrayRef) -> ArrayRef {

@@ -214,6 +214,11 @@ impl Column {
             (Self::Float64(b), Some(BorrowedValue::Static(StaticNode::F64(v)))) => {
                 b.append_value(*v);
             }
+            (Self::Float64(b), Some(BorrowedValue::String(text))) => match text.parse::<f64>() {
+                // As they are written: see `json_numbers`.
+                Ok(v) if !v.is_finite() => b.append_value(v),
+                _ => return false,
+            },
             (Self::Text(b), Some(BorrowedValue::String(text))) => b.append_value(text),
             (Self::Text(b), Some(other)) => b.append_value(other.encode()),
             _ => return false,

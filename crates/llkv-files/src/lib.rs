@@ -29,6 +29,7 @@ mod error;
 mod format;
 mod ipc;
 mod json;
+mod json_numbers;
 mod parquet;
 mod sink;
 

@@ -4,6 +4,7 @@ use crate::convert::{text_schema, to_text_form};
 use crate::csv::quoted::{marked, quoted};
 use crate::error::{io, malformed};
 use crate::format::{delimiter_of, format_of};
+use crate::json_numbers::FloatEncoders;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_csv::writer::{Writer as CsvWriter, WriterBuilder as CsvBuilder};
@@ -17,6 +18,7 @@ use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Takes record batches of one schema.
 pub trait FileSink: Send {
@@ -174,6 +176,7 @@ impl<W: Write + Send> Encoder<W> {
             }
             FileFormat::Json => {
                 let builder = JsonBuilder::new().with_explicit_nulls(true);
+                let builder = builder.with_encoder_factory(Arc::new(FloatEncoders));
                 Self::Json(Box::new(builder.build(writer)), text_schema(schema, true))
             }
             FileFormat::Parquet => {

@@ -74,3 +74,14 @@ fn standard_input_is_a_script_too() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("--> stdin:2:8"), "{errors}");
 }
+
+#[test]
+fn an_arrow_file_holds_one_result() {
+    let output = Command::new(env!("CARGO_BIN_EXE_llkv"))
+        .args(["--format", "arrow", "-c", "SELECT 1 AS a; SELECT 2 AS b"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("holds one result"), "{message}");
+}

@@ -26,8 +26,8 @@ pub(crate) fn run(connection: &mut Connection, out: impl Write) -> Result<(), St
     let mut out = BufWriter::new(out);
     connection.execute("BEGIN READ ONLY")?;
     let objects = objects(connection)?;
-    writeln!(out, "BEGIN;")?;
     let mut dialect = SqlDialect::Llkv.name().to_owned();
+    writeln!(out, "SET dialect = '{dialect}';\nBEGIN;")?;
     for kind in [
         "schema",
         "sequence",
@@ -154,6 +154,14 @@ fn rows(connection: &mut Connection, table: &Object, out: &mut impl Write) -> Re
             "ALWAYS" => computed = true,
             _ => columns.push(quoted_name(&row.get::<String>("column_name")?)),
         }
+    }
+    if columns.is_empty() {
+        let counted = connection.rows(&format!("SELECT count(*) FROM {name}"))?;
+        let count: i64 = counted.first().map_or(Ok(0), |row| row.get(0))?;
+        for _ in 0..count {
+            writeln!(out, "INSERT INTO {name} DEFAULT VALUES;")?;
+        }
+        return Ok(());
     }
     let columns = columns.join(", ");
     let (shown, list) = match computed {

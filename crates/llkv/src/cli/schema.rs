@@ -43,7 +43,8 @@ pub(crate) fn show(shell: &mut Shell, table: Option<&str>) -> Result<(), Stop> {
     let only = table
         .map(|t| format!("WHERE lower(tbl_name) = lower('{}')", t.replace('\'', "''")))
         .unwrap_or_default();
-    let order = "CASE WHEN type IN ('schema', 'sequence') THEN 0 WHEN type IN ('table', 'view') THEN 1 ELSE 2 END";
+    let order = "CASE WHEN type = 'schema' THEN 0 WHEN type = 'sequence' THEN 1 \
+        WHEN type IN ('table', 'view') THEN 2 ELSE 3 END";
     let sql = format!("SELECT sql FROM llkv_schema {only} ORDER BY {order}, tbl_name, type, name");
     let definitions = texts(shell, &sql)?;
     if let (Some(name), true) = (table, definitions.is_empty()) {

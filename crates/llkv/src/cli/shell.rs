@@ -5,7 +5,8 @@ use crate::cli::output::{Format, print, write_out};
 use crate::cli::script::Place;
 use crate::cli::{Stop, dot, tell};
 use llkv::{
-    Connection, Database, StatementResult, render_error, render_script_error, split_statements,
+    Connection, Database, FileError, StatementResult, render_error, render_script_error,
+    split_statements,
 };
 use llkv_allocator::keep_freed_memory;
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub(crate) struct Shell {
     pub(crate) place: Option<Place>,
     pending: String,
     interrupts: Interrupts,
+    /// A result was written that nothing may follow.
+    is_closed: bool,
 }
 
 impl Shell {
@@ -46,6 +49,7 @@ impl Shell {
             place: None,
             pending: String::new(),
             interrupts: Interrupts::install(),
+            is_closed: false,
         })
     }
 
@@ -103,7 +107,8 @@ impl Shell {
         let interrupts = self.interrupts.clone();
         let outcome = interrupts.during(token, || {
             let results = self.connection.run(sql)?;
-            results.into_iter().try_for_each(|result| self.show(result))
+            let mut results = results.into_iter();
+            results.try_for_each(|result| self.show(result, sql))
         });
         if self.timer {
             let seconds = start.elapsed().as_secs_f64();
@@ -121,10 +126,23 @@ impl Shell {
         })
     }
 
-    fn show(&self, result: StatementResult) -> llkv::Result<()> {
+    fn show(&mut self, result: StatementResult, sql: &str) -> llkv::Result<()> {
         let text = match result {
             StatementResult::Select(stream) => {
+                if self.is_closed {
+                    return Err(FileError::Io {
+                        path: "stdout".into(),
+                        operation: "write",
+                        detail: "an Arrow file holds one result".into(),
+                    }
+                    .into());
+                }
+                self.is_closed = self.format == Format::Arrow;
                 return print(stream, self.format, self.max_rows).map(|_| ());
+            }
+            StatementResult::Transaction { tag: "ROLLBACK" } if !rolls_back(sql) => {
+                tell("a statement of the transaction failed: it is rolled back");
+                return Ok(());
             }
             // Only people read counts; a pipe holds rows alone.
             _ if self.format != Format::Table => return Ok(()),
@@ -137,6 +155,15 @@ impl Shell {
         };
         write_out(&text)
     }
+}
+
+/// True for a statement that asks for what a COMMIT may come to.
+fn rolls_back(sql: &str) -> bool {
+    let word = sql.split_whitespace().next().unwrap_or_default();
+    let word = word.trim_end_matches(';');
+    ["ROLLBACK", "ABORT"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn newlines(text: &str) -> usize {
