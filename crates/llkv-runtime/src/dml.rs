@@ -48,6 +48,7 @@ pub(crate) fn insert(
         false => insert_in_bulk(session, transaction, insert, policy, &mut returned)?,
     };
     returned.run_queries(session, transaction)?;
+    session.known.count(rows, returned.is_wanted());
     Ok(returned.or(match is_copy {
         true => StatementResult::Copy { rows },
         false => StatementResult::Insert { rows },
@@ -248,6 +249,7 @@ pub(crate) fn update(
         }
     };
     returned.run_queries(session, transaction)?;
+    session.known.count(rows, returned.is_wanted());
     Ok(returned.or(StatementResult::Update { rows }))
 }
 
@@ -317,6 +319,7 @@ pub(crate) fn delete(
         false => delete_in_bulk(session, transaction, delete, &mut returned)?,
     };
     returned.run_queries(session, transaction)?;
+    session.known.count(rows, returned.is_wanted());
     Ok(returned.or(StatementResult::Delete { rows }))
 }
 

@@ -57,6 +57,13 @@ impl Known {
                 | StatementResult::Merge { .. }
         );
         if let (true, Some(rows)) = (writes, result.rows_affected()) {
+            self.count(rows, true);
+        }
+    }
+
+    /// Counts the rows of a statement that wrote, where its result does not tell them: with RETURNING.
+    pub(crate) fn count(&mut self, rows: u64, is_returning: bool) {
+        if is_returning {
             self.changes = i64::try_from(rows).unwrap_or(i64::MAX);
             self.total_changes = self.total_changes.saturating_add(self.changes);
         }

@@ -207,6 +207,11 @@ impl Returned {
         Ok(())
     }
 
+    /// True where the statement asked for rows.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.values.is_some()
+    }
+
     /// The rows where the statement asked for them, else what it gives without.
     pub(crate) fn or(self, counted: StatementResult) -> StatementResult {
         let Some(values) = self.values else {

@@ -65,19 +65,24 @@ fn combine(
     ))
 }
 
-/// An interval times a number; fractions of months become days, fractions of days time.
-fn scale(interval: IntervalMonthDayNano, factor: f64) -> Option<IntervalMonthDayNano> {
-    // To microseconds: noise must not turn a whole number into its predecessor.
+/// An interval of which each part is scaled, by a factor or a divisor; fractions of months become days, fractions of days time.
+fn scale(
+    interval: IntervalMonthDayNano,
+    scaled: impl Fn(f64) -> f64,
+) -> Option<IntervalMonthDayNano> {
+    const DAY_SECONDS: f64 = 86_400.0;
+    const MICRO_NANOS: f64 = 1_000.0;
+    // To six digits: noise must not turn a whole number into its predecessor.
     let rounded = |value: f64| (value * 1e6).round() / 1e6;
-    let months = f64::from(interval.months) * factor;
+    let months = scaled(f64::from(interval.months));
     let whole_months = months.trunc();
     let of_months = rounded((months - whole_months) * DAYS_PER_MONTH as f64);
-    let days = f64::from(interval.days) * factor;
+    let days = scaled(f64::from(interval.days));
     // Parts of a day become time; only where they are a day or more together, days again.
-    let parts = rounded(days.fract() + of_months.fract());
-    let whole_days = days.trunc() + of_months.trunc() + parts.trunc();
-    let nanos =
-        (interval.nanoseconds as f64 * factor + parts.fract() * NANOS_PER_DAY as f64).round();
+    let seconds = rounded((days.fract() + of_months.fract()) * DAY_SECONDS);
+    let whole_days = days.trunc() + of_months.trunc() + (seconds / DAY_SECONDS).trunc();
+    let micros = scaled(interval.nanoseconds as f64 / MICRO_NANOS) + (seconds % DAY_SECONDS) * 1e6;
+    let nanos = micros.round() * MICRO_NANOS;
     let fits = |value: f64| value.is_finite() && value.abs() < f64::from(i32::MAX);
     if !fits(whole_months) || !fits(whole_days) || nanos.is_nan() || nanos.abs() >= i64::MAX as f64
     {
@@ -248,8 +253,8 @@ fn interval_and_number(op: BinaryOp, pair: Pair<'_>, ty: SqlType) -> Result<Valu
     let values = pair.apply(left, right, |interval, number| {
         checked(match divides {
             true if number == 0.0 => None,
-            true => scale(interval, 1.0 / number),
-            false => scale(interval, number),
+            true => scale(interval, |part| part / number),
+            false => scale(interval, |part| part * number),
         })
     });
     match values {

@@ -248,7 +248,7 @@ fn named(types: &[SqlType]) -> Option<Signature> {
     signature(&[SqlType::Text, parts_of(*ty)?], SqlType::Float64)
 }
 
-/// `date_part(name, x)`: DOUBLE for every part, with the fraction of seconds.
+/// `date_part(name, x)`: DOUBLE for every part, with the fraction of seconds, milliseconds and Julian days.
 fn date_part(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     let name = texts(args, 0)?;
     let interval = is_interval(args, 1)?;
@@ -268,15 +268,18 @@ fn date_part(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
                 format!("unknown part '{name}'"),
             ));
         };
-        let fraction = |micros: i64| (micros % (60 * MICROS_PER_SECOND)) as f64 / 1e6;
+        let within = |micros: i64| (micros % (60 * MICROS_PER_SECOND)) as f64;
         let of_moment = |x: i64| match part {
             Part::Epoch => x as f64 / 1e6,
-            Part::Second => fraction(x.rem_euclid(MICROS_PER_DAY)),
+            Part::Second => within(x.rem_euclid(MICROS_PER_DAY)) / 1e6,
+            Part::Millisecond => within(x.rem_euclid(MICROS_PER_DAY)) / 1e3,
+            Part::Julian => JULIAN_EPOCH as f64 + x as f64 / MICROS_PER_DAY as f64,
             part => part.of(Moment::new(x)) as f64,
         };
         let of_interval = |x: IntervalMonthDayNano| match part {
             Part::Epoch => Some(interval_epoch(x)),
-            Part::Second => Some(fraction(x.nanoseconds / 1_000)),
+            Part::Second => Some(within(x.nanoseconds / 1_000) / 1e6),
+            Part::Millisecond => Some(within(x.nanoseconds / 1_000) / 1e3),
             part => part.of_interval(x).map(|v| v as f64),
         };
         Ok(match (&moments, &intervals) {

@@ -303,9 +303,16 @@ impl<'b, 'a> Grouping<'b, 'a> {
                 nulls_first: false,
             },
         };
+        // Rows that its FILTER leaves out come last.
+        let passes = extreme.filter.clone().map(|filter| llkv_expr::SortKey {
+            expr: Expr::unary(UnaryOp::IsTrue, filter),
+            descending: true,
+            nulls_first: false,
+        });
+        let keys: Vec<_> = passes.into_iter().chain([key]).collect();
         for (_, call) in &mut self.aggregates {
             if call.function == First && call.order_by.is_empty() {
-                call.order_by = vec![key.clone()];
+                call.order_by = keys.clone();
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Calls with a grammar of their own: `EXTRACT(part FROM x)`, `OVERLAY(x PLACING y FROM 1)`, ...
 
 use super::Binder;
+use crate::SqlDialect;
 use llkv_expr::{Expr, UnaryOp};
 use llkv_result::Result;
 use llkv_types::Scalar;
@@ -29,6 +30,8 @@ impl Binder<'_> {
                         node,
                     ));
                 }
+                let first = ast::Expr::Value(ast::Value::Number("1".into(), false).into());
+                let from = from.or(substring_for.as_deref().map(|_| &first));
                 self.bind_call(
                     "substr",
                     [Some(expr.as_ref()), from, substring_for.as_deref()],
@@ -168,8 +171,10 @@ impl Binder<'_> {
     fn bind_extract(&mut self, field: &str, expr: &ast::Expr, node: &ast::Expr) -> Result<Expr> {
         let field = field.trim_matches(['\'', '"']).to_ascii_lowercase();
         let value = self.bind_expr(expr)?;
-        // A part that has a function of its own is a whole number there.
-        if self.function(&field).is_some() {
+        // A part that has a function of its own is a whole number there, which in PostgreSQL it is not.
+        let has_fraction = ["second", "seconds", "millisecond", "milliseconds", "julian"];
+        let is_whole = self.dialect != SqlDialect::Llkv || !has_fraction.contains(&field.as_str());
+        if is_whole && self.function(&field).is_some() {
             return self.call(&field, vec![value], node);
         }
         self.call(
