@@ -56,6 +56,8 @@ pub enum PlanStatement {
         if_exists: bool,
         /// CASCADE: foreign keys that refer to it go too.
         cascade: bool,
+        /// Views that go with them.
+        views: Vec<TableRef>,
     },
     /// CREATE VIEW.
     CreateView {

@@ -63,7 +63,9 @@ impl RuntimeSession {
                 names,
                 if_exists,
                 cascade,
+                views,
             } => {
+                ddl::drop_views(transaction, &views, true)?;
                 foreign_key_changes::before_drop(transaction, &names, cascade)?;
                 ddl::drop_tables(transaction, &names, if_exists)
             }

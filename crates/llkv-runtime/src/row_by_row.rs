@@ -38,9 +38,12 @@ pub(crate) fn insert(
     let meeting = meeting.transpose()?;
     let triggers = insert.triggers.as_ref();
     let mut source = Rows::new(session, transaction, insert.source)?;
+    let once = upsert.is_some_and(|upsert| !upsert.in_order);
+    let first_own = once.then(|| transaction.next_row_id(&table));
     session.with_triggers(triggers, None, policy, |session| {
         let fired = (triggers, insert.cascades.as_slice());
         let mut walk = RowWalk::new(session, transaction, &table, fired, policy, returned);
+        walk.first_own = first_own;
         while let Some(row) = source.next(walk.session)? {
             walk.insert(&row, &numbering, &checks, meeting.as_ref())?;
         }

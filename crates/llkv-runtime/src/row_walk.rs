@@ -31,6 +31,8 @@ pub(crate) struct RowWalk<'a> {
     returned: &'a mut Returned,
     /// What RETURNING sees of others behind the columns of the row.
     pub(crate) beside: Vec<ArrayRef>,
+    /// Rows from this id on are of the statement; DO UPDATE changes none of them where this is told.
+    pub(crate) first_own: Option<RowId>,
     /// Rows that were changed.
     pub(crate) count: u64,
     keys: ForeignKeys<'a>,
@@ -64,6 +66,7 @@ impl<'a> RowWalk<'a> {
             schema: Arc::new(Schema::new(fields)),
             returned,
             beside: Vec::new(),
+            first_own: None,
             count: 0,
             keys,
         }
@@ -127,6 +130,10 @@ impl<'a> RowWalk<'a> {
         let Some(id) = matches.existing.first().copied().flatten() else {
             return Ok(false);
         };
+        if meeting.changes() && self.first_own.is_some_and(|first| id >= first) {
+            let table = self.table.meta().name.clone();
+            return Err(ConstraintError::ChangedTwice { table }.into());
+        }
         let old = self.transaction.rows_by_id(self.table, &[id])?;
         let new = meeting.changed((self.session, self.transaction), &old, row)?;
         let Some(new) = new else {

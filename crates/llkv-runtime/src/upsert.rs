@@ -203,6 +203,11 @@ impl<'a> Meeting<'a> {
         &self.upsert.keys
     }
 
+    /// DO UPDATE, not DO NOTHING.
+    pub(crate) const fn changes(&self) -> bool {
+        self.upsert.update.is_some()
+    }
+
     /// CHECK constraints of the changed rows.
     pub(crate) const fn checks(&self) -> &RowChecks<'a> {
         &self.checks

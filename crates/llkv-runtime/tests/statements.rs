@@ -90,6 +90,7 @@ fn views_are_stored_as_their_text() {
         names: vec![name("v")],
         if_exists: false,
         cascade: false,
+        views: Vec::new(),
     };
     assert_eq!(session.execute(drop_table).unwrap_err().sqlstate(), "42P01");
     let drop_view = PlanStatement::DropView {

@@ -195,6 +195,31 @@ fn a_dump_keeps_what_names_mean_and_where_numbers_stand() {
     ]);
 }
 
+/// In SQLite's dialect a table goes and its views stay.
+#[test]
+fn a_dump_has_views_that_cannot_be_read_as_comments() {
+    let script = "SET dialect = 'sqlite';
+        CREATE TABLE went (a);
+        CREATE VIEW behind AS SELECT a FROM went;
+        CREATE VIEW beyond AS
+            SELECT 1 FROM behind;
+        CREATE VIEW kept AS SELECT 5 AS five;
+        DROP TABLE went;";
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("1.llkv"), folder.path().join("2.llkv"));
+    run(&[text(&one), "-c", script]);
+    let dump = run(&["dump", text(&one)]);
+    assert!(dump.contains("-- CREATE VIEW behind"), "{dump}");
+    let again = folder.path().join("dump.sql");
+    std::fs::write(&again, &dump).unwrap();
+    run(&[text(&two), "-f", text(&again)]);
+    let views = "SELECT name FROM llkv_schema";
+    assert_eq!(
+        run(&[text(&two), "--format", "csv", "-c", views]),
+        "name\nkept\n"
+    );
+}
+
 #[test]
 fn a_backup_is_a_database_and_never_replaces_a_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -81,6 +81,7 @@ pub fn drop_table(session: &mut RuntimeSession, table: &str) -> Result<()> {
         names: vec![name(table)],
         if_exists: false,
         cascade: false,
+        views: Vec::new(),
     })?;
     Ok(())
 }

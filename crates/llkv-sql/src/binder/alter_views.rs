@@ -128,6 +128,35 @@ pub(super) fn without(
     Ok(dropped.collect())
 }
 
+/// The views over tables and views that are dropped, which go with CASCADE; an error where there are any without.
+pub(super) fn dropped_with(
+    binder: &Binder<'_>,
+    kind: ObjectKind,
+    dropped: &[(TableId, String)],
+    cascade: bool,
+) -> Result<Vec<TableRef>> {
+    let mut found: Vec<(TableRef, TableId)> = Vec::new();
+    for (relation, name) in dropped {
+        for (view_name, view) in dependents(binder, *relation, None)? {
+            if dropped.iter().any(|(id, _)| *id == view.id) {
+                continue;
+            }
+            if !cascade {
+                return Err(CatalogError::InUse {
+                    kind,
+                    name: name.clone(),
+                    dependent: format!("view \"{}\"", view.name),
+                }
+                .into());
+            }
+            if found.iter().all(|(_, id)| *id != view.id) {
+                found.push((view_name, view.id));
+            }
+        }
+    }
+    Ok(found.into_iter().map(|(name, _)| name).collect())
+}
+
 /// The views over a table or view as they are when it has another name: `FROM t` becomes `FROM new AS t`.
 pub(super) fn with_other_name(
     binder: &Binder<'_>,

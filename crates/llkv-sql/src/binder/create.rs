@@ -3,6 +3,7 @@
 use super::Binder;
 use super::alter::is_constraint;
 use super::alter_texts::{self, mentions};
+use super::alter_views;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::stored_names::FoundNames;
@@ -13,7 +14,7 @@ use llkv_plan::{
     CheckDefinition, ColumnDefinition, GeneratedColumn, KeyDefinition, LogicalPlan, PlanColumn,
     PlanStatement, TableDefinition, TableRef,
 };
-use llkv_result::Result;
+use llkv_result::{ObjectKind, Result};
 use llkv_types::{Collation, SqlType};
 use sqlparser::ast::{self, ColumnOption, ObjectType, TableConstraint, VisitMut};
 
@@ -488,6 +489,7 @@ impl Binder<'_> {
         }
         match object {
             ObjectType::Table => Ok(PlanStatement::DropTable {
+                views: self.views_over(ObjectKind::Table, &tables, cascade)?,
                 names: tables,
                 if_exists,
                 cascade,
@@ -498,16 +500,46 @@ impl Binder<'_> {
                 cascade,
             }),
             ObjectType::Sequence => self.bind_drop_sequence(tables, (if_exists, cascade)),
-            ObjectType::View => Ok(PlanStatement::DropView {
-                names: tables,
-                if_exists,
-            }),
+            ObjectType::View => {
+                let over = self.views_over(ObjectKind::View, &tables, cascade)?;
+                tables.extend(over);
+                Ok(PlanStatement::DropView {
+                    names: tables,
+                    if_exists,
+                })
+            }
             ObjectType::Index => Ok(PlanStatement::DropIndex {
                 names: tables,
                 if_exists,
             }),
             other => super::unsupported(format!("DROP {other}")),
         }
+    }
+
+    /// The views that go with others, or stand in their way. SQLite and DuckDB leave them behind.
+    fn views_over(
+        &self,
+        kind: ObjectKind,
+        names: &[TableRef],
+        cascade: bool,
+    ) -> Result<Vec<TableRef>> {
+        if self.dialect != SqlDialect::Llkv || self.catalog.views().is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut dropped = Vec::with_capacity(names.len());
+        for name in names {
+            match kind {
+                ObjectKind::View => {
+                    let view = self.catalog.view(name)?;
+                    dropped.extend(view.map(|view| (view.id, view.name.clone())));
+                }
+                _ => {
+                    let table = self.catalog.table(name)?;
+                    dropped.extend(table.map(|table| (table.id, table.name.clone())));
+                }
+            }
+        }
+        alter_views::dropped_with(self, kind, &dropped, cascade)
     }
 }
 
