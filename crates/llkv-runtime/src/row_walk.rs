@@ -9,7 +9,7 @@ use crate::foreign_keys::ForeignKeys;
 use crate::row_values::{Returned, unnamed};
 use crate::transaction::{Failure, Transaction};
 use crate::upsert::Meeting;
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_plan::{CascadeTarget, ConflictAction, Triggers};
 use llkv_result::{ConstraintError, Error, Result};
@@ -91,12 +91,12 @@ impl<'a> RowWalk<'a> {
         if !self.fire(TriggerTime::Before, TriggerEvent::Insert, &[&row])? {
             return Ok(());
         }
+        if !self.passes(&row, checks)? {
+            return Ok(());
+        }
         if let Some(meeting) = meeting
             && self.meets(&row, meeting)?
         {
-            return Ok(());
-        }
-        if !self.passes(&row, checks)? {
             return Ok(());
         }
         if self.policy == ConflictAction::Replace && self.fires_for_replaced() {
@@ -308,25 +308,12 @@ impl<'a> RowWalk<'a> {
 
     /// NOT NULL and CHECK: false where the row is left out for them.
     fn passes(&mut self, row: &RecordBatch, checks: &RowChecks<'_>) -> Result<bool> {
-        let passed = self.no_forbidden_null(row);
+        let passed = self.table.check_nulls(row);
         match passed.and_then(|()| checks.check(row)) {
             Ok(()) => Ok(true),
             Err(Error::Constraint(_)) if self.policy == ConflictAction::Skip => Ok(false),
             Err(error) => Err(self.refused(error)),
         }
-    }
-
-    fn no_forbidden_null(&self, row: &RecordBatch) -> Result<()> {
-        let columns = self.table.schema().columns.iter().zip(row.columns());
-        for (column, values) in columns {
-            if !column.nullable && values.logical_null_count() > 0 {
-                return Err(Error::Constraint(ConstraintError::NotNull {
-                    table: self.table.meta().name.clone(),
-                    column: column.name.clone(),
-                }));
-            }
-        }
-        Ok(())
     }
 
     /// The error of a row that a constraint refuses, with what `OR ...` makes of it.

@@ -290,6 +290,7 @@ impl Transaction {
         rows: RecordBatch,
         on_conflict: OnConflict,
     ) -> Result<Appended> {
+        self.patience.cancel.check()?;
         crate::sequences::raise(&self.context, &self.catalog, table, &rows)?;
         let (context, staged) = self.staging(table);
         let appended = staged.append(&context, rows, on_conflict)?;
@@ -379,6 +380,7 @@ impl Transaction {
 
     /// Appends new versions of rows whose keys did not change.
     pub(crate) fn append_versions(&mut self, table: &Arc<Table>, rows: RecordBatch) -> Result<()> {
+        self.patience.cancel.check()?;
         let (context, staged) = self.staging(table);
         staged.append_versions(&context, rows)
     }

@@ -123,6 +123,8 @@ impl<'a> UpsertStatement<'a> {
             returned,
             keys,
         };
+        // Also of rows that meet others.
+        self.table.check_nulls(rows)?;
         if !self.meeting.upsert.in_order {
             let mut matches = target.matches(&self.meeting, rows)?;
             self.note_repeated(&mut matches);

@@ -14,7 +14,7 @@ use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
 use hashbrown::{HashMap, HashSet};
 use llkv_column_map::{ColumnStore, PointRequest, TableVersion};
-use llkv_result::{ConstraintError, Error, Result};
+use llkv_result::{Error, Result};
 use llkv_transaction::KeyBytes;
 use llkv_types::{CancelToken, MemoryBudget, RowId, SqlType};
 use roaring::RoaringTreemap;
@@ -84,15 +84,7 @@ impl StagedTable {
 
     /// The rows under the table's own schema, with no NULL where none may be, and one NaN.
     fn check_columns(&self, rows: RecordBatch) -> Result<RecordBatch> {
-        let schema = self.table.schema();
-        for (column, values) in schema.columns.iter().zip(rows.columns()) {
-            if !column.nullable && values.logical_null_count() > 0 {
-                return Err(Error::Constraint(ConstraintError::NotNull {
-                    table: self.table.meta().name.clone(),
-                    column: column.name.clone(),
-                }));
-            }
-        }
+        self.table.check_nulls(&rows)?;
         let (_, mut columns, _) = rows.into_parts();
         for column in &mut columns {
             if let Some(values) = with_one_nan(column) {

@@ -5,7 +5,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_n
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use llkv_column_map::TableVersion;
-use llkv_result::{Error, Result};
+use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{PendingDeletes, TxnId};
 use llkv_types::{FieldId, IndexId, TableId, TableSchema};
 use std::sync::Arc;
@@ -39,6 +39,22 @@ impl Table {
     /// When a key names a column that the table has not.
     pub fn new(meta: TableMeta) -> Result<Arc<Self>> {
         Self::build(meta, Vec::new(), None, None)
+    }
+
+    /// Looks at rows, all columns of the table in their order, for NULLs where none may be.
+    ///
+    /// # Errors
+    /// [`ConstraintError::NotNull`] for the first column that has one.
+    pub fn check_nulls(&self, rows: &RecordBatch) -> Result<()> {
+        for (column, values) in self.schema().columns.iter().zip(rows.columns()) {
+            if !column.nullable && values.logical_null_count() > 0 {
+                return Err(Error::Constraint(ConstraintError::NotNull {
+                    table: self.meta().name.clone(),
+                    column: column.name.clone(),
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// The table with other indexes. What is known of the keys that stay, and the row locks, are those of

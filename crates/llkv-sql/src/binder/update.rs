@@ -190,16 +190,15 @@ impl Binder<'_> {
         Ok(((plan, scope), row_id))
     }
 
-    /// What the relations beside the table that a statement changes have, which RETURNING sees but in SQLite's dialect.
+    /// What the relations beside the table that a statement changes have, which RETURNING sees as in PostgreSQL; in SQLite and
+    /// DuckDB it sees the table alone.
     pub(super) fn columns_beside(&self, scope: &Scope, info: &TableInfo) -> Vec<ScopeColumn> {
         match self.dialect {
-            crate::SqlDialect::Sqlite => Vec::new(),
-            _ => scope
-                .columns
-                .iter()
-                .skip(info.columns.len())
-                .cloned()
-                .collect(),
+            crate::SqlDialect::Llkv => {
+                let others = scope.columns.iter().skip(info.columns.len());
+                others.cloned().collect()
+            }
+            _ => Vec::new(),
         }
     }
 
