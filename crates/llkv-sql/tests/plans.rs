@@ -203,7 +203,7 @@ fn errors() {
             "SELECT nosuch(1)",
             "SELECT 1 +",
             "SELECT 1 FROM orders GROUP BY 5",
-            "INSERT INTO customers VALUES (1)",
+            "INSERT INTO customers (id, name) VALUES (1)",
             "INSERT INTO customers (id, nme) VALUES (1, 'x')",
             "CREATE TABLE x (a WRONG)",
             "CREATE TABLE x (a INT REFERENCES y (b))",
