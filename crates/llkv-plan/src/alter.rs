@@ -22,15 +22,15 @@ pub struct AlterTable {
     pub checks: Vec<RowCheck>,
     /// Queries that must give no row, and the error where one does.
     pub violations: Vec<(LogicalPlan, ConstraintError)>,
-    /// Views that go with the change, or whose text follows it.
-    pub views: Vec<DependentView>,
+    /// Views and triggers that go with the change, or whose text follows it.
+    pub dependents: Vec<Dependent>,
 }
 
-/// What becomes of a view.
+/// What becomes of a view or trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DependentView {
-    /// Its name.
-    pub name: TableRef,
+pub struct Dependent {
+    /// Its identity.
+    pub id: TableId,
     /// Its text from now on; it is dropped where absent.
     pub sql: Option<String>,
 }

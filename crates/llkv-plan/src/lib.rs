@@ -52,7 +52,7 @@ mod trigger;
 mod validate;
 mod walk;
 
-pub use alter::{AlterAction, AlterTable, DependentView, TableTexts};
+pub use alter::{AlterAction, AlterTable, Dependent, TableTexts};
 pub use analysis::aggregate_of_no_rows;
 pub use builder::{ColumnIds, PlanBuilder, aggregate_call};
 pub use catalog::{

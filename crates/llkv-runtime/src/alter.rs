@@ -5,12 +5,12 @@ use crate::transaction::Transaction;
 use crate::{RuntimeSession, deferral, foreign_key_changes, query, sequences};
 use arrow::array::ArrayRef;
 use llkv_plan::{
-    AlterAction, AlterTable, ColumnDefinition, DependentView, SequenceDefinition, TableRef,
-    TableTexts,
+    AlterAction, AlterTable, ColumnDefinition, Dependent, SequenceDefinition, TableRef, TableTexts,
 };
 use llkv_result::{CatalogError, Error, ObjectKind, Result, StatementResult};
 use llkv_table::{
     CatalogObject, CheckMeta, ColMeta, Generated, IndexMeta, KeyMeta, OnConflict, Table, TableMeta,
+    TriggerMeta, ViewMeta,
 };
 use llkv_types::FieldId;
 use std::sync::Arc;
@@ -27,9 +27,7 @@ pub(crate) fn alter_table(
     match &alter.action {
         AlterAction::Nothing => return Ok(done),
         AlterAction::RenameObject { kind, object, name } => {
-            for view in &alter.views {
-                follow_view(transaction, view)?;
-            }
+            follow(transaction, &alter.dependents)?;
             rename_object(transaction, *kind, object, name)?;
             return Ok(done);
         }
@@ -69,9 +67,7 @@ pub(crate) fn alter_table(
         foreign_key_changes::add(transaction, &table, key, enforced)?;
         return Ok(done);
     }
-    for view in &alter.views {
-        follow_view(transaction, view)?;
-    }
+    follow(transaction, &alter.dependents)?;
     for sequence in transaction.catalog().sequences_of(&table) {
         let meta = sequence.meta();
         let goes = meta
@@ -451,20 +447,35 @@ fn rename_object(
     transaction.change(renamed)
 }
 
-fn follow_view(transaction: &mut Transaction, change: &DependentView) -> Result<()> {
-    let found = transaction.find(ObjectKind::View, &change.name).cloned();
-    let Some(CatalogObject::View(view)) = found else {
-        return Ok(());
-    };
-    match &change.sql {
-        Some(sql) => {
-            let mut view = view.as_ref().clone();
-            sql.clone_into(&mut view.sql);
-            transaction.change(CatalogObject::View(Arc::new(view)))
-        }
-        None => {
-            let temporary = transaction.catalog().is_temporary(view.id);
-            transaction.drop_object(ObjectKind::View, view.schema, &view.name, temporary)
-        }
+/// Views and triggers with the texts that they have from now on, or without those that go.
+fn follow(transaction: &mut Transaction, dependents: &[Dependent]) -> Result<()> {
+    for dependent in dependents {
+        let catalog = transaction.catalog();
+        let temporary = catalog.is_temporary(dependent.id);
+        let has_id = |object: &&CatalogObject| object.id() == dependent.id;
+        let found = catalog.objects().find(has_id).cloned();
+        let Some(found) = found else {
+            continue;
+        };
+        let Some(sql) = dependent.sql.clone() else {
+            let (kind, schema) = (found.kind(), found.schema());
+            transaction.drop_object(kind, schema, found.name(), temporary)?;
+            continue;
+        };
+        transaction.change(match found {
+            CatalogObject::View(view) => CatalogObject::View(Arc::new(ViewMeta {
+                sql,
+                ..view.as_ref().clone()
+            })),
+            CatalogObject::Trigger(trigger) => CatalogObject::Trigger(Arc::new(TriggerMeta {
+                sql,
+                ..trigger.as_ref().clone()
+            })),
+            other => {
+                let what = format!("{other:?} has no text to follow");
+                return Err(Error::internal(what));
+            }
+        })?;
     }
+    Ok(())
 }

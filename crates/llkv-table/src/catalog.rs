@@ -282,9 +282,12 @@ impl CatalogState {
         } else if self.is_temporary(id) {
             let temporary = Arc::make_mut(&mut self.temporary);
             temporary.retain(|_, known| known.id() != id);
-            temporary.insert(object.name().to_ascii_lowercase(), object.clone());
+            temporary.insert(object.key().1, object.clone());
         } else {
             return Err(damaged(format!("\"{}\" is lost", object.name())));
+        }
+        if let CatalogObject::Trigger(_) = object {
+            self.attach_triggers();
         }
         if let CatalogObject::Index(index) = object {
             let replace = |indexes: &mut Vec<Arc<IndexMeta>>| {

@@ -171,7 +171,8 @@ impl CatalogState {
             }
         }
         let is_trigger = |object: &CatalogObject| matches!(object, CatalogObject::Trigger(_));
-        let mut touched = diff.added.iter().chain(diff.removed.iter().map(|(o, _)| o));
+        let removed = diff.removed.iter().map(|(object, _)| object);
+        let mut touched = diff.added.iter().chain(&diff.changed).chain(removed);
         if touched.any(is_trigger) {
             next.attach_triggers();
         }

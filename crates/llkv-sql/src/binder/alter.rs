@@ -1,14 +1,15 @@
 //! ALTER TABLE: which change it is, and what it asks of the rows that there are.
 
+use super::alter_triggers::On;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::statement::BoundStatement;
-use super::{Binder, alter_texts, alter_views};
+use super::{Binder, alter_texts, alter_triggers, alter_views};
 use crate::SqlDialect;
 use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
-    AlterAction, AlterTable, CheckDefinition, ColumnDefinition, ColumnInfo, DependentView,
+    AlterAction, AlterTable, CheckDefinition, ColumnDefinition, ColumnInfo, Dependent,
     KeyDefinition, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
     TableDefinition, TableInfo, TableRef, ViewInfo,
 };
@@ -47,20 +48,20 @@ impl Binder<'_> {
     fn bind_alter_view(
         &self,
         object: TableRef,
-        view: &ViewInfo,
+        view: &Arc<ViewInfo>,
         alter: &ast::AlterTable,
     ) -> Result<PlanStatement> {
         let [Op::RenameTable { table_name }] = alter.operations.as_slice() else {
             return self.invalid(format!("\"{}\" is not a table", view.name), &alter.name);
         };
         let name = self.new_name(table_name)?;
-        let views = alter_views::with_other_name(self, (view.id, &view.name), &name)?;
+        let dependents = self.with_other_name((&On::View(Arc::clone(view)), &view.name), &name)?;
         let action = AlterAction::RenameObject {
             kind: ObjectKind::View,
             object,
             name,
         };
-        Ok(without_table(view.name.clone(), action, views))
+        Ok(without_table(view.name.clone(), action, dependents))
     }
 
     pub(super) fn bind_alter_index(
@@ -117,7 +118,8 @@ impl Binder<'_> {
             Op::RenameTable { table_name } => {
                 let to = self.new_name(table_name)?;
                 let texts = alter_texts::with_table_name(info, &to)?;
-                out.views = alter_views::with_other_name(self, (info.id, &info.name), &to)?;
+                let on = On::Table(Arc::new(alter_texts::with_texts(info, &texts)));
+                out.dependents = self.with_other_name((&on, &info.name), &to)?;
                 out.action = AlterAction::RenameTable { name: to, texts };
             }
             Op::AlterColumn { column_name, op } => {
@@ -149,6 +151,14 @@ impl Binder<'_> {
         Ok(PlanStatement::AlterTable(Box::new(out)))
     }
 
+    /// The views and triggers that name a table or view, as they are when it has another name.
+    fn with_other_name(&self, (on, name): (&On, &str), to: &str) -> Result<Vec<Dependent>> {
+        let mut dependents = alter_views::with_other_name(self, (on.id(), name), to)?;
+        let triggers = alter_triggers::with_other_name(self, (on, name), to, &dependents)?;
+        dependents.extend(triggers);
+        Ok(dependents)
+    }
+
     fn drop_column(
         &mut self,
         info: &Arc<TableInfo>,
@@ -173,9 +183,17 @@ impl Binder<'_> {
         }
         let mut after = info.as_ref().clone();
         after.columns.remove(position);
-        after.keys.clear();
+        let (gone, mut keys) = (position as u32, std::mem::take(&mut after.keys));
+        keys.retain(|key| !key.columns.contains(&gone));
+        for column in keys.iter_mut().flat_map(|key| &mut key.columns) {
+            *column -= u32::from(*column > gone);
+        }
+        after.keys = keys;
         after.checks.retain(|check| !checks.contains(&check.name));
-        out.views = alter_views::without(self, info, Some(after), cascade, &dropped.name)?;
+        out.dependents = alter_views::without(self, info, &after, cascade, &dropped.name)?;
+        let goes = (cascade, out.dependents.as_slice());
+        let triggers = alter_triggers::without(self, (info, &after), position, goes)?;
+        out.dependents.extend(triggers);
         out.action = AlterAction::DropColumn {
             field: dropped.field,
             checks,
@@ -240,11 +258,19 @@ impl Binder<'_> {
             }
             .into());
         }
-        out.views = alter_views::with_column_name(self, info, position, &to.value)?;
+        let texts = alter_texts::with_column_name(info, &column.name, &to.value)?;
+        let mut after = alter_texts::with_texts(info, &texts);
+        if let Some(renamed) = after.columns.get_mut(position) {
+            renamed.name = to.value.as_str().into();
+        }
+        out.dependents = alter_views::with_column_name(self, info, &after)?;
+        let tables = (info.as_ref(), &Arc::new(after));
+        let triggers = alter_triggers::with_column_name(self, tables, position, &out.dependents)?;
+        out.dependents.extend(triggers);
         out.action = AlterAction::RenameColumn {
             field: column.field,
             name: to.value.clone(),
-            texts: alter_texts::with_column_name(info, &column.name, &to.value)?,
+            texts,
         };
         Ok(())
     }
@@ -314,11 +340,8 @@ impl Binder<'_> {
                     self.verify_default(&alter_texts::definition_of_column(column))?;
                 }
                 self.check_foreign_key_types(&after, column_name)?;
-                let needing = Some(after.clone());
-                let views = alter_views::without(self, info, needing, true, &column.name)?;
-                if let Some(view) = views.first() {
-                    let feature =
-                        format!("a change of a type that view \"{}\" uses", view.name.name);
+                if let Some(view) = alter_views::that_uses(self, info, &after)? {
+                    let feature = format!("a change of a type that view \"{view}\" uses");
                     return self.unsupported(feature, column_name);
                 }
                 self.convert(&after, info, position, using.as_ref(), out)?;
@@ -600,7 +623,7 @@ fn nothing(name: TableRef) -> PlanStatement {
 fn without_table(
     table_name: String,
     action: AlterAction,
-    views: Vec<DependentView>,
+    dependents: Vec<Dependent>,
 ) -> PlanStatement {
     PlanStatement::AlterTable(Box::new(AlterTable {
         table: TableId::CATALOG,
@@ -609,7 +632,7 @@ fn without_table(
         rows: None,
         checks: Vec::new(),
         violations: Vec::new(),
-        views,
+        dependents,
     }))
 }
 
@@ -667,6 +690,6 @@ pub(super) fn unaltered(info: &TableInfo) -> AlterTable {
         rows: None,
         checks: Vec::new(),
         violations: Vec::new(),
-        views: Vec::new(),
+        dependents: Vec::new(),
     }
 }

@@ -148,6 +148,21 @@ fn texts(info: &TableInfo, change: impl Fn(&mut Expr)) -> Result<TableTexts> {
     })
 }
 
+/// A table with such texts.
+pub(super) fn with_texts(info: &TableInfo, texts: &TableTexts) -> TableInfo {
+    let mut info = info.clone();
+    for (check, sql) in info.checks.iter_mut().zip(&texts.checks) {
+        check.sql.clone_from(sql);
+    }
+    for column in &mut info.columns {
+        let mut generated = texts.generated.iter();
+        if let Some((_, sql)) = generated.find(|(field, _)| *field == column.field) {
+            column.generated = Some(GeneratedColumn::Expression(sql.clone()));
+        }
+    }
+    info
+}
+
 /// The names of the CHECK constraints that look at a column.
 pub(super) fn checks_of(info: &TableInfo, column: &str) -> Result<Vec<String>> {
     let dialect: SqlDialect = info.dialect.parse()?;

@@ -1,73 +1,16 @@
 //! Views over a table or view that changes: those that follow it, and those that would not bind any more.
 
 use super::alter_texts::ident;
+use super::altered_catalog::{Altered, AlteredCatalog};
 use super::{Binder, ParameterMode};
 use crate::SqlDialect;
 use crate::text::parse_query;
-use llkv_plan::{
-    CatalogView, DependentView, ExternalSource, FileOptions, ForeignKeyDefinition, IndexInfo,
-    PlanColumn, TableInfo, TableRef, TableStatistics, ViewInfo,
-};
+use llkv_plan::{CatalogView, ColumnInfo, Dependent, PlanColumn, TableInfo, TableRef, ViewInfo};
 use llkv_result::{CatalogError, ObjectKind, Result};
 use llkv_types::{SqlType, TableId};
 use sqlparser::ast::{self, Query, TableFactor, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
-
-/// A catalog in which one table is another, or a view went.
-struct Changed<'c> {
-    catalog: &'c dyn CatalogView,
-    relation: TableId,
-    /// The table from now on; none where it went.
-    after: Option<Arc<TableInfo>>,
-}
-
-impl CatalogView for Changed<'_> {
-    fn table(&self, name: &TableRef) -> Result<Option<Arc<TableInfo>>> {
-        Ok(match self.catalog.table(name)? {
-            Some(info) if info.id == self.relation => self.after.clone(),
-            other => other,
-        })
-    }
-
-    fn view(&self, name: &TableRef) -> Result<Option<Arc<ViewInfo>>> {
-        let view = self.catalog.view(name)?;
-        Ok(view.filter(|view| view.id != self.relation))
-    }
-
-    fn system_view(&self, name: &TableRef) -> Result<Option<Arc<dyn ExternalSource>>> {
-        self.catalog.system_view(name)
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn open_file(&self, path: &Path, options: &FileOptions) -> Result<Arc<dyn ExternalSource>> {
-        self.catalog.open_file(path, options)
-    }
-
-    fn statistics(&self, table: TableId) -> TableStatistics {
-        self.catalog.statistics(table)
-    }
-
-    fn sequence(&self, name: &TableRef) -> Result<Option<u64>> {
-        self.catalog.sequence(name)
-    }
-
-    fn search_path(&self) -> Vec<String> {
-        self.catalog.search_path()
-    }
-
-    fn indexes(&self, table: TableId) -> Vec<IndexInfo> {
-        self.catalog.indexes(table)
-    }
-
-    fn foreign_keys(&self, table: TableId) -> Vec<ForeignKeyDefinition> {
-        self.catalog.foreign_keys(table)
-    }
-}
 
 /// Names and types of a view's columns; none where it does not bind.
 fn columns_of(catalog: &dyn CatalogView, view: &ViewInfo) -> Option<Vec<(String, SqlType)>> {
@@ -84,10 +27,11 @@ fn dependents(
     relation: TableId,
     after: Option<TableInfo>,
 ) -> Result<Vec<(TableRef, Arc<ViewInfo>)>> {
-    let changed = Changed {
+    let changed = AlteredCatalog {
         catalog: binder.catalog,
         relation,
-        after: after.map(Arc::new),
+        now: after.map_or(Altered::Gone, |after| Altered::Table(Arc::new(after))),
+        dependents: &[],
     };
     let mut found = Vec::new();
     for name in binder.catalog.views() {
@@ -109,11 +53,11 @@ fn dependents(
 pub(super) fn without(
     binder: &Binder<'_>,
     info: &TableInfo,
-    after: Option<TableInfo>,
+    after: &TableInfo,
     cascade: bool,
     column: &str,
-) -> Result<Vec<DependentView>> {
-    let dependents = dependents(binder, info.id, after)?;
+) -> Result<Vec<Dependent>> {
+    let dependents = dependents(binder, info.id, Some(after.clone()))?;
     if let (Some((view, _)), false) = (dependents.first(), cascade) {
         return Err(CatalogError::InUse {
             kind: ObjectKind::Column,
@@ -122,10 +66,21 @@ pub(super) fn without(
         }
         .into());
     }
-    let dropped = dependents
-        .into_iter()
-        .map(|(name, _)| DependentView { name, sql: None });
-    Ok(dropped.collect())
+    let gone = |(_, view): &(_, Arc<ViewInfo>)| Dependent {
+        id: view.id,
+        sql: None,
+    };
+    Ok(dependents.iter().map(gone).collect())
+}
+
+/// The first view that is not the same over another description of the table.
+pub(super) fn that_uses(
+    binder: &Binder<'_>,
+    info: &TableInfo,
+    after: &TableInfo,
+) -> Result<Option<String>> {
+    let dependents = dependents(binder, info.id, Some(after.clone()))?;
+    Ok(dependents.first().map(|(_, view)| view.name.clone()))
 }
 
 /// The views over tables and views that are dropped, which go with CASCADE; an error where there are any without.
@@ -162,7 +117,7 @@ pub(super) fn with_other_name(
     binder: &Binder<'_>,
     relation: (TableId, &str),
     to: &str,
-) -> Result<Vec<DependentView>> {
+) -> Result<Vec<Dependent>> {
     let views = dependents(binder, relation.0, None)?;
     follow(binder, relation, views, |name| {
         let mut parts = name.0.clone();
@@ -177,24 +132,20 @@ pub(super) fn with_other_name(
 pub(super) fn with_column_name(
     binder: &Binder<'_>,
     info: &TableInfo,
-    position: usize,
-    to: &str,
-) -> Result<Vec<DependentView>> {
-    let mut after = info.clone();
-    let mut columns = Vec::new();
-    for (at, column) in after.columns.iter_mut().enumerate() {
-        let name = ident(&column.name);
-        columns.push(match at == position {
-            true => format!("{} AS {name}", ident(to)),
-            false => name.to_string(),
-        });
-        if at == position {
-            column.name = to.into();
+    after: &TableInfo,
+) -> Result<Vec<Dependent>> {
+    let named = |(before, now): (&ColumnInfo, &ColumnInfo)| {
+        let (name, now) = (ident(&before.name), ident(&now.name));
+        match name == now {
+            true => name.to_string(),
+            false => format!("{now} AS {name}"),
         }
-    }
+    };
+    let columns = info.columns.iter().zip(&after.columns).map(named);
+    let columns: Vec<String> = columns.collect();
     let columns = columns.join(", ");
     let dialect = binder.dialect;
-    let views = dependents(binder, info.id, Some(after))?;
+    let views = dependents(binder, info.id, Some(after.clone()))?;
     follow(binder, (info.id, &info.name), views, |name| {
         let text = format!("SELECT {columns} FROM {name}");
         let query = parse_query(&text, dialect, |query| Ok(query.clone()))?;
@@ -213,9 +164,9 @@ fn follow(
     (id, name): (TableId, &str),
     views: Vec<(TableRef, Arc<ViewInfo>)>,
     relation: impl Fn(&ast::ObjectName) -> Result<Relation>,
-) -> Result<Vec<DependentView>> {
+) -> Result<Vec<Dependent>> {
     let mut changes = Vec::new();
-    for (of_view, view) in views {
+    for (_, view) in views {
         let dialect: SqlDialect = view.dialect.parse()?;
         let mut query = parse_query(&view.sql, dialect, |query| Ok(query.clone()))?;
         let mut rewriter = Rewriter {
@@ -231,8 +182,8 @@ fn follow(
             return Err(error);
         }
         if rewriter.changed {
-            changes.push(DependentView {
-                name: of_view,
+            changes.push(Dependent {
+                id: view.id,
                 sql: Some(query.to_string()),
             });
         }
@@ -261,10 +212,7 @@ impl<F: Fn(&ast::ObjectName) -> Result<Relation>> Rewriter<'_, F> {
             return Ok(());
         };
         let reference = self.binder.stored_reference(self.binder.table_ref(name)?)?;
-        let meant = match self.binder.catalog.table(&reference)? {
-            Some(table) => Some(table.id),
-            None => self.binder.catalog.view(&reference)?.map(|view| view.id),
-        };
+        let meant = self.binder.relation_id(&reference)?;
         if meant != Some(self.id) {
             return Ok(());
         }

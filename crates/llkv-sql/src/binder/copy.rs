@@ -130,7 +130,7 @@ impl Binder<'_> {
         let mut kept = Vec::with_capacity(columns.len());
         for name in columns {
             match scope.lookup(None, &name.value) {
-                super::scope::Lookup::Found(column) => kept.push(column.clone()),
+                super::scope::Lookup::Found(found) => kept.push(found.column.clone()),
                 _ => return self.column_not_found(name, scope.names()),
             }
         }

@@ -6,7 +6,6 @@ use super::alter_texts::{self, mentions};
 use super::alter_views;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
-use super::stored_names::FoundNames;
 use super::types::is_numeric_column;
 use crate::dialect::SqlDialect;
 use hashbrown::HashSet;
@@ -440,9 +439,7 @@ impl Binder<'_> {
         if view.or_replace {
             self.replaced_view = self.catalog.view(&name)?.map(|known| known.id);
         }
-        self.found_names = Some(FoundNames::default());
-        let plan = self.bind_query(&view.query)?;
-        let mut found = self.found_names.take().unwrap_or_default();
+        let (plan, mut found) = self.with_names(|binder| binder.bind_query(&view.query))?;
         let given = view.columns.len();
         if self.dialect == SqlDialect::Llkv {
             let given = view.columns.iter().map(|column| column.name.value.as_str());

@@ -164,9 +164,7 @@ impl Binder<'_> {
             return self.named_rows(plan, alias, Some(&own.value));
         }
         let table = self.table_ref(name)?;
-        if let [own] = self.name_parts(name)?.as_slice() {
-            self.note_relation(own, &table)?;
-        }
+        self.note_relation(name, &table)?;
         if let Some(info) = self.catalog.table(&table)? {
             let plan = self.scan(&info);
             return self.rows_of_object(plan, alias, (info.id, &info.name));
@@ -221,6 +219,7 @@ impl Binder<'_> {
         if let Some((_, column)) = row_id.and_then(|at| columns.get(at)) {
             self.row_ids.insert(column.id);
         }
+        self.note_origins(info.id, columns.iter().map(|(_, column)| column.id));
         LogicalPlan::Scan(Scan {
             table: info.id,
             table_name: info.name.clone(),

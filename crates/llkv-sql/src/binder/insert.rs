@@ -242,7 +242,10 @@ impl Binder<'_> {
 
     pub(super) fn column_position(&self, info: &TableInfo, name: &ast::Ident) -> Result<usize> {
         match self.position_of(info, name) {
-            Some(position) => Ok(position),
+            Some(position) => {
+                self.note_position(name, (info.id, position));
+                Ok(position)
+            }
             None => self.column_not_found(name, info.columns.iter().map(|c| &*c.name)),
         }
     }

@@ -195,7 +195,7 @@ impl Binder<'_> {
 
     fn using_column(&self, scope: &Scope, name: &ast::Ident) -> Result<PlanColumn> {
         match scope.lookup(None, &name.value) {
-            Lookup::Found(column) => Ok(column.clone()),
+            Lookup::Found(found) => Ok(found.column.clone()),
             Lookup::Ambiguous => Err(BindError::Ambiguous {
                 kind: ObjectKind::Column,
                 name: name.value.clone(),

@@ -10,7 +10,9 @@ mod added_columns;
 mod aggregate;
 mod alter;
 mod alter_texts;
+mod alter_triggers;
 mod alter_views;
+mod altered_catalog;
 mod collated_calls;
 mod collated_sets;
 mod collations;
@@ -94,6 +96,7 @@ use llkv_result::{BindError, Result, Span};
 use llkv_types::{SqlType, TableId};
 use parameters::Parameters;
 use place::Place;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Levels of an expression tree, as bound: what is deeper would overflow a stack in some recursion above.
@@ -137,7 +140,7 @@ pub(crate) struct Binder<'a> {
     /// What is bound is a text of the catalog.
     is_stored: bool,
     /// Names that a definition has, where one is bound.
-    found_names: Option<stored_names::FoundNames>,
+    found_names: RefCell<Option<stored_names::FoundNames>>,
     /// Programs of the triggers that the statement may fire.
     triggers: triggers::TriggerPrograms,
 }
@@ -176,7 +179,7 @@ impl<'a> Binder<'a> {
             may_widen: false,
             trigger_row: None,
             is_stored: false,
-            found_names: None,
+            found_names: RefCell::new(None),
             triggers: triggers::TriggerPrograms::default(),
         }
     }

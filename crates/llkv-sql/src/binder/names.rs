@@ -1,7 +1,7 @@
 //! Identifiers: columns by name, and the nearest name for one that does not exist.
 
 use super::collations::Collated;
-use super::scope::{Lookup, Qualifier};
+use super::scope::{Lookup, Qualifier, ScopeColumn};
 use super::{Binder, frame::Clause};
 use llkv_expr::Expr;
 use llkv_plan::{TableInfo, TableRef};
@@ -12,17 +12,20 @@ use sqlparser::ast::{Ident, ObjectName};
 impl Binder<'_> {
     /// A column, or an alias of the SELECT list where those may be used.
     pub(super) fn bind_name(&mut self, parts: &[Ident]) -> Result<Expr> {
-        let (relation, name) = match parts {
-            [of @ .., name] => (self.qualifier(of)?, name),
+        let (of, name) = match parts {
+            [of @ .., name] => (of, name),
             [] => return super::invalid("an empty name"),
         };
+        let relation = self.qualifier(of)?;
         for depth in (0..self.frames.len()).rev() {
             let Some(frame) = self.frames.get(depth) else {
                 continue;
             };
             match frame.scope.lookup(relation, &name.value) {
-                Lookup::Found(column) => {
+                Lookup::Found(ScopeColumn { object, column, .. }) => {
                     let (id, ty) = (column.id, column.ty);
+                    self.note_qualifier(of, *object);
+                    self.note_name(name, id);
                     self.note_collated(Collated::column(self.collation_of_column(id)));
                     return Ok(Expr::column(id, ty));
                 }
@@ -70,10 +73,7 @@ impl Binder<'_> {
             schema: Some(schema.value.clone()),
             name: name.to_owned(),
         };
-        let object = match self.catalog.table(&table)? {
-            Some(info) => Some(info.id),
-            None => self.catalog.view(&table)?.map(|view| view.id),
-        };
+        let object = self.relation_id(&table)?;
         if object.is_none() && self.catalog.system_view(&table)?.is_none() {
             return Err(BindError::NotFound {
                 kind: ObjectKind::Table,

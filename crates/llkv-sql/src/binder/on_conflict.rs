@@ -115,6 +115,7 @@ impl Binder<'_> {
             ..column.clone()
         });
         self.note_collations(source, info);
+        self.note_origins(info.id, source.iter().map(|column| column.id));
         let mut excluded = Scope::of_relation(Some("excluded"), excluded.collect());
         for column in &mut excluded.columns {
             column.hidden = true;

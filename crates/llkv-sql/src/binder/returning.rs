@@ -77,13 +77,15 @@ impl Binder<'_> {
     /// New columns, one for each of the table.
     pub(super) fn columns_of(&mut self, info: &TableInfo) -> Vec<PlanColumn> {
         let columns = info.columns.iter();
-        columns
+        let columns: Vec<PlanColumn> = columns
             .map(|of_table| {
                 let name = of_table.name.clone();
                 let column = self.new_column(name, of_table.ty, of_table.nullable);
                 self.note_column(&column, of_table);
                 column
             })
-            .collect()
+            .collect();
+        self.note_origins(info.id, columns.iter().map(|column| column.id));
+        columns
     }
 }

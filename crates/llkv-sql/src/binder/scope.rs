@@ -35,7 +35,7 @@ pub(super) struct Qualifier<'n> {
 /// What a name was found to be.
 pub(super) enum Lookup<'s> {
     /// One column.
-    Found(&'s PlanColumn),
+    Found(&'s ScopeColumn),
     /// More than one.
     Ambiguous,
     /// None.
@@ -87,7 +87,7 @@ impl Scope {
 
     /// A column by its name and, where given, its relation's.
     pub(super) fn lookup(&self, relation: Option<Qualifier<'_>>, name: &str) -> Lookup<'_> {
-        let mut found: Option<&PlanColumn> = None;
+        let mut found: Option<&ScopeColumn> = None;
         for candidate in &self.columns {
             let fits = candidate.column.name.eq_ignore_ascii_case(name)
                 && match relation {
@@ -98,8 +98,8 @@ impl Scope {
                 continue;
             }
             match found {
-                Some(first) if first.id != candidate.column.id => return Lookup::Ambiguous,
-                _ => found = Some(&candidate.column),
+                Some(first) if first.column.id != candidate.column.id => return Lookup::Ambiguous,
+                _ => found = Some(candidate),
             }
         }
         found.map_or(Lookup::Missing, Lookup::Found)

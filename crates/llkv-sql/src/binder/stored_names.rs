@@ -3,8 +3,11 @@
 
 use super::sequences::{reference_of, sequence_name_mut};
 use super::{Binder, alter_texts};
+use hashbrown::HashMap;
+use llkv_expr::ColumnId;
 use llkv_plan::TableRef;
 use llkv_result::{Error, Result};
+use llkv_types::TableId;
 use sqlparser::ast::{self, Ident, ObjectName, ObjectNamePart, VisitMut, VisitorMut};
 use sqlparser::tokenizer::Span;
 use std::ops::ControlFlow;
@@ -12,16 +15,28 @@ use std::ops::ControlFlow;
 const MAIN: &str = "main";
 const TEMPORARY: &str = "temp";
 
-/// Names of relations, by their places in the text, with the schemas other than `main` in which they were found.
+/// What the names of a text were found to be, by their places in it.
 #[derive(Debug, Default)]
 pub(super) struct FoundNames {
-    names: Vec<(Span, String)>,
+    /// Names of relations, with the schemas other than `main` in which they were found.
+    schemas: Vec<(Span, String)>,
+    /// Names of tables and views, before columns too.
+    pub(super) relations: Vec<(Ident, TableId)>,
+    /// Names of columns, with the table or view and the position there.
+    pub(super) columns: Vec<(Ident, (TableId, usize))>,
+    /// Columns of tables in the plan.
+    origins: HashMap<ColumnId, (TableId, usize)>,
 }
 
 impl FoundNames {
     /// True where one of them is that of a temporary object.
     pub(super) fn has_temporary(&self) -> bool {
-        self.names.iter().any(|(_, schema)| schema == TEMPORARY)
+        self.schemas.iter().any(|(_, schema)| schema == TEMPORARY)
+    }
+
+    /// The schemas that are missing before names, by the places where they belong.
+    pub(super) fn into_schemas(self) -> Vec<(Span, String)> {
+        self.schemas
     }
 }
 
@@ -30,7 +45,7 @@ impl VisitorMut for FoundNames {
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
         if let [ObjectNamePart::Identifier(own)] = name.0.as_slice()
-            && let Some((_, schema)) = self.names.iter().find(|(span, _)| *span == own.span)
+            && let Some((_, schema)) = self.schemas.iter().find(|(span, _)| *span == own.span)
         {
             let schema = alter_texts::ident(schema);
             name.0.insert(0, ObjectNamePart::Identifier(schema));
@@ -91,7 +106,15 @@ impl Binder<'_> {
     }
 
     fn is_relation(&self, reference: &TableRef) -> Result<bool> {
-        Ok(self.catalog.table(reference)?.is_some() || self.catalog.view(reference)?.is_some())
+        Ok(self.relation_id(reference)?.is_some())
+    }
+
+    /// The table or view of a name.
+    pub(super) fn relation_id(&self, reference: &TableRef) -> Result<Option<TableId>> {
+        Ok(match self.catalog.table(reference)? {
+            Some(table) => Some(table.id),
+            None => self.catalog.view(reference)?.map(|view| view.id),
+        })
     }
 
     /// The schema other than `main` in which something is found by a name without one.
@@ -112,16 +135,69 @@ impl Binder<'_> {
         Ok(None)
     }
 
-    /// Where a definition is bound, remembers what a name in it was found to be.
-    pub(super) fn note_relation(&mut self, name: &Ident, reference: &TableRef) -> Result<()> {
-        if self.found_names.is_none() {
+    /// Where a definition is bound, remembers what the name of a relation in it was found to be.
+    pub(super) fn note_relation(&self, name: &ObjectName, reference: &TableRef) -> Result<()> {
+        if self.found_names.borrow().is_none() {
             return Ok(());
         }
-        let schema = self.other_schema(reference, |reference| self.is_relation(reference))?;
-        if let (Some(found), Some(schema)) = (&mut self.found_names, schema) {
-            found.names.push((name.span, schema));
+        let parts = self.name_parts(name)?;
+        let schema = match parts.as_slice() {
+            [_] => self.other_schema(reference, |reference| self.is_relation(reference))?,
+            _ => None,
+        };
+        let object = self.relation_id(reference)?;
+        if let (Some(found), Some(own)) = (&mut *self.found_names.borrow_mut(), parts.last()) {
+            found
+                .schemas
+                .extend(schema.map(|schema| (own.span, schema)));
+            let own = (*own).clone();
+            found.relations.extend(object.map(|object| (own, object)));
         }
         Ok(())
+    }
+
+    /// The same of the name of a table or view before that of a column.
+    pub(super) fn note_qualifier(&self, of: &[Ident], object: Option<TableId>) {
+        if let (Some(found), Some(name), Some(object)) =
+            (&mut *self.found_names.borrow_mut(), of.last(), object)
+        {
+            found.relations.push((name.clone(), object));
+        }
+    }
+
+    /// The same of the name of a column of a table.
+    pub(super) fn note_position(&self, name: &Ident, place: (TableId, usize)) {
+        if let Some(found) = &mut *self.found_names.borrow_mut() {
+            found.columns.push((name.clone(), place));
+        }
+    }
+
+    /// The same of the name of a column of the rows that are there.
+    pub(super) fn note_name(&self, name: &Ident, column: ColumnId) {
+        if let Some(found) = &mut *self.found_names.borrow_mut()
+            && let Some(place) = found.origins.get(&column)
+        {
+            found.columns.push((name.clone(), *place));
+        }
+    }
+
+    /// Columns that are those of a table, in its order.
+    pub(super) fn note_origins(&self, table: TableId, columns: impl Iterator<Item = ColumnId>) {
+        if let Some(found) = &mut *self.found_names.borrow_mut() {
+            let places = columns.zip((0..).map(|position| (table, position)));
+            found.origins.extend(places);
+        }
+    }
+
+    /// What names are found to be while something is bound.
+    pub(super) fn with_names<R>(
+        &mut self,
+        bind: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<(R, FoundNames)> {
+        let outer = self.found_names.replace(Some(FoundNames::default()));
+        let bound = bind(self);
+        let found = self.found_names.replace(outer);
+        Ok((bound?, found.unwrap_or_default()))
     }
 
     /// Puts schemas before the names of sequences in a definition.

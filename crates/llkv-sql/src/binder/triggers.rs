@@ -6,6 +6,7 @@
 //! names may come, go and change in between, as in SQLite.
 
 use super::Binder;
+use super::alter_triggers::{self, On};
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
 use super::statement::words_of;
@@ -17,7 +18,7 @@ use llkv_expr::{Expr, SortKey};
 use llkv_plan::{
     CascadeTarget, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, Sort, TableInfo,
     TableRef, TriggerCall, TriggerCondition, TriggerDefinition, TriggerInfo, TriggerProgram,
-    Triggers,
+    Triggers, ViewInfo,
 };
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Collation, Scalar, SqlType, TableId, TriggerEvent, TriggerTime};
@@ -27,6 +28,7 @@ use std::sync::Arc;
 /// The row that a trigger fires for, as its text names it.
 #[derive(Debug, Clone)]
 pub(super) struct TriggerRow {
+    table: TableId,
     event: TriggerEvent,
     columns: Vec<(String, SqlType, Collation)>,
     /// The column that `rowid` means too.
@@ -56,9 +58,9 @@ impl Binder<'_> {
     pub(super) fn bind_create_trigger(&mut self, text: &TriggerText) -> Result<PlanStatement> {
         let table = self.table_ref(&text.table)?;
         let on_view = text.time == TriggerTime::InsteadOf;
-        let found = match (self.catalog.table(&table)?, self.catalog.view(&table)?) {
-            (Some(info), _) if !on_view => info.id,
-            (None, Some(view)) if on_view => view.id,
+        let on = match (self.catalog.table(&table)?, self.catalog.view(&table)?) {
+            (Some(info), _) if !on_view => On::Table(info),
+            (None, Some(view)) if on_view => On::View(view),
             (None, None) => return self.table_not_found(&table, &text.table),
             (Some(_), _) => {
                 let message = "INSTEAD OF is for views; a table has BEFORE and AFTER triggers";
@@ -69,15 +71,17 @@ impl Binder<'_> {
                 return self.invalid(message, &text.table);
             }
         };
+        let (sql, of_temporary) = alter_triggers::with_schemas(self, text, &on)?;
         Ok(PlanStatement::CreateTrigger {
             definition: TriggerDefinition {
                 name: self.table_ref(&text.name)?,
-                table: found,
+                table: on.id(),
                 time: text.time,
                 event: text.event,
-                sql: self.source.text().to_owned(),
+                sql,
                 dialect: self.dialect.name().to_owned(),
-                temporary: text.temporary,
+                // Others could not read what a temporary table has.
+                temporary: text.temporary || of_temporary,
             },
             if_not_exists: text.if_not_exists,
         })
@@ -102,13 +106,8 @@ impl Binder<'_> {
         if_exists: bool,
     ) -> Result<()> {
         let reference = self.table_ref(table)?;
-        let id = match (
-            self.catalog.table(&reference)?,
-            self.catalog.view(&reference)?,
-        ) {
-            (Some(info), _) => info.id,
-            (None, Some(view)) => view.id,
-            (None, None) => return self.table_not_found(&reference, table),
+        let Some(id) = self.relation_id(&reference)? else {
+            return self.table_not_found(&reference, table);
         };
         let triggers = self.catalog.triggers(id);
         let is_it = |info: &TriggerInfo| info.name.eq_ignore_ascii_case(&trigger.name);
@@ -157,6 +156,10 @@ impl Binder<'_> {
         events: &[TriggerEvent],
         changed: &[usize],
     ) -> Result<Option<Triggers>> {
+        // What a text of the catalog names does not depend on what it sets off.
+        if self.found_names.borrow().is_some() {
+            return Ok(None);
+        }
         let infos = self.catalog.triggers(relation.id);
         let mut calls = Vec::new();
         for info in infos.iter().filter(|info| events.contains(&info.event)) {
@@ -207,15 +210,7 @@ impl Binder<'_> {
                 condition: None,
                 steps: Vec::new(),
             });
-            let row = TriggerRow {
-                event: info.event,
-                row_id: self.row_id_position(relation),
-                columns: relation
-                    .columns
-                    .iter()
-                    .map(|column| (column.name.to_string(), column.ty, column.collation))
-                    .collect(),
-            };
+            let row = self.row_of_trigger(info.event, relation);
             self.triggers.open += 1;
             let bound = self.of_catalog(dialect, |binder| {
                 binder.trigger_row = Some(row);
@@ -231,7 +226,20 @@ impl Binder<'_> {
         })
     }
 
-    fn bind_program(
+    /// The row that a trigger of a table fires for.
+    pub(super) fn row_of_trigger(&self, event: TriggerEvent, relation: &TableInfo) -> TriggerRow {
+        let columns = relation.columns.iter();
+        TriggerRow {
+            table: relation.id,
+            event,
+            row_id: self.row_id_position(relation),
+            columns: columns
+                .map(|column| (column.name.to_string(), column.ty, column.collation))
+                .collect(),
+        }
+    }
+
+    pub(super) fn bind_program(
         &mut self,
         text: &TriggerText,
     ) -> Result<(Option<TriggerCondition>, Vec<PlanStatement>)> {
@@ -323,6 +331,7 @@ impl Binder<'_> {
         let position = row.columns.iter().position(of_name);
         let position = position.or_else(|| row.row_id.filter(|_| self.means_row_id(name)))?;
         let (_, ty, collation) = row.columns.get(position)?;
+        self.note_position(name, (row.table, position));
         let first = match is_new && row.event.has_old() {
             true => row.columns.len(),
             false => 0,
@@ -374,17 +383,27 @@ impl Binder<'_> {
         event: TriggerEvent,
     ) -> Result<Changed> {
         let reference = self.table_ref(name)?;
+        self.note_relation(name, &reference)?;
         if let Some(info) = self.catalog.table(&reference)? {
             return Ok(Changed::Table(info));
         }
-        let fires = |view: &llkv_plan::ViewInfo| {
+        let fires = |view: &ViewInfo| {
             let triggers = self.catalog.triggers(view.id);
             triggers.iter().any(|trigger| trigger.event == event)
         };
         let Some(view) = self.catalog.view(&reference)?.filter(|view| fires(view)) else {
             return self.no_target(&reference, name);
         };
-        let plan = self.bind_view(&view)?;
+        let (info, plan) = self.view_as_table(&view)?;
+        Ok(Changed::View(info, plan))
+    }
+
+    /// A view as the table that its triggers take it for, and its rows.
+    pub(super) fn view_as_table(
+        &mut self,
+        view: &ViewInfo,
+    ) -> Result<(Arc<TableInfo>, LogicalPlan)> {
+        let plan = self.bind_view(view)?;
         let columns = plan.columns();
         let columns = columns
             .iter()
@@ -407,7 +426,7 @@ impl Binder<'_> {
             checks: Vec::new(),
             dialect: self.dialect.name().to_owned(),
         };
-        Ok(Changed::View(Arc::new(info), plan))
+        Ok((Arc::new(info), plan))
     }
 }
 

@@ -58,7 +58,7 @@ impl Binder<'_> {
         let trigger_row = self.trigger_row.take();
         let found_names = self.found_names.take();
         let result = f(self);
-        self.found_names = found_names;
+        self.found_names.replace(found_names);
         self.trigger_row = trigger_row;
         self.null_order = null_order;
         self.dialect = own;

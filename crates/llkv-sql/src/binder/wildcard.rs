@@ -21,7 +21,13 @@ impl Binder<'_> {
             None => self.expand_star(None, options)?,
             Some(SelectItemQualifiedWildcardKind::ObjectName(name)) => {
                 let parts: Vec<ast::Ident> = self.name_parts(name)?.into_iter().cloned().collect();
-                self.expand_star(self.qualifier(&parts)?, name)?
+                let relation = self.qualifier(&parts)?;
+                if let Some(frame) = self.frames.last() {
+                    let mut columns = frame.scope.columns.iter();
+                    let own = columns.find(|own| relation.is_some_and(|of| own.is_of(of)));
+                    self.note_qualifier(&parts, own.and_then(|own| own.object));
+                }
+                self.expand_star(relation, name)?
             }
             Some(SelectItemQualifiedWildcardKind::Expr(expr)) => {
                 return self.unsupported("* of an expression", expr);

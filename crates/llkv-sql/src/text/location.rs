@@ -57,7 +57,7 @@ impl<'a> SourceText<'a> {
     }
 
     /// Lines and columns count from 1; a column is a character.
-    fn byte(self, location: Location) -> Option<usize> {
+    pub(crate) fn byte(self, location: Location) -> Option<usize> {
         let mut line_start = 0;
         for _ in 1..location.line {
             line_start += self.text[line_start..].find('\n')? + 1;

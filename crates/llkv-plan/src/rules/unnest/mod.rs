@@ -22,6 +22,7 @@ use crate::{
     Apply, ApplyKind, Limit, LogicalPlan, PlanColumn, Projection, Rule, RuleContext, Shared,
 };
 use attach::{Link, attach};
+use llkv_compute::functions::lookup;
 use llkv_expr::Expr;
 use llkv_result::Result;
 use llkv_types::SqlType;
@@ -153,20 +154,29 @@ fn computed(
 }
 
 /// Values that are equal and not the same, as 2 and 2.0 where values carry their types, or a month and 30 days: the subquery is
-/// evaluated for both. What tells them apart, their text, is one more correlated column. (Zeros of both signs are one key.)
+/// evaluated for both. What tells them apart, their type or their text, is one more correlated column. (Zeros of both signs are
+/// one key.)
 fn told_apart(
     outer: LogicalPlan,
     correlated: &mut ColumnSet,
     context: &mut RuleContext<'_>,
 ) -> LogicalPlan {
     let columns = outer.columns();
-    let differ = |own: &&PlanColumn| matches!(own.ty, SqlType::Variant | SqlType::Interval);
     let read = columns.iter().filter(|own| correlated.contains(own.id));
-    let texts = read.filter(differ).map(|own| Projection {
-        column: context.fresh("text", SqlType::Text, true),
-        expr: column(own).cast(SqlType::Text),
+    let difference = |own: &PlanColumn| match own.ty {
+        SqlType::Interval => Some(column(own).cast(SqlType::Text)),
+        SqlType::Variant => Some(Expr::Function {
+            function: lookup("typeof")?,
+            args: vec![column(own)],
+            ty: SqlType::Text,
+        }),
+        _ => None,
+    };
+    let differences = read.filter_map(difference).map(|expr| Projection {
+        column: context.fresh("difference", SqlType::Text, true),
+        expr,
     });
-    let projections: Vec<Projection> = texts.collect();
+    let projections: Vec<Projection> = differences.collect();
     if projections.is_empty() {
         return outer;
     }
