@@ -59,13 +59,7 @@ impl Binder<'_> {
                 list,
                 negated,
             } => self.bind_in_list(value, list, *negated, expr),
-            E::InSubquery {
-                expr: value,
-                subquery,
-                negated,
-            } => self.bind_in_subquery(value, subquery, *negated, expr),
-            E::Exists { subquery, negated } => self.bind_exists(subquery, *negated),
-            E::Subquery(query) => self.bind_scalar_subquery(query, expr),
+            E::InSubquery { .. } | E::Exists { .. } | E::Subquery(_) => self.bind_subquery(expr),
             E::AnyOp { .. } | E::AllOp { .. } => self.bind_quantified(expr),
             E::Like { .. } | E::ILike { .. } => self.bind_like(expr),
             E::Case {

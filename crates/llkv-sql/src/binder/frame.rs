@@ -1,11 +1,12 @@
 //! A frame: the rows that the expressions of one query see, and what was met while binding them.
 
+use super::collations::Collated;
 use super::scope::Scope;
 use super::select::SelectItem;
 use super::windows::WindowDraft;
 use arrow::array::RecordBatch;
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
-use llkv_plan::{Apply, ApplyKind, LogicalPlan, PlanColumn, Projection};
+use llkv_plan::{Apply, ApplyKind, ColumnSet, LogicalPlan, PlanColumn, Projection};
 use sqlparser::ast;
 use std::rc::Rc;
 
@@ -38,6 +39,11 @@ impl Clause {
             self,
             Self::Select | Self::Having | Self::OrderBy | Self::Qualify
         )
+    }
+
+    /// True where expressions see groups, or make them.
+    pub(super) const fn is_above_where(self) -> bool {
+        self.takes_aggregates() || matches!(self, Self::GroupBy)
     }
 
     pub(super) const fn takes_windows(self) -> bool {
@@ -88,6 +94,36 @@ impl PendingApply {
         }
     }
 
+    /// True where it gives the same each time, and reads no parameter: those are numbered as they are met.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        fn is_fixed(plan: &LogicalPlan) -> bool {
+            let mut fixed = true;
+            plan.for_each_expr(&mut |expr| fixed &= is_fixed_value(expr));
+            plan.for_each_input(&mut |input| fixed = fixed && is_fixed(input));
+            fixed
+        }
+        fn is_fixed_value(expr: &Expr) -> bool {
+            let mut fixed = !expr.is_volatile();
+            expr.visit(&mut |part| fixed &= !matches!(part, Expr::Parameter { .. }));
+            fixed
+        }
+        is_fixed(&self.inner) && self.needle().iter().all(is_fixed_value)
+    }
+
+    /// The columns that it reads of the rows that it is applied to.
+    pub(super) fn read_columns(&self) -> ColumnSet {
+        let mut read = self.inner.free_columns();
+        self.needle().iter().for_each(|part| read.insert_expr(part));
+        read
+    }
+
+    fn needle(&self) -> &[Expr] {
+        match &self.kind {
+            ApplyKind::In { needle, .. } => needle,
+            _ => &[],
+        }
+    }
+
     /// The columns that stand for the subquery.
     pub(super) fn values(&self) -> Vec<ColumnId> {
         match &self.kind {
@@ -102,6 +138,14 @@ impl PendingApply {
     }
 }
 
+/// An expression with a subquery, as it is written, and its value.
+#[derive(Debug)]
+pub(super) struct KnownSubquery {
+    pub(super) text: ast::Expr,
+    pub(super) value: Expr,
+    pub(super) collated: Collated,
+}
+
 /// The rows that the expressions of one query see.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -112,6 +156,8 @@ pub(super) struct Frame {
     pub(super) pending: Vec<PendingApply>,
     /// Subqueries in arguments of aggregates and in GROUP BY: applied before grouping.
     pub(super) row_pending: Vec<PendingApply>,
+    /// Subqueries that wait, as they are written, with their values.
+    pub(super) known: Vec<KnownSubquery>,
     /// Aggregate calls met so far.
     pub(super) aggregates: Vec<(PlanColumn, AggregateExpr)>,
     /// Calls of GROUPING met so far, with their arguments.
@@ -136,6 +182,7 @@ impl Frame {
             clause,
             pending: Vec::new(),
             row_pending: Vec::new(),
+            known: Vec::new(),
             aggregates: Vec::new(),
             groupings: Vec::new(),
             windows: Vec::new(),

@@ -38,6 +38,11 @@ impl Binder<'_> {
             }
             return Ok(rows);
         }
+        if item.joins.iter().any(|join| is_lateral(&join.relation)) {
+            return self.beside(left, ApplyKind::Cross, |binder| {
+                binder.bind_table_with_joins(item, None)
+            });
+        }
         let right = self.bind_table_with_joins(item, None)?;
         self.refuse_same_relations(&left.1, &right.1, item)?;
         Ok(cross(left, right))
@@ -82,10 +87,20 @@ impl Binder<'_> {
         relation: &TableFactor,
         kind: ApplyKind,
     ) -> Result<Rows> {
+        self.beside(outer, kind, |binder| binder.bind_relation(relation))
+    }
+
+    /// For each row of `outer` the rows that are bound beside it, and may refer to it.
+    fn beside(
+        &mut self,
+        outer: Rows,
+        kind: ApplyKind,
+        bind: impl FnOnce(&mut Self) -> Result<Rows>,
+    ) -> Result<Rows> {
         let (plan, scope) = outer;
         self.frames
             .push(Frame::new(scope, LogicalPlan::one_row(), Clause::Row));
-        let inner = self.bind_relation(relation);
+        let inner = bind(self);
         let scope = self
             .frames
             .pop()

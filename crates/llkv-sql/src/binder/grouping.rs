@@ -11,8 +11,8 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, ColumnId, Expr, UnaryOp};
 use llkv_plan::{
-    Aggregate, ApplyKind, Expand, Join, JoinKind, LogicalPlan, PlanColumn, Project, Projection,
-    Values,
+    Aggregate, ApplyKind, ColumnSet, Expand, Join, JoinKind, LogicalPlan, PlanColumn, Project,
+    Projection, Values,
 };
 use llkv_result::{BindError, Error, Result};
 use llkv_types::{Scalar, SqlType};
@@ -101,13 +101,23 @@ impl Binder<'_> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
-        let used: Vec<ColumnId> = groups.iter().flat_map(Expr::columns).collect();
+        let mut used = ColumnSet::new();
+        groups.iter().for_each(|group| used.insert_expr(group));
+        // The last first: one may read the values of those before it.
+        let mut needed = Vec::with_capacity(frame.pending.len());
+        for pending in frame.pending.iter().rev() {
+            let is_needed = pending.values().iter().any(|id| used.contains(*id));
+            if is_needed {
+                used.extend(&pending.read_columns());
+            }
+            needed.push(is_needed);
+        }
         for pending in std::mem::take(&mut frame.pending) {
-            if !pending.values().iter().any(|id| used.contains(id)) {
+            if needed.pop() != Some(true) {
                 frame.pending.push(pending);
                 continue;
             }
-            let read = pending.inner.free_columns();
+            let read = pending.read_columns();
             if let Some((column, _)) = frame.aggregates.iter().find(|(c, _)| read.contains(c.id)) {
                 return Err(BindError::Grouping {
                     message: format!("{} is not allowed in GROUP BY", column.name),

@@ -258,6 +258,7 @@ impl Binder<'_> {
         if let (Some(frame), Some(of_list)) = (self.frames.last_mut(), of_list) {
             let of_where = std::mem::take(&mut frame.pending);
             if frame.alias_used {
+                frame.known.clear();
                 frame.row_pending.extend(of_list);
                 frame.row_pending.extend(of_where);
                 frame.flush_rows();

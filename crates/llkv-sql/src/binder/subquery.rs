@@ -1,7 +1,7 @@
 //! Subqueries in expressions: each becomes an `Apply` on the rows of its frame.
 
 use super::Binder;
-use super::frame::PendingApply;
+use super::frame::{KnownSubquery, PendingApply};
 use super::predicates::negate;
 use llkv_expr::Expr;
 use llkv_plan::{ApplyKind, LogicalPlan, PlanColumn, Project, Projection};
@@ -10,12 +10,48 @@ use llkv_types::{Scalar, SqlType};
 use sqlparser::ast;
 
 impl Binder<'_> {
+    /// A subquery in an expression. Written twice among what sees groups, or makes them, it is one value: computed once, and one key
+    /// of GROUP BY.
+    pub(super) fn bind_subquery(&mut self, node: &ast::Expr) -> Result<Expr> {
+        let frame = self.frames.last().filter(|f| f.clause.is_above_where());
+        let known = frame.and_then(|frame| frame.known.iter().find(|known| known.text == *node));
+        if let Some(KnownSubquery {
+            value, collated, ..
+        }) = known
+        {
+            let (value, collated) = (value.clone(), *collated);
+            self.note_collated(collated);
+            return Ok(value);
+        }
+        let waiting = self.frames.last().map_or(0, |frame| frame.pending.len());
+        let value = match node {
+            ast::Expr::InSubquery {
+                expr,
+                subquery,
+                negated,
+            } => self.bind_in_subquery(expr, subquery, *negated, node)?,
+            ast::Expr::Exists { subquery, negated } => self.bind_exists(subquery, *negated)?,
+            ast::Expr::Subquery(query) => self.bind_scalar_subquery(query, node)?,
+            other => return self.unsupported("a subquery of this kind", other),
+        };
+        let collated = self.collated_last();
+        if let Some(frame) = self.frames.last_mut()
+            && frame.clause.is_above_where()
+            && let Some(added) = frame.pending.get(waiting..)
+            && added.iter().all(PendingApply::may_be_repeated)
+        {
+            let (text, value) = (node.clone(), value.clone());
+            frame.known.push(KnownSubquery {
+                text,
+                value,
+                collated,
+            });
+        }
+        Ok(value)
+    }
+
     /// `(SELECT ...)` as a value.
-    pub(super) fn bind_scalar_subquery(
-        &mut self,
-        query: &ast::Query,
-        node: &ast::Expr,
-    ) -> Result<Expr> {
+    fn bind_scalar_subquery(&mut self, query: &ast::Query, node: &ast::Expr) -> Result<Expr> {
         let inner = self.bind_query(query)?;
         let columns = inner.columns();
         let [column] = columns.as_slice() else {
