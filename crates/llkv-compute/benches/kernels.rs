@@ -13,7 +13,7 @@ use arrow::array::{
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use llkv_compute::coercion::binary_signature;
 use llkv_compute::{Groups, PreparedExpr, RowsByGroup, create_accumulator, hash_columns};
-use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, ColumnId, Expr};
+use llkv_expr::{AggregateExpr, AggregateFunction, BinaryOp, ColumnId, Expr, LikeCase};
 use llkv_types::{BATCH_ROWS, Scalar, SqlType};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ fn expressions(c: &mut Criterion) {
         expr: Box::new(col(4, SqlType::Text)),
         pattern: Box::new(Expr::Literal(Scalar::Text(pattern.into()))),
         escape: None,
-        case_insensitive: false,
+        case: LikeCase::Matters,
         negated: false,
     };
     let case = Expr::Case {

@@ -36,6 +36,12 @@ impl StatementContext {
             last_row_id: 0,
         }
     }
+
+    /// That of the statement which runs on this thread; without a session, that of this moment.
+    #[must_use]
+    pub fn current() -> Self {
+        CURRENT.get().unwrap_or_else(Self::now)
+    }
 }
 
 /// Microseconds since 1970-01-01 UTC, by the clock of [`within_clock`], or else the machine's.
@@ -94,11 +100,6 @@ pub(crate) fn current_clock() -> Option<Arc<dyn Clock>> {
     CLOCK.with_borrow(Clone::clone)
 }
 
-/// The running statement's context; without a session, that of this moment.
-pub(crate) fn current() -> StatementContext {
-    CURRENT.get().unwrap_or_else(StatementContext::now)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,8 +111,11 @@ mod tests {
             ..StatementContext::now()
         };
         within_statement(with(1), || {
-            assert_eq!(within_statement(with(2), || current().changes), 2);
-            assert_eq!(current().changes, 1);
+            assert_eq!(
+                within_statement(with(2), || StatementContext::current().changes),
+                2
+            );
+            assert_eq!(StatementContext::current().changes, 1);
         });
         assert_eq!(CURRENT.get(), None);
     }

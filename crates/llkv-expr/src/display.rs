@@ -1,6 +1,6 @@
 //! Expressions as text, for EXPLAIN and error messages.
 
-use crate::{BinaryOp, CastMode, ColumnId, Expr, InList, UnaryOp};
+use crate::{BinaryOp, CastMode, ColumnId, Expr, InList, LikeCase, UnaryOp};
 use arrow::array::Array;
 use llkv_types::{Scalar, SqlType};
 use std::fmt;
@@ -134,11 +134,14 @@ impl fmt::Display for Expr {
                 expr,
                 pattern,
                 escape,
-                case_insensitive,
+                case,
                 negated,
             } => {
                 let not = if *negated { "NOT " } else { "" };
-                let like = if *case_insensitive { "ILIKE" } else { "LIKE" };
+                let like = match case {
+                    LikeCase::Matters => "LIKE",
+                    LikeCase::Ignored | LikeCase::IgnoredInAscii => "ILIKE",
+                };
                 write!(f, "{} {not}{like} {}", Operand(expr), Operand(pattern))?;
                 escape.map_or(Ok(()), |c| write!(f, " ESCAPE '{c}'"))
             }

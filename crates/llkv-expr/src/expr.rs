@@ -125,6 +125,17 @@ impl BinaryOp {
     }
 }
 
+/// Which letters LIKE takes for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LikeCase {
+    /// Each stands for itself: LIKE.
+    Matters,
+    /// Capital and small letters: ILIKE.
+    Ignored,
+    /// Capital and small letters of ASCII: LIKE of SQLite, where a pattern that ends in its escape character matches nothing.
+    IgnoredInAscii,
+}
+
 /// What a cast does with a value that has no counterpart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CastMode {
@@ -233,8 +244,8 @@ pub enum Expr {
         pattern: Box<Expr>,
         /// Escape character.
         escape: Option<char>,
-        /// ILIKE.
-        case_insensitive: bool,
+        /// Which letters are one: ILIKE, and LIKE of SQLite.
+        case: LikeCase,
         /// NOT LIKE.
         negated: bool,
     },

@@ -22,7 +22,7 @@ mod walk;
 mod window;
 
 pub use aggregate::{AggregateExpr, AggregateFunction};
-pub use expr::{BinaryOp, CastMode, ColumnId, Expr, InList, UnaryOp};
+pub use expr::{BinaryOp, CastMode, ColumnId, Expr, InList, LikeCase, UnaryOp};
 pub use function::{
     Dialects, FunctionArgs, Kernel, NullHandling, Resolve, ScalarFunction, Signature, Volatility,
 };

@@ -104,7 +104,7 @@ const JSON_DIGITS: u8 = 15;
 fn text_form(data_type: &DataType, json: bool) -> DataType {
     match data_type {
         DataType::Interval(_) | DataType::BinaryView => DataType::Utf8,
-        other if variant::is_variant(other) => DataType::Utf8,
+        other if variant::is_variant(other) && !json => DataType::Utf8,
         DataType::Decimal64(p, _) | DataType::Decimal128(p, _) if json && *p > JSON_DIGITS => {
             DataType::Utf8
         }
@@ -135,7 +135,11 @@ pub(crate) fn to_text_form(batch: &RecordBatch, schema: &SchemaRef) -> Result<Re
                 true => llkv_compute::cast(column, SqlType::Text, CastMode::Strict),
                 false => Ok(Arc::clone(column)),
             },
-            DataType::BinaryView => Ok(hexadecimal(column)),
+            DataType::BinaryView => {
+                let texts = column.as_binary_view().iter();
+                let texts = texts.map(|bytes| bytes.map(hexadecimal));
+                Ok(Arc::new(texts.collect::<StringArray>()) as ArrayRef)
+            }
             DataType::Struct(_) => shown(column),
             DataType::Interval(_) => displayed(column),
             _ => Ok(arrow::compute::cast(column, field.data_type())?),
@@ -176,17 +180,13 @@ fn is_beyond_writers(column: &ArrayRef) -> bool {
     micros.is_some_and(|micros| micros.iter().flatten().any(|value| is_far(&value)))
 }
 
-fn hexadecimal(column: &ArrayRef) -> ArrayRef {
-    let text = column.as_binary_view().iter().map(|value| {
-        value.map(|bytes| {
-            bytes.iter().fold(String::from("\\x"), |mut text, byte| {
-                text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-                text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-                text
-            })
-        })
-    });
-    Arc::new(text.collect::<StringArray>())
+/// A blob as its text: `\x` and two digits for each byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("\\x"), |mut text, byte| {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+        text
+    })
 }
 
 /// Values that carry their own type, each as the text of it.

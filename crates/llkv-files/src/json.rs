@@ -215,7 +215,7 @@ impl Column {
                 b.append_value(*v);
             }
             (Self::Float64(b), Some(BorrowedValue::String(text))) => match text.parse::<f64>() {
-                // As they are written: see `json_numbers`.
+                // As they are written: see `json_values`.
                 Ok(v) if !v.is_finite() => b.append_value(v),
                 _ => return false,
             },

@@ -29,7 +29,7 @@ mod error;
 mod format;
 mod ipc;
 mod json;
-mod json_numbers;
+mod json_values;
 mod parquet;
 mod sink;
 

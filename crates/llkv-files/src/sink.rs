@@ -4,7 +4,7 @@ use crate::convert::{text_schema, to_text_form};
 use crate::csv::quoted::{marked, quoted};
 use crate::error::{io, malformed};
 use crate::format::{delimiter_of, format_of};
-use crate::json_numbers::FloatEncoders;
+use crate::json_values::ValueEncoders;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_csv::writer::{Writer as CsvWriter, WriterBuilder as CsvBuilder};
@@ -176,7 +176,7 @@ impl<W: Write + Send> Encoder<W> {
             }
             FileFormat::Json => {
                 let builder = JsonBuilder::new().with_explicit_nulls(true);
-                let builder = builder.with_encoder_factory(Arc::new(FloatEncoders));
+                let builder = builder.with_encoder_factory(Arc::new(ValueEncoders));
                 Self::Json(Box::new(builder.build(writer)), text_schema(schema, true))
             }
             FileFormat::Parquet => {

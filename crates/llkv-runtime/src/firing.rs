@@ -3,7 +3,7 @@
 use crate::RuntimeSession;
 use crate::transaction::{Failure, Transaction};
 use arrow::array::RecordBatch;
-use llkv_compute::fold;
+use llkv_compute::{StatementContext, fold, within_statement};
 use llkv_plan::{ConflictAction, TriggerCondition, TriggerProgram, Triggers};
 use llkv_result::{Error, EvalError, ExecError, RaiseAction, Result, StatementResult};
 use llkv_types::{RowId, Scalar, TableId, TriggerEvent, TriggerTime};
@@ -173,16 +173,25 @@ impl RuntimeSession {
             let Some(step) = program.step(at, row)? else {
                 break;
             };
-            if let StatementResult::Select(rows) = self.run(transaction, Box::new(step))? {
-                for batch in rows {
-                    batch.map_err(Error::from_arrow)?;
+            within_statement(context_of(transaction), || {
+                if let StatementResult::Select(rows) = self.run(transaction, Box::new(step))? {
+                    for batch in rows {
+                        batch.map_err(Error::from_arrow)?;
+                    }
                 }
-            }
+                Ok::<(), Error>(())
+            })?;
         }
         Ok(())
     }
 
     fn holds(&mut self, transaction: &Transaction, condition: TriggerCondition) -> Result<bool> {
+        within_statement(context_of(transaction), || {
+            self.is_true(transaction, condition)
+        })
+    }
+
+    fn is_true(&mut self, transaction: &Transaction, condition: TriggerCondition) -> Result<bool> {
         let value = match condition {
             TriggerCondition::Row(expr) => fold(&expr)?,
             TriggerCondition::Query(plan) => {
@@ -197,6 +206,15 @@ impl RuntimeSession {
             }
         };
         Ok(value == Scalar::Boolean(true))
+    }
+}
+
+/// What stable functions answer in a program: the row that was inserted last is one of the statement around it, or of a step before.
+fn context_of(transaction: &Transaction) -> StatementContext {
+    let context = StatementContext::current();
+    StatementContext {
+        last_row_id: transaction.last_row_id.unwrap_or(context.last_row_id),
+        ..context
     }
 }
 

@@ -3,7 +3,7 @@
 //! A dialect changes meanings, never what is accepted for its own sake: each difference is a method
 //! of [`SqlDialect`] here, and a row of `docs/dialects.md`.
 
-use llkv_expr::Dialects;
+use llkv_expr::{Dialects, LikeCase};
 use llkv_result::{BindError, Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -104,9 +104,12 @@ impl SqlDialect {
         !matches!(self, Self::Llkv)
     }
 
-    /// True where LIKE looks over the case of letters.
-    pub(crate) const fn like_ignores_case(self) -> bool {
-        matches!(self, Self::Sqlite)
+    /// Which letters LIKE takes for one.
+    pub(crate) const fn like_case(self) -> LikeCase {
+        match self {
+            Self::Sqlite => LikeCase::IgnoredInAscii,
+            Self::Llkv | Self::DuckDb => LikeCase::Matters,
+        }
     }
 
     /// True where a FROM clause may give two relations one name.

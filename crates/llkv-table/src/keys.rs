@@ -1,13 +1,14 @@
 //! A PRIMARY KEY or UNIQUE constraint: keys as ordered bytes, what is known of the stored ones.
 
 use crate::{IndexMeta, KeyMeta};
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use llkv_compute::{key_type, normalized};
 use llkv_result::{ConstraintError, Error, Result};
 use llkv_transaction::{KeyBytes, KeyFootprint, KeyHistory, TxnId, conflict};
+use llkv_types::variant::Variant;
 use llkv_types::{Collation, FieldId, IndexId, Scalar, SqlType, TableSchema};
 use parking_lot::Mutex;
 use std::cell::OnceCell;
@@ -19,6 +20,8 @@ pub struct UniqueKey {
     meta: KeyMeta,
     /// Positions of its columns in the table.
     columns: Vec<usize>,
+    /// The types of their values.
+    types: Vec<SqlType>,
     converter: RowConverter,
     /// `PRIMARY KEY (id)`, for messages.
     label: String,
@@ -172,6 +175,7 @@ impl UniqueKey {
                     .map(|c| SortField::new(stored_type(c.ty)))
                     .collect(),
             )?,
+            types: of_key().map(|c| c.ty).collect(),
             index: meta.index_id(),
             meta: meta.clone(),
             columns,
@@ -315,15 +319,16 @@ impl UniqueKey {
     /// The error of a row whose key exists.
     pub(crate) fn duplicate(&self, table: &str, columns: &[ArrayRef], row: usize) -> Error {
         let options = FormatOptions::new().with_null("NULL");
-        let values: Vec<String> = columns
-            .iter()
-            .map(
-                |column| match ArrayFormatter::try_new(column.as_ref(), &options) {
-                    Ok(formatter) => formatter.value(row).to_string(),
-                    Err(_) => "?".into(),
-                },
-            )
-            .collect();
+        let text = |(column, ty): (&ArrayRef, &SqlType)| match (ty, column.as_binary_view_opt()) {
+            (SqlType::Variant, Some(keys)) if keys.is_valid(row) => {
+                Variant::of_key(keys.value(row)).map_or_else(|| "?".into(), |v| v.to_string())
+            }
+            _ => match ArrayFormatter::try_new(column.as_ref(), &options) {
+                Ok(formatter) => formatter.value(row).to_string(),
+                Err(_) => "?".into(),
+            },
+        };
+        let values: Vec<String> = columns.iter().zip(&self.types).map(text).collect();
         Error::Constraint(ConstraintError::Unique {
             table: table.to_owned(),
             constraint: self.label.clone(),

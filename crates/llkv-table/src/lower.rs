@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
 use llkv_column_map::{ColumnPredicate, ColumnTest};
 use llkv_compute::functions::test_of_keys;
-use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
+use llkv_expr::{BinaryOp, ColumnId, Expr, InList, LikeCase, UnaryOp};
 use llkv_types::{Collation, FieldId, Scalar, SqlType};
 use std::ops::Bound;
 
@@ -157,7 +157,7 @@ fn lower(expr: &Expr) -> Option<(ColumnId, ColumnTest)> {
             expr,
             pattern,
             escape: None,
-            case_insensitive: false,
+            case: LikeCase::Matters,
             negated: false,
         } => lower_like(expr, pattern),
         _ => None,
@@ -430,7 +430,7 @@ mod tests {
             expr: Box::new(Expr::column(ColumnId(7), SqlType::Text)),
             pattern: Box::new(Expr::Literal(Scalar::Text(pattern.into()))),
             escape: None,
-            case_insensitive: false,
+            case: LikeCase::Matters,
             negated: false,
         };
         assert_eq!(

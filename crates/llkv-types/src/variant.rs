@@ -73,6 +73,27 @@ impl<'a> Variant<'a> {
         }
     }
 
+    /// A value of which [`key`] is the bytes: an integer rather than the real that equals it.
+    ///
+    /// ```
+    /// use llkv_types::variant::{Variant, key};
+    ///
+    /// let mut bytes = Vec::new();
+    /// Variant::Real(2.0).encode(&mut bytes);
+    /// assert_eq!(Variant::of_key(key(&bytes)), Some(Variant::Integer(2)));
+    /// ```
+    #[must_use]
+    pub fn of_key(key: &'a [u8]) -> Option<Self> {
+        if key.first() != Some(&NUMBER) {
+            return Self::decode(key);
+        }
+        let as_kind = |kind: u8| decode_number(&[key.get(1..)?, &[kind]].concat());
+        match as_kind(REAL)? {
+            Variant::Real(value) if value.fract() != 0.0 => Some(Self::Real(value)),
+            real => as_kind(INTEGER).or(Some(real)),
+        }
+    }
+
     /// Puts the bytes of the value behind those in `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {

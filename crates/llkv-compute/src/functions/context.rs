@@ -2,7 +2,7 @@
 
 use super::args::{build, build_text, exactly};
 use super::datetime_parts::Moment;
-use crate::context::{clock_micros, current};
+use crate::context::{StatementContext, clock_micros};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Date32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType};
 use llkv_expr::{Dialects, FunctionArgs, Resolve, ScalarFunction};
@@ -30,12 +30,12 @@ fn word(args: &FunctionArgs<'_>, text: &str) -> Result<ArrayRef> {
 }
 
 fn current_date(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    let today = Moment::new(current().transaction_micros).days;
+    let today = Moment::new(StatementContext::current().transaction_micros).days;
     build::<Date32Type>(args, |_| Ok(Some(today)))
 }
 
 fn current_time(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    let clock = Moment::new(current().transaction_micros).clock;
+    let clock = Moment::new(StatementContext::current().transaction_micros).clock;
     build::<Time64MicrosecondType>(args, |_| Ok(Some(clock)))
 }
 
@@ -69,7 +69,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "The time at which the transaction began, in UTC.",
         ("now() > TIMESTAMP '2020-01-01'", "true"),
         TimestampTz,
-        |args| moment(args, current().transaction_micros)
+        |args| moment(args, StatementContext::current().transaction_micros)
     )
     .also(&[
         "current_timestamp",
@@ -82,7 +82,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "The time at which the statement began, in UTC.",
         ("statement_timestamp() >= now()", "true"),
         TimestampTz,
-        |args| moment(args, current().statement_micros)
+        |args| moment(args, StatementContext::current().statement_micros)
     )
     .only_in(Dialects::LLKV),
     ScalarFunction::new(
@@ -100,7 +100,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "The time at which the transaction began, without a time zone.",
         ("localtimestamp > TIMESTAMP '2020-01-01'", "true"),
         Timestamp,
-        |args| moment(args, current().transaction_micros)
+        |args| moment(args, StatementContext::current().transaction_micros)
     )
     .also(&["current_localtimestamp"])
     .only_in(Dialects::LLKV.or(Dialects::DUCKDB)),
@@ -161,7 +161,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "Rows that the last INSERT, UPDATE, DELETE or MERGE of the session changed.",
         ("changes()", "0"),
         Int64,
-        |args| number(args, current().changes)
+        |args| number(args, StatementContext::current().changes)
     )
     .only_in(Dialects::SQLITE),
     known!(
@@ -169,7 +169,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "Rows that the session has changed since it began.",
         ("total_changes()", "0"),
         Int64,
-        |args| number(args, current().total_changes)
+        |args| number(args, StatementContext::current().total_changes)
     )
     .only_in(Dialects::SQLITE),
     known!(
@@ -177,7 +177,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "The INTEGER PRIMARY KEY of the row that the session inserted last, 0 before the first.",
         ("last_insert_rowid()", "0"),
         Int64,
-        |args| number(args, current().last_row_id)
+        |args| number(args, StatementContext::current().last_row_id)
     )
     .only_in(Dialects::SQLITE),
     known!(

@@ -6,7 +6,7 @@ use super::args::{
 use super::datetime::{age_between, known_part};
 use super::datetime_parts::{Moment, Part};
 use crate::arrays::sql_type;
-use crate::context::current;
+use crate::context::StatementContext;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
     Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType,
@@ -216,7 +216,7 @@ fn make_time(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
 
 /// The time since a moment, counted from the midnight with which the transaction's day began.
 fn age_of(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
-    let today = Moment::new(current().transaction_micros);
+    let today = Moment::new(StatementContext::current().transaction_micros);
     let midnight = today.micros() - today.clock;
     let x = natives::<TimestampMicrosecondType>(args, 0)?;
     build::<IntervalMonthDayNanoType>(args, |row| match x.get(row) {

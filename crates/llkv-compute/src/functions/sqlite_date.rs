@@ -1,6 +1,6 @@
 //! SQLite's moments: a Julian day in milliseconds, and the texts and numbers that it is read from.
 
-use crate::context::current;
+use crate::context::StatementContext;
 use llkv_types::calendar::CivilDate;
 use llkv_types::variant::Variant;
 
@@ -210,7 +210,12 @@ pub(super) fn start_of_number(number: f64) -> Start {
 
 /// The time of the statement.
 pub(super) fn now() -> Option<JulianMoment> {
-    JulianMoment::new(current().statement_micros.div_euclid(1_000) + UNIX_EPOCH)
+    JulianMoment::new(
+        StatementContext::current()
+            .statement_micros
+            .div_euclid(1_000)
+            + UNIX_EPOCH,
+    )
 }
 
 /// A time value.

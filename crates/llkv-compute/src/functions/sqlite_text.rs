@@ -8,7 +8,7 @@ use crate::cast::sqlite::integer_prefix;
 use crate::prepared::LikePattern;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int64Type;
-use llkv_expr::{Dialects, FunctionArgs, ScalarFunction};
+use llkv_expr::{Dialects, FunctionArgs, LikeCase, ScalarFunction};
 use llkv_result::Result;
 use llkv_types::variant::Variant;
 use llkv_types::{Scalar, SqlType};
@@ -108,7 +108,7 @@ fn like(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
             ));
         }
         Ok(Some(
-            LikePattern::parse(pattern, escape, true)?.is_match(text),
+            LikePattern::parse(pattern, escape, LikeCase::IgnoredInAscii)?.is_match(text),
         ))
     })
 }

@@ -1,17 +1,19 @@
 //! What the binder writes for SQLite's rules about values that carry their own type. None of these has a
 //! name in SQL.
 
-use super::args::array;
+use super::args::{array, exactly};
 use super::numeric::function;
 use crate::cast::sqlite::{Number, exact_integer, number, number_prefix};
 use crate::coercion::common_type_of;
 use crate::value::Value;
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::compute::kernels::zip::zip;
+use arrow::datatypes::Float64Type;
 use llkv_expr::{BinaryOp, CastMode, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::{Error, EvalError, Result};
 use llkv_types::variant::{self, Variant, VariantBuilder};
 use llkv_types::{Scalar, SqlType};
+use std::sync::Arc;
 
 /// One value of any type in, one out.
 fn any(types: &[SqlType]) -> Option<Signature> {
@@ -113,6 +115,19 @@ fn column_value(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         }
         .into()
     })
+}
+
+/// What arithmetic of reals gives: there is no NaN among SQLite's values.
+fn real_result(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    let values = array(args, 0)?;
+    let reals = values.as_primitive::<Float64Type>();
+    if !reals.values().iter().any(|value| value.is_nan()) {
+        return Ok(Arc::clone(values));
+    }
+    let results = reals
+        .iter()
+        .map(|value| value.filter(|value| !value.is_nan()));
+    Ok(Arc::new(results.collect::<Float64Array>()))
 }
 
 /// A number as the text of it.
@@ -236,6 +251,15 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
             _ => None,
         },
         column_value
+    ),
+    function!(
+        "real_result",
+        &[],
+        "real_result(x)",
+        "A real, NULL where it is no number.",
+        ("real_result(1.5)", "1.5"),
+        |types| exactly(types, &[SqlType::Float64], SqlType::Float64),
+        real_result
     ),
     function!(
         "text_affinity",

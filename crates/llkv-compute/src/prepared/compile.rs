@@ -187,7 +187,7 @@ fn compile_like(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
         expr,
         pattern,
         escape,
-        case_insensitive,
+        case,
         negated,
     } = expr
     else {
@@ -197,7 +197,7 @@ fn compile_like(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
     if let Node::Constant(array) = &pattern
         && let Ok(constant) = text(array.as_ref())
         && constant.is_valid(0)
-        && let Ok(parsed) = LikePattern::parse(constant.value(0), *escape, *case_insensitive)
+        && let Ok(parsed) = LikePattern::parse(constant.value(0), *escape, *case)
     {
         return Ok(folded(Node::Like {
             operand: Box::new(operand),
@@ -209,7 +209,7 @@ fn compile_like(expr: &Expr, positions: Positions<'_>) -> Result<Node> {
         operand,
         pattern,
         escape: *escape,
-        case_insensitive: *case_insensitive,
+        case: *case,
         negated: *negated,
     }))))
 }

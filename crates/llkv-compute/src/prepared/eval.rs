@@ -168,11 +168,6 @@ impl super::node::DynamicLike {
     #[inline(never)]
     fn eval(&self, frame: &Frame<'_>) -> Result<Value> {
         let (left, pattern) = operands(&self.operand, &self.pattern, frame)?;
-        super::like::matches_each(
-            &left,
-            &pattern,
-            (self.escape, self.case_insensitive),
-            self.negated,
-        )
+        super::like::matches_each(&left, &pattern, (self.escape, self.case), self.negated)
     }
 }

@@ -5,20 +5,24 @@ use crate::arrays::{some_nulls, text};
 use crate::value::Value;
 use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, StringViewArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
+use llkv_expr::LikeCase;
 use llkv_result::{EvalError, Result};
 use llkv_types::SqlType;
 use memchr::memmem::Finder;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A parsed pattern of LIKE or ILIKE: `%` is any text, `_` any one character.
 #[derive(Debug)]
 pub struct LikePattern {
     shape: Shape,
-    case_insensitive: bool,
+    case: LikeCase,
 }
 
 #[derive(Debug)]
 enum Shape {
+    /// What nothing matches.
+    Nothing,
     /// No wildcard.
     Equals(String),
     /// `a%`
@@ -49,27 +53,25 @@ impl LikePattern {
     ///
     /// # Errors
     /// `InvalidArgument` where the pattern ends in the escape character.
-    pub fn parse(pattern: &str, escape: Option<char>, case_insensitive: bool) -> Result<Self> {
-        let folded = case_insensitive.then(|| pattern.to_lowercase());
-        let escape = escape.map(|c| match case_insensitive {
-            true => c.to_lowercase().next().unwrap_or(c),
-            false => c,
-        });
-        let tokens = tokens(folded.as_deref().unwrap_or(pattern), escape)?;
-        Ok(Self {
-            shape: shape(tokens),
-            case_insensitive,
-        })
+    pub fn parse(pattern: &str, escape: Option<char>, case: LikeCase) -> Result<Self> {
+        let shape = match tokens(pattern, escape, case) {
+            Some(tokens) => shape(tokens),
+            None if case == LikeCase::IgnoredInAscii => Shape::Nothing,
+            None => {
+                return Err(EvalError::InvalidArgument {
+                    function: "like",
+                    detail: format!("the pattern '{pattern}' ends in its escape character"),
+                }
+                .into());
+            }
+        };
+        Ok(Self { shape, case })
     }
 
     /// Whether a text matches.
     #[must_use]
     pub fn is_match(&self, value: &str) -> bool {
-        if self.case_insensitive {
-            self.shape.is_match(&value.to_lowercase())
-        } else {
-            self.shape.is_match(value)
-        }
+        self.shape.is_match(&folded(value, self.case))
     }
 
     /// Which rows match, or do not where `negated`.
@@ -81,16 +83,16 @@ impl LikePattern {
         let nulls = some_nulls(value.array());
         let mask = match &self.shape {
             // One loop per shape: the shape is not asked for at each row.
-            Shape::Contains(finder) if !self.case_insensitive => {
+            Shape::Contains(finder) if self.case == LikeCase::Matters => {
                 rows_containing(array, nulls.as_ref(), finder)
             }
-            Shape::Parts { middle, .. } if !self.case_insensitive && !middle.is_empty() => {
+            Shape::Parts { middle, .. } if self.case == LikeCase::Matters && !middle.is_empty() => {
                 self.matching_with(array, nulls.as_ref(), middle)
             }
-            Shape::Prefix(prefix) if !self.case_insensitive => {
+            Shape::Prefix(prefix) if self.case == LikeCase::Matters => {
                 bytes_matching(array, nulls.as_ref(), |v| v.starts_with(prefix.as_bytes()))
             }
-            Shape::Suffix(suffix) if !self.case_insensitive => {
+            Shape::Suffix(suffix) if self.case == LikeCase::Matters => {
                 bytes_matching(array, nulls.as_ref(), |v| v.ends_with(suffix.as_bytes()))
             }
             _ => texts_matching(array, nulls.as_ref(), |v| self.is_match(v)),
@@ -142,28 +144,38 @@ fn texts_matching(
     }
 }
 
-fn tokens(pattern: &str, escape: Option<char>) -> Result<Vec<Token>> {
+/// A text in which one letter stands for all that are one.
+fn folded(text: &str, case: LikeCase) -> Cow<'_, str> {
+    match case {
+        LikeCase::Matters => Cow::Borrowed(text),
+        LikeCase::Ignored => Cow::Owned(text.chars().flat_map(char::to_lowercase).collect()),
+        LikeCase::IgnoredInAscii => Cow::Owned(text.to_ascii_lowercase()),
+    }
+}
+
+/// The parts of a pattern; none where it ends in its escape character.
+fn tokens(pattern: &str, escape: Option<char>, case: LikeCase) -> Option<Vec<Token>> {
     let mut out: Vec<Token> = Vec::with_capacity(pattern.len());
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
-        out.push(match c {
-            c if Some(c) == escape => match chars.next() {
-                Some(escaped) => Token::Char(escaped),
-                None => {
-                    return Err(EvalError::InvalidArgument {
-                        function: "like",
-                        detail: format!("the pattern '{pattern}' ends in its escape character"),
-                    }
-                    .into());
-                }
-            },
+        let letter = match c {
+            c if Some(c) == escape => chars.next()?,
             '%' if out.last() == Some(&Token::Any) => continue,
-            '%' => Token::Any,
-            '_' => Token::One,
-            c => Token::Char(c),
-        });
+            '%' => {
+                out.push(Token::Any);
+                continue;
+            }
+            '_' => {
+                out.push(Token::One);
+                continue;
+            }
+            c => c,
+        };
+        let mut buffer = [0; 4];
+        let letters = folded(letter.encode_utf8(&mut buffer), case);
+        out.extend(letters.chars().map(Token::Char));
     }
-    Ok(out)
+    Some(out)
 }
 
 fn shape(tokens: Vec<Token>) -> Shape {
@@ -203,6 +215,7 @@ fn shape(tokens: Vec<Token>) -> Shape {
 impl Shape {
     fn is_match(&self, value: &str) -> bool {
         match self {
+            Self::Nothing => false,
             Self::Equals(text) => value == text,
             Self::Prefix(prefix) => value.starts_with(prefix.as_str()),
             Self::Suffix(suffix) => value.ends_with(suffix.as_str()),
@@ -269,7 +282,7 @@ fn general_match(value: &str, tokens: &[Token]) -> bool {
 pub(super) fn matches_each(
     value: &Value,
     pattern: &Value,
-    (escape, case_insensitive): (Option<char>, bool),
+    (escape, case): (Option<char>, LikeCase),
     negated: bool,
 ) -> Result<Value> {
     if value.is_null_constant() || pattern.is_null_constant() {
@@ -296,10 +309,7 @@ pub(super) fn matches_each(
         }
         let source = patterns.value(p);
         if last.as_ref().is_none_or(|(known, _)| *known != source) {
-            last = Some((
-                source,
-                LikePattern::parse(source, escape, case_insensitive)?,
-            ));
+            last = Some((source, LikePattern::parse(source, escape, case)?));
         }
         let matched = last
             .as_ref()

@@ -3,7 +3,7 @@
 use super::in_list::InSet;
 use super::like::LikePattern;
 use arrow::array::ArrayRef;
-use llkv_expr::{BinaryOp, CastMode, ScalarFunction, UnaryOp};
+use llkv_expr::{BinaryOp, CastMode, LikeCase, ScalarFunction, UnaryOp};
 use llkv_types::{Clock, SqlType};
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ pub(super) struct DynamicLike {
     pub(super) operand: Node,
     pub(super) pattern: Node,
     pub(super) escape: Option<char>,
-    pub(super) case_insensitive: bool,
+    pub(super) case: LikeCase,
     pub(super) negated: bool,
 }
 

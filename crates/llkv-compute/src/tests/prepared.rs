@@ -3,7 +3,7 @@
 use super::{batch, col, column, int, lit, scalars, shown, text};
 use crate::{LikePattern, PreparedExpr, evaluate, fold};
 use arrow::array::{ArrayRef, RecordBatch};
-use llkv_expr::{BinaryOp, CastMode, Expr, InList, UnaryOp};
+use llkv_expr::{BinaryOp, CastMode, Expr, InList, LikeCase, UnaryOp};
 use llkv_types::{Scalar, SqlType};
 use proptest::prelude::*;
 
@@ -258,27 +258,43 @@ fn reference_like(value: &[char], pattern: &[char]) -> bool {
 
 #[test]
 fn like_with_escape_and_case() {
-    let like = |value: &str, pattern: &str, escape, insensitive| {
-        LikePattern::parse(pattern, escape, insensitive)
+    let like = |value: &str, pattern: &str, escape, case| {
+        LikePattern::parse(pattern, escape, case)
             .map(|p| p.is_match(value))
             .ok()
     };
-    assert_eq!(like("50%", "50!%", Some('!'), false), Some(true));
-    assert_eq!(like("500", "50!%", Some('!'), false), Some(false));
-    assert_eq!(like("Straße", "STRASSE", None, true), Some(false));
-    assert_eq!(like("ÄPFEL", "äp%", None, true), Some(true));
-    assert_eq!(like("a", "a!", Some('!'), false), None);
+    assert_eq!(
+        like("50%", "50!%", Some('!'), LikeCase::Matters),
+        Some(true)
+    );
+    assert_eq!(
+        like("500", "50!%", Some('!'), LikeCase::Matters),
+        Some(false)
+    );
+    assert_eq!(
+        like("Straße", "STRASSE", None, LikeCase::Ignored),
+        Some(false)
+    );
+    assert_eq!(like("ÄPFEL", "äp%", None, LikeCase::Ignored), Some(true));
+    assert_eq!(like("a", "a!", Some('!'), LikeCase::Matters), None);
     assert_eq!(
         like(
             "special packages requests",
             "%special%requests%",
             None,
-            false
+            LikeCase::Matters
         ),
         Some(true)
     );
-    assert_eq!(like("ababc", "%abc", None, false), Some(true));
-    assert_eq!(like("aa", "a%a%a", None, false), Some(false));
+    assert_eq!(like("ababc", "%abc", None, LikeCase::Matters), Some(true));
+    assert_eq!(like("aa", "a%a%a", None, LikeCase::Matters), Some(false));
+    let ascii = LikeCase::IgnoredInAscii;
+    assert_eq!(like("ÄPFEL", "äpfel", None, ascii), Some(false));
+    assert_eq!(like("ÄPFEL", "Äpf_l", None, ascii), Some(true));
+    assert_eq!(like("a", "a!", Some('!'), ascii), Some(false));
+    // An escape is the very character, and a letter at the end of a word the same as elsewhere.
+    assert_eq!(like("axb", "axb", Some('X'), LikeCase::Ignored), Some(true));
+    assert_eq!(like("ΟΔΟΣ", "οδοσ", None, LikeCase::Ignored), Some(true));
 }
 
 fn with_like(pattern: Expr) -> Expr {
@@ -286,7 +302,7 @@ fn with_like(pattern: Expr) -> Expr {
         expr: Box::new(col(0, SqlType::Text)),
         pattern: Box::new(pattern),
         escape: None,
-        case_insensitive: false,
+        case: LikeCase::Matters,
         negated: false,
     }
 }

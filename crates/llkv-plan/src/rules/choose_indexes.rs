@@ -3,7 +3,7 @@
 use crate::walk::NodeKinds;
 use crate::{IndexChoice, IndexInfo, IndexUse, LogicalPlan, Rule, RuleContext, Scan};
 use llkv_compute::functions::test_of_keys;
-use llkv_expr::{BinaryOp, ColumnId, Expr, InList, UnaryOp};
+use llkv_expr::{BinaryOp, ColumnId, Expr, InList, LikeCase, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{FieldId, Scalar};
 use std::borrow::Cow;
@@ -222,7 +222,7 @@ fn tested(expr: &Expr) -> Option<(ColumnId, Tested)> {
             expr,
             pattern,
             escape: None,
-            case_insensitive: false,
+            case: LikeCase::Matters,
             negated: false,
         } => match (expr.as_ref(), pattern.as_literal()) {
             (Expr::Column { id, .. }, Some(Scalar::Text(pattern)))

@@ -6,7 +6,7 @@ use super::alter_texts::{self, mentions};
 use super::alter_views;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
-use super::types::is_numeric_column;
+use super::types::has_numeric_affinity;
 use crate::dialect::SqlDialect;
 use hashbrown::HashSet;
 use llkv_plan::{
@@ -166,6 +166,9 @@ impl Binder<'_> {
         };
         for column in &create.columns {
             self.define_column(column, &mut table)?;
+            if create.strict && self.dialect.values_carry_types() {
+                self.keep_to_type(column, &mut table)?;
+            }
         }
         self.refuse_same_names(&table.columns, create)?;
         // A table may refer to itself: its keys come first.
@@ -230,7 +233,7 @@ impl Binder<'_> {
         let serial = Self::serial_type(&column.data_type);
         let numeric = self.dialect.values_carry_types()
             && serial.is_none()
-            && is_numeric_column(&column.data_type);
+            && has_numeric_affinity(&column.data_type);
         let mut defined = ColumnDefinition {
             name: column.name.value.clone(),
             ty: match serial {
@@ -601,7 +604,7 @@ fn constraint_names(table: &TableDefinition) -> Vec<&str> {
     keys.chain(checks).chain(foreign).collect()
 }
 
-fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast::Expr) {
+pub(super) fn add_check(table: &mut TableDefinition, name: Option<&ast::Ident>, expr: &ast::Expr) {
     let made = || {
         let mut used = table.columns.iter();
         let mut used = used.by_ref().filter(|c| mentions(expr, &c.name));

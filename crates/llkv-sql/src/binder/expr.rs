@@ -238,7 +238,7 @@ impl Binder<'_> {
         if matches!(data_type, ast::DataType::Regclass) && inner.ty() == SqlType::Text {
             return Ok(inner);
         }
-        if self.dialect.values_carry_types() && super::types::is_numeric_affinity(data_type) {
+        if self.dialect.values_carry_types() && super::types::has_numeric_affinity(data_type) {
             return self.cast_numeric(inner);
         }
         let ty = self.bind_type(data_type, node)?;

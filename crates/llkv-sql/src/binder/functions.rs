@@ -357,7 +357,7 @@ impl Binder<'_> {
             args
         };
         if args.len() == 1 {
-            return Ok(first_of(args));
+            return Ok(self.without_affinity(first_of(args)));
         }
         let meeting: Vec<&Expr> = args.iter().collect();
         let (Some(ty), Some(function)) = (self.unify(&meeting), self.function("coalesce")) else {
@@ -376,7 +376,7 @@ impl Binder<'_> {
             return self.invalid("coalesce takes at least one argument", node);
         };
         if args.is_empty() {
-            return Ok(last);
+            return Ok(self.without_affinity(last));
         }
         let mut branches = Vec::with_capacity(args.len());
         for arg in args {

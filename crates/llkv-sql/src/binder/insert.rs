@@ -4,11 +4,12 @@ use super::Binder;
 use super::frame::{Clause, Frame};
 use super::generated::is_default;
 use super::scope::Scope;
+use super::subquery::keeping;
 use super::triggers::Changed;
 use super::values::Target;
 use crate::SqlDialect;
 use crate::text::parse_expression;
-use llkv_expr::Expr;
+use llkv_expr::{Expr, UnaryOp};
 use llkv_plan::{
     CascadeTarget, ColumnInfo, ConflictAction, Insert, LogicalPlan, PlanColumn, PlanStatement,
     Project, Projection, RowCheck, TableInfo, TableRef, Triggers, ViewChange,
@@ -33,6 +34,11 @@ impl Binder<'_> {
         let source = match &insert.source {
             None => self.default_values(&info)?,
             Some(query) => self.insert_source(query, &info, &positions, insert)?,
+        };
+        let replaces = Self::conflict_action(insert.or) == ConflictAction::Replace;
+        let source = match replaces || insert.replace_into {
+            true => self.without_forbidden_nulls(source, &info)?,
+            false => source,
         };
         let source = self.with_identity(source, &info)?;
         let source = self.as_stored(source, &info)?;
@@ -60,6 +66,38 @@ impl Binder<'_> {
             triggers,
             numbered_key: self.numbered_key(&info),
             generated_with_key: self.generated_with_key(&info, &columns)?,
+        }))
+    }
+
+    /// The rows of REPLACE: where a column takes no NULL, its default stands in the place of one.
+    fn without_forbidden_nulls(
+        &mut self,
+        source: LogicalPlan,
+        info: &TableInfo,
+    ) -> Result<LogicalPlan> {
+        let has_default = |column: &ColumnInfo| !column.nullable && column.default_sql.is_some();
+        if !info.columns.iter().any(has_default) {
+            return Ok(source);
+        }
+        let mut projections = keeping(source.columns());
+        for (position, projection) in projections.iter_mut().enumerate() {
+            if !info.columns.get(position).is_some_and(has_default) {
+                continue;
+            }
+            let default = self.default_of(info, position)?;
+            let column = &mut projection.column;
+            let default = self.coerce(default, column.ty);
+            let given = projection.expr.clone();
+            projection.expr = Expr::Case {
+                branches: vec![(Expr::unary(UnaryOp::IsNull, given.clone()), default)],
+                otherwise: Some(Box::new(given)),
+                ty: column.ty,
+            };
+            *column = self.new_column(Arc::clone(&column.name), column.ty, true);
+        }
+        Ok(LogicalPlan::Project(Project {
+            input: Box::new(source),
+            projections,
         }))
     }
 

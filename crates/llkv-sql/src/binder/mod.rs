@@ -67,6 +67,7 @@ mod show;
 mod special_calls;
 mod statement;
 mod stored_names;
+mod strict;
 mod subquery;
 mod summarize;
 mod triggers;

@@ -9,6 +9,9 @@ use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::Scalar;
 use sqlparser::ast::{Ident, ObjectName};
 
+/// What the names of SQLite's own tables begin with.
+const SYSTEM_PREFIX: &str = "sqlite_";
+
 impl Binder<'_> {
     /// A column, or an alias of the SELECT list where those may be used.
     pub(super) fn bind_name(&mut self, parts: &[Ident]) -> Result<Expr> {
@@ -190,6 +193,14 @@ impl Binder<'_> {
         let table = self.table_ref(name)?;
         if table.name.is_empty() && self.dialect != crate::SqlDialect::Sqlite {
             return self.invalid("an empty name", name);
+        }
+        let is_reserved = |name: &str| {
+            let start = name.get(..SYSTEM_PREFIX.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(SYSTEM_PREFIX))
+        };
+        if self.dialect == crate::SqlDialect::Sqlite && is_reserved(&table.name) {
+            let message = format!("names that begin with {SYSTEM_PREFIX} are the system's");
+            return self.invalid(message, name);
         }
         Ok(table)
     }

@@ -103,7 +103,8 @@ impl Binder<'_> {
             return self.bind_modulo(left, right, node);
         }
         let (left, right) = self.meet(op, left, right)?;
-        self.binary_of(op, left, right, node)
+        let result = self.binary_of(op, left, right, node)?;
+        self.real_result(op, result)
     }
 
     pub(super) fn binary_of(
@@ -217,7 +218,8 @@ impl Binder<'_> {
             (left, right)
         };
         let right = self.divisor(right, node)?;
-        self.binary_of(BinaryOp::Divide, left, right, node)
+        let quotient = self.binary_of(BinaryOp::Divide, left, right, node)?;
+        self.real_result(BinaryOp::Divide, quotient)
     }
 
     /// `//`

@@ -3,7 +3,7 @@
 use super::Binder;
 use super::literals::{array_of, convert};
 use super::row_values::{are_rows, is_row};
-use llkv_expr::{BinaryOp, CastMode, Expr, InList, UnaryOp};
+use llkv_expr::{BinaryOp, CastMode, Expr, InList, LikeCase, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Collation, Scalar, SqlType};
 use sqlparser::ast;
@@ -205,7 +205,10 @@ impl Binder<'_> {
             expr: Box::new(expr),
             pattern: Box::new(pattern),
             escape,
-            case_insensitive: ignore_case || self.dialect.like_ignores_case(),
+            case: match ignore_case {
+                true => LikeCase::Ignored,
+                false => self.dialect.like_case(),
+            },
             negated,
         })
     }

@@ -210,16 +210,8 @@ fn sqlite_affinity(ty: &DataType) -> Option<SqlType> {
     }
 }
 
-/// True for the type of a column that in SQLite holds integers and reals and texts that are neither: one
-/// whose name says nothing else.
-pub(super) fn is_numeric_column(ty: &DataType) -> bool {
+/// True for the type that in SQLite holds integers and reals, and as a column's texts that are neither: one whose name says nothing
+/// else.
+pub(super) fn has_numeric_affinity(ty: &DataType) -> bool {
     sqlite_affinity(ty).is_none()
-}
-
-/// True for the names that in SQLite hold both integers and reals: NUMERIC, DECIMAL(10,2).
-pub(super) fn is_numeric_affinity(ty: &DataType) -> bool {
-    let name = ty.to_string().to_ascii_uppercase();
-    ["NUMERIC", "DECIMAL", "NUMBER"]
-        .iter()
-        .any(|own| name.starts_with(own))
 }

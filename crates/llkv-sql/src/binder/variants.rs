@@ -272,6 +272,18 @@ impl Binder<'_> {
         Ok((left, self.as_variant(right)))
     }
 
+    /// What arithmetic of reals gives: NULL for what is no number, as infinity less infinity.
+    pub(super) fn real_result(&self, op: BinaryOp, result: Expr) -> Result<Expr> {
+        use BinaryOp::{Add, Divide, Multiply, Subtract};
+        let is_real = result.ty() == SqlType::Float64
+            && matches!(op, Add | Subtract | Multiply | Divide)
+            && self.dialect.values_carry_types();
+        match is_real {
+            true => self.variant_call("real_result", vec![result], SqlType::Float64),
+            false => Ok(result),
+        }
+    }
+
     /// An operand of arithmetic: texts and blobs count as the number that they begin with.
     pub(super) fn number_operand(&mut self, expr: Expr) -> Result<Expr> {
         let expr = storable(expr);

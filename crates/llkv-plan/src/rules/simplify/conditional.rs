@@ -3,7 +3,7 @@
 use super::logic::{in_list, list_values};
 use super::{simplify, taken};
 use crate::analysis::{is_always_true, is_never_true};
-use llkv_expr::{BinaryOp, Expr, InList, UnaryOp};
+use llkv_expr::{BinaryOp, Expr, InList, LikeCase, UnaryOp};
 use llkv_types::Scalar;
 
 /// Branches whose condition is a constant are taken or dropped.
@@ -92,7 +92,7 @@ pub(super) fn like_without_wildcards(expr: &mut Expr) -> bool {
         expr: operand,
         pattern,
         escape,
-        case_insensitive: false,
+        case: LikeCase::Matters,
         negated,
     } = expr
     else {
