@@ -5,7 +5,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     DataType, Date32Type, Field, Schema, SchemaRef, Time64MicrosecondType, TimestampMicrosecondType,
 };
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::display::FormatOptions;
 use llkv_expr::CastMode;
 use llkv_result::Result;
 use llkv_types::{Scalar, SqlType, variant};
@@ -99,10 +99,11 @@ fn rebatch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<Re
 /// Digits that every reader of JSON keeps: numbers are doubles there.
 const JSON_DIGITS: u8 = 15;
 
-/// The form in which text writers (CSV, JSON) take a type: intervals and blobs become text, and in JSON
-/// so do decimals of more digits than a double keeps.
+/// The form in which text writers (CSV, JSON) take a type: intervals and blobs become text, in JSON decimals of more digits than
+/// a double keeps too, and in CSV times of day and moments, which are written as SQL writes them.
 fn text_form(data_type: &DataType, json: bool) -> DataType {
     match data_type {
+        DataType::Timestamp(..) | DataType::Time64(_) if !json => DataType::Utf8,
         DataType::Interval(_) | DataType::BinaryView => DataType::Utf8,
         other if variant::is_variant(other) && !json => DataType::Utf8,
         DataType::Decimal64(p, _) | DataType::Decimal128(p, _) if json && *p > JSON_DIGITS => {
@@ -141,7 +142,9 @@ pub(crate) fn to_text_form(batch: &RecordBatch, schema: &SchemaRef) -> Result<Re
                 Ok(Arc::new(texts.collect::<StringArray>()) as ArrayRef)
             }
             DataType::Struct(_) => shown(column),
-            DataType::Interval(_) => displayed(column),
+            DataType::Interval(_) | DataType::Timestamp(..) | DataType::Time64(_) => {
+                llkv_compute::cast(column, SqlType::Text, CastMode::Strict)
+            }
             _ => Ok(arrow::compute::cast(column, field.data_type())?),
         })
         .collect::<Result<_>>()?;
@@ -200,15 +203,4 @@ fn shown(column: &ArrayRef) -> Result<ArrayRef> {
         })
         .collect::<Result<StringArray>>()?;
     Ok(Arc::new(text))
-}
-
-fn displayed(column: &ArrayRef) -> Result<ArrayRef> {
-    let options = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
-    let text = (0..column.len()).map(|row| {
-        column
-            .is_valid(row)
-            .then(|| formatter.value(row).to_string())
-    });
-    Ok(Arc::new(text.collect::<StringArray>()))
 }

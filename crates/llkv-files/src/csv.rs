@@ -6,12 +6,14 @@ mod split;
 use crate::convert::{sql_schema, to_schema};
 use crate::error::{io, malformed};
 use crate::format::delimiter_of;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use llkv_plan::{BatchIterator, ExternalSource, FileOptions};
 use llkv_result::{Error, Result};
+use llkv_types::SqlType;
 use quoted::{MarkedReader, unmarked};
 use split::{Marks, PART_BYTES, Parts};
 use std::collections::HashSet;
@@ -23,6 +25,9 @@ use std::sync::atomic::Ordering;
 
 /// Rows on which types are found out: what DuckDB samples, too.
 const SAMPLE_ROWS: usize = 20_480;
+
+/// What is said of a value that is not of the type which the rows before it seem to have.
+const FIRST_ROWS_DECIDE: &str = "; the first rows decide on types, `types` of read_csv gives others, and `all_varchar` text to all";
 
 /// Separators that are looked for where nothing tells which one it is.
 const DELIMITERS: [u8; 4] = [b',', b';', b'|', b'\t'];
@@ -66,7 +71,9 @@ impl CsvSource {
                     true => distinct(&found),
                     false => numbered(&found),
                 };
-                let schema = sql_schema(path, &named)?;
+                let zoned = with_zones(path, &mut file, options, has_header, &named)?;
+                let typed = with_types(path, &zoned, options)?;
+                let schema = sql_schema(path, &typed)?;
                 (Arc::new(parser_schema(&schema)), schema)
             }
         };
@@ -187,6 +194,76 @@ fn infer(path: &Path, file: &mut File, options: &FileOptions, has_header: bool) 
     Ok(Schema::new(fields))
 }
 
+/// Columns of moments whose values tell their offset from UTC are of moments with a time zone.
+fn with_zones(
+    path: &Path,
+    file: &mut File,
+    options: &FileOptions,
+    has_header: bool,
+    schema: &Schema,
+) -> Result<Schema> {
+    let fields = schema.fields().iter().enumerate();
+    let moments = fields.filter(|(_, field)| matches!(field.data_type(), DataType::Timestamp(..)));
+    let moments: Vec<usize> = moments.map(|(at, _)| at).collect();
+    let mut fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    if moments.is_empty() {
+        return Ok(schema.clone());
+    }
+    let as_text = |field: &Field| Field::new(field.name(), DataType::Utf8, true);
+    let texts: Vec<Field> = fields.iter().map(as_text).collect();
+    file.rewind().map_err(|e| io(path, "read", &e))?;
+    let input = BufReader::with_capacity(READ_BYTES, &mut *file);
+    let sample = ReaderBuilder::new(Arc::new(Schema::new(texts)))
+        .with_format(format(path, options, has_header))
+        .with_batch_size(SAMPLE_ROWS)
+        .with_projection(moments.clone())
+        .build_buffered(input)
+        .map_err(|e| malformed(path, None, e))?
+        .next()
+        .transpose()
+        .map_err(|e| malformed(path, None, e))?;
+    for (column, at) in sample.iter().flat_map(RecordBatch::columns).zip(moments) {
+        let texts = column.as_string::<i32>();
+        if let Some(field) = fields
+            .get_mut(at)
+            .filter(|_| texts.iter().flatten().any(has_zone))
+        {
+            *field = field
+                .clone()
+                .with_data_type(SqlType::TimestampTz.to_arrow());
+        }
+    }
+    Ok(Schema::new(fields))
+}
+
+/// True for a moment with an offset behind the time: `2024-01-01 10:00:00+02`, `...Z`.
+fn has_zone(moment: &str) -> bool {
+    const TIME: usize = "2024-01-01 10:00".len();
+    let behind = moment.get(TIME..).unwrap_or_default();
+    behind.contains(['Z', 'z', '+', '-'])
+}
+
+/// The columns with the types that the options give them.
+fn with_types(path: &Path, schema: &Schema, options: &FileOptions) -> Result<Schema> {
+    let mut fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    if options.all_text {
+        for field in &mut fields {
+            field.set_data_type(SqlType::Text.to_arrow());
+        }
+    }
+    for (name, ty) in &options.types {
+        let mut named = fields.iter_mut();
+        match named.find(|field| field.name().eq_ignore_ascii_case(name)) {
+            Some(field) => field.set_data_type(ty.to_arrow()),
+            None => {
+                let detail = format!("it has no column \"{name}\" to give a type");
+                return Err(malformed(path, None, detail));
+            }
+        }
+    }
+    Ok(Schema::new(fields))
+}
+
 /// A first line is a header when a column that holds typed values below it holds text there, or, in a
 /// file of text alone, when its values are distinct and look like names.
 fn looks_like_header(path: &Path, file: &mut File, options: &FileOptions) -> Result<bool> {
@@ -296,6 +373,7 @@ impl ExternalSource for CsvSource {
             schema: Arc::clone(&self.file_schema),
             lines: cut.lines,
             has_header,
+            is_inferred: self.options.columns.is_none() && !self.options.all_text,
         };
         let has_marks = input.has_marks();
         let reader = ReaderBuilder::new(Arc::clone(&self.file_schema))
@@ -326,6 +404,8 @@ struct Place {
     lines: u64,
     /// Its first line is the header.
     has_header: bool,
+    /// The types of its columns are those that the first rows seem to have.
+    is_inferred: bool,
 }
 
 impl Place {
@@ -349,7 +429,11 @@ impl Place {
         let detail = with_number(&detail, LINE, |line| {
             (line + self.lines + header).to_string()
         });
-        malformed(path, None, detail)
+        let hint = match of_value && self.is_inferred {
+            true => FIRST_ROWS_DECIDE,
+            false => "",
+        };
+        malformed(path, None, format!("{detail}{hint}"))
     }
 }
 

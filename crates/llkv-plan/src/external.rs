@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use llkv_result::{Error, Result};
+use llkv_types::SqlType;
 use std::fmt;
 
 /// Batches of one partition of a source.
@@ -122,4 +123,8 @@ pub struct FileOptions {
     /// those that the file seems to have. COPY gives the columns of its table, so that a code such
     /// as `007` stays text.
     pub columns: Option<SchemaRef>,
+    /// CSV, reading: every column is text.
+    pub all_text: bool,
+    /// CSV, reading: types of some columns, by their names, instead of those that they seem to have.
+    pub types: Vec<(String, SqlType)>,
 }

@@ -48,7 +48,11 @@ struct Sum {
 impl Sum {
     /// Adds `count` units, in billionths; what is left of months becomes days, of days time.
     fn add(&mut self, count: i128, unit: (i128, i128, i128)) -> Option<()> {
-        let months = count.checked_mul(unit.0)?;
+        let mut months = count.checked_mul(unit.0)?;
+        if unit.0 > 1 {
+            // What is left of years is whole months.
+            months = round_to(months, FRACTION_UNIT)?;
+        }
         let days = count
             .checked_mul(unit.1)?
             .checked_add(months % FRACTION_UNIT * 30)?;
@@ -68,6 +72,12 @@ impl Sum {
             i64::try_from(self.nanos * sign).ok()?,
         ))
     }
+}
+
+/// The nearest multiple; the one further from zero where two are.
+fn round_to(value: i128, unit: i128) -> Option<i128> {
+    let half = value.signum() * (unit / 2);
+    Some(value.checked_add(half)? / unit * unit)
 }
 
 /// A sign, if one comes next.

@@ -1,8 +1,10 @@
 //! Functions of whole numbers: factorials, histograms, digits in other bases.
 
-use super::args::{build, build_text, exactly, invalid, natives, out_of_range, signature, texts};
+use super::args::{
+    array, build, build_text, exactly, invalid, natives, out_of_range, signature, texts,
+};
 use arrow::array::ArrayRef;
-use arrow::datatypes::{Decimal128Type, Float64Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
 use llkv_expr::{Dialects, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::Result;
 use llkv_types::SqlType;
@@ -117,11 +119,26 @@ fn div(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
 
 /// Two's complement in digits of a power of two, lower case.
 fn unsigned(args: &FunctionArgs<'_>, bits: u32) -> Result<ArrayRef> {
+    if *array(args, 0)?.data_type() == DataType::Int32 {
+        let x = natives::<Int32Type>(args, 0)?;
+        return build_text(args.rows, |row, out| {
+            Ok(x.get(row)
+                .map(|x| write_digits(out, u128::from(x as u32), 1 << bits, 1)))
+        });
+    }
     let x = natives::<Int64Type>(args, 0)?;
     build_text(args.rows, |row, out| {
         Ok(x.get(row)
             .map(|x| write_digits(out, u128::from(x as u64), 1 << bits, 1)))
     })
+}
+
+/// An integer of 32 bits, or of 64 where it is wider.
+fn as_wide(types: &[SqlType]) -> Option<Signature> {
+    match types {
+        [SqlType::Int8 | SqlType::Int16 | Int32] => signature(&[Int32], Text),
+        _ => exactly(types, &[Int64], Text),
+    }
 }
 
 /// A number in a base of up to 36, with at least so many digits.
@@ -226,7 +243,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
         "to_hex(n)",
         "An integer in hexadecimal digits, negative ones in two's complement.",
         ("to_hex(255)", "ff"),
-        |types| exactly(types, &[Int64], Text),
+        as_wide,
         |args| unsigned(args, 4),
     )
     .only_in(Dialects::LLKV),

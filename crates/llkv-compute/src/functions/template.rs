@@ -181,7 +181,7 @@ fn pattern(text: &str) -> Option<(Field, usize)> {
 /// The parts of a template.
 ///
 /// # Errors
-/// `InvalidArgument` for what is known and not built: `TM` (names in other languages), `SP` (numbers in words).
+/// `InvalidArgument` for what is known and not built: `SP` (numbers in words).
 pub(super) fn parse(function: &'static str, template: &str) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     let mut rest = template;
@@ -199,15 +199,10 @@ pub(super) fn parse(function: &'static str, template: &str) -> Result<Vec<Item>>
         loop {
             let prefix = rest.get(..2).map(str::to_ascii_uppercase);
             match prefix.as_deref() {
-                Some("FM") => fill = false,
+                // Names are English everywhere, and in the language of the place not padded.
+                Some("FM" | "TM") => fill = false,
                 // The input of a date must fit exactly, which it has to here in any case.
                 Some("FX") => {}
-                Some("TM") => {
-                    return Err(invalid(
-                        function,
-                        "TM, names in the language of the place, is not known",
-                    ));
-                }
                 _ => break,
             }
             rest = rest.get(2..).unwrap_or("");

@@ -246,7 +246,7 @@ fn read_field(input: &mut Input<'_>, field: Field, ends: bool, read: &mut Read) 
     match field {
         Field::Year(width) => {
             let (year, length) = input.number(digits(width as usize, ends), true)?;
-            let width = if width == 4 { 4 } else { length.min(3) };
+            let width = if width == 4 { 4 } else { length };
             read.year = Some(near_2020(year, width));
         }
         Field::YearWithComma => {
@@ -257,7 +257,7 @@ fn read_field(input: &mut Input<'_>, field: Field, ends: bool, read: &mut Read) 
         }
         Field::IsoYear(width) => {
             let (year, length) = input.number(digits(width as usize, ends), true)?;
-            let width = if width == 4 { 4 } else { length.min(3) };
+            let width = if width == 4 { 4 } else { length };
             read.iso_year = Some(near_2020(year, width));
         }
         Field::Month => read.month = Some(input.number(digits(2, ends), false)?.0),
@@ -294,9 +294,15 @@ fn read_clock(input: &mut Input<'_>, field: Field, ends: bool, read: &mut Read) 
         return Ok(true);
     }
     match field {
-        Field::Hour12 | Field::Hour24 => {
-            read.hour = Some(input.number(digits(2, ends), false)?.0);
+        Field::Hour12 => {
+            let hour = input.number(digits(2, ends), false)?.0;
+            if !(1..=12).contains(&hour) {
+                let detail = format!("hour {hour} is none of a clock of 12, for which HH24 stands");
+                return Err(invalid(input.function, detail));
+            }
+            read.hour = Some(hour);
         }
+        Field::Hour24 => read.hour = Some(input.number(digits(2, ends), false)?.0),
         Field::Minute => read.minute = input.number(digits(2, ends), false)?.0,
         Field::Second => read.second = input.number(digits(2, ends), false)?.0,
         Field::SecondOfDay => read.second_of_day = Some(input.number(5, false)?.0),

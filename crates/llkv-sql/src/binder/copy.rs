@@ -197,13 +197,14 @@ impl Binder<'_> {
                 });
             }
             "header" => {
-                options.header = Some(matches!(lower.as_str(), "true" | "t" | "1" | "on" | "yes"));
+                options.header = Some(is_yes(&lower));
             }
             "delim" | "delimiter" | "sep" => options.delimiter = Some(byte(name, first(value))?),
             "quote" => options.quote = Some(byte(name, first(value))?),
             "escape" => options.escape = Some(byte(name, first(value))?),
             "null" | "nullstr" => options.null = Some(value.to_owned()),
             "compression" | "codec" => options.compression = Some(lower),
+            "all_varchar" => options.all_text = is_yes(&lower),
             _ => return self.unsupported(format!("the file option {name}"), node),
         }
         Ok(())
@@ -236,6 +237,10 @@ fn copy_to(source: LogicalPlan, filename: &str, options: FileOptions) -> PlanSta
         path: PathBuf::from(filename),
         options,
     }
+}
+
+fn is_yes(value: &str) -> bool {
+    matches!(value, "true" | "t" | "1" | "on" | "yes")
 }
 
 fn first(value: &str) -> char {

@@ -181,8 +181,17 @@ impl Binder<'_> {
                 let inner = self.integer_operand(inner, operand)?;
                 Ok(Expr::unary(UnaryOp::BitNot, inner))
             }
+            UnaryOperator::PGSquareRoot => self.bind_prefix_call("sqrt", operand),
+            UnaryOperator::PGCubeRoot => self.bind_prefix_call("cbrt", operand),
+            UnaryOperator::PGAbs => self.bind_prefix_call("abs", operand),
             other => self.unsupported(format!("the operator {other}"), operand),
         }
+    }
+
+    /// `|/ x`, `||/ x`, `@ x`
+    fn bind_prefix_call(&mut self, function: &str, operand: &ast::Expr) -> Result<Expr> {
+        let inner = self.bind_expr(operand)?;
+        self.call(function, vec![inner], operand)
     }
 
     /// `-x`
@@ -217,6 +226,11 @@ impl Binder<'_> {
     }
 
     fn bind_test(&mut self, op: UnaryOp, operand: &ast::Expr) -> Result<Expr> {
+        if let ast::Expr::Tuple(parts) = operand {
+            // Of a row: each part is NULL, or none is.
+            let parts = parts.iter().map(|part| self.bind_test(op, part));
+            return Ok(Expr::and(parts.collect::<Result<Vec<_>>>()?));
+        }
         let inner = self.bind_expr(operand)?;
         Ok(Expr::unary(op, self.settle(inner)))
     }

@@ -4,7 +4,9 @@ use super::Binder;
 use super::from::Rows;
 use super::moment_series::MomentSeries;
 use super::series::Series;
-use llkv_expr::Expr;
+use crate::text::parse_expression;
+use arrow::datatypes::{Field, Schema};
+use llkv_expr::{CastMode, Expr};
 use llkv_plan::{ExternalScan, ExternalSource, FileFormat, FileOptions, LogicalPlan};
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Scalar, SqlType};
@@ -130,6 +132,9 @@ impl Binder<'_> {
         let mut path = None;
         for arg in args {
             if let Some((name, value)) = option_of(arg) {
+                if self.set_column_types(&mut options, name, value)? {
+                    continue;
+                }
                 let value = self.bind_constant(value)?.to_string();
                 self.set_file_option(&mut options, &name.value, &value, name)?;
                 continue;
@@ -153,6 +158,48 @@ impl Binder<'_> {
             Some(path) => Ok((path, options)),
             None => self.invalid(format!("{function} takes a file name"), node),
         }
+    }
+
+    /// `columns = {'a': 'INTEGER', ...}`, all columns of a CSV file, or `types = {...}`, those of some; false for other options.
+    fn set_column_types(
+        &mut self,
+        options: &mut FileOptions,
+        name: &ast::Ident,
+        value: &ast::Expr,
+    ) -> Result<bool> {
+        let is_all = name.value.eq_ignore_ascii_case("columns");
+        let of_some = ["types", "dtypes", "column_types"];
+        if !is_all
+            && !of_some
+                .iter()
+                .any(|known| name.value.eq_ignore_ascii_case(known))
+        {
+            return Ok(false);
+        }
+        let ast::Expr::Dictionary(entries) = value else {
+            let message = format!("{} is written as {{'column': 'TYPE', ...}}", name.value);
+            return self.invalid(message, name);
+        };
+        for entry in entries {
+            let written = self.bind_constant(&entry.value)?.to_string();
+            let cast = format!("CAST(NULL AS {written})");
+            let ty = parse_expression(&cast, self.dialect, |expr| match expr {
+                ast::Expr::Cast { data_type, .. } => self.bind_type(data_type, name),
+                _ => super::invalid("no type"),
+            });
+            let Ok(ty) = ty else {
+                return self.invalid(format!("'{written}' is no type"), name);
+            };
+            options.types.push((entry.key.value.clone(), ty));
+        }
+        if is_all {
+            let types = std::mem::take(&mut options.types);
+            let fields = types
+                .into_iter()
+                .map(|(name, ty)| Field::new(name, ty.to_arrow(), true));
+            options.columns = Some(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+        }
+        Ok(true)
     }
 
     /// A constant, computed now.
@@ -181,8 +228,23 @@ impl Binder<'_> {
             let (start, stop, step) = (start.clone(), stop.clone(), *step);
             return self.bind_moment_series(function, (start, stop), step, node);
         }
+        if let [
+            (start @ (Scalar::Date(_) | Scalar::Timestamp(_) | Scalar::TimestampTz(_)), _),
+            (stop, _),
+            (step @ Scalar::Text(_), _),
+        ] = constants.as_slice()
+            && let Scalar::Interval(step) =
+                llkv_compute::cast_scalar(step, SqlType::Interval, CastMode::Strict)?
+        {
+            let (start, stop) = (start.clone(), stop.clone());
+            return self.bind_moment_series(function, (start, stop), step, node);
+        }
         let mut bounds = Vec::with_capacity(args.len());
         for (scalar, expr) in constants {
+            let ty = scalar.sql_type();
+            if !(ty.is_integer() || matches!(ty, SqlType::Text | SqlType::Null)) {
+                return self.invalid(format!("{function} takes integers, not {ty}"), expr);
+            }
             let wide = Expr::Literal(scalar).cast(SqlType::Int64);
             match llkv_compute::fold(&wide)? {
                 Scalar::Int64(bound) => bounds.push(bound),
@@ -217,7 +279,7 @@ impl Binder<'_> {
             SqlType::Timestamp
         };
         let micros = |scalar: Scalar| -> Result<i64> {
-            match llkv_compute::cast_scalar(&scalar, ty, llkv_expr::CastMode::Strict)? {
+            match llkv_compute::cast_scalar(&scalar, ty, CastMode::Strict)? {
                 Scalar::Timestamp(micros) | Scalar::TimestampTz(micros) => Ok(micros),
                 _ => self.invalid(
                     format!("{function} takes two moments and an interval"),

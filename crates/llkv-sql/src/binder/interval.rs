@@ -13,10 +13,10 @@ impl Binder<'_> {
         interval: &ast::Interval,
         node: &ast::Expr,
     ) -> Result<Expr> {
-        if interval.last_field.is_some() {
-            return self.unsupported("an INTERVAL of two fields (YEAR TO MONTH)", node);
-        }
         let value = self.bind_expr(&interval.value)?;
+        if let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) {
+            return self.interval_of_fields(value, (first, last), node);
+        }
         let Some(field) = &interval.leading_field else {
             return match value {
                 Expr::Literal(Scalar::Text(_)) => Ok(value.cast(SqlType::Interval)),
@@ -34,6 +34,37 @@ impl Binder<'_> {
             }
             _ => self.binary(BinaryOp::Multiply, of_text("1", unit), value, node),
         }
+    }
+}
+
+impl Binder<'_> {
+    /// `INTERVAL '1-2' YEAR TO MONTH`, `INTERVAL '3 4:05:06' DAY TO SECOND`: the text has all of the fields.
+    fn interval_of_fields(
+        &self,
+        value: Expr,
+        (first, last): (&DateTimeField, &DateTimeField),
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        use DateTimeField as F;
+        let Expr::Literal(Scalar::Text(text)) = &value else {
+            return self.invalid("an INTERVAL of two fields is written as text", node);
+        };
+        let minutes = match (first, last) {
+            (F::Year, F::Month)
+            | (F::Day | F::Hour, F::Second)
+            | (F::Day, F::Minute)
+            | (F::Hour, F::Minute) => false,
+            (F::Minute, F::Second) => text.matches(':').count() == 1,
+            _ => {
+                return self.unsupported(format!("an INTERVAL {first} TO {last}"), node);
+            }
+        };
+        let text = match (minutes, text.strip_prefix('-')) {
+            (false, _) => text.to_string(),
+            (true, None) => format!("0:{text}"),
+            (true, Some(text)) => format!("-0:{text}"),
+        };
+        Ok(Expr::Literal(Scalar::Text(text.into())).cast(SqlType::Interval))
     }
 }
 

@@ -1,10 +1,10 @@
 //! LIMIT, OFFSET, FETCH FIRST.
 
 use super::{Binder, ParameterMode};
-use llkv_expr::Expr;
+use llkv_expr::{CastMode, Expr};
 use llkv_plan::{Limit, LogicalPlan};
 use llkv_result::Result;
-use llkv_types::Scalar;
+use llkv_types::{Scalar, SqlType};
 use sqlparser::ast::{self, LimitClause};
 
 /// The part of the rows that a query gives.
@@ -79,7 +79,7 @@ impl Binder<'_> {
         let bound = self.bind_expr(node)?;
         if let (Expr::Parameter { .. }, ParameterMode::Prepare) = (&bound, self.parameters.mode()) {
             self.parameters.needs_values = true;
-            self.coerce(bound, llkv_types::SqlType::Int64);
+            self.coerce(bound, SqlType::Int64);
             return Ok(None);
         }
         if self.trigger_row.is_some() && !bound.is_constant() {
@@ -91,6 +91,14 @@ impl Binder<'_> {
         let scalar = match bound {
             Expr::Literal(scalar) => scalar,
             other => llkv_compute::fold(&other)?,
+        };
+        let scalar = match scalar.sql_type() {
+            SqlType::Text | SqlType::Decimal { .. } | SqlType::Float32 | SqlType::Float64
+                if self.dialect != crate::SqlDialect::Sqlite =>
+            {
+                llkv_compute::cast_scalar(&scalar, SqlType::Int64, CastMode::Strict)?
+            }
+            _ => scalar,
         };
         let count = match &scalar {
             Scalar::Null(_) => return Ok(None),

@@ -149,9 +149,20 @@ impl Binder<'_> {
         }
         let mut columns = Vec::with_capacity(first.len());
         for (position, column) in first.iter().enumerate() {
+            // Literals in quotes take the type of what they stand beside.
+            let literals: Vec<bool> = inputs
+                .iter()
+                .map(|input| self.is_open_column(input, position))
+                .collect();
+            let takes_type = literals.iter().any(|open| !open);
             let mut ty = SqlType::Null;
             let mut nullable = false;
-            for own in all.iter().filter_map(|columns| columns.get(position)) {
+            let of_inputs = all.iter().filter_map(|columns| columns.get(position));
+            for (own, is_literal) in of_inputs.zip(literals) {
+                nullable |= own.nullable;
+                if is_literal && takes_type {
+                    continue;
+                }
                 let common = if self.dialect.values_carry_types() {
                     Some(self.unify_types([ty, own.ty]))
                 } else {
@@ -166,7 +177,6 @@ impl Binder<'_> {
                         );
                     }
                 };
-                nullable |= own.nullable;
             }
             let ty = if ty == SqlType::Null {
                 SqlType::Text
@@ -192,6 +202,16 @@ impl Binder<'_> {
             *input = self.cast_columns(plan, &types);
         }
         Ok(columns)
+    }
+
+    /// True for a column of literals in quotes alone.
+    fn is_open_column(&self, plan: &LogicalPlan, position: usize) -> bool {
+        let LogicalPlan::Project(project) = plan else {
+            return false;
+        };
+        let projection = project.projections.get(position);
+        let is_text = |p: &Projection| matches!(p.expr.as_literal(), Some(Scalar::Text(_)));
+        self.dialect == crate::SqlDialect::Llkv && projection.is_some_and(is_text)
     }
 
     /// The plan with its columns cast to `types`, by position.

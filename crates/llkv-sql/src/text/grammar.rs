@@ -79,6 +79,10 @@ impl Dialect for Grammar {
         !self.is_sqlite()
     }
 
+    fn supports_dictionary_syntax(&self) -> bool {
+        !self.is_sqlite()
+    }
+
     fn supports_nested_comments(&self) -> bool {
         !self.is_sqlite()
     }
@@ -204,7 +208,10 @@ impl Dialect for Grammar {
         {
             return Some(test);
         }
-        in_table(parser, expr).or_else(|| in_queries(parser, expr))
+        let in_list = in_table(parser, expr).or_else(|| in_queries(parser, expr));
+        in_list.or_else(|| {
+            super::between::symmetric(parser, expr, self.prec_value(Precedence::Between))
+        })
     }
 
     /// SQLite's order of precedence differs from the library's default where operators on bits and

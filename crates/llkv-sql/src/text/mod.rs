@@ -1,5 +1,6 @@
 //! SQL as text: statements of a script, places in it, tokens, the syntax tree.
 
+mod between;
 mod create_as;
 mod exclusions;
 mod from_first;
