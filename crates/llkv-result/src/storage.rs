@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum StorageError {
     /// The operating system refused an operation.
-    #[error("{operation} of {path} failed at offset {offset}: {source}")]
+    #[error("cannot {operation} {path}{}: {source}", at_offset(*offset))]
     Io {
         /// The file, or a name for it (`:memory:`).
         path: PathBuf,
@@ -133,5 +133,12 @@ impl StorageError {
             Self::Poisoned { .. } => "08007",
             Self::TooLarge { .. } => "54000",
         }
+    }
+}
+
+fn at_offset(offset: u64) -> String {
+    match offset {
+        0 => String::new(),
+        offset => format!(" at offset {offset}"),
     }
 }

@@ -43,8 +43,8 @@ pub(crate) struct Transaction {
     references: ReferenceFootprints,
     /// What deferred foreign keys look at before the commit.
     deferred: Vec<PendingKeys>,
-    /// Rows were appended one by one since the last flush.
-    has_single_rows: bool,
+    /// Tables to which rows were appended one by one since the last flush.
+    single_rows: Vec<TableId>,
     /// The integer key of the row that the running statement inserted last.
     pub(crate) last_row_id: Option<i64>,
     savepoints: Vec<Savepoint>,
@@ -96,7 +96,7 @@ impl Transaction {
             tables: temporary.rows,
             path: schemas::default_path(),
             seen: temporary.seen.into_inner(),
-            has_single_rows: false,
+            single_rows: Vec::new(),
             last_row_id: None,
             savepoints: Vec::new(),
             reads: Arc::new(Reads::new(isolation)),
@@ -364,16 +364,19 @@ impl Transaction {
     pub(crate) fn append_row(&mut self, table: &Arc<Table>, row: &[Scalar]) -> Result<bool> {
         let (context, staged) = self.staging(table);
         let is_appended = staged.append_row(&context, row)?;
-        self.has_single_rows |= is_appended;
+        let id = table.id();
+        if is_appended && !self.single_rows.contains(&id) {
+            self.single_rows.push(id);
+        }
         Ok(is_appended)
     }
 
     /// Makes the rows that were appended one by one visible to what comes.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.has_single_rows) {
-            let store = &self.context.store;
-            let mut tables = self.tables.values_mut();
-            tables.try_for_each(|staged| staged.flush(store))?;
+        for id in std::mem::take(&mut self.single_rows) {
+            if let Some(staged) = self.tables.get_mut(&id) {
+                staged.flush(&self.context.store)?;
+            }
         }
         Ok(())
     }
@@ -494,11 +497,16 @@ impl Transaction {
     /// Creates an object.
     pub(crate) fn create(&mut self, object: CatalogObject, temporary: bool) -> Result<()> {
         let catalog = Arc::make_mut(&mut self.catalog);
+        // An index is part of the definition of its table; anything else that is new changes no table that was there.
+        let changes_table = matches!(object, CatalogObject::Index(_));
         match temporary {
             true => catalog.create_temporary(object)?,
             false => catalog.create(object)?,
         }
-        self.follow_catalog()
+        match changes_table {
+            true => self.follow_catalog(),
+            false => Ok(()),
+        }
     }
 
     /// Has the rows written so far follow the definitions that their tables have now.

@@ -50,7 +50,7 @@ pub fn backup(
         let renamed = disk.rename(&unfinished, target);
         renamed.map_err(|e| io_error(target, "rename", 0, 0, e))?;
         let synced = disk.sync_folder(target);
-        synced.map_err(|e| io_error(target, "sync the folder", 0, 0, e))?;
+        synced.map_err(|e| io_error(target, "sync the folder of", 0, 0, e))?;
         Ok(done)
     });
     if copied.is_err() {

@@ -85,3 +85,53 @@ fn an_arrow_file_holds_one_result() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(message.contains("holds one result"), "{message}");
 }
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("load.sql");
+    std::fs::write(&path, "\u{feff}SELECT 'one';\n").unwrap();
+    let program = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_llkv"));
+        program.args(["--format", "csv"]).stdout(Stdio::piped());
+        program
+    };
+    let by_name = program().arg("-f").arg(&path).output().unwrap();
+    assert_eq!(by_name.stdout, b"'one'\none\n");
+    let piped = program()
+        .stdin(std::fs::File::open(&path).unwrap())
+        .output();
+    assert_eq!(piped.unwrap().stdout, by_name.stdout);
+    // Within a script it is one.
+    let errors = errors_of(folder.path(), "SELECT 1;\n\u{feff}SELECT 2;\n".as_bytes());
+    assert!(errors.contains("load.sql:2:1"), "{errors}");
+}
+
+#[test]
+fn what_is_shown_does_nothing_to_a_terminal() {
+    let output = Command::new(env!("CARGO_BIN_EXE_llkv"))
+        .args([
+            "-c",
+            "SELECT chr(27) || '[2J' || chr(7) || chr(9) AS a, chr(155) AS b",
+        ])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains(r"\x1b[2J\x07\t"), "{shown}");
+    assert!(shown.contains(r"\u009b"), "{shown}");
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_news() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_llkv"))
+        .args(["--format", "csv", "-c", "SELECT * FROM range(2000000)"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(program.stdout.take());
+    let output = program.wait_with_output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

@@ -182,7 +182,7 @@ impl Log {
 
     fn sync_folder(&self) -> Result<()> {
         let synced = self.disk.sync_folder(&self.path);
-        Ok(synced.map_err(|e| io_error(&self.path, "sync folder", 0, 0, e))?)
+        Ok(synced.map_err(|e| io_error(&self.path, "sync the folder of", 0, 0, e))?)
     }
 
     /// Writes zeros ahead where the segment was never written.

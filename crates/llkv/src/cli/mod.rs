@@ -48,9 +48,13 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// A line for the user that is no result. A closed stderr is no reason to stop.
+/// A line for the user that is no result. A closed stderr is no reason to stop, and where nobody reads the results any more, that
+/// is no news.
 pub(crate) fn tell(message: &str) {
     use std::io::Write;
+    if output::reader_is_gone() {
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "{message}");
 }
 
@@ -60,7 +64,7 @@ fn dispatch(args: Args) -> Result<(), Stop> {
         Some(Command::Check { database }) => return check(database),
         Some(Command::Profile(arguments)) => return profile::run(arguments),
         Some(Command::Dump { database }) => {
-            return dump::run(&mut open_to_read(database)?, std::io::stdout().lock());
+            return dump::run(&mut open_to_read(database)?, output::Stdout);
         }
         Some(Command::Backup { database, target }) => return back_up(database, target),
         None => {}

@@ -8,6 +8,7 @@ use llkv::files::stream_sink;
 use llkv::plan::{FileFormat, FileOptions};
 use llkv::{Error, Result, Scalar, SelectStream, SqlType};
 use std::io::{self, BufWriter, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes that gather before a result that is not for people is written.
 const STDOUT_BYTES: usize = 1 << 18;
@@ -37,7 +38,7 @@ pub(crate) fn print(stream: SelectStream, format: Format, max_rows: usize) -> Re
 
 fn print_stream(stream: SelectStream, format: FileFormat) -> Result<u64> {
     // The standard library's stdout passes every line on by itself.
-    let stdout = BufWriter::with_capacity(STDOUT_BYTES, io::stdout());
+    let stdout = BufWriter::with_capacity(STDOUT_BYTES, Stdout);
     let mut sink = stream_sink(stdout, format, &FileOptions::default(), stream.schema())?;
     for batch in stream {
         sink.write(&batch.map_err(Error::from_arrow)?)?;
@@ -76,11 +77,43 @@ fn print_table(stream: SelectStream, max_rows: usize) -> Result<u64> {
     Ok(rows)
 }
 
+/// The reader of stdout has gone away: `llkv ... | head`.
+static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// True when nobody reads what is printed any more.
+pub(crate) fn reader_is_gone() -> bool {
+    READER_IS_GONE.load(Ordering::Relaxed)
+}
+
+/// Standard output, which remembers that its reader has gone away.
+pub(crate) struct Stdout;
+
+impl Stdout {
+    fn noted<T>(outcome: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &outcome
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            READER_IS_GONE.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::noted(io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Self::noted(io::stdout().flush())
+    }
+}
+
 /// Writes to stdout; a reader that has gone away is told as an error, not as a panic.
 pub(crate) fn write_out(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
+    Stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| Stdout.flush())
         .map_err(|e| {
             llkv::FileError::Io {
                 path: "stdout".into(),
@@ -95,7 +128,7 @@ fn header(schema: &Schema) -> Vec<Cell> {
     schema
         .fields()
         .iter()
-        .map(|field| Cell::new(field.name()))
+        .map(|field| Cell::new(without_controls(field.name().clone())))
         .collect()
 }
 
@@ -115,7 +148,28 @@ fn cells(batch: &RecordBatch, row: usize) -> Result<Vec<Cell>> {
             } else {
                 CellAlignment::Left
             };
-            Ok(Cell::new(text).set_alignment(side))
+            Ok(Cell::new(without_controls(text)).set_alignment(side))
         })
         .collect()
+}
+
+/// A text that does nothing to a terminal: control characters but the ends of lines as they are escaped in SQL.
+fn without_controls(text: String) -> String {
+    let is_control = |c: char| c.is_control() && c != '\n';
+    if !text.contains(is_control) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            c if is_control(c) && c.is_ascii() => {
+                shown.push_str(&format!("\\x{:02x}", u32::from(c)))
+            }
+            c if is_control(c) => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
 }

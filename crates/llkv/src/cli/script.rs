@@ -5,6 +5,8 @@ use crate::cli::{Stop, tell};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Where a line stands that a shell is fed with.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -53,6 +55,7 @@ pub(crate) fn run(
 
 fn feed_all(shell: &mut Shell, mut lines: impl BufRead) -> Result<(), Stop> {
     let mut bytes = Vec::new();
+    let mut is_first = true;
     loop {
         bytes.clear();
         if lines.read_until(b'\n', &mut bytes)? == 0 {
@@ -61,7 +64,10 @@ fn feed_all(shell: &mut Shell, mut lines: impl BufRead) -> Result<(), Stop> {
         if let Some(place) = &mut shell.place {
             place.line += 1;
         }
-        let line = std::str::from_utf8(&bytes)?;
+        // Editors on some systems mark UTF-8 at its beginning.
+        let marked = bytes.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_first);
+        let line = std::str::from_utf8(marked.unwrap_or(&bytes))?;
+        is_first = false;
         if shell.feed(line)? == Outcome::Quit {
             return Ok(());
         }
