@@ -239,6 +239,11 @@ fn copy_to(source: LogicalPlan, filename: &str, options: FileOptions) -> PlanSta
     }
 }
 
+pub(super) fn is_no(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    matches!(value.as_str(), "false" | "f" | "0" | "off" | "no")
+}
+
 fn is_yes(value: &str) -> bool {
     matches!(value, "true" | "t" | "1" | "on" | "yes")
 }

@@ -264,6 +264,9 @@ impl Binder<'_> {
             (SqlDialect::DuckDb, _) if super::tuning::is_without_effect(&pragma) => {
                 return Ok(BoundStatement::Nothing { tag: "SET" });
             }
+            // It would change what LIKE answers.
+            (SqlDialect::Sqlite, Some(value))
+                if pragma == "case_sensitive_like" && !super::copy::is_no(&value) => {}
             (SqlDialect::Sqlite, _) => return Ok(BoundStatement::Nothing { tag: "SET" }),
             _ => {}
         }

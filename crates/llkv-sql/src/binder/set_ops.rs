@@ -163,10 +163,11 @@ impl Binder<'_> {
                 if is_literal && takes_type {
                     continue;
                 }
-                let common = if self.dialect.values_carry_types() {
-                    Some(self.unify_types([ty, own.ty]))
-                } else {
-                    common_type(ty, own.ty)
+                let has_text = [ty, own.ty].contains(&SqlType::Text);
+                let common = match self.dialect {
+                    crate::SqlDialect::Sqlite => Some(self.unify_types([ty, own.ty])),
+                    crate::SqlDialect::DuckDb if has_text => Some(SqlType::Text),
+                    _ => common_type(ty, own.ty),
                 };
                 ty = match common {
                     Some(ty) => ty,

@@ -334,12 +334,50 @@ fn word_prefix(parser: &mut Parser, keyword: Keyword) -> Option<Result<Expr, Par
             parser.advance_token();
             Some(parser.parse_case_expr())
         }
+        // The library takes `(3)` of `INTERVAL (3) DAY` for digits of a type, as in `INTERVAL (3) '1 day'`.
+        Keyword::INTERVAL if *next == Token::LParen => {
+            let behind = &parser.peek_nth_token_ref(4).token;
+            if matches!(behind, Token::SingleQuotedString(_)) {
+                return None;
+            }
+            parser.advance_token();
+            Some(parser.parse_interval())
+        }
+        Keyword::TRIM if *next == Token::LParen => trim_blanks(parser),
         Keyword::NOT => {
             parser.advance_token();
             Some(parser.parse_not())
         }
         _ => None,
     }
+}
+
+/// `TRIM(LEADING FROM x)`, which the library knows with characters alone.
+fn trim_blanks(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let keyword = |at: usize| match &parser.peek_nth_token_ref(at).token {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    let sides = [Keyword::BOTH, Keyword::LEADING, Keyword::TRAILING];
+    if !sides.contains(&keyword(2)) || keyword(3) != Keyword::FROM {
+        return None;
+    }
+    parser.advance_token();
+    parser.advance_token();
+    Some(blanks_of(parser))
+}
+
+fn blanks_of(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let trim_where = Some(parser.parse_trim_where()?);
+    parser.expect_keyword_is(Keyword::FROM)?;
+    let expr = Box::new(parser.parse_expr()?);
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Trim {
+        expr,
+        trim_where,
+        trim_what: None,
+        trim_characters: None,
+    })
 }
 
 /// `(a, b)` behind ROW.
