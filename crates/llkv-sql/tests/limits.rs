@@ -51,6 +51,12 @@ fn nesting() {
     let betweens = "(".repeat(60) + "1" + &" BETWEEN 0 AND 1)".repeat(60);
     let result = bind_small(format!("SELECT {betweens}"));
     assert!(result.is_err());
+    let symmetric = "(".repeat(60) + "1" + &" BETWEEN SYMMETRIC 0 AND 1)".repeat(60);
+    assert!(bind_small(format!("SELECT {symmetric}")).is_err());
+    let trims = "trim(LEADING FROM ".repeat(300) + "'a'" + &")".repeat(300);
+    bind_small(format!("SELECT {trims}")).unwrap();
+    let grouped = "SELECT (".repeat(200) + "SELECT 1" + &") GROUP BY 1".repeat(200);
+    bind_small(grouped).unwrap();
 }
 
 #[test]

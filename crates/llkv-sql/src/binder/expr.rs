@@ -20,6 +20,7 @@ impl Binder<'_> {
             return Err(too_complex("the nesting of an expression", MAX_DEPTH));
         }
         self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
         let around = self.enter_collated();
         let bound = stacker::maybe_grow(LEVEL_STACK_BYTES, stack_bytes(8 * MAX_DEPTH), || {
             self.bind_node(expr)

@@ -42,7 +42,7 @@ impl Clause {
     }
 
     /// True where expressions see groups, or make them.
-    pub(super) const fn is_above_where(self) -> bool {
+    const fn is_above_where(self) -> bool {
         self.takes_aggregates() || matches!(self, Self::GroupBy)
     }
 
@@ -156,7 +156,9 @@ pub(super) struct Frame {
     pub(super) pending: Vec<PendingApply>,
     /// Subqueries in arguments of aggregates and in GROUP BY: applied before grouping.
     pub(super) row_pending: Vec<PendingApply>,
-    /// Subqueries that wait, as they are written, with their values.
+    /// The query has a GROUP BY.
+    pub(super) has_groups: bool,
+    /// Subqueries that wait in a query with GROUP BY, as they are written, with their values.
     pub(super) known: Vec<KnownSubquery>,
     /// Aggregate calls met so far.
     pub(super) aggregates: Vec<(PlanColumn, AggregateExpr)>,
@@ -182,6 +184,7 @@ impl Frame {
             clause,
             pending: Vec::new(),
             row_pending: Vec::new(),
+            has_groups: false,
             known: Vec::new(),
             aggregates: Vec::new(),
             groupings: Vec::new(),
@@ -191,6 +194,11 @@ impl Frame {
             listed: None,
             alias_used: false,
         }
+    }
+
+    /// True where a subquery that is written twice is one.
+    pub(super) const fn knows_subqueries(&self) -> bool {
+        self.has_groups && self.clause.is_above_where()
     }
 
     /// Does the expression read the value of a window call?

@@ -122,6 +122,8 @@ pub(crate) struct Binder<'a> {
     ctes: Vec<CteScope>,
     parameters: Parameters<'a>,
     depth: usize,
+    /// The greatest depth since a subquery began.
+    deepest: usize,
     relations: usize,
     views: usize,
     copied: usize,
@@ -169,6 +171,7 @@ impl<'a> Binder<'a> {
             ctes: Vec::new(),
             parameters: Parameters::new(mode),
             depth: 0,
+            deepest: 0,
             relations: 0,
             views: 0,
             copied: 0,

@@ -3,6 +3,7 @@
 use super::Binder;
 use super::literals::{array_of, convert};
 use super::row_values::{are_rows, is_row};
+use crate::text::of_symmetric;
 use llkv_expr::{BinaryOp, CastMode, Expr, InList, LikeCase, UnaryOp};
 use llkv_result::Result;
 use llkv_types::{Collation, Scalar, SqlType};
@@ -21,6 +22,9 @@ impl Binder<'_> {
         negated: bool,
         node: &ast::Expr,
     ) -> Result<Expr> {
+        if let Some(low) = of_symmetric(low) {
+            return self.bind_symmetric(value, low, high, negated, node);
+        }
         if is_row(value) {
             return self.bind_row_between(value, (low, high), negated, node);
         }
@@ -35,6 +39,39 @@ impl Binder<'_> {
         let above = self.compare_collated(BinaryOp::GtEq, again, low, of_low, node)?;
         let below = self.compare_collated(BinaryOp::LtEq, value, high, of_high, node)?;
         Ok(negate(Expr::And(vec![above, below]), negated))
+    }
+
+    /// `x [NOT] BETWEEN SYMMETRIC low AND high`: between them in one order or the other.
+    fn bind_symmetric(
+        &mut self,
+        value: &ast::Expr,
+        low: &ast::Expr,
+        high: &ast::Expr,
+        negated: bool,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let value = self.bind_expr(value)?;
+        let own = self.collated_last();
+        let value = self.once(value)?;
+        let mut bounds = Vec::with_capacity(2);
+        for bound in [low, high] {
+            let bound = self.bind_expr(bound)?;
+            let collation = self.collation_between(own, self.collated_last());
+            bounds.push((self.once(bound)?, collation));
+        }
+        let mut between = Vec::with_capacity(2);
+        for _ in 0..2 {
+            let mut sides = Vec::with_capacity(2);
+            for (op, (bound, collation)) in
+                [BinaryOp::GtEq, BinaryOp::LtEq].into_iter().zip(&bounds)
+            {
+                let (value, bound) = (self.copy_of(&value)?, self.copy_of(bound)?);
+                sides.push(self.compare_collated(op, value, bound, *collation, node)?);
+            }
+            between.push(Expr::And(sides));
+            bounds.reverse();
+        }
+        Ok(negate(Expr::Or(between), negated))
     }
 
     pub(super) fn bind_distinct(

@@ -14,6 +14,7 @@ impl Binder<'_> {
         }
         self.refuse_rare_query(query)?;
         self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
         let ctes = self.ctes.len();
         let bound = stacker::maybe_grow(256 * 1024, 4 << 20, || {
             self.apart_from_collations(|binder| {

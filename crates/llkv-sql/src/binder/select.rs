@@ -61,6 +61,10 @@ impl Binder<'_> {
         self.refuse_rare_clauses(select)?;
         let (plan, scope) = self.bind_from(&select.from)?;
         let mut frame = Frame::new(scope, plan, Clause::Select);
+        frame.has_groups = match &select.group_by {
+            ast::GroupByExpr::All(_) => true,
+            ast::GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
+        };
         for (at, definition) in select.named_window.iter().enumerate() {
             let mut before = select.named_window.iter().take(at);
             let name = &definition.0;

@@ -1,7 +1,8 @@
 //! Subqueries in expressions: each becomes an `Apply` on the rows of its frame.
 
 use super::Binder;
-use super::frame::{KnownSubquery, PendingApply};
+use super::collations::Collated;
+use super::frame::{Frame, KnownSubquery, PendingApply};
 use super::predicates::negate;
 use llkv_expr::Expr;
 use llkv_plan::{ApplyKind, LogicalPlan, PlanColumn, Project, Projection};
@@ -9,21 +10,26 @@ use llkv_result::Result;
 use llkv_types::{Scalar, SqlType};
 use sqlparser::ast;
 
+/// Levels of a subquery that is looked for among others: more would take much stack to copy and to compare.
+const MAX_KNOWN_DEPTH: usize = 32;
+
+/// Stack for that.
+const KNOWN_BYTES: usize = 1 << 20;
+
 impl Binder<'_> {
-    /// A subquery in an expression. Written twice among what sees groups, or makes them, it is one value: computed once, and one key
-    /// of GROUP BY.
+    /// A subquery in an expression. Written twice in a query with GROUP BY, it is one value: computed once, and one key.
     pub(super) fn bind_subquery(&mut self, node: &ast::Expr) -> Result<Expr> {
-        let frame = self.frames.last().filter(|f| f.clause.is_above_where());
-        let known = frame.and_then(|frame| frame.known.iter().find(|known| known.text == *node));
-        if let Some(KnownSubquery {
-            value, collated, ..
-        }) = known
+        let may_be_known = self.frames.last().is_some_and(Frame::knows_subqueries);
+        let known = || self.known_subquery(node);
+        if may_be_known
+            && let Some((known, collated)) =
+                stacker::maybe_grow(KNOWN_BYTES, 2 * KNOWN_BYTES, known)
         {
-            let (value, collated) = (value.clone(), *collated);
             self.note_collated(collated);
-            return Ok(value);
+            return Ok(known);
         }
         let waiting = self.frames.last().map_or(0, |frame| frame.pending.len());
+        let outer = std::mem::replace(&mut self.deepest, self.depth);
         let value = match node {
             ast::Expr::InSubquery {
                 expr,
@@ -34,20 +40,35 @@ impl Binder<'_> {
             ast::Expr::Subquery(query) => self.bind_scalar_subquery(query, node)?,
             other => return self.unsupported("a subquery of this kind", other),
         };
+        if may_be_known && self.deepest - self.depth <= MAX_KNOWN_DEPTH {
+            let remember = || self.remember_subquery(node, &value, waiting);
+            stacker::maybe_grow(KNOWN_BYTES, 2 * KNOWN_BYTES, remember);
+        }
+        self.deepest = self.deepest.max(outer);
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn known_subquery(&self, node: &ast::Expr) -> Option<(Expr, Collated)> {
+        let frame = self.frames.last()?;
+        let known = frame.known.iter().find(|known| known.text == *node)?;
+        Some((known.value.clone(), known.collated))
+    }
+
+    /// `waiting`: how many subqueries waited in the frame before it.
+    #[inline(never)]
+    fn remember_subquery(&mut self, node: &ast::Expr, value: &Expr, waiting: usize) {
         let collated = self.collated_last();
         if let Some(frame) = self.frames.last_mut()
-            && frame.clause.is_above_where()
             && let Some(added) = frame.pending.get(waiting..)
             && added.iter().all(PendingApply::may_be_repeated)
         {
-            let (text, value) = (node.clone(), value.clone());
             frame.known.push(KnownSubquery {
-                text,
-                value,
+                text: node.clone(),
+                value: value.clone(),
                 collated,
             });
         }
-        Ok(value)
     }
 
     /// `(SELECT ...)` as a value.

@@ -1,9 +1,11 @@
-//! `x BETWEEN SYMMETRIC a AND b`, which the parser library does not know: x is between them in one order or the other.
+//! `x BETWEEN SYMMETRIC a AND b`, which the parser library does not know. The word becomes one before `a`, as which it is written too.
 
-use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
+use sqlparser::ast::{Expr, Ident};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
+
+const SYMMETRIC: &str = "SYMMETRIC";
 
 /// The test behind `value`, where the next tokens are one; `precedence` is that of BETWEEN.
 pub(super) fn symmetric(
@@ -16,33 +18,20 @@ pub(super) fn symmetric(
         _ => false,
     };
     let words = usize::from(is_word(0, "NOT"));
-    if !is_word(words, "BETWEEN") || !is_word(words + 1, "SYMMETRIC") {
+    if !is_word(words, "BETWEEN") || !is_word(words + 1, SYMMETRIC) {
         return None;
     }
     for _ in 0..words + 2 {
         parser.advance_token();
     }
-    Some(bounds(parser, precedence).map(|(low, high)| {
-        let between = |low: &Expr, high: &Expr| {
-            Box::new(Expr::Between {
-                expr: Box::new(value.clone()),
-                negated: false,
-                low: Box::new(low.clone()),
-                high: Box::new(high.clone()),
-            })
-        };
-        let either = Expr::Nested(Box::new(Expr::BinaryOp {
-            left: between(&low, &high),
-            op: BinaryOperator::Or,
-            right: between(&high, &low),
-        }));
-        match words {
-            0 => either,
-            _ => Expr::UnaryOp {
-                op: UnaryOperator::Not,
-                expr: Box::new(either),
-            },
-        }
+    Some(bounds(parser, precedence).map(|(low, high)| Expr::Between {
+        expr: Box::new(value.clone()),
+        negated: words > 0,
+        low: Box::new(Expr::Prefixed {
+            prefix: Ident::new(SYMMETRIC),
+            value: Box::new(low),
+        }),
+        high: Box::new(high),
     }))
 }
 
@@ -50,4 +39,12 @@ fn bounds(parser: &mut Parser<'_>, precedence: u8) -> Result<(Expr, Expr), Parse
     let low = parser.parse_subexpr(precedence)?;
     parser.expect_keyword_is(Keyword::AND)?;
     Ok((low, parser.parse_subexpr(precedence)?))
+}
+
+/// The lower bound of a symmetric BETWEEN; none for that of another.
+pub(crate) fn of_symmetric(low: &Expr) -> Option<&Expr> {
+    match low {
+        Expr::Prefixed { prefix, value } if prefix.value == SYMMETRIC => Some(value),
+        _ => None,
+    }
 }

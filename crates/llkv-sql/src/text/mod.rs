@@ -21,6 +21,7 @@ mod suite;
 mod tokens;
 mod trigger;
 
+pub(crate) use between::of_symmetric;
 pub(crate) use exclusions::{exclusion_of, readable};
 pub(crate) use given_row::GivenRow;
 pub(crate) use location::SourceText;
