@@ -285,6 +285,21 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// The error of an object that stays as it is because another depends on it.
+    #[must_use]
+    pub fn in_use(
+        kind: ObjectKind,
+        name: impl Into<String>,
+        dependent: impl Into<String>,
+    ) -> crate::Error {
+        let in_use = Self::InUse {
+            kind,
+            name: name.into(),
+            dependent: dependent.into(),
+        };
+        in_use.into()
+    }
+
     pub(crate) fn sqlstate(&self) -> &'static str {
         match self {
             Self::AlreadyExists { kind, .. } => match kind {

@@ -106,16 +106,10 @@ fn drop_references(
         };
         if !cascade {
             let parent = catalog.table(key.parent);
-            return Err(CatalogError::InUse {
-                kind: ObjectKind::Table,
-                name: parent.map_or_else(String::new, |table| table.meta().name.clone()),
-                dependent: format!(
-                    "constraint \"{}\" of table \"{}\"",
-                    key.name,
-                    child.meta().name
-                ),
-            }
-            .into());
+            let parent = parent.map_or("", |table| table.meta().name.as_str());
+            let (key, child) = (&key.name, &child.meta().name);
+            let dependent = format!("constraint \"{key}\" of table \"{child}\"");
+            return Err(CatalogError::in_use(ObjectKind::Table, parent, dependent));
         }
         let mut meta = child.meta().clone();
         meta.foreign_keys.retain(|key| !goes(key));

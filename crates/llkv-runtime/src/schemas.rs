@@ -192,12 +192,11 @@ fn drop_schema(
     };
     let objects: Vec<&CatalogObject> = catalog.objects().filter(inside).collect();
     if let (Some(first), false) = (objects.first(), cascade) {
-        return Err(CatalogError::InUse {
-            kind: ObjectKind::Schema,
-            name: name.to_owned(),
-            dependent: format!("{} \"{}\"", first.kind(), first.name()),
-        }
-        .into());
+        return Err(CatalogError::in_use(
+            ObjectKind::Schema,
+            name,
+            format!("{} \"{}\"", first.kind(), first.name()),
+        ));
     }
     let tables = objects.iter().map(|object| object.id()).collect::<Vec<_>>();
     crate::foreign_key_changes::before_drop_of(transaction, &tables, true)?;

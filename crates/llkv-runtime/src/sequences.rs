@@ -211,12 +211,11 @@ fn drop_default(
         return Ok(());
     };
     if !cascade {
-        return Err(CatalogError::InUse {
-            kind: ObjectKind::Sequence,
-            name: name.to_owned(),
-            dependent: format!("a default of table \"{}\"", table.meta().name),
-        }
-        .into());
+        return Err(CatalogError::in_use(
+            ObjectKind::Sequence,
+            name,
+            format!("a default of table \"{}\"", table.meta().name),
+        ));
     }
     let mut meta = table.meta().clone();
     let mut columns = meta.columns.iter_mut();

@@ -230,12 +230,11 @@ impl Binder<'_> {
         } else {
             return Ok(());
         };
-        Err(CatalogError::InUse {
-            kind: ObjectKind::Column,
-            name: column.name.to_string(),
+        Err(CatalogError::in_use(
+            ObjectKind::Column,
+            column.name.to_string(),
             dependent,
-        }
-        .into())
+        ))
     }
 
     fn rename_column(

@@ -184,12 +184,11 @@ pub(super) fn refuse_source_of_generated(info: &TableInfo, source: &ColumnInfo) 
             continue;
         };
         if parse_expression(sql, dialect, |expr| Ok(mentions(expr, &source.name)))? {
-            return Err(CatalogError::InUse {
-                kind: ObjectKind::Column,
-                name: source.name.to_string(),
-                dependent: format!("generated column \"{}\"", column.name),
-            }
-            .into());
+            return Err(CatalogError::in_use(
+                ObjectKind::Column,
+                source.name.to_string(),
+                format!("generated column \"{}\"", column.name),
+            ));
         }
     }
     Ok(())

@@ -270,12 +270,7 @@ fn follow(
 }
 
 fn in_use((kind, name): (ObjectKind, &str), trigger: &TriggerInfo) -> llkv_result::Error {
-    CatalogError::InUse {
-        kind,
-        name: name.to_owned(),
-        dependent: format!("trigger \"{}\"", trigger.name),
-    }
-    .into()
+    CatalogError::in_use(kind, name, format!("trigger \"{}\"", trigger.name))
 }
 
 /// A text with others in some places.

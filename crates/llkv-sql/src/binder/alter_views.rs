@@ -59,12 +59,11 @@ pub(super) fn without(
 ) -> Result<Vec<Dependent>> {
     let dependents = dependents(binder, info.id, Some(after.clone()))?;
     if let (Some((view, _)), false) = (dependents.first(), cascade) {
-        return Err(CatalogError::InUse {
-            kind: ObjectKind::Column,
-            name: column.to_owned(),
-            dependent: format!("view \"{}\"", view.name),
-        }
-        .into());
+        return Err(CatalogError::in_use(
+            ObjectKind::Column,
+            column,
+            format!("view \"{}\"", view.name),
+        ));
     }
     let gone = |(_, view): &(_, Arc<ViewInfo>)| Dependent {
         id: view.id,
@@ -97,12 +96,11 @@ pub(super) fn dropped_with(
                 continue;
             }
             if !cascade {
-                return Err(CatalogError::InUse {
+                return Err(CatalogError::in_use(
                     kind,
-                    name: name.clone(),
-                    dependent: format!("view \"{}\"", view.name),
-                }
-                .into());
+                    name,
+                    format!("view \"{}\"", view.name),
+                ));
             }
             if found.iter().all(|(_, id)| *id != view.id) {
                 found.push((view_name, view.id));
@@ -252,14 +250,11 @@ impl<F: Fn(&ast::ObjectName) -> Result<Relation>> VisitorMut for Rewriter<'_, F>
         for cte in ctes {
             let name = &cte.alias.name.value;
             if name.eq_ignore_ascii_case(self.name) {
-                self.error = Some(
-                    CatalogError::InUse {
-                        kind: ObjectKind::Table,
-                        name: self.name.to_owned(),
-                        dependent: format!("a view with a common table expression \"{name}\""),
-                    }
-                    .into(),
-                );
+                self.error = Some(CatalogError::in_use(
+                    ObjectKind::Table,
+                    self.name,
+                    format!("a view with a common table expression \"{name}\""),
+                ));
                 return ControlFlow::Break(());
             }
         }

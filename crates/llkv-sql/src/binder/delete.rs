@@ -134,12 +134,11 @@ impl Binder<'_> {
                     continue;
                 }
                 if !cascade {
-                    return Err(CatalogError::InUse {
-                        kind: ObjectKind::Table,
-                        name: info.name.clone(),
-                        dependent: format!("a foreign key of table \"{}\"", child.name),
-                    }
-                    .into());
+                    return Err(CatalogError::in_use(
+                        ObjectKind::Table,
+                        &info.name,
+                        format!("a foreign key of table \"{}\"", child.name),
+                    ));
                 }
                 tables.push(child);
             }

@@ -35,10 +35,9 @@ impl Binder<'_> {
             None => self.default_values(&info)?,
             Some(query) => self.insert_source(query, &info, &positions, insert)?,
         };
-        let replaces = Self::conflict_action(insert.or) == ConflictAction::Replace;
-        let source = match replaces || insert.replace_into {
-            true => self.without_forbidden_nulls(source, &info)?,
-            false => source,
+        let source = match Self::insert_action(insert) {
+            ConflictAction::Replace => self.without_forbidden_nulls(source, &info)?,
+            _ => source,
         };
         let source = self.with_identity(source, &info)?;
         let source = self.as_stored(source, &info)?;

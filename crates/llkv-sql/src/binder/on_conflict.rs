@@ -19,9 +19,9 @@ impl Binder<'_> {
         info: &TableInfo,
         source: &[PlanColumn],
     ) -> Result<(ConflictAction, Option<Upsert>)> {
-        let action = Self::conflict_action(insert.or);
+        let action = Self::insert_action(insert);
         if insert.replace_into {
-            return Ok((ConflictAction::Replace, None));
+            return Ok((action, None));
         }
         let conflict = match &insert.on {
             None => return Ok((action, None)),
@@ -53,6 +53,14 @@ impl Binder<'_> {
                 in_order: self.dialect == crate::SqlDialect::Sqlite,
             }),
         ))
+    }
+
+    /// `INSERT OR REPLACE`, `REPLACE INTO`, ...
+    pub(super) const fn insert_action(insert: &ast::Insert) -> ConflictAction {
+        if insert.replace_into {
+            return ConflictAction::Replace;
+        }
+        Self::conflict_action(insert.or)
     }
 
     /// `OR REPLACE`, `OR IGNORE`, ...

@@ -22,56 +22,52 @@ impl Binder<'_> {
         negated: bool,
         node: &ast::Expr,
     ) -> Result<Expr> {
-        if let Some(low) = of_symmetric(low) {
-            return self.bind_symmetric(value, low, high, negated, node);
-        }
-        if is_row(value) {
+        let symmetric = of_symmetric(low);
+        if is_row(value) && symmetric.is_none() {
             return self.bind_row_between(value, (low, high), negated, node);
         }
         let value = self.bind_expr(value)?;
         let own = self.collated_last();
         let value = self.once(value)?;
-        let low = self.bind_expr(low)?;
-        let of_low = self.collation_between(own, self.collated_last());
-        let high = self.bind_expr(high)?;
-        let of_high = self.collation_between(own, self.collated_last());
-        let again = self.copy_of(&value)?;
-        let above = self.compare_collated(BinaryOp::GtEq, again, low, of_low, node)?;
-        let below = self.compare_collated(BinaryOp::LtEq, value, high, of_high, node)?;
-        Ok(negate(Expr::And(vec![above, below]), negated))
-    }
-
-    /// `x [NOT] BETWEEN SYMMETRIC low AND high`: between them in one order or the other.
-    fn bind_symmetric(
-        &mut self,
-        value: &ast::Expr,
-        low: &ast::Expr,
-        high: &ast::Expr,
-        negated: bool,
-        node: &ast::Expr,
-    ) -> Result<Expr> {
-        let value = self.bind_expr(value)?;
-        let own = self.collated_last();
-        let value = self.once(value)?;
         let mut bounds = Vec::with_capacity(2);
-        for bound in [low, high] {
+        for bound in [symmetric.unwrap_or(low), high] {
             let bound = self.bind_expr(bound)?;
             let collation = self.collation_between(own, self.collated_last());
-            bounds.push((self.once(bound)?, collation));
+            let bound = match symmetric {
+                Some(_) => self.once(bound)?,
+                None => bound,
+            };
+            bounds.push((bound, collation));
         }
-        let mut between = Vec::with_capacity(2);
-        for _ in 0..2 {
-            let mut sides = Vec::with_capacity(2);
-            for (op, (bound, collation)) in
-                [BinaryOp::GtEq, BinaryOp::LtEq].into_iter().zip(&bounds)
-            {
-                let (value, bound) = (self.copy_of(&value)?, self.copy_of(bound)?);
-                sides.push(self.compare_collated(op, value, bound, *collation, node)?);
-            }
-            between.push(Expr::And(sides));
-            bounds.reverse();
+        if symmetric.is_none() {
+            return Ok(negate(self.between(value, bounds, node)?, negated));
         }
-        Ok(negate(Expr::Or(between), negated))
+        let mut reversed = Vec::with_capacity(2);
+        for (bound, collation) in bounds.iter().rev() {
+            reversed.push((self.copy_of(bound)?, *collation));
+        }
+        let again = self.copy_of(&value)?;
+        let either = vec![
+            self.between(again, bounds, node)?,
+            self.between(value, reversed, node)?,
+        ];
+        Ok(negate(Expr::Or(either), negated))
+    }
+
+    /// At least the first bound and at most the second.
+    fn between(
+        &mut self,
+        value: Expr,
+        bounds: Vec<(Expr, Collation)>,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        let values = [self.copy_of(&value)?, value];
+        let ops = [BinaryOp::GtEq, BinaryOp::LtEq];
+        let sides = ops.into_iter().zip(values).zip(bounds);
+        let sides = sides.map(|((op, value), (bound, collation))| {
+            self.compare_collated(op, value, bound, collation, node)
+        });
+        Ok(Expr::And(sides.collect::<Result<_>>()?))
     }
 
     pub(super) fn bind_distinct(
