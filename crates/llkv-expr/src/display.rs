@@ -1,6 +1,6 @@
 //! Expressions as text, for EXPLAIN and error messages.
 
-use crate::{BinaryOp, CastMode, ColumnId, Expr, InList, LikeCase, UnaryOp};
+use crate::{BinaryOp, ColumnId, Expr, InList, LikeCase, UnaryOp};
 use arrow::array::Array;
 use llkv_types::{Scalar, SqlType};
 use std::fmt;
@@ -96,11 +96,7 @@ impl fmt::Display for Expr {
             Self::And(parts) => joined(f, parts, " AND "),
             Self::Or(parts) => joined(f, parts, " OR "),
             Self::Cast { expr, ty, mode } => {
-                let word = if *mode == CastMode::Try {
-                    "TRY_CAST"
-                } else {
-                    "CAST"
-                };
+                let word = if mode.is_try() { "TRY_CAST" } else { "CAST" };
                 write!(f, "{word}({expr} AS {ty})")
             }
             Self::Case {

@@ -145,6 +145,30 @@ pub enum CastMode {
     Try,
     /// SQLite's CAST: text gives its numeric prefix or 0, never an error.
     Sqlite,
+    /// DuckDB's CAST: an integer is read from a text with a fraction or an exponent, rounded half away from zero.
+    DuckDb,
+    /// DuckDB's TRY_CAST.
+    TryDuckDb,
+}
+
+impl CastMode {
+    /// True where a value without a counterpart is an error.
+    #[must_use]
+    pub const fn is_strict(self) -> bool {
+        matches!(self, Self::Strict | Self::DuckDb)
+    }
+
+    /// True where a value without a counterpart is NULL.
+    #[must_use]
+    pub const fn is_try(self) -> bool {
+        matches!(self, Self::Try | Self::TryDuckDb)
+    }
+
+    /// True where integers are read from texts with a fraction.
+    #[must_use]
+    pub const fn rounds_text(self) -> bool {
+        matches!(self, Self::DuckDb | Self::TryDuckDb)
+    }
 }
 
 /// The right side of IN.

@@ -3,7 +3,7 @@
 //! A dialect changes meanings, never what is accepted for its own sake: each difference is a method
 //! of [`SqlDialect`] here, and a row of `docs/dialects.md`.
 
-use llkv_expr::{Dialects, LikeCase};
+use llkv_expr::{CastMode, Dialects, LikeCase};
 use llkv_result::{BindError, Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -176,6 +176,27 @@ impl SqlDialect {
     /// True where text that is no number counts as its numeric prefix, or 0.
     pub(crate) const fn text_is_a_number(self) -> bool {
         matches!(self, Self::Sqlite)
+    }
+
+    /// What CAST, or TRY_CAST, does.
+    pub(crate) const fn cast_mode(self, tries: bool) -> CastMode {
+        match self {
+            Self::DuckDb if tries => CastMode::TryDuckDb,
+            Self::DuckDb => CastMode::DuckDb,
+            _ if tries => CastMode::Try,
+            Self::Sqlite => CastMode::Sqlite,
+            Self::Llkv => CastMode::Strict,
+        }
+    }
+
+    /// True where a row is a value: it is never NULL, and where rows are compared their NULLs are equal, and greater than all else.
+    pub(crate) const fn rows_are_values(self) -> bool {
+        matches!(self, Self::DuckDb)
+    }
+
+    /// True where `x << n` drops what has no room.
+    pub(crate) const fn shifts_lose_bits(self) -> bool {
+        !matches!(self, Self::DuckDb)
     }
 
     /// True where foreign keys are looked at unless a setting says otherwise.

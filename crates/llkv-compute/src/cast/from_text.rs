@@ -5,7 +5,6 @@ use crate::arithmetic::decimal::limit;
 use crate::arrays::{some_nulls, text};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BinaryViewBuilder, BooleanBuilder};
 use arrow::datatypes as dt;
-use llkv_expr::CastMode;
 use llkv_result::Result;
 use llkv_types::SqlType;
 use std::str::FromStr;
@@ -18,7 +17,10 @@ pub(super) fn from_text(conversion: Conversion, array: &ArrayRef) -> Result<Arra
     where
         D::Native: FromStr,
     {
-        parsed::<D>(conversion, array, parse::integer)
+        match conversion.mode.rounds_text() {
+            true => parsed::<D>(conversion, array, parse::rounded_integer),
+            false => parsed::<D>(conversion, array, parse::integer),
+        }
     }
     match conversion.to {
         T::Boolean => booleans(conversion, array),
@@ -80,7 +82,7 @@ fn booleans(conversion: Conversion, array: &ArrayRef) -> Result<ArrayRef> {
         match value.map(parse::boolean) {
             None => out.append_null(),
             Some(Some(value)) => out.append_value(value),
-            Some(None) if conversion.mode == CastMode::Strict => {
+            Some(None) if conversion.mode.is_strict() => {
                 return Err(conversion.refuse_row(array.as_ref(), row));
             }
             Some(None) => out.append_null(),
@@ -107,7 +109,7 @@ fn blobs(conversion: Conversion, array: &ArrayRef) -> Result<ArrayRef> {
         let hex = value.strip_prefix("\\x").and_then(parse::hex);
         match hex.or_else(|| parse::escaped_bytes(value)) {
             Some(bytes) => out.append_value(bytes),
-            None if conversion.mode == CastMode::Strict => {
+            None if conversion.mode.is_strict() => {
                 return Err(conversion.refuse_row(array.as_ref(), row));
             }
             None => out.append_null(),

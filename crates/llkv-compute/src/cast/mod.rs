@@ -118,7 +118,7 @@ impl Conversion {
                 cast(&text, to, self.mode)
             }
             (from, to) if crate::coercion::can_cast(from, to) => temporal::temporal(self, array),
-            _ if self.mode == CastMode::Strict => Err(self.refuse("a value")),
+            _ if self.mode.is_strict() => Err(self.refuse("a value")),
             _ => Ok(new_null_array(&self.to.to_arrow(), array.len())),
         }
     }
@@ -197,7 +197,7 @@ impl Conversion {
         nulls: Option<NullBuffer>,
         good: BooleanBuffer,
     ) -> Result<Option<NullBuffer>> {
-        if self.mode == CastMode::Strict
+        if self.mode.is_strict()
             && let Some(row) = (0..good.len()).find(|&row| !good.value(row))
         {
             return Err(self.refuse_row(array, row));
@@ -233,7 +233,7 @@ impl Conversion {
                 None => values.push(D::Native::default()),
                 Some(Some(value)) => values.push(value),
                 Some(None) => {
-                    if self.mode == CastMode::Strict {
+                    if self.mode.is_strict() {
                         return Err(self.refuse_row(array.as_ref(), row));
                     }
                     good.resize(row, true);

@@ -14,6 +14,11 @@ pub(crate) fn integer<N: FromStr>(text: &str) -> Option<N> {
     }
 }
 
+/// An integer, or the one that a number with a fraction or an exponent is nearest to; halves go away from zero.
+pub(crate) fn rounded_integer<N: FromStr>(text: &str) -> Option<N> {
+    integer(text).or_else(|| decimal(text, 0)?.to_string().parse().ok())
+}
+
 /// An integer with underscores between its digits, or in another base.
 fn written_integer(text: &str) -> Option<i128> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -96,10 +96,10 @@ fn texts(conversion: Conversion, array: &ArrayRef) -> Result<ArrayRef> {
         match variant::value(&values, row)? {
             None => out.append_null(),
             Some(Variant::Text(text)) => out.try_append_value(text)?,
-            Some(Variant::Blob(_)) if conversion.mode == CastMode::Strict => {
+            Some(Variant::Blob(_)) if conversion.mode.is_strict() => {
                 return Err(conversion.refuse_row(array.as_ref(), row));
             }
-            Some(Variant::Blob(_)) if conversion.mode == CastMode::Try => out.append_null(),
+            Some(Variant::Blob(_)) if conversion.mode.is_try() => out.append_null(),
             Some(other) => out.try_append_value(other.to_string())?,
         }
     }
@@ -141,10 +141,8 @@ fn blobs(conversion: Conversion, array: &ArrayRef) -> Result<ArrayRef> {
             (None, _) => out.append_null(),
             (Some(Variant::Blob(bytes)), _) => out.try_append_value(bytes)?,
             (Some(other), CastMode::Sqlite) => out.try_append_value(other.to_string())?,
-            (Some(_), CastMode::Try) => out.append_null(),
-            (Some(_), CastMode::Strict) => {
-                return Err(conversion.refuse_row(array.as_ref(), row));
-            }
+            (Some(_), mode) if mode.is_try() => out.append_null(),
+            (Some(_), _) => return Err(conversion.refuse_row(array.as_ref(), row)),
         }
     }
     Ok(Arc::new(out.finish()))

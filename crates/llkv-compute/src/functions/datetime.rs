@@ -14,7 +14,7 @@ use llkv_types::calendar::{CivilDate, MICROS_PER_DAY, MICROS_PER_SECOND, days_in
 
 use SqlType::{Date, Interval, Text, Timestamp, TimestampTz};
 
-fn truncated_type(types: &[SqlType]) -> Option<Signature> {
+pub(super) fn truncated_type(types: &[SqlType]) -> Option<Signature> {
     match types {
         [Text | SqlType::Null, TimestampTz] => signature(&[Text, TimestampTz], TimestampTz),
         [Text | SqlType::Null, Interval] => signature(&[Text, Interval], Interval),
@@ -22,13 +22,25 @@ fn truncated_type(types: &[SqlType]) -> Option<Signature> {
     }
 }
 
+/// The year that centuries and millennia begin with.
+#[derive(Clone, Copy)]
+pub(super) enum Eras {
+    /// The first ends in 1, as in PostgreSQL.
+    FromOne,
+    /// In 0, as in DuckDB.
+    FromZero,
+}
+
 /// The start of the part that a moment lies in.
-fn truncate(part: Part, moment: Moment) -> Option<i64> {
+fn truncate(part: Part, moment: Moment, eras: Eras) -> Option<i64> {
     let year = i64::from(moment.date.year);
     let month = i64::from(moment.date.month);
     let day = |year, month| CivilDate::to_days(year, month, 1);
-    // Centuries and millennia begin with a year 1.
-    let era = |unit: i64| day((year - 1).div_euclid(unit) * unit + 1, 1);
+    let first = match eras {
+        Eras::FromOne => 1,
+        Eras::FromZero => 0,
+    };
+    let era = |unit: i64| day((year - first).div_euclid(unit) * unit + first, 1);
     let clock = |unit: i64| moment.micros().checked_sub(moment.clock % unit);
     let days = match part {
         Part::Millennium => era(1_000)?,
@@ -59,7 +71,10 @@ pub(super) fn known_part(function: &'static str, name: &str) -> Result<Part> {
     Part::from_name(name).ok_or_else(|| invalid(function, format!("unknown part '{name}'")))
 }
 
-fn date_trunc(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+pub(super) fn date_trunc(args: &FunctionArgs<'_>, eras: Eras) -> Result<ArrayRef> {
+    if args.result == Interval {
+        return super::datetime_interval::truncate(args);
+    }
     let (name, x) = (
         texts(args, 0)?,
         natives::<TimestampMicrosecondType>(args, 1)?,
@@ -68,7 +83,7 @@ fn date_trunc(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         let (Some(name), Some(x)) = (name.get(row), x.get(row)) else {
             return Ok(None);
         };
-        match truncate(known_part("date_trunc", name)?, Moment::new(x)) {
+        match truncate(known_part("date_trunc", name)?, Moment::new(x), eras) {
             Some(value) => Ok(Some(value)),
             None => Err(out_of_range("date_trunc", Timestamp)),
         }
@@ -122,7 +137,7 @@ fn boundaries(part: Part, moment: Moment) -> i64 {
     }
 }
 
-fn operator_type(op: BinaryOp, types: &[SqlType]) -> Option<Signature> {
+pub(super) fn operator_type(op: BinaryOp, types: &[SqlType]) -> Option<Signature> {
     let [left, right] = types else {
         return None;
     };
@@ -201,10 +216,7 @@ pub(super) static FUNCTIONS: &[ScalarFunction] = &[
             "2024-05-01 00:00:00"
         ),
         truncated_type,
-        |args| match args.result {
-            Interval => super::datetime_interval::truncate(args),
-            _ => date_trunc(args),
-        }
+        |args| date_trunc(args, Eras::FromOne)
     ),
     function!(
         "date_diff",

@@ -17,6 +17,7 @@ mod datetime_parts;
 mod datetime_zone;
 mod decimals;
 mod digest;
+mod duckdb;
 mod encoding;
 mod format;
 mod integer;
@@ -105,6 +106,7 @@ static FAMILIES: &[Family] = &[
     Family::new("Parts of dates and times", datetime_parts::FUNCTIONS),
     Family::new("Any value", misc::FUNCTIONS),
     Family::new("Session", context::FUNCTIONS),
+    Family::new("DuckDB", duckdb::FUNCTIONS),
     Family::new("SQLite: dates and times", sqlite_datetime::FUNCTIONS),
     Family::new("SQLite: text and blobs", sqlite_text::FUNCTIONS),
     Family::new("SQLite: text and blobs", sqlite_blob::FUNCTIONS),

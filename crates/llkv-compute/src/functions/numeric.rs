@@ -56,7 +56,7 @@ fn whole_type(ty: SqlType) -> SqlType {
 }
 
 /// With a number of digits the scale stays, as the digits may differ from row to row; there is one more for the carry.
-fn whole_or_digits(types: &[SqlType]) -> Option<Signature> {
+pub(super) fn whole_or_digits(types: &[SqlType]) -> Option<Signature> {
     match types {
         [_] => whole(types),
         [_, digits] if digits.is_integer() || *digits == SqlType::Null => {
@@ -76,8 +76,10 @@ fn whole_or_digits(types: &[SqlType]) -> Option<Signature> {
 
 /// How digits are dropped.
 #[derive(Clone, Copy, PartialEq)]
-enum Rounding {
+pub(super) enum Rounding {
+    /// Half away from zero; a float without digits half to even.
     Nearest,
+    AwayFromZero,
     Down,
     Up,
     Truncate,
@@ -94,7 +96,7 @@ impl Rounding {
 
     fn float(self, x: f64) -> f64 {
         match self {
-            Self::Nearest => x.round(),
+            Self::Nearest | Self::AwayFromZero => x.round(),
             Self::Down => x.floor(),
             Self::Up => x.ceil(),
             Self::Truncate => x.trunc(),
@@ -105,7 +107,7 @@ impl Rounding {
     fn divide(self, value: i128, unit: i128) -> Option<i128> {
         let floor = value.checked_div_euclid(unit)?;
         match self {
-            Self::Nearest => divide_rounded(value, unit),
+            Self::Nearest | Self::AwayFromZero => divide_rounded(value, unit),
             Self::Down => Some(floor),
             Self::Up => floor.checked_add(i128::from(value.checked_rem_euclid(unit)? != 0)),
             Self::Truncate => value.checked_div(unit),
@@ -132,7 +134,7 @@ impl Rounding {
 }
 
 /// Rounds every type of number.
-fn rounded(args: &FunctionArgs<'_>, rounding: Rounding) -> Result<ArrayRef> {
+pub(super) fn rounded(args: &FunctionArgs<'_>, rounding: Rounding) -> Result<ArrayRef> {
     let source = crate::arrays::sql_type(array(args, 0)?.as_ref())?;
     let by_digits = args.arrays.len() == 2;
     match source {

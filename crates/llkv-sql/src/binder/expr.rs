@@ -228,6 +228,9 @@ impl Binder<'_> {
 
     fn bind_test(&mut self, op: UnaryOp, operand: &ast::Expr) -> Result<Expr> {
         if let ast::Expr::Tuple(parts) = operand {
+            if self.dialect.rows_are_values() {
+                return Ok(Expr::boolean(op == UnaryOp::IsNotNull));
+            }
             // Of a row: each part is NULL, or none is.
             let parts = parts.iter().map(|part| self.bind_test(op, part));
             return Ok(Expr::and(parts.collect::<Result<Vec<_>>>()?));
@@ -257,11 +260,8 @@ impl Binder<'_> {
             return self.cast_numeric(inner);
         }
         let ty = self.bind_type(data_type, node)?;
-        let mode = match kind {
-            CastKind::TryCast | CastKind::SafeCast => CastMode::Try,
-            _ if self.dialect.text_is_a_number() => CastMode::Sqlite,
-            CastKind::Cast | CastKind::DoubleColon => CastMode::Strict,
-        };
+        let tries = matches!(kind, CastKind::TryCast | CastKind::SafeCast);
+        let mode = self.dialect.cast_mode(tries);
         self.cast_to(inner, ty, mode, node)
     }
 

@@ -42,6 +42,12 @@ impl Binder<'_> {
             BinaryOperator::BitwiseAnd => BinaryOp::BitAnd,
             BinaryOperator::BitwiseOr => BinaryOp::BitOr,
             BinaryOperator::BitwiseXor | BinaryOperator::PGBitwiseXor => BinaryOp::BitXor,
+            BinaryOperator::PGBitwiseShiftLeft if !self.dialect.shifts_lose_bits() => {
+                return self.call("shift_left", vec![left, right], node);
+            }
+            BinaryOperator::PGBitwiseShiftRight if !self.dialect.shifts_lose_bits() => {
+                return self.call("shift_right", vec![left, right], node);
+            }
             BinaryOperator::PGBitwiseShiftLeft => BinaryOp::ShiftLeft,
             BinaryOperator::PGBitwiseShiftRight => BinaryOp::ShiftRight,
             other => match comparison(other) {

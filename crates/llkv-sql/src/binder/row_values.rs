@@ -3,9 +3,10 @@
 use super::Binder;
 use super::collations::Collated;
 use super::predicates::negate;
-use llkv_expr::{BinaryOp, Expr};
+use llkv_expr::{BinaryOp, Expr, UnaryOp};
 use llkv_plan::ApplyKind;
 use llkv_result::Result;
+use llkv_types::Collation;
 use sqlparser::ast::{self, BinaryOperator};
 
 /// A value of a row and where its collation comes from.
@@ -146,10 +147,14 @@ impl Binder<'_> {
         right: Vec<RowPart>,
         node: &ast::Expr,
     ) -> Result<Expr> {
+        let equality = match self.dialect.rows_are_values() {
+            true => BinaryOp::IsNotDistinctFrom,
+            false => BinaryOp::Eq,
+        };
         let (strict, last) = match op {
-            BinaryOperator::Eq => return self.each_pair(BinaryOp::Eq, left, right, node),
+            BinaryOperator::Eq => return self.each_pair(equality, left, right, node),
             BinaryOperator::NotEq => {
-                let equal = self.each_pair(BinaryOp::Eq, left, right, node)?;
+                let equal = self.each_pair(equality, left, right, node)?;
                 return Ok(negate(equal, true));
             }
             BinaryOperator::Lt => (BinaryOp::Lt, BinaryOp::Lt),
@@ -163,17 +168,46 @@ impl Binder<'_> {
         for ((l, of_left), (r, of_right)) in left.into_iter().zip(right).rev() {
             let collation = self.collation_between(of_left, of_right);
             result = Some(match result {
-                None => self.compare_collated(last, l, r, collation, node)?,
+                None => self.order_parts(last, l, r, collation, node)?,
                 Some(rest) => {
                     let (l, r) = (self.once(l)?, self.once(r)?);
                     let (left, right) = (self.copy_of(&l)?, self.copy_of(&r)?);
-                    let decides = self.compare_collated(strict, left, right, collation, node)?;
-                    let equal = self.compare_collated(BinaryOp::Eq, l, r, collation, node)?;
+                    let decides = self.order_parts(strict, left, right, collation, node)?;
+                    let equal = self.compare_collated(equality, l, r, collation, node)?;
                     Expr::Or(vec![decides, Expr::and([equal, rest])])
                 }
             });
         }
         Ok(result.unwrap_or_else(|| Expr::boolean(false)))
+    }
+
+    /// `l op r` of two parts of rows, `op` one of order.
+    fn order_parts(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        collation: Collation,
+        node: &ast::Expr,
+    ) -> Result<Expr> {
+        if !self.dialect.rows_are_values() {
+            return self.compare_collated(op, left, right, collation, node);
+        }
+        let (left, right) = (self.once(left)?, self.once(right)?);
+        let ascends = matches!(op, BinaryOp::Lt | BinaryOp::LtEq);
+        let (greater, less) = if ascends {
+            (&right, &left)
+        } else {
+            (&left, &right)
+        };
+        let mut of_nulls = vec![Expr::unary(UnaryOp::IsNull, self.copy_of(greater)?)];
+        if matches!(op, BinaryOp::Lt | BinaryOp::Gt) {
+            of_nulls.push(Expr::unary(UnaryOp::IsNotNull, self.copy_of(less)?));
+        }
+        let compared = self.compare_collated(op, left, right, collation, node)?;
+        // NULL where either part is: then the NULLs decide.
+        let is_true = Expr::unary(UnaryOp::IsTrue, compared);
+        Ok(Expr::Or(vec![is_true, Expr::and(of_nulls)]))
     }
 
     fn each_pair(

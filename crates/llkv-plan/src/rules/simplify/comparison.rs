@@ -96,11 +96,14 @@ fn widened(expr: &Expr) -> Option<(Expr, SqlType)> {
     let Expr::Cast {
         expr: operand,
         ty: wide,
-        mode: CastMode::Strict | CastMode::Try,
+        mode,
     } = expr
     else {
         return None;
     };
+    if *mode == CastMode::Sqlite {
+        return None;
+    }
     let narrow = operand.ty();
     let lossless = match (narrow, *wide) {
         (SqlType::Date, SqlType::Timestamp) => true,
