@@ -88,8 +88,7 @@ fn taken_apart(
 
 /// Can the call be fed pairs as they come? It reads inner columns only, and has a value of no rows.
 fn can_be_grouped(call: &llkv_expr::AggregateExpr, around: &ColumnSet) -> bool {
-    let is_inner =
-        |expr: &Expr| !expr.is_volatile() && !ColumnSet::of_expr(expr).intersects(around);
+    let is_inner = |expr: &Expr| !ColumnSet::of_expr(expr).intersects(around);
     call.order_by.is_empty()
         && !call.function.depends_on_order()
         && aggregate_of_no_rows(call.function, call.ty).is_some()

@@ -83,15 +83,13 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         Ok(plan) => return Ok(plan),
         Err(unchanged) => unchanged,
     };
-    if let Some(pulled) = pull_up::pull_up(inner.clone(), &around, context)
-        && pulled.serves(&kind)
-    {
-        let link = pulled.link(&around);
-        return attach(outer, pulled.plan, kind, link, context);
-    }
-    let (outer, inner) = match group::group(outer, inner, &kind, &around, context) {
-        Ok(plan) => return Ok(plan),
-        Err(unchanged) => unchanged,
+    // What is random or counts is computed for each outer row, also where nothing but a condition reads that row.
+    let (outer, inner) = match inner.is_volatile() {
+        true => (outer, inner),
+        false => match joined(outer, inner, &kind, &around, context)? {
+            Ok(plan) => return Ok(plan),
+            Err(unchanged) => unchanged,
+        },
     };
     let outer = told_apart(outer, &mut correlated, context);
     let outer = fixed(outer, &inner, &mut correlated, context);
@@ -128,6 +126,23 @@ fn unnest(apply: Apply, context: &mut RuleContext<'_>) -> Result<LogicalPlan> {
         ..Link::default()
     };
     attach(outer, inner, kind, link, context)
+}
+
+/// By the correlation's predicates as conditions of a join; else gives back what it got.
+fn joined(
+    outer: LogicalPlan,
+    inner: LogicalPlan,
+    kind: &ApplyKind,
+    around: &ColumnSet,
+    context: &mut RuleContext<'_>,
+) -> Result<std::result::Result<LogicalPlan, (LogicalPlan, LogicalPlan)>> {
+    if let Some(pulled) = pull_up::pull_up(inner.clone(), around, context)
+        && pulled.serves(kind)
+    {
+        let link = pulled.link(around);
+        return attach(outer, pulled.plan, kind.clone(), link, context).map(Ok);
+    }
+    Ok(group::group(outer, inner, kind, around, context))
 }
 
 /// A value that is computed of the outer row alone is a projection of the outer rows; else gives back what it got.

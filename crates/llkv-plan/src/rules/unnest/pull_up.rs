@@ -94,9 +94,6 @@ fn through_filter(mut below: Pulled, predicate: Expr, outer: &ColumnSet) -> Opti
     }
     let (mut lifted, own): (Vec<Expr>, Vec<Expr>) =
         predicates.into_iter().partition(|p| reads(p, outer));
-    if lifted.iter().any(Expr::is_volatile) {
-        return None;
-    }
     below.predicates.append(&mut lifted);
     below.plan = filter(below.plan, own);
     Some(below)
@@ -186,9 +183,6 @@ fn through_join(mut n: Join, outer: &ColumnSet, context: &mut RuleContext<'_>) -
         .into_iter()
         .partition(|p| reads(p, outer));
     predicates.extend(lifted);
-    if predicates.iter().any(Expr::is_volatile) {
-        return None;
-    }
     let join = crate::rules::build::join(left.plan, right.plan, JoinKind::Inner, on, own);
     Some(Pulled {
         plan: LogicalPlan::Join(join),
