@@ -8,15 +8,16 @@ mod window;
 use crate::keys::SortKeys;
 use crate::operators::{
     AggregateOperator, ExpandOperator, Expansion, FilterOperator, LimitOperator, Operator,
-    OperatorInfo, ProjectOperator, RecursiveInputs, RecursiveOperator, SetOperator, SharedOperator,
-    SortOperator, TopKOperator, UnionAllOperator, WorkingTableOperator, list,
+    OperatorInfo, PreparedSeries, ProjectOperator, RecursiveInputs, RecursiveOperator,
+    SeriesOperator, SeriesSpec, SetOperator, SharedOperator, SortOperator, TopKOperator,
+    UnionAllOperator, WorkingTableOperator, list,
 };
 use crate::operators::{Filter, Projection};
 use crate::resolve::{Column, Prepared, position, prepare_all};
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
 use llkv_plan::{
     Aggregate, ColumnSet, Distinct, Expand, Limit, LogicalPlan, PlanColumn, Project, Recursive,
-    SetOp, Shared, Sort, UnionAll, WorkingTable,
+    Series, SeriesColumn, SetOp, Shared, Sort, UnionAll, WorkingTable,
 };
 use llkv_result::{Error, Result};
 use std::sync::Arc;
@@ -50,6 +51,7 @@ fn compile_node(plan: &LogicalPlan, required: Required<'_>) -> Result<Box<dyn Op
         LogicalPlan::SetOp(node) => set_op(node),
         LogicalPlan::Window(node) => window::window(node, required),
         LogicalPlan::Expand(node) => expand(node, required),
+        LogicalPlan::Series(node) => series(node, required),
         LogicalPlan::Recursive(node) => recursive(node),
         LogicalPlan::WorkingTable(node) => Ok(working_table(node, required)),
         LogicalPlan::Shared(node) => shared_rows(node),
@@ -273,6 +275,35 @@ fn expand(node: &Expand, required: Required<'_>) -> Result<Box<dyn Operator>> {
     Ok(Box::new(ExpandOperator {
         info: OperatorInfo::new("expand", columns),
         expansion: Arc::new(expansion),
+        input,
+    }))
+}
+
+fn series(node: &Series, required: Required<'_>) -> Result<Box<dyn Operator>> {
+    let exprs = node.series.iter().flat_map(SeriesColumn::exprs);
+    let below = with_columns(required, exprs);
+    let input = compile(&node.input, below.as_ref())?;
+    let from = &input.info().columns;
+    let passed = positions(from, required);
+    let mut columns = picked(from, &passed);
+    columns.extend(node.series.iter().map(|s| Column::from(&s.column)));
+    let series = node.series.iter().map(|series| {
+        Ok(PreparedSeries {
+            function: series.function(),
+            ty: series.column.ty,
+            start: Prepared::new(&series.start, from)?,
+            stop: Prepared::new(&series.stop, from)?,
+            step: Prepared::new(&series.step, from)?,
+            inclusive: series.inclusive,
+        })
+    });
+    let spec = SeriesSpec {
+        series: series.collect::<Result<_>>()?,
+        passed,
+    };
+    Ok(Box::new(SeriesOperator {
+        info: OperatorInfo::new("series", columns),
+        spec: Arc::new(spec),
         input,
     }))
 }

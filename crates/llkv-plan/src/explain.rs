@@ -5,7 +5,7 @@ mod json;
 use crate::estimate::{Estimate, Estimator};
 use crate::{
     Aggregate, Apply, ApplyKind, CatalogView, Expand, Join, JoinKind, LogicalPlan, PlanColumn,
-    Projection, SetOpKind, Window,
+    Projection, Series, SetOpKind, Window,
 };
 use hashbrown::HashMap;
 use llkv_expr::{ColumnId, Expr};
@@ -240,6 +240,7 @@ impl<'a> Printer<'a> {
             }
             LogicalPlan::Window(n) => self.window(n),
             LogicalPlan::Expand(n) => self.expand(n),
+            LogicalPlan::Series(n) => self.series(n),
             LogicalPlan::Recursive(n) => format!(
                 "Recursive{} {} ({})",
                 if n.distinct { "" } else { "All" },
@@ -347,6 +348,14 @@ impl<'a> Printer<'a> {
         format!("Expand {}", sets.join(", "))
     }
 
+    fn series(&self, n: &Series) -> String {
+        let calls = n.series.iter().map(|series| {
+            let args = series.exprs().map(|expr| self.expr(expr));
+            format!("{}({})", series.function(), args.join(", "))
+        });
+        format!("Series {}", calls.collect::<Vec<_>>().join(", "))
+    }
+
     fn window(&self, n: &Window) -> String {
         let mut text = "Window".to_string();
         if !n.partition_by.is_empty() {
@@ -448,6 +457,13 @@ fn collect_names(plan: &LogicalPlan, names: &mut Vec<(ColumnId, String)>) {
                     .map(|k| (k.column.id, k.column.name.to_string())),
             );
             names.push((n.number.id, n.number.name.to_string()));
+        }
+        LogicalPlan::Series(n) => {
+            names.extend(
+                n.series
+                    .iter()
+                    .map(|s| (s.column.id, s.column.name.to_string())),
+            );
         }
         LogicalPlan::Window(n) => {
             names.extend(n.functions.iter().map(|(c, _)| (c.id, c.name.to_string())));

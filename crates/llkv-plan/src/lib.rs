@@ -72,8 +72,8 @@ pub use optimizer::{
 pub use parameters::set_parameters;
 pub use plan::{
     Aggregate, Apply, ApplyKind, Distinct, Expand, ExternalScan, Filter, IndexChoice, Join,
-    JoinKind, Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, SetOp,
-    SetOpKind, Shared, Sort, UnionAll, Values, Window, WorkingTable,
+    JoinKind, Limit, LogicalPlan, PlanColumn, Project, Projection, Recursive, Scan, Series,
+    SeriesColumn, SetOp, SetOpKind, Shared, Sort, UnionAll, Values, Window, WorkingTable,
 };
 pub use rules::RULES;
 pub use statement::{

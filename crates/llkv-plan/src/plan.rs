@@ -53,6 +53,8 @@ pub enum LogicalPlan {
     Window(Window),
     /// Each row once for each of several sets of keys.
     Expand(Expand),
+    /// Each row once for each value of a series.
+    Series(Series),
     /// WITH RECURSIVE.
     Recursive(Recursive),
     /// What the last round of a recursion gave, inside of its step.
@@ -333,6 +335,55 @@ pub struct Expand {
     pub number: PlanColumn,
 }
 
+/// Each row once for each place of the series that its values begin and end: `generate_series` and `range`. As many as the
+/// longest of them has; those that are shorter are NULL there. Columns: the input's, and those of the series.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Input.
+    pub input: Box<LogicalPlan>,
+    /// One at least.
+    pub series: Vec<SeriesColumn>,
+}
+
+/// Values in steps: integers (all BIGINT), or moments (bounds of the column's type, an INTERVAL as the step). There are none
+/// where a bound or the step is NULL.
+#[derive(Debug, Clone)]
+pub struct SeriesColumn {
+    /// What they become.
+    pub column: PlanColumn,
+    /// The first.
+    pub start: Expr,
+    /// Where they end.
+    pub stop: Expr,
+    /// The difference of one and the next.
+    pub step: Expr,
+    /// True where the end is one of them.
+    pub inclusive: bool,
+}
+
+impl SeriesColumn {
+    /// The name of the function.
+    #[must_use]
+    pub const fn function(&self) -> &'static str {
+        if self.inclusive {
+            "generate_series"
+        } else {
+            "range"
+        }
+    }
+
+    /// What the values are computed from.
+    #[must_use]
+    pub const fn exprs(&self) -> [&Expr; 3] {
+        [&self.start, &self.stop, &self.step]
+    }
+
+    /// What the values are computed from, for change in place.
+    pub const fn exprs_mut(&mut self) -> [&mut Expr; 3] {
+        [&mut self.start, &mut self.stop, &mut self.step]
+    }
+}
+
 /// WITH RECURSIVE, evaluated by rounds: the rows of `base`, then those of `step` over the rows of the round
 /// before, until a round gives none.
 #[derive(Debug, Clone)]
@@ -438,6 +489,10 @@ impl LogicalPlan {
                 let own = keys.chain([expand.number.clone()]);
                 expand.input.columns().into_iter().chain(own).collect()
             }
+            Self::Series(series) => {
+                let own = series.series.iter().map(|s| s.column.clone());
+                series.input.columns().into_iter().chain(own).collect()
+            }
             Self::Recursive(recursive) => recursive.columns.clone(),
             Self::WorkingTable(table) => table.columns.clone(),
             Self::Shared(shared) => shared.input.columns(),
@@ -461,6 +516,7 @@ impl LogicalPlan {
             Self::SetOp(n) => vec![&n.left, &n.right],
             Self::Window(n) => vec![&n.input],
             Self::Expand(n) => vec![&n.input],
+            Self::Series(n) => vec![&n.input],
             Self::Recursive(n) => vec![&n.base, &n.step],
             Self::Shared(n) => vec![&n.input],
         }
@@ -482,6 +538,7 @@ impl LogicalPlan {
             Self::SetOp(n) => vec![&mut n.left, &mut n.right],
             Self::Window(n) => vec![&mut n.input],
             Self::Expand(n) => vec![&mut n.input],
+            Self::Series(n) => vec![&mut n.input],
             Self::Recursive(n) => vec![&mut n.base, &mut n.step],
             Self::Shared(n) => vec![&mut n.input],
         }

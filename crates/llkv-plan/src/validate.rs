@@ -192,6 +192,15 @@ impl Checker {
                 }
                 self.define("Expand", &n.number)?;
             }
+            LogicalPlan::Series(n) => {
+                let scope = self.scope(&n.input, outer)?;
+                for series in &n.series {
+                    for expr in series.exprs() {
+                        self.expr("Series", expr, &scope)?;
+                    }
+                    self.define("Series", &series.column)?;
+                }
+            }
             LogicalPlan::Recursive(n) => {
                 for input in [&n.base, &n.step] {
                     self.node(input, outer)?;

@@ -58,6 +58,10 @@ impl LogicalPlan {
                 n.keys.iter().for_each(|key| f(&key.column));
                 f(&n.number);
             }
+            Self::Series(n) => {
+                n.input.for_each_column(f);
+                n.series.iter().for_each(|s| f(&s.column));
+            }
             Self::Recursive(n) => n.columns.iter().for_each(f),
             Self::WorkingTable(n) => n.columns.iter().for_each(f),
             Self::Shared(n) => n.input.for_each_column(f),
@@ -99,6 +103,7 @@ impl LogicalPlan {
             }
             Self::Window(n) => f(&n.input),
             Self::Expand(n) => f(&n.input),
+            Self::Series(n) => f(&n.input),
             Self::Recursive(n) => {
                 f(&n.base);
                 f(&n.step);
@@ -138,6 +143,7 @@ impl LogicalPlan {
             }
             Self::Window(n) => f(&mut n.input),
             Self::Expand(n) => f(&mut n.input),
+            Self::Series(n) => f(&mut n.input),
             Self::Recursive(n) => {
                 f(&mut n.base)?;
                 f(&mut n.step)
@@ -194,6 +200,7 @@ impl LogicalPlan {
             }
             Self::Sort(n) => n.keys.iter().for_each(|k| f(&k.expr)),
             Self::Expand(n) => n.keys.iter().for_each(|k| f(&k.expr)),
+            Self::Series(n) => n.series.iter().flat_map(|s| s.exprs()).for_each(f),
             Self::Window(n) => {
                 n.partition_by.iter().for_each(&mut *f);
                 n.order_by.iter().for_each(|k| f(&k.expr));
@@ -250,6 +257,7 @@ impl LogicalPlan {
             }
             Self::Sort(n) => n.keys.iter_mut().for_each(|k| f(&mut k.expr)),
             Self::Expand(n) => n.keys.iter_mut().for_each(|k| f(&mut k.expr)),
+            Self::Series(n) => n.series.iter_mut().flat_map(|s| s.exprs_mut()).for_each(f),
             Self::Window(n) => {
                 n.partition_by.iter_mut().for_each(&mut *f);
                 n.order_by.iter_mut().for_each(|k| f(&mut k.expr));
@@ -327,6 +335,9 @@ fn collect(plan: &LogicalPlan, used: &mut ColumnSet, produced: &mut ColumnSet) {
                 produced.insert(key.column.id);
             });
         }
+        LogicalPlan::Series(n) => n.series.iter().for_each(|s| {
+            produced.insert(s.column.id);
+        }),
         LogicalPlan::Window(n) => n.functions.iter().for_each(|(c, _)| {
             produced.insert(c.id);
         }),
@@ -431,7 +442,7 @@ impl NodeKinds {
             LogicalPlan::Limit(_) => Self::LIMIT,
             LogicalPlan::UnionAll(_) | LogicalPlan::SetOp(_) => Self::SET,
             LogicalPlan::Window(_) => Self::WINDOW,
-            LogicalPlan::Expand(_) => Self::PROJECT,
+            LogicalPlan::Expand(_) | LogicalPlan::Series(_) => Self::PROJECT,
             LogicalPlan::Recursive(_) => Self::RECURSIVE,
             LogicalPlan::Shared(_) => Self::SHARED,
         }
@@ -490,6 +501,7 @@ impl Shape {
                 n.keys.iter().for_each(|key| self.see(key.column.id));
                 self.see(n.number.id);
             }
+            LogicalPlan::Series(n) => n.series.iter().for_each(|s| self.see(s.column.id)),
             // Numbers of working tables are taken from the same row of numbers as columns.
             LogicalPlan::Recursive(n) => {
                 self.see(ColumnId(n.table));

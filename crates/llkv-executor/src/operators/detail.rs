@@ -43,6 +43,11 @@ pub(super) fn of(plan: &LogicalPlan) -> String {
             node.sets.len(),
             list(node.keys.iter().map(|key| &key.expr))
         ),
+        LogicalPlan::Series(node) => {
+            let calls = node.series.iter();
+            let calls = calls.map(|s| format!("{}({})", s.function(), list(s.exprs())));
+            calls.collect::<Vec<_>>().join(", ")
+        }
         LogicalPlan::Recursive(node) => match node.distinct {
             true => node.name.clone(),
             false => format!("{} all", node.name),

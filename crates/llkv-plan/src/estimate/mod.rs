@@ -8,10 +8,11 @@ mod selectivity;
 
 use crate::{
     Aggregate, CatalogView, ColumnStatistics, IndexInfo, Join, JoinKind, LogicalPlan, Scan,
-    SetOpKind, TableStatistics,
+    SeriesColumn, SetOpKind, TableStatistics,
 };
 use hashbrown::HashMap;
 use llkv_expr::{ColumnId, Expr};
+use llkv_types::calendar::MICROS_PER_DAY;
 use llkv_types::{Scalar, SqlType, TableId};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ pub(crate) use selectivity::{apply_predicates, expr_distinct};
 
 /// Rows that an external source is taken to have where it does not say.
 const UNKNOWN_ROWS: f64 = 10_000.0;
+
+/// Values of a series whose bounds are computed.
+const UNKNOWN_SERIES: f64 = 10.0;
 
 /// Rounds that a recursion is taken to have.
 const ROUNDS: f64 = 10.0;
@@ -203,6 +207,11 @@ impl<'a> Estimator<'a> {
                 }
                 input.rows *= n.sets.len() as f64;
                 input
+            }
+            LogicalPlan::Series(n) => {
+                let input = first();
+                let rows = input.rows * n.series.iter().map(series_rows).fold(1.0, f64::max);
+                input.with_rows(rows)
             }
             LogicalPlan::Recursive(_) => Estimate {
                 rows: inputs
@@ -404,4 +413,25 @@ pub(crate) fn scalar_number(value: &Scalar) -> Option<f64> {
             .fold(0.0, |number, byte| number * 256.0 + f64::from(byte)),
         _ => return None,
     })
+}
+
+/// How many values a series of constants has.
+fn series_rows(series: &SeriesColumn) -> f64 {
+    let number = |expr: &Expr| match expr.as_literal()? {
+        Scalar::Int64(value) | Scalar::Timestamp(value) | Scalar::TimestampTz(value) => {
+            Some(*value as f64)
+        }
+        Scalar::Interval(step) => {
+            let days = f64::from(step.months) * 30.0 + f64::from(step.days);
+            Some(days * MICROS_PER_DAY as f64 + step.nanoseconds as f64 / 1_000.0)
+        }
+        _ => None,
+    };
+    let [start, stop, step] = series.exprs().map(number);
+    match (start, stop, step) {
+        (Some(start), Some(stop), Some(step)) if step != 0.0 => {
+            ((stop - start) / step + 1.0).floor().max(0.0)
+        }
+        _ => UNKNOWN_SERIES,
+    }
 }

@@ -52,6 +52,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) {
         LogicalPlan::Distinct(n) => is_empty(&n.input),
         LogicalPlan::Window(n) => is_empty(&n.input),
         LogicalPlan::Expand(n) => is_empty(&n.input),
+        LogicalPlan::Series(n) => is_empty(&n.input),
         LogicalPlan::Recursive(n) => is_empty(&n.base),
         LogicalPlan::WorkingTable(_) => false,
         LogicalPlan::Sort(n) => is_empty(&n.input),

@@ -167,6 +167,7 @@ fn walk(plan: &mut LogicalPlan, changed: &mut bool) -> Vec<Known> {
         LogicalPlan::Distinct(n) => walk(&mut n.input, changed),
         LogicalPlan::Window(n) => walk(&mut n.input, changed),
         LogicalPlan::Expand(n) => walk(&mut n.input, changed),
+        LogicalPlan::Series(n) => walk(&mut n.input, changed),
         LogicalPlan::Sort(n) => walk(&mut n.input, changed),
         LogicalPlan::Limit(n) => walk(&mut n.input, changed),
         LogicalPlan::Join(n) => join(n, changed),

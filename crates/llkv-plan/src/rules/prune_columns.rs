@@ -4,7 +4,9 @@ use super::build::{pass, project, replace};
 use crate::analysis::at_most_one_row;
 use crate::column_set::ColumnSet;
 use crate::walk::{NodeKinds, take};
-use crate::{ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Rule, RuleContext, UnionAll};
+use crate::{
+    ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Rule, RuleContext, SeriesColumn, UnionAll,
+};
 use llkv_expr::{ColumnId, Expr};
 use llkv_result::Result;
 
@@ -246,6 +248,12 @@ fn prune(plan: &mut LogicalPlan, needed: &ColumnSet) {
         LogicalPlan::Expand(n) => {
             let mut below = needed.clone();
             n.keys.iter().for_each(|key| below.insert_expr(&key.expr));
+            prune(&mut n.input, &below);
+        }
+        LogicalPlan::Series(n) => {
+            let mut below = needed.clone();
+            let exprs = n.series.iter().flat_map(SeriesColumn::exprs);
+            exprs.for_each(|expr| below.insert_expr(expr));
             prune(&mut n.input, &below);
         }
         // Each round reads all columns of the one before.

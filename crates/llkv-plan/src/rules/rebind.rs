@@ -100,6 +100,7 @@ fn definitions(plan: &mut LogicalPlan, f: &mut dyn FnMut(&mut PlanColumn)) {
             n.keys.iter_mut().for_each(|key| f(&mut key.column));
             f(&mut n.number);
         }
+        LogicalPlan::Series(n) => n.series.iter_mut().for_each(|s| f(&mut s.column)),
         LogicalPlan::Recursive(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::WorkingTable(n) => n.columns.iter_mut().for_each(&mut *f),
         LogicalPlan::Filter(_)

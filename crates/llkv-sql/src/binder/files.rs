@@ -2,11 +2,9 @@
 
 use super::Binder;
 use super::from::Rows;
-use super::moment_series::MomentSeries;
-use super::series::Series;
 use crate::text::parse_expression;
 use arrow::datatypes::{Field, Schema};
-use llkv_expr::{CastMode, Expr};
+use llkv_expr::Expr;
 use llkv_plan::{ExternalScan, ExternalSource, FileFormat, FileOptions, LogicalPlan};
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Scalar, SqlType};
@@ -68,8 +66,7 @@ impl Binder<'_> {
             "read_json" | "read_json_auto" | "read_ndjson" => Some(FileFormat::Json),
             "read_arrow" => Some(FileFormat::Arrow),
             "range" | "generate_series" => {
-                let plan = self.bind_series(&function, args, name)?;
-                return self.series_rows(plan, alias, &function);
+                return self.bind_series_rows(&function, args, name, alias);
             }
             _ => None,
         };
@@ -209,111 +206,6 @@ impl Binder<'_> {
             other if other.is_constant() => llkv_compute::fold(&other),
             _ => self.invalid("a constant is expected", node),
         }
-    }
-
-    fn bind_series(
-        &mut self,
-        function: &str,
-        args: &[FunctionArg],
-        node: &ast::ObjectName,
-    ) -> Result<LogicalPlan> {
-        let mut constants = Vec::with_capacity(args.len());
-        for arg in args {
-            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else {
-                return self.invalid(format!("{function} takes one to three integers"), node);
-            };
-            constants.push((self.bind_constant(expr)?, expr));
-        }
-        if let [(start, _), (stop, _), (Scalar::Interval(step), _)] = constants.as_slice() {
-            let (start, stop, step) = (start.clone(), stop.clone(), *step);
-            return self.bind_moment_series(function, (start, stop), step, node);
-        }
-        if let [
-            (start @ (Scalar::Date(_) | Scalar::Timestamp(_) | Scalar::TimestampTz(_)), _),
-            (stop, _),
-            (step @ Scalar::Text(_), _),
-        ] = constants.as_slice()
-            && let Scalar::Interval(step) =
-                llkv_compute::cast_scalar(step, SqlType::Interval, CastMode::Strict)?
-        {
-            let (start, stop) = (start.clone(), stop.clone());
-            return self.bind_moment_series(function, (start, stop), step, node);
-        }
-        let mut bounds = Vec::with_capacity(args.len());
-        for (scalar, expr) in constants {
-            let ty = scalar.sql_type();
-            if !(ty.is_integer() || matches!(ty, SqlType::Text | SqlType::Null)) {
-                return self.invalid(format!("{function} takes integers, not {ty}"), expr);
-            }
-            let wide = Expr::Literal(scalar).cast(SqlType::Int64);
-            match llkv_compute::fold(&wide)? {
-                Scalar::Int64(bound) => bounds.push(bound),
-                _ => return self.invalid(format!("{function} takes integers"), expr),
-            }
-        }
-        let inclusive = function == "generate_series";
-        let series = match bounds.as_slice() {
-            [stop] => Series::new(function, 0, *stop, 1, inclusive),
-            [start, stop] => Series::new(function, *start, *stop, 1, inclusive),
-            [start, stop, step] => Series::new(function, *start, *stop, *step, inclusive),
-            _ => return self.invalid(format!("{function} takes one to three integers"), node),
-        };
-        match series {
-            Some(series) => self.external(Arc::new(series)),
-            None => self.invalid(format!("the step of {function} is zero"), node),
-        }
-    }
-
-    /// Moments in steps: of a time zone where one of the bounds is.
-    fn bind_moment_series(
-        &mut self,
-        function: &str,
-        (start, stop): (Scalar, Scalar),
-        step: arrow::datatypes::IntervalMonthDayNano,
-        node: &ast::ObjectName,
-    ) -> Result<LogicalPlan> {
-        let zoned = |scalar: &Scalar| matches!(scalar, Scalar::TimestampTz(_));
-        let ty = if zoned(&start) || zoned(&stop) {
-            SqlType::TimestampTz
-        } else {
-            SqlType::Timestamp
-        };
-        let micros = |scalar: Scalar| -> Result<i64> {
-            match llkv_compute::cast_scalar(&scalar, ty, CastMode::Strict)? {
-                Scalar::Timestamp(micros) | Scalar::TimestampTz(micros) => Ok(micros),
-                _ => self.invalid(
-                    format!("{function} takes two moments and an interval"),
-                    node,
-                ),
-            }
-        };
-        let bounds = (micros(start)?, micros(stop)?);
-        let inclusive = function == "generate_series";
-        match MomentSeries::new(function, bounds, step, inclusive, ty) {
-            Some(series) => self.external(Arc::new(series)),
-            None => self.invalid(format!("the step of {function} leads nowhere"), node),
-        }
-    }
-
-    /// `range(3) t` names the relation, and in PostgreSQL's way its one column too. In SQLite that of `generate_series` is `value`.
-    fn series_rows(
-        &mut self,
-        plan: LogicalPlan,
-        alias: Option<&TableAlias>,
-        function: &str,
-    ) -> Result<Rows> {
-        let (plan, mut scope) = self.named_rows(plan, alias, Some(function))?;
-        let is_named = alias.is_some_and(|alias| !alias.columns.is_empty());
-        let name = match (self.dialect, alias) {
-            _ if is_named || function != "generate_series" => None,
-            (crate::SqlDialect::Llkv, Some(alias)) => Some(alias.name.value.as_str()),
-            (crate::SqlDialect::Sqlite, _) => Some("value"),
-            _ => None,
-        };
-        if let (Some(name), Some(column)) = (name, scope.columns.first_mut()) {
-            column.column.name = name.into();
-        }
-        Ok((plan, scope))
     }
 }
 

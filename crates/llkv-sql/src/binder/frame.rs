@@ -6,7 +6,8 @@ use super::select::SelectItem;
 use super::windows::WindowDraft;
 use arrow::array::RecordBatch;
 use llkv_expr::{AggregateExpr, ColumnId, Expr};
-use llkv_plan::{Apply, ApplyKind, ColumnSet, LogicalPlan, PlanColumn, Projection};
+use llkv_plan::{Apply, ApplyKind, ColumnSet, LogicalPlan, PlanColumn, Projection, SeriesColumn};
+use llkv_result::Result;
 use sqlparser::ast;
 use std::rc::Rc;
 
@@ -166,6 +167,8 @@ pub(super) struct Frame {
     pub(super) groupings: Vec<(PlanColumn, Vec<Expr>)>,
     /// Window calls met so far.
     pub(super) windows: Vec<WindowDraft>,
+    /// Series of the SELECT list.
+    pub(super) series: Vec<SeriesColumn>,
     /// The WINDOW clause, where there is one.
     pub(super) named_windows: Option<Rc<[ast::NamedWindowDefinition]>>,
     /// Inside of a window call, where no other may stand.
@@ -189,6 +192,7 @@ impl Frame {
             aggregates: Vec::new(),
             groupings: Vec::new(),
             windows: Vec::new(),
+            series: Vec::new(),
             named_windows: None,
             in_window: false,
             listed: None,
@@ -207,6 +211,30 @@ impl Frame {
             && expr
                 .columns()
                 .any(|id| self.windows.iter().any(|w| w.column.id == id))
+    }
+
+    /// Does the expression read a value of a series of the SELECT list?
+    pub(super) fn mentions_series(&self, expr: &Expr) -> bool {
+        !self.series.is_empty()
+            && expr
+                .columns()
+                .any(|id| self.series.iter().any(|s| s.column.id == id))
+    }
+
+    /// Values of series are there when all else of the query is computed: no group is made of them, and no subquery looked for.
+    pub(super) fn refuse_series_below<'e>(
+        &self,
+        groups: impl IntoIterator<Item = &'e Expr>,
+    ) -> Result<()> {
+        let mut groups = groups.into_iter();
+        if groups.any(|key| self.mentions_series(key)) {
+            return super::unsupported("a series in GROUP BY");
+        }
+        let mut of_subqueries = self.pending.iter().flat_map(PendingApply::needle);
+        match of_subqueries.any(|part| self.mentions_series(part)) {
+            true => super::unsupported("a series on the left of IN, ANY or ALL"),
+            false => Ok(()),
+        }
     }
 
     /// Takes the rows out, to put a node on top of them.

@@ -3,6 +3,7 @@
 use super::Binder;
 use super::frame::{Clause, Frame};
 use super::scope::Scope;
+use super::series::refers_to_others;
 use super::subquery::keep;
 use llkv_plan::{Apply, ApplyKind, Join, JoinKind, LogicalPlan, PlanColumn, Scan, TableInfo};
 use llkv_result::Result;
@@ -302,9 +303,9 @@ pub(super) fn cross(left: Rows, right: Rows) -> Rows {
     (plan, left.1.join(right.1))
 }
 
-pub(super) const fn is_lateral(relation: &TableFactor) -> bool {
+pub(super) fn is_lateral(relation: &TableFactor) -> bool {
     matches!(
         relation,
         TableFactor::Derived { lateral: true, .. } | TableFactor::Function { lateral: true, .. }
-    )
+    ) || refers_to_others(relation)
 }

@@ -3,6 +3,7 @@
 use super::Binder;
 use super::collated_calls::ComparingCall;
 use super::names::nearest;
+use crate::SqlDialect;
 use llkv_expr::{BinaryOp, CastMode, Expr, ScalarFunction, UnaryOp};
 use llkv_result::{BindError, ObjectKind, Result};
 use llkv_types::{Collation, Scalar, SqlType};
@@ -56,6 +57,9 @@ impl Binder<'_> {
                 format!("IGNORE NULLS and RESPECT NULLS mean nothing in {lower}"),
                 function,
             );
+        }
+        if super::series::is_series(&lower) && self.dialect == SqlDialect::Llkv {
+            return self.bind_series_value(&lower, args.as_slice(), function);
         }
         let mut bound = Vec::with_capacity(args.len());
         let mut collated: Option<Collation> = None;

@@ -41,7 +41,6 @@ mod joins;
 mod limit;
 mod literals;
 mod merge;
-mod moment_series;
 mod names;
 mod on_conflict;
 mod operators;

@@ -288,11 +288,13 @@ impl Binder<'_> {
         frame.flush_rows();
         let grouped =
             bound.groups.is_some() || !frame.aggregates.is_empty() || bound.having.is_some();
+        frame.refuse_series_below(bound.groups.iter().flat_map(|groups| &groups.keys))?;
         let mut plan = frame.take_plan();
         let mut pending = std::mem::take(&mut frame.pending);
         if grouped {
             let groups = bound.groups.take().unwrap_or_else(Groups::none);
             let mut windows = std::mem::take(&mut frame.windows);
+            let mut series = std::mem::take(&mut frame.series);
             let mut grouping = Grouping::new(self, groups, &mut frame);
             for item in &mut bound.items {
                 grouping.rewrite(&mut item.expr, &item.name)?;
@@ -309,6 +311,11 @@ impl Binder<'_> {
             for window in &mut windows {
                 window.try_for_each_expr_mut(&mut |expr| grouping.rewrite(expr, "OVER"))?;
             }
+            for series in &mut series {
+                for expr in series.exprs_mut() {
+                    grouping.rewrite(expr, "a series")?;
+                }
+            }
             for value in bound.distinct.values_mut() {
                 grouping.rewrite(value, "DISTINCT ON")?;
             }
@@ -317,9 +324,11 @@ impl Binder<'_> {
             }
             plan = grouping.into_plan(plan)?;
             frame.windows = windows;
+            frame.series = series;
         } else if !frame.groupings.is_empty() {
             return Err(no_grouping_expression());
         }
+        let series = std::mem::take(&mut frame.series);
         let (below, above) = around_windows(pending, &frame.windows);
         if !below.is_empty() {
             plan = apply_all(plan, below);
@@ -334,6 +343,7 @@ impl Binder<'_> {
         if let Some(predicate) = bound.qualify.take() {
             plan = filter(plan, predicate);
         }
+        let plan = self.plan_series(plan, series);
         self.plan_output(plan, bound, slice, select)
     }
 

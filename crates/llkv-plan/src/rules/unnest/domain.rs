@@ -10,7 +10,7 @@ use crate::rules::build::{column, empty, filter, join, pass, project};
 use crate::rules::rebind::{fresh_copy, rename};
 use crate::{
     Aggregate, Distinct, Filter, Join, JoinKind, Limit, LogicalPlan, PlanColumn, Projection,
-    RuleContext, SetOp, UnionAll, Window,
+    RuleContext, Series, SetOp, UnionAll, Window,
 };
 use hashbrown::HashMap;
 use llkv_expr::{
@@ -81,6 +81,14 @@ impl Domain {
         expr.map_columns(&mut |id| map.get(&id).cloned())
     }
 
+    /// The same for the expressions of a node.
+    fn stand_in(&self, node: &mut LogicalPlan, values: &[PlanColumn]) {
+        node.for_each_expr_mut(&mut |expr| {
+            let taken = std::mem::replace(expr, Expr::boolean(false));
+            *expr = self.over(taken, values);
+        });
+    }
+
     fn reads(&self, expr: &Expr) -> bool {
         ColumnSet::of_expr(expr).intersects(&self.set)
     }
@@ -144,6 +152,15 @@ pub(super) fn evaluate(
                 key.expr = domain.over(taken, &values);
             }
             Ok((LogicalPlan::Expand(n), values))
+        }
+        LogicalPlan::Series(n) => {
+            let (input, values) = evaluate(*n.input, domain, context)?;
+            let mut plan = LogicalPlan::Series(Series {
+                input: Box::new(input),
+                series: n.series,
+            });
+            domain.stand_in(&mut plan, &values);
+            Ok((plan, values))
         }
         LogicalPlan::UnionAll(n) => evaluate_union(n, domain, context),
         LogicalPlan::SetOp(n) => evaluate_set_op(n, domain, context),
@@ -284,10 +301,7 @@ fn evaluate_aggregate(
     let (input, values) = evaluate(input, domain, context)?;
     *n.input = input;
     let mut plan = LogicalPlan::Aggregate(n);
-    plan.for_each_expr_mut(&mut |e| {
-        let taken = std::mem::replace(e, Expr::boolean(false));
-        *e = domain.over(taken, &values);
-    });
+    domain.stand_in(&mut plan, &values);
     let mut outputs = plan.columns();
     if let LogicalPlan::Aggregate(n) = &mut plan {
         n.groups.extend(values.iter().cloned().map(pass));
@@ -409,10 +423,7 @@ fn evaluate_window(
     *n.input = input;
     n.partition_by.extend(values.iter().map(column));
     let mut plan = LogicalPlan::Window(n);
-    plan.for_each_expr_mut(&mut |e| {
-        let taken = std::mem::replace(e, Expr::boolean(false));
-        *e = domain.over(taken, &values);
-    });
+    domain.stand_in(&mut plan, &values);
     Ok((plan, values))
 }
 

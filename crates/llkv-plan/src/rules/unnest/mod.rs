@@ -19,7 +19,7 @@ use crate::rules::build::{column, pass, project};
 use crate::rules::reorder_joins::restore;
 use crate::walk::{NodeKinds, take};
 use crate::{
-    Apply, ApplyKind, Limit, LogicalPlan, PlanColumn, Projection, Rule, RuleContext, Shared,
+    Apply, ApplyKind, Limit, LogicalPlan, PlanColumn, Projection, Rule, RuleContext, Series, Shared,
 };
 use attach::{Link, attach};
 use llkv_compute::functions::lookup;
@@ -145,26 +145,48 @@ fn joined(
     Ok(group::group(outer, inner, kind, around, context))
 }
 
-/// A value that is computed of the outer row alone is a projection of the outer rows; else gives back what it got.
+/// What is computed of the outer row alone, or of it and the values of a series, stands on top of the outer rows; else gives back
+/// what it got.
 fn computed(
     outer: LogicalPlan,
     inner: LogicalPlan,
     kind: &ApplyKind,
 ) -> std::result::Result<LogicalPlan, (LogicalPlan, LogicalPlan)> {
-    match inner {
-        LogicalPlan::Project(n)
-            if matches!(
-                kind,
-                ApplyKind::Scalar { .. } | ApplyKind::Cross | ApplyKind::Left
-            ) && matches!(*n.input, LogicalPlan::Values(_))
-                && n.input.columns().is_empty()
-                && exactly_one_row(&n.input) =>
-        {
-            let mut projections: Vec<Projection> = outer.columns().into_iter().map(pass).collect();
+    let is_one = exactly_one_row(&inner);
+    let fits = match kind {
+        ApplyKind::Cross => true,
+        ApplyKind::Scalar { .. } | ApplyKind::Left => is_one,
+        _ => false,
+    };
+    if !fits || !is_of_one_row(&inner) {
+        return Err((outer, inner));
+    }
+    Ok(on_top(inner, outer))
+}
+
+/// True for projections and series over one row without columns.
+fn is_of_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Project(n) => is_of_one_row(&n.input),
+        LogicalPlan::Series(n) => is_of_one_row(&n.input),
+        LogicalPlan::Values(_) => plan.columns().is_empty() && exactly_one_row(plan),
+        _ => false,
+    }
+}
+
+/// Such a plan with other rows in the place of the one; their columns are passed.
+fn on_top(plan: LogicalPlan, rows: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Project(n) => {
+            let mut projections: Vec<Projection> = rows.columns().into_iter().map(pass).collect();
             projections.extend(n.projections);
-            Ok(project(outer, projections))
+            project(on_top(*n.input, rows), projections)
         }
-        inner => Err((outer, inner)),
+        LogicalPlan::Series(n) => LogicalPlan::Series(Series {
+            input: Box::new(on_top(*n.input, rows)),
+            ..n
+        }),
+        _ => rows,
     }
 }
 
