@@ -43,7 +43,7 @@ pub(crate) fn alter_table(
         let table = alter.table_name.clone();
         return Err(CatalogError::ForeignKeysPending { table }.into());
     }
-    let Some(change) = Change::new(&table, &alter.action)? else {
+    let Some(mut change) = Change::new(&table, &alter.action)? else {
         return Ok(done);
     };
     if !alter.violations.is_empty() {
@@ -60,7 +60,7 @@ pub(crate) fn alter_table(
         }
         _ => false,
     };
-    foreign_key_changes::before_alter(transaction, &table, &change.meta, cascade)?;
+    foreign_key_changes::before_alter(transaction, &table, &mut change.meta, cascade)?;
     let table = transaction.table(alter.table, &alter.table_name)?;
     if let AlterAction::AddForeignKey(key) = &alter.action {
         let enforced = session.settings.foreign_keys;

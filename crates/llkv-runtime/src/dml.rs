@@ -70,8 +70,7 @@ fn insert_in_bulk(
     let mut keys = ForeignKeys::of(transaction, &table, &insert.cascades, None, settings);
     let mut rows = 0;
     if let Some(upsert) = &insert.upsert {
-        let in_parts = upsert.in_order || !changes_keys(upsert, &table);
-        let mut waiting = WaitingRows::new(&session.context.memory, in_parts);
+        let mut waiting = WaitingRows::new(&session.context.memory);
         let mut statement = UpsertStatement::new(transaction, &table, upsert, &columns)?;
         let mut each = |transaction: &mut Transaction, rows: Option<RecordBatch>| {
             let Some(rows) = rows else { return Ok(()) };

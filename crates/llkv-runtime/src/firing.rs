@@ -91,7 +91,13 @@ impl RuntimeSession {
                 self.firing.programs = Arc::clone(&triggers.programs);
             }
         }
-        let before = std::mem::replace(&mut self.firing.policy, policy);
+        // ON CONFLICT DO NOTHING speaks of the rows of its own statement alone.
+        let inherited = match policy {
+            ConflictAction::Ignore if self.firing.running.is_empty() => ConflictAction::Error,
+            ConflictAction::Ignore => self.firing.policy,
+            policy => policy,
+        };
+        let before = std::mem::replace(&mut self.firing.policy, inherited);
         self.firing.walked.extend(table);
         let result = f(self);
         if is_outermost {

@@ -123,7 +123,7 @@ fn drop_references(
 pub(crate) fn before_alter(
     transaction: &mut Transaction,
     table: &Arc<Table>,
-    after: &TableMeta,
+    after: &mut TableMeta,
     cascade: bool,
 ) -> Result<()> {
     let stays = |index| after.keys.iter().any(|key| key.index == index);
@@ -140,7 +140,17 @@ pub(crate) fn before_alter(
     let rests = |key: &ForeignKeyMeta| {
         key.parent == table.id() && gone.contains(&key.parent_fields.as_slice())
     };
-    drop_references(transaction, rests, &[], cascade)
+    // Its own are those that it has afterwards: one goes with a column, without a word.
+    if let (Some(key), false) = (after.foreign_keys.iter().find(|key| rests(key)), cascade) {
+        let dependent = format!("constraint \"{}\"", key.name);
+        return Err(CatalogError::in_use(
+            ObjectKind::Table,
+            &after.name,
+            dependent,
+        ));
+    }
+    after.foreign_keys.retain(|key| !rests(key));
+    drop_references(transaction, rests, &[table.id()], cascade)
 }
 
 /// Has foreign keys refer to the table that takes the place of another, field by field.

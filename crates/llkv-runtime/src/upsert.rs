@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub(crate) struct WaitingRows {
     batches: Vec<RecordBatch>,
     bytes: u64,
-    in_parts: bool,
+    is_limited: bool,
     memory: MemoryReservation,
 }
 
@@ -31,19 +31,19 @@ impl WaitingRows {
     /// As much is taken whatever the limit says.
     const LEAST_BYTES: u64 = 1 << 20;
 
-    /// No rows yet. `in_parts`: not all have to be looked at together.
-    pub(crate) fn new(memory: &Arc<MemoryBudget>, in_parts: bool) -> Self {
+    /// No rows yet.
+    pub(crate) fn new(memory: &Arc<MemoryBudget>) -> Self {
         const OPERATOR: &str = "INSERT with DO UPDATE";
         let limit_bytes = memory.limit_bytes();
-        let in_parts = in_parts && limit_bytes < u64::MAX;
-        let memory = match in_parts {
+        let is_limited = limit_bytes < u64::MAX;
+        let memory = match is_limited {
             true => memory.reserve_most(OPERATOR, limit_bytes / Self::SHARE, Self::LEAST_BYTES),
             false => memory.reserve(OPERATOR),
         };
         Self {
             batches: Vec::new(),
             bytes: 0,
-            in_parts,
+            is_limited,
             memory,
         }
     }
@@ -51,12 +51,12 @@ impl WaitingRows {
     /// Adds a batch; gives back the rows that are to be looked at now.
     ///
     /// # Errors
-    /// When all rows have to be looked at together and have no room.
+    /// When the rows have no room.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let bytes = batch.get_array_memory_size() as u64;
         self.batches.push(batch);
         self.bytes += bytes;
-        if !self.in_parts {
+        if !self.is_limited {
             self.memory.grow(bytes)?;
             return Ok(None);
         }
@@ -82,8 +82,6 @@ pub(crate) struct UpsertStatement<'a> {
     table: &'a Arc<Table>,
     /// The first row that the statement itself may have written.
     first_own: RowId,
-    /// Rows that were met: where rows have no order, each may be met once.
-    met: RoaringTreemap,
     rows: u64,
 }
 
@@ -99,7 +97,6 @@ impl<'a> UpsertStatement<'a> {
             meeting: Meeting::new(upsert, columns, &table.meta().name)?,
             table,
             first_own: transaction.next_row_id(table),
-            met: RoaringTreemap::new(),
             rows: 0,
         })
     }
@@ -125,9 +122,8 @@ impl<'a> UpsertStatement<'a> {
         };
         // Also of rows that meet others.
         self.table.check_nulls(rows)?;
-        if !self.meeting.upsert.in_order {
-            let mut matches = target.matches(&self.meeting, rows)?;
-            self.note_repeated(&mut matches);
+        if !self.meeting.changes() {
+            let matches = target.matches(&self.meeting, rows)?;
             self.rows += target.insert(&self.meeting, rows, &matches)?;
             return Ok(());
         }
@@ -141,18 +137,16 @@ impl<'a> UpsertStatement<'a> {
                 existing: matches.existing.into_iter().take(len).collect(),
                 repeated: vec![false; len],
             };
+            // Where rows have no order, it is not for them to say which of two is the last.
+            let mut met = matches.existing.iter().flatten();
+            if !self.meeting.upsert.in_order && met.any(|id| *id >= self.first_own) {
+                return Err(changed_twice(self.table));
+            }
             self.rows += target.insert(&self.meeting, &part.slice(0, len), &matches)?;
             done += len;
             step = 2 * len;
         }
         Ok(())
-    }
-
-    /// A row that meets one that the statement wrote, or that another row met, has the key of an earlier one.
-    fn note_repeated(&mut self, matches: &mut KeyMatches) {
-        for (existing, repeated) in matches.existing.iter().zip(&mut matches.repeated) {
-            *repeated |= existing.is_some_and(|id| id >= self.first_own || !self.met.insert(id));
-        }
     }
 }
 
@@ -271,7 +265,10 @@ impl Target<'_, '_> {
         rows: &RecordBatch,
         matches: &KeyMatches,
     ) -> Result<u64> {
-        let fresh = fresh_rows(self.table, meeting.upsert, matches)?;
+        // The rows that meet no other.
+        let found = matches.existing.iter().zip(&matches.repeated);
+        let fresh = found.map(|(existing, repeated)| Some(existing.is_none() && !repeated));
+        let fresh: BooleanArray = fresh.collect();
         let mut count = 0;
         if let Some(change) = &meeting.change {
             let existing = matches.existing.iter().copied();
@@ -329,19 +326,6 @@ impl Target<'_, '_> {
         self.returned.add(&rows, None)?;
         Ok(changed.rows)
     }
-}
-
-/// The rows that meet no other.
-fn fresh_rows(table: &Table, upsert: &Upsert, matches: &KeyMatches) -> Result<BooleanArray> {
-    let mut fresh = Vec::with_capacity(matches.existing.len());
-    for (existing, repeated) in matches.existing.iter().zip(&matches.repeated) {
-        if *repeated && upsert.update.is_some() {
-            // Which of the two would be the last one is not for the order of rows to say.
-            return Err(changed_twice(table));
-        }
-        fresh.push(existing.is_none() && !repeated);
-    }
-    Ok(BooleanArray::from(fresh))
 }
 
 /// The first row that meets an earlier one, or the same row as an earlier one.

@@ -3,6 +3,7 @@
 use crate::filter::with_one_nan;
 use crate::key_ranges::whole_keys;
 use crate::keys::BatchKeys;
+use crate::lower::one_of;
 use crate::own_keys::{KeyHashes, OwnKeys};
 use crate::own_places::{KeyColumns, OwnFound};
 use crate::staged::{decoded, is_coded};
@@ -493,10 +494,8 @@ fn probe(
     let fields = key.meta().fields.iter().enumerate();
     for ((of_key, field), values) in fields.zip(columns) {
         if as_stored(of_key) {
-            request.predicates.push(ColumnPredicate {
-                field: *field,
-                test: ColumnTest::In(take(values, &rows, None)?),
-            });
+            let values = take(values, &rows, None)?;
+            request.predicates.extend(one_of(*field, values));
         }
     }
     let access = whole_keys(key.index(), wanted.iter().copied());

@@ -1,7 +1,10 @@
 //! Turns conjuncts of a WHERE clause into column tests, where the two mean exactly the same.
 
-use arrow::array::{Array, ArrayRef, new_empty_array};
+use arrow::array::{
+    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, new_empty_array,
+};
 use arrow::compute::concat;
+use arrow::datatypes::{Float32Type, Float64Type};
 use llkv_column_map::{ColumnPredicate, ColumnTest};
 use llkv_compute::functions::test_of_keys;
 use llkv_expr::{BinaryOp, ColumnId, Expr, InList, LikeCase, UnaryOp};
@@ -117,10 +120,21 @@ fn zero_or(value: Scalar, zero: f64) -> Scalar {
     }
 }
 
+/// The test of a column for some values, as SQL compares them; `None` where no test of stored values says that.
+pub(crate) fn one_of(field: FieldId, values: ArrayRef) -> Option<ColumnPredicate> {
+    let test = ColumnTest::In(both_zeros(values)?);
+    Some(ColumnPredicate { field, test })
+}
+
 /// A list that has both zeros where it has one; `None` where it has NaN.
 fn both_zeros(values: ArrayRef) -> Option<ArrayRef> {
     let ty = SqlType::from_arrow(values.data_type())?;
-    if !matches!(ty, SqlType::Float32 | SqlType::Float64) {
+    let is_plain = match ty {
+        SqlType::Float32 => are_plain::<Float32Type>(&values),
+        SqlType::Float64 => are_plain::<Float64Type>(&values),
+        _ => true,
+    };
+    if is_plain {
         return Some(values);
     }
     let mut scalars = Vec::with_capacity(values.len());
@@ -135,6 +149,12 @@ fn both_zeros(values: ArrayRef) -> Option<ArrayRef> {
         }
     }
     to_array(&scalars, ty)
+}
+
+/// True without zeros and NaNs.
+fn are_plain<T: ArrowPrimitiveType>(values: &ArrayRef) -> bool {
+    let mut values = values.as_primitive::<T>().values().iter();
+    values.all(|value| !value.is_zero() && value.partial_cmp(value).is_some())
 }
 
 fn lower(expr: &Expr) -> Option<(ColumnId, ColumnTest)> {

@@ -1,8 +1,8 @@
 //! What foreign keys ask of two tables: which keys of the parent exist, which rows of the child have them.
 
+use crate::lower::one_of;
 use crate::{
-    ColumnPredicate, ColumnTest, ForeignKeyMeta, ScanRequest, StagedTable, Table, TableHandle,
-    UniqueKey, WriteContext,
+    ForeignKeyMeta, ScanRequest, StagedTable, Table, TableHandle, UniqueKey, WriteContext,
 };
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter, is_not_null, take};
@@ -266,9 +266,8 @@ impl Reference {
             let compares_as_stored = unique.collation(at).is_binary()
                 && !matches!(ty, SqlType::Interval | SqlType::Variant);
             if compares_as_stored {
-                let test = ColumnTest::In(filter(&values, &is_not_null(&values)?)?);
-                let field = *field;
-                request.predicates.push(ColumnPredicate { field, test });
+                let values = filter(&values, &is_not_null(&values)?)?;
+                request.predicates.extend(one_of(*field, values));
             }
         }
         let mut found = Vec::new();
