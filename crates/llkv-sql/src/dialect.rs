@@ -194,6 +194,11 @@ impl SqlDialect {
         matches!(self, Self::DuckDb)
     }
 
+    /// True where a relation of a subquery hides those of its name around it, whatever columns it has.
+    pub(crate) const fn names_hide(self) -> bool {
+        !matches!(self, Self::Sqlite)
+    }
+
     /// True where `x << n` drops what has no room.
     pub(crate) const fn shifts_lose_bits(self) -> bool {
         !matches!(self, Self::DuckDb)

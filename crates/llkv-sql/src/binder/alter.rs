@@ -10,8 +10,8 @@ use crate::text::parse_expression;
 use llkv_expr::Expr;
 use llkv_plan::{
     AlterAction, AlterTable, CheckDefinition, ColumnDefinition, ColumnInfo, Dependent,
-    KeyDefinition, LogicalPlan, PlanColumn, PlanStatement, Project, Projection, RowCheck,
-    TableDefinition, TableInfo, TableRef, ViewInfo,
+    GeneratedColumn, KeyDefinition, LogicalPlan, PlanColumn, PlanStatement, Project, Projection,
+    RowCheck, TableDefinition, TableInfo, TableRef, ViewInfo,
 };
 use llkv_result::{BindError, CatalogError, ConstraintError, ObjectKind, Result};
 use llkv_types::{SqlType, TableId};
@@ -284,6 +284,7 @@ impl Binder<'_> {
         let Some(column) = info.columns.get(position) else {
             return super::invalid("a column that is not there");
         };
+        self.refuse_for_generated(column, column_name, op)?;
         let field = column.field;
         out.action = match op {
             AlterColumnOperation::SetNotNull => {
@@ -309,10 +310,6 @@ impl Binder<'_> {
             }
             AlterColumnOperation::SetDefault { value } => {
                 self.require_dialect(info)?;
-                if column.is_computed() {
-                    let message = format!("column \"{}\" is generated", column.name);
-                    return self.invalid(message, column_name);
-                }
                 let mut defined = alter_texts::definition_of_column(column);
                 let mut value = value.clone();
                 self.qualify_sequences(&mut value)?;
@@ -362,6 +359,32 @@ impl Binder<'_> {
             }
         };
         Ok(())
+    }
+
+    /// What a column that has its own values cannot become: another default, or a column without one.
+    fn refuse_for_generated(
+        &self,
+        column: &ColumnInfo,
+        place: &ast::Ident,
+        op: &AlterColumnOperation,
+    ) -> Result<()> {
+        use AlterColumnOperation as Op;
+        let is_identity = matches!(column.generated, Some(GeneratedColumn::Identity { .. }));
+        let why = match op {
+            Op::SetDefault { .. } | Op::DropDefault if is_identity => "is an identity column",
+            Op::DropNotNull if is_identity => "is an identity column, which has no NULLs",
+            Op::SetDefault { .. } | Op::DropDefault if column.is_computed() => "is generated",
+            Op::SetDataType { using: Some(_), .. } if column.is_computed() => {
+                "is generated: its type changes without USING"
+            }
+            Op::SetDataType { data_type, .. }
+                if is_identity && !self.bind_type(data_type, place)?.is_integer() =>
+            {
+                "is an identity column, of integers"
+            }
+            _ => return Ok(()),
+        };
+        self.invalid(format!("column \"{}\" {why}", column.name), place)
     }
 
     /// ADD GENERATED ... AS IDENTITY: the numbers of a sequence for the rows to come.
@@ -440,6 +463,9 @@ impl Binder<'_> {
         }
         let written: Vec<PlanColumn> = projections.iter().map(|p| p.column.clone()).collect();
         out.checks = self.bind_checks(after, &written)?;
+        for check in &out.checks {
+            refuse_wrong_constants(&check.expr)?;
+        }
         out.rows = Some(project(plan, projections));
         Ok(())
     }
@@ -691,4 +717,16 @@ pub(super) fn unaltered(info: &TableInfo) -> AlterTable {
         violations: Vec::new(),
         dependents: Vec::new(),
     }
+}
+
+/// A literal in a CHECK that is no value of a column's new type is an error now, not for the first row.
+fn refuse_wrong_constants(check: &Expr) -> Result<()> {
+    let mut result = Ok(());
+    check.visit(&mut |part| {
+        let is_converted = matches!(part, Expr::Cast { .. }) && part.is_constant();
+        if result.is_ok() && is_converted {
+            result = llkv_compute::fold(part).map(drop);
+        }
+    });
+    result
 }

@@ -177,6 +177,7 @@ impl Binder<'_> {
         for constraint in create.constraints.iter().filter(|c| !refers(c)) {
             self.define_constraint(constraint, &mut table, &create.name)?;
         }
+        merge_equal_keys(&mut table);
         for column in &create.columns {
             for option in &column.options {
                 if let ColumnOption::ForeignKey(key) = &option.option {
@@ -569,12 +570,6 @@ fn add_key(
         true => Vec::new(),
         false => collations,
     };
-    let known = table.keys.iter().any(|key| {
-        key.columns == columns && key.primary == primary && key.collations == collations
-    });
-    if known && !primary {
-        return;
-    }
     let made = || {
         let mut words = vec![table.name.name.as_str()];
         let names = columns
@@ -595,6 +590,22 @@ fn add_key(
         columns,
         collations,
     });
+}
+
+/// UNIQUE that is written twice is one key.
+fn merge_equal_keys(table: &mut TableDefinition) {
+    let mut kept: Vec<KeyDefinition> = Vec::with_capacity(table.keys.len());
+    for key in std::mem::take(&mut table.keys) {
+        let is_same = |known: &KeyDefinition| {
+            known.columns == key.columns
+                && known.primary == key.primary
+                && known.collations == key.collations
+        };
+        if key.primary || !kept.iter().any(is_same) {
+            kept.push(key);
+        }
+    }
+    table.keys = kept;
 }
 
 fn constraint_names(table: &TableDefinition) -> Vec<&str> {

@@ -46,6 +46,13 @@ impl Binder<'_> {
                     {
                         return Ok(number);
                     }
+                    // The nearest relation of a name hides those further out.
+                    if let (Some(relation), Some(frame)) = (relation, self.frames.get(depth))
+                        && self.dialect.names_hide()
+                        && frame.scope.has_relation(relation)
+                    {
+                        return self.name_not_found(Some(relation), name, parts);
+                    }
                     if relation.is_none()
                         && let Some(expr) = self.bind_alias(depth, &name.value)
                     {
