@@ -12,7 +12,7 @@ use llkv_table::{
     CatalogObject, CheckMeta, ColMeta, Generated, IndexMeta, KeyMeta, OnConflict, Table, TableMeta,
     TriggerMeta, ViewMeta,
 };
-use llkv_types::FieldId;
+use llkv_types::{Collation, FieldId, SqlType};
 use std::sync::Arc;
 
 const TAG: &str = "ALTER TABLE";
@@ -200,6 +200,12 @@ impl Change {
                 let column = column_of(meta, *field)?;
                 (column.field, column.ty) = (new, *ty);
                 column.declared.clone_from(declared);
+                if *ty == SqlType::Variant {
+                    // A number has no collation in a key; what may be a text has.
+                    let collation = column.collation;
+                    let keys = meta.keys.iter_mut();
+                    keys.for_each(|key| collate_key(key, *field, collation));
+                }
                 let fields = meta.keys.iter_mut().flat_map(|key| &mut key.fields);
                 let foreign = meta.foreign_keys.iter_mut();
                 let fields = fields.chain(foreign.flat_map(|key| &mut key.fields));
@@ -268,6 +274,19 @@ impl Change {
         let indexes = table.indexes().iter();
         indexes.filter(|index| !of_gone(index)).cloned().collect()
     }
+}
+
+/// Texts of a field in a key compare by a collation from now on.
+fn collate_key(key: &mut KeyMeta, field: FieldId, collation: Collation) {
+    let mut collations: Vec<Collation> = (0..key.fields.len())
+        .map(|at| key.collations.get(at).copied().unwrap_or_default())
+        .collect();
+    for (own, slot) in key.fields.iter().zip(&mut collations) {
+        if *own == field && slot.is_binary() {
+            *slot = collation;
+        }
+    }
+    key.collations = llkv_table::unless_binary(collations);
 }
 
 fn add_column(meta: &mut TableMeta, column: &ColumnDefinition) -> FieldId {
@@ -365,7 +384,15 @@ fn rewrite(
     for index in &kept {
         let mut again = index.as_ref().clone();
         for column in &mut again.columns {
-            column.field = field_now(column.field).unwrap_or(column.field);
+            let now = field_now(column.field).unwrap_or(column.field);
+            let is_variant = |c: &&ColMeta| c.field == now && c.ty == SqlType::Variant;
+            if let Some(widened) = meta.columns.iter().find(is_variant)
+                && now != column.field
+                && column.collation.is_binary()
+            {
+                column.collation = widened.collation;
+            }
+            column.field = now;
         }
         indexes.push(again);
     }

@@ -15,7 +15,7 @@ use arrow::datatypes::UInt64Type;
 use llkv_compute::PreparedExpr;
 use llkv_executor::{KeptRows, NoTables};
 use llkv_plan::{ConflictAction, Delete, Insert, LogicalPlan, PlanColumn, Update, Upsert};
-use llkv_result::{Error, Result, StatementResult};
+use llkv_result::{ConstraintError, Error, Result, StatementResult};
 use llkv_table::Table;
 use llkv_types::RowId;
 use roaring::{RoaringBitmap, RoaringTreemap};
@@ -111,12 +111,20 @@ fn insert_in_bulk(
     let written = transaction.in_bulk(&table, |transaction| {
         for_each_batch(session, transaction, insert.source, &mut each)
     });
-    if let Err(Error::Constraint(_)) = &written {
+    if let Err(error) = &written
+        && speaks_of_rows(error)
+    {
         transaction.fail_by(policy);
     }
     written?;
     keys.finish(transaction)?;
     Ok(rows)
+}
+
+/// True for errors about which `OR ...` has a word: those of foreign keys are not among them, as in SQLite.
+pub(crate) fn speaks_of_rows(error: &Error) -> bool {
+    !matches!(error, Error::Constraint(ConstraintError::ForeignKey { .. }))
+        && matches!(error, Error::Constraint(_))
 }
 
 /// The numbers that a table gives the rows of a statement, and what is computed of them.
@@ -241,7 +249,9 @@ pub(crate) fn update(
         true => row_by_row::update(session, transaction, update, policy, &mut returned)?,
         false => {
             let updated = update_in_bulk(session, transaction, update, &mut returned);
-            if let Err(Error::Constraint(_)) = &updated {
+            if let Err(error) = &updated
+                && speaks_of_rows(error)
+            {
                 transaction.fail_by(policy);
             }
             updated?

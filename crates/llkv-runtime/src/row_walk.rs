@@ -3,7 +3,7 @@
 
 use crate::RuntimeSession;
 use crate::checks::RowChecks;
-use crate::dml::Numbering;
+use crate::dml::{Numbering, speaks_of_rows};
 use crate::firing::values_of;
 use crate::foreign_keys::ForeignKeys;
 use crate::row_values::{Returned, unnamed};
@@ -318,7 +318,7 @@ impl<'a> RowWalk<'a> {
 
     /// The error of a row that a constraint refuses, with what `OR ...` makes of it.
     fn refused(&mut self, error: Error) -> Error {
-        if let Error::Constraint(_) = &error {
+        if speaks_of_rows(&error) {
             self.transaction.fail_by(self.policy);
         }
         error

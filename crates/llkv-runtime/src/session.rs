@@ -39,6 +39,8 @@ pub struct RuntimeSession {
     /// What stable functions answer.
     pub(crate) known: Known,
     pub(crate) small_tables: SmallTables,
+    /// The last statement of a transaction failed, and what it did stays.
+    has_kept: bool,
 }
 
 impl RuntimeSession {
@@ -46,6 +48,7 @@ impl RuntimeSession {
         Self {
             settings: SessionSettings::new(&context),
             transaction: None,
+            has_kept: false,
             temporary: TemporarySpace::default(),
             last_execution: None,
             firing: Firing::default(),
@@ -147,7 +150,12 @@ impl RuntimeSession {
                         Err(error)
                     }
                 };
-                if result.is_err() && transaction.take_failure() == Some(Failure::RollBack) {
+                let failure = match result {
+                    Ok(_) => None,
+                    Err(_) => transaction.take_failure(),
+                };
+                self.has_kept = failure == Some(Failure::Keep);
+                if failure == Some(Failure::RollBack) {
                     self.temporary = transaction.take_temporary(false)?;
                     return result;
                 }
@@ -409,6 +417,12 @@ impl RuntimeSession {
                 Ok(transaction)
             }
         }
+    }
+
+    /// True where the last statement of the transaction failed and what it did before stays, as `OR FAIL` has it.
+    #[must_use]
+    pub fn has_kept(&self) -> bool {
+        self.has_kept
     }
 
     /// True between BEGIN and the end of its transaction.

@@ -306,16 +306,21 @@ impl SessionState {
             false => self.runtime.savepoint(SAVEPOINT)?,
         }
         let done = work(self);
+        if !self.runtime.in_transaction() {
+            // A failure that rolled the transaction back.
+            return done;
+        }
         let undoes = self.dialect == SqlDialect::Sqlite;
+        let stays = done.is_ok() || self.runtime.has_kept();
         match (own, &done) {
-            (true, Ok(_)) => self.runtime.commit().map(drop)?,
-            (true, Err(_)) => self.runtime.rollback()?,
+            (true, _) if stays => self.runtime.commit().map(drop)?,
+            (false, _) if stays => self.runtime.release(SAVEPOINT)?,
+            (true, _) => self.runtime.rollback()?,
             (false, Err(error)) if undoes && !error.is_retryable() => {
                 self.runtime.rollback_to(SAVEPOINT)?;
                 self.runtime.release(SAVEPOINT)?;
             }
-            (false, Err(_)) => {}
-            (false, Ok(_)) => self.runtime.release(SAVEPOINT)?,
+            (false, _) => {}
         }
         done
     }

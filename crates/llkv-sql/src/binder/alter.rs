@@ -576,7 +576,7 @@ impl Binder<'_> {
         columns: &[PlanColumn],
         expr: &ast::Expr,
     ) -> Result<Expr> {
-        self.note_collations(columns, info);
+        self.note_columns(columns, info);
         let scope = Scope::of_relation(Some(&info.name), columns.to_vec());
         let frame = Frame::new(scope, LogicalPlan::one_row(), Clause::Row);
         self.frames.push(frame);

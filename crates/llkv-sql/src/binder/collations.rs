@@ -11,7 +11,7 @@ use crate::SqlDialect;
 use hashbrown::HashMap;
 use llkv_compute::functions::{collation_key, collation_of_key};
 use llkv_expr::{BinaryOp, ColumnId, Expr};
-use llkv_plan::{ColumnInfo, ColumnSet, PlanColumn, TableInfo};
+use llkv_plan::{ColumnInfo, ColumnSet, PlanColumn};
 use llkv_result::Result;
 use llkv_types::{Collation, Scalar, SqlType};
 use sqlparser::ast;
@@ -236,13 +236,6 @@ impl Binder<'_> {
                 self.collations.columns.remove(&column.id);
                 self.set_collated(column.id, Collated::column(first.own()));
             }
-        }
-    }
-
-    /// Gives columns that stand for those of a table their collations.
-    pub(super) fn note_collations(&mut self, columns: &[PlanColumn], info: &TableInfo) {
-        for (column, of_table) in columns.iter().zip(&info.columns) {
-            self.note_collation(column.id, of_table);
         }
     }
 

@@ -202,7 +202,7 @@ impl Binder<'_> {
                 ..column.clone()
             });
         let named: Vec<PlanColumn> = named.collect();
-        self.note_collations(&named, info);
+        self.note_columns(&named, info);
         let scope = Scope::of_relation(Some(&info.name), named);
         let mut values = Vec::with_capacity(info.columns.len());
         for column in &info.columns {

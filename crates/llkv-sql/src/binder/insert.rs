@@ -589,7 +589,7 @@ impl Binder<'_> {
                 ..column.clone()
             })
             .collect();
-        self.note_collations(&named, info);
+        self.note_columns(&named, info);
         let scope = Scope::of_relation(Some(&info.name), named);
         let dialect: SqlDialect = info.dialect.parse()?;
         let mut checks = Vec::with_capacity(info.checks.len());

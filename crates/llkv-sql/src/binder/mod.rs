@@ -133,6 +133,8 @@ pub(crate) struct Binder<'a> {
     collations: collations::Collations,
     /// Columns that `rowid` means too: the INTEGER PRIMARY KEYs of tables, in SQLite's dialect.
     row_ids: ColumnSet,
+    /// Columns of recursions, in SQLite's dialect: some of their values no column of a table has converted.
+    unconverted: ColumnSet,
     /// Results of integers may be reals: see [`Reading`].
     wide_results: bool,
     /// A result of integers was met that may not fit them.
@@ -178,6 +180,7 @@ impl<'a> Binder<'a> {
             affinities: Vec::new(),
             collations: collations::Collations::default(),
             row_ids: ColumnSet::new(),
+            unconverted: ColumnSet::new(),
             wide_results,
             may_widen: false,
             trigger_row: None,

@@ -122,7 +122,7 @@ impl Binder<'_> {
             name: own.name.clone(),
             ..column.clone()
         });
-        self.note_collations(source, info);
+        self.note_columns(source, info);
         self.note_origins(info.id, source.iter().map(|column| column.id));
         let mut excluded = Scope::of_relation(Some("excluded"), excluded.collect());
         for column in &mut excluded.columns {

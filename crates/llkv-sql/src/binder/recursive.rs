@@ -3,6 +3,7 @@
 use super::cte::{WorkingEntry, refers_to};
 use super::limit::Slice;
 use super::{Binder, MAX_DEPTH, too_complex};
+use llkv_expr::ColumnId;
 use llkv_plan::{ApplyKind, JoinKind, LogicalPlan, PlanColumn, Recursive, UnionAll, WorkingTable};
 use llkv_result::{BindError, Result};
 use llkv_types::SqlType;
@@ -90,7 +91,7 @@ impl Binder<'_> {
             .collect();
         let columns: Vec<PlanColumn> = columns;
         for (working, column) in working.columns.iter().zip(&columns) {
-            self.copy_collated(working.id, column.id);
+            self.note_recursive(working.id, column);
         }
         LogicalPlan::Recursive(Recursive {
             name: working.name.clone(),
@@ -102,11 +103,20 @@ impl Binder<'_> {
         })
     }
 
+    /// A column of a recursion is what that of its first rows is, but for values of steps, which no table has converted.
+    fn note_recursive(&mut self, first: ColumnId, column: &PlanColumn) {
+        self.copy_collated(first, column.id);
+        self.set_affinity(column.id, self.column_affinity(first));
+        if column.ty == SqlType::Variant {
+            self.unconverted.insert(column.id);
+        }
+    }
+
     /// The rows of the last round, as a relation of a step.
     pub(super) fn working_table(&mut self, working: &WorkingEntry) -> LogicalPlan {
         let columns = working.columns.iter().map(|c| {
             let column = self.new_column(c.name.clone(), c.ty, true);
-            self.copy_collated(c.id, column.id);
+            self.note_recursive(c.id, &column);
             column
         });
         LogicalPlan::WorkingTable(WorkingTable {

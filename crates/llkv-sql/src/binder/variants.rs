@@ -78,6 +78,14 @@ impl Binder<'_> {
         }
     }
 
+    /// What texts of a table, as those of CHECK, find behind the columns of its rows: collations and affinities.
+    pub(super) fn note_columns(&mut self, columns: &[llkv_plan::PlanColumn], info: &TableInfo) {
+        for (column, of_table) in columns.iter().zip(&info.columns) {
+            self.note_collation(column.id, of_table);
+            self.set_affinity(column.id, Affinity::of_column(of_table));
+        }
+    }
+
     /// The rows of a statement on their way into a table (all columns in their order), with values in
     /// columns whose values carry their type as these hold them.
     pub(super) fn as_stored(
@@ -189,6 +197,13 @@ impl Binder<'_> {
         }
         let (left_affinity, right_affinity) = (self.affinity(&left), self.affinity(&right));
         let (mut left, mut right) = (storable(left), storable(right));
+        let is_numeric = [left_affinity, right_affinity].contains(&Affinity::Numeric);
+        for side in [&mut left, &mut right] {
+            let is_unconverted = |id| self.unconverted.contains(id);
+            if is_numeric && matches!(side, Expr::Column { id, .. } if is_unconverted(*id)) {
+                *side = self.with_affinity(side.clone(), Affinity::Numeric)?;
+            }
+        }
         match (left_affinity, right_affinity) {
             (Affinity::Numeric, Affinity::Numeric) => {}
             (Affinity::Numeric, _) => right = self.with_affinity(right, Affinity::Numeric)?,
