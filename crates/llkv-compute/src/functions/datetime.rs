@@ -96,6 +96,18 @@ fn difference_type(types: &[SqlType]) -> Option<Signature> {
 
 /// How many starts of the part lie between two moments.
 fn date_diff(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
+    parts_between("date_diff", args, |part, from, to| {
+        let count = |x: i64| boundaries(part, Moment::new(x));
+        count(to).checked_sub(count(from))
+    })
+}
+
+/// `f(part, from, to)`: how many parts lie between two moments.
+pub(super) fn parts_between(
+    function: &'static str,
+    args: &FunctionArgs<'_>,
+    count: impl Fn(Part, i64, i64) -> Option<i64>,
+) -> Result<ArrayRef> {
     let name = texts(args, 0)?;
     let from = natives::<TimestampMicrosecondType>(args, 1)?;
     let to = natives::<TimestampMicrosecondType>(args, 2)?;
@@ -103,11 +115,9 @@ fn date_diff(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
         let (Some(name), Some(from), Some(to)) = (name.get(row), from.get(row), to.get(row)) else {
             return Ok(None);
         };
-        let part = known_part("date_diff", name)?;
-        let count = |x: i64| boundaries(part, Moment::new(x));
-        match count(to).checked_sub(count(from)) {
+        match count(known_part(function, name)?, from, to) {
             Some(count) => Ok(Some(count)),
-            None => Err(out_of_range("date_diff", SqlType::Int64)),
+            None => Err(out_of_range(function, SqlType::Int64)),
         }
     })
 }

@@ -1,13 +1,13 @@
 //! Functions whose names mean something else in DuckDB.
 
-use super::args::{array, build, exactly, invalid, natives, out_of_range, signature, texts};
-use super::datetime::{Eras, age_between, date_trunc, known_part, operator_type};
+use super::args::{array, build, exactly, natives, out_of_range, signature};
+use super::datetime::{Eras, age_between, date_trunc, operator_type, parts_between};
 use super::datetime_parts::{Moment, Part};
 use super::math::map_two;
 use super::numeric::{Rounding, operator, rounded, whole_or_digits};
 use crate::arrays::{sql_type, with_integer};
 use arrow::array::{ArrayRef, ArrowPrimitiveType};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::Int64Type;
 use llkv_expr::{BinaryOp, Dialects, FunctionArgs, ScalarFunction, Signature};
 use llkv_result::{Error, Result};
 use llkv_types::SqlType;
@@ -73,22 +73,7 @@ fn date_sub(args: &FunctionArgs<'_>) -> Result<ArrayRef> {
     if args.arrays.len() == 2 {
         return operator(BinaryOp::Subtract, args);
     }
-    let name = texts(args, 0)?;
-    let from = natives::<TimestampMicrosecondType>(args, 1)?;
-    let to = natives::<TimestampMicrosecondType>(args, 2)?;
-    build::<Int64Type>(args, |row| {
-        let (Some(name), Some(from), Some(to)) = (name.get(row), from.get(row), to.get(row)) else {
-            return Ok(None);
-        };
-        let part = known_part("date_sub", name)?;
-        match apart(part, from, to) {
-            Some(count) => Ok(Some(count)),
-            None => Err(invalid(
-                "date_sub",
-                format!("{name} cannot be counted between these"),
-            )),
-        }
-    })
+    parts_between("date_sub", args, apart)
 }
 
 /// How many whole parts lie between two moments.
