@@ -56,7 +56,7 @@ impl Operator for SeriesOperator {
         let input = open_input(self.input.as_ref(), run, &below)?;
         let step = SeriesStep {
             spec: Arc::clone(&self.spec),
-            batch_rows: run.batch_rows(),
+            run: Arc::clone(run),
         };
         Ok(input.then(Arc::new(step), &self.info.metrics))
     }
@@ -64,7 +64,7 @@ impl Operator for SeriesOperator {
 
 struct SeriesStep {
     spec: Arc<SeriesSpec>,
-    batch_rows: usize,
+    run: Arc<Run>,
 }
 
 impl Step for SeriesStep {
@@ -109,16 +109,19 @@ impl StepState for SeriesState {
         let Some(held) = &mut self.held else {
             return Ok(None);
         };
+        // One row may have more values than anybody waits for.
+        self.step.run.check()?;
         let spec = &self.step.spec;
+        let batch_rows = self.step.run.batch_rows();
         let mut rows: Vec<u32> = Vec::new();
         let mut values: Vec<Values> = spec.series.iter().map(|_| Values::default()).collect();
-        while rows.len() < self.step.batch_rows && held.row < held.batch.rows {
+        while rows.len() < batch_rows && held.row < held.batch.rows {
             if held.steps.is_empty() {
                 let series = held.bounds.iter().zip(&spec.series);
                 let steps = series.map(|(bounds, series)| bounds.steps(held.row, series));
                 held.steps = steps.collect::<Result<_>>()?;
             }
-            let room = self.step.batch_rows - rows.len();
+            let room = batch_rows - rows.len();
             let taken = take_values(&mut held.steps, &mut values, room);
             rows.resize(rows.len() + taken, held.row as u32);
             if taken < room {
@@ -131,6 +134,7 @@ impl StepState for SeriesState {
             return Ok(None);
         }
         let count = rows.len();
+        self.step.run.read_rows(count);
         let mut columns = match held.batch.columns.is_empty() {
             true => Vec::new(),
             false => held.batch.take(&UInt32Array::from(rows))?.columns,
