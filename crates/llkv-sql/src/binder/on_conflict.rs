@@ -122,7 +122,10 @@ impl Binder<'_> {
             name: own.name.clone(),
             ..column.clone()
         });
-        self.note_columns(source, info);
+        // Collations alone: SQLite's `excluded` has no affinities.
+        for (column, of_table) in source.iter().zip(&info.columns) {
+            self.note_collation(column.id, of_table);
+        }
         self.note_origins(info.id, source.iter().map(|column| column.id));
         let mut excluded = Scope::of_relation(Some("excluded"), excluded.collect());
         for column in &mut excluded.columns {
